@@ -247,7 +247,7 @@ function gatewayText(
   origin: OriginProcess,
 ): string {
   return `listen: { address: 127.0.0.1, port: ${port} }
-publicNames: [localhost, 127.0.0.1]
+publicNames: [127.0.0.1]
 publicOrigins: [https://127.0.0.1:${linkPort}]
 stateDirectory: ${state}
 policy: policy.yaml

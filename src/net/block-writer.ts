@@ -5,27 +5,34 @@ import type { Duplex } from 'node:stream';
 
 /** What a response without much of a body needs. */
 const smallBlockBytes = 4096;
-const largeBlockBytes = 64 * 1024;
+/** What is written at a time where no more is said. */
+const blockBytesUsual = 64 * 1024;
+/** Blocks of one size that are kept for whoever writes next, over all sockets. */
+const sparesMax = 8;
 
 interface Block {
   readonly bytes: Buffer;
   end: number;
 }
 
+/** Full blocks that were written, by their size: making one costs more than filling it. What is left in them never leaves. */
+const spares = new Map<number, Buffer[]>();
+
 /** The writing of one socket, which nobody else writes to meanwhile. What it is given is copied. */
 export class BlockWriter {
   readonly #socket: Duplex;
   readonly #onWritten: () => void;
+  readonly #blockBytes: number;
   #blocks: Block[] = [];
-  #spares: Buffer[] = [];
   #waitingBytes = 0;
   #writes = 0;
   #isDue = false;
   #isBusy = false;
 
-  /** `onWritten`: less waits than before. */
-  constructor(socket: Duplex, onWritten: () => void) {
+  /** `onWritten`: less waits than before. `blockBytes`: what is written at a time where much comes. */
+  constructor(socket: Duplex, onWritten: () => void, blockBytes = blockBytesUsual) {
     this.#socket = socket;
+    this.#blockBytes = blockBytes;
     this.#onWritten = onWritten;
   }
 
@@ -47,7 +54,7 @@ export class BlockWriter {
 
   /** As `write`, of a text in latin1. */
   writeText(text: string): void {
-    if (text.length > largeBlockBytes) return this.write(Buffer.from(text, 'latin1'));
+    if (text.length > this.#blockBytes) return this.write(Buffer.from(text, 'latin1'));
     const block = this.#roomFor(text.length);
     if (block.bytes.length - block.end < text.length) return this.write(Buffer.from(text, 'latin1'));
     block.end += block.bytes.write(text, block.end, 'latin1');
@@ -56,21 +63,7 @@ export class BlockWriter {
 
   /** What waits leaves now, behind what is being written. */
   flush(): void {
-    const blocks = this.#blocks;
-    if (blocks.length === 0) return;
-    this.#blocks = [];
-    const bytes = blocks.reduce((sum, { end }) => sum + end, 0);
-    this.#isBusy = bytes > largeBlockBytes / 2;
-    this.#writes += 1;
-    const last = blocks.length - 1;
-    const written = (): void => this.#written(blocks, bytes);
-    if (last > 0) this.#socket.cork();
-    for (const [i, block] of blocks.entries()) {
-      const filled = block.bytes.subarray(0, block.end);
-      if (i === last) this.#socket.write(filled, written);
-      else this.#socket.write(filled);
-    }
-    if (last > 0) this.#socket.uncork();
+    while (this.#blocks.length > 0) this.#writeBlock();
   }
 
   /** What waits is forgotten. */
@@ -84,23 +77,29 @@ export class BlockWriter {
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
-      if (this.#writes === 0 && !this.#socket.destroyed) this.flush();
+      this.#next();
     });
   }
 
-  #written(blocks: readonly Block[], bytes: number): void {
-    this.#writes -= 1;
-    this.#waitingBytes -= bytes;
-    if (this.#isBusy) this.#keep(blocks);
-    else this.#spares = [];
-    // One write at a time: Node's TLS joins what waits behind it by a copy.
-    if (this.#writes === 0 && !this.#socket.destroyed) this.flush();
-    this.#onWritten();
+  /** One block at a time: Node's TLS joins what waits behind it by a copy. */
+  #next(): void {
+    if (this.#writes === 0 && this.#blocks.length > 0 && !this.#socket.destroyed) this.#writeBlock();
   }
 
-  #keep(blocks: readonly Block[]): void {
-    for (const { bytes } of blocks)
-      if (bytes.length === largeBlockBytes && this.#spares.length < 2) this.#spares.push(bytes);
+  #writeBlock(): void {
+    const block = this.#blocks.shift();
+    if (block === undefined) return;
+    this.#isBusy = block.end > blockBytesUsual / 2;
+    this.#writes += 1;
+    this.#socket.write(block.bytes.subarray(0, block.end), () => this.#written(block));
+  }
+
+  #written({ bytes, end }: Block): void {
+    this.#writes -= 1;
+    this.#waitingBytes -= end;
+    if (bytes.length === this.#blockBytes) keep(bytes);
+    this.#next();
+    this.#onWritten();
   }
 
   /** A block that has room for some of so many octets. */
@@ -108,10 +107,19 @@ export class BlockWriter {
     const last = this.#blocks.at(-1);
     if (last !== undefined && last.end < last.bytes.length) return last;
     const isLarge = this.#isBusy || last !== undefined;
-    const size = isLarge ? largeBlockBytes : Math.min(largeBlockBytes, Math.max(smallBlockBytes, length));
-    const bytes = isLarge ? this.#spares.pop() : undefined;
-    const block = { bytes: bytes ?? Buffer.allocUnsafe(size), end: 0 };
+    const size = isLarge ? this.#blockBytes : Math.min(blockBytesUsual, Math.max(smallBlockBytes, length));
+    const block = { bytes: blockOf(size), end: 0 };
     this.#blocks.push(block);
     return block;
   }
+}
+
+function blockOf(size: number): Buffer {
+  return spares.get(size)?.pop() ?? Buffer.allocUnsafe(size);
+}
+
+function keep(bytes: Buffer): void {
+  const same = spares.get(bytes.length);
+  if (same === undefined) spares.set(bytes.length, [bytes]);
+  else if (same.length < sparesMax) same.push(bytes);
 }

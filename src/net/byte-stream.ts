@@ -8,7 +8,7 @@ import { TunnelStream } from './tunnel-stream.ts';
 
 /** Of TLS that ends here: its reads happen inside of those of the tunnel. */
 const memory = new ReadMemory();
-/** What waits for a slow reader before its writer is told; a part of a record more comes all the same. */
+/** What waits for a slow reader before its writer is told, where no more is said; a part of a record more comes all the same. */
 const waitingBytesMax = 64 * 1024;
 
 /** Who takes what comes. */
@@ -34,8 +34,9 @@ export interface ByteStream {
   release(): void;
 }
 
-export function bytesOf(socket: Duplex): ByteStream {
-  return socket instanceof TunnelStream ? new TunnelBytes(socket) : new DuplexBytes(socket);
+/** @param waitsMax octets that wait before the writer is told; a stream of a tunnel has its credit instead */
+export function bytesOf(socket: Duplex, waitsMax = waitingBytesMax): ByteStream {
+  return socket instanceof TunnelStream ? new TunnelBytes(socket) : new DuplexBytes(socket, waitsMax);
 }
 
 /** Straight from the frames of the tunnel and into them. */
@@ -79,14 +80,16 @@ class TunnelBytes implements ByteStream {
 class DuplexBytes implements ByteStream {
   readonly #socket: Duplex;
   readonly #writer: BlockWriter;
+  readonly #waitsMax: number;
   #sink: ByteSink | undefined;
   #reads: SharedReads | undefined;
   #isFull = false;
   #isPaused = false;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, waitsMax: number) {
     this.#socket = socket;
-    this.#writer = new BlockWriter(socket, () => this.#written());
+    this.#waitsMax = waitsMax;
+    this.#writer = new BlockWriter(socket, () => this.#written(), waitsMax);
   }
 
   start(sink: ByteSink): void {
@@ -98,7 +101,7 @@ class DuplexBytes implements ByteStream {
 
   write(piece: Uint8Array): boolean {
     this.#writer.write(piece);
-    this.#isFull ||= this.#writer.waitingBytes >= waitingBytesMax;
+    this.#isFull ||= this.#writer.waitingBytes >= this.#waitsMax;
     return !this.#isFull;
   }
 
@@ -126,7 +129,7 @@ class DuplexBytes implements ByteStream {
   readonly #onData = (chunk: Buffer): void => this.#sink?.onData(chunk);
 
   #written(): void {
-    if (!this.#isFull || this.#writer.waitingBytes >= waitingBytesMax) return;
+    if (!this.#isFull || this.#writer.waitingBytes >= this.#waitsMax) return;
     this.#isFull = false;
     this.#sink?.onDrain();
   }

@@ -330,6 +330,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'originPoolsPerSessionMin',
     'placeholderBodyBytesMax',
     'http2OriginStreamsMax',
+    'clientWaitingBytesMax',
     'requestBodyWaitingBytesMax',
     'placeholderSpacesMax',
     'placeholderMarginBytesMax',

@@ -102,25 +102,45 @@ test('what is cleared never leaves', async () => {
   assert.equal(socket.writes.length, 0);
 });
 
-test('all arrives in order and no memory is written into before it was taken, whatever is written when', async () => {
-  const step = fc.oneof(fc.integer({ min: 1, max: 150_000 }), fc.constant('turn'), fc.constant('flush'));
+test('what waits behind a write leaves in blocks, one at a time: several would be joined by a copy', async () => {
+  const socket = new SlowSocket();
+  const writer = writerOf(socket);
+  writer.write(Buffer.alloc(50_000));
+  await turn();
+  for (let i = 0; i < 5; i += 1) writer.write(Buffer.alloc(50_000, i));
+  socket.isSlow = false;
+  socket.take();
+  while (writer.waitingBytes > 0) await turn();
+  assert.deepEqual(
+    socket.writes.map((buffers) => buffers.length),
+    socket.writes.map(() => 1),
+  );
+});
+
+test('all arrives in order and no memory is written into before it was taken, whatever is written when by two that share blocks', async () => {
+  const step = fc.tuple(
+    fc.integer({ min: 0, max: 1 }),
+    fc.oneof(fc.integer({ min: 1, max: 150_000 }), fc.constant('turn'), fc.constant('flush')),
+  );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const socket = new SlowSocket();
-      socket.isSlow = false;
-      const writer = writerOf(socket);
-      const sent: Buffer[] = [];
-      for (const [i, one] of steps.entries()) {
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const sides = [new SlowSocket(), new SlowSocket()].map((socket) => {
+        socket.isSlow = false;
+        return { socket, writer: writerOf(socket), sent: [] as Buffer[] };
+      });
+      for (const [i, [which, one]] of steps.entries()) {
+        const side = sides[which];
         if (one === 'turn') await turn();
-        else if (one === 'flush') writer.flush();
+        else if (one === 'flush') side?.writer.flush();
         else {
           const piece = Buffer.alloc(one as number, i);
-          writer.write(piece);
-          sent.push(piece);
+          side?.writer.write(piece);
+          side?.sent.push(piece);
         }
       }
-      while (writer.waitingBytes > 0) await turn();
-      assert.ok(Buffer.concat(socket.writes.flat()).equals(Buffer.concat(sent)));
+      while (sides.some(({ writer }) => writer.waitingBytes > 0)) await turn();
+      for (const { socket, sent } of sides)
+        assert.ok(Buffer.concat(socket.writes.flat()).equals(Buffer.concat(sent)));
     }),
     { seed: 14, numRuns: 30 },
   );

@@ -1,8 +1,6 @@
 // One connection of a client to the relay: its first head, then bytes both ways until either side ends or resets.
 
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
 import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
@@ -14,14 +12,7 @@ import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { Logger } from '../../system/logger.ts';
 import { DestinationRefused } from '../uplink/destination-refused.ts';
 import type { ClientTls } from './client-tls.ts';
-
-/** A connection to a destination, by way of the gateway. Its `end` is the far end's; anything else that ends it is an error. */
-export interface RelayStream extends Duplex {
-  /** Ends both directions at once; the far end sees a reset. */
-  reset(error: ProxyError): void;
-  /** When its tunnel had no link. */
-  readonly absence?: LinkAbsence | undefined;
-}
+import { join, linger, type RelayStream } from './join.ts';
 
 /** What the relay needs of a tunnel. */
 export interface RelayTunnel {
@@ -215,55 +206,6 @@ function resettable(tls: Socket, socket: Socket): Socket {
   // What else comes of it is told by 'close'.
   tls.on('error', () => {});
   return tls;
-}
-
-/** Pipes both ways so that an end stays an end and a reset stays a reset. */
-function join(socket: Socket, stream: RelayStream, limits: Limits): void {
-  let responded = false;
-  stream.once('end', () => {
-    responded = true;
-  });
-  stream.once('error', () => {});
-  stream.once('close', () => {
-    if (socket.destroyed) return;
-    // A cut response must never look complete, so it gets no FIN (HTTP/1.0 takes that for its end).
-    if (!responded) resetSocket(socket);
-    else if (!socket.readableEnded) linger(socket, limits);
-  });
-  socket.once('close', () => {
-    socket.setTimeout(0);
-    if (!stream.destroyed && !(stream.readableEnded && stream.writableFinished)) {
-      stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
-    }
-  });
-  socket.setTimeout(limits.idleTimeoutMs);
-  socket.on('timeout', () => {
-    if (wasAway(stream.absence, limits.idleTimeoutMs)) return void socket.setTimeout(limits.idleTimeoutMs);
-    stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
-    if (!socket.destroyed) resetSocket(socket);
-  });
-  // Bun also emits `end` for a socket that we destroy; that is no end of the client.
-  if (socket.readableEnded) stream.end();
-  else
-    socket.once('end', () => {
-      if (!socket.destroyed) stream.end();
-    });
-  socket.pipe(stream, { end: false });
-  stream.pipe(socket);
-}
-
-/** The client still sends what nobody takes any more: drop it for a moment, or the kernel would respond with a reset. */
-function linger(socket: Socket, limits: Limits): void {
-  socket.unpipe();
-  let timer: NodeJS.Timeout | undefined;
-  const start = (): void => {
-    timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs);
-  };
-  // Not before all is written: a slow reader has as long as any other connection without a byte.
-  if (socket.writableFinished) start();
-  else socket.once('finish', start);
-  socket.once('close', () => clearTimeout(timer));
-  socket.resume();
 }
 
 /** A response in words, then the end. */

@@ -29,7 +29,7 @@ export class RequestBodyPump {
     this.#body = body;
     this.#fail = fail;
     this.#length = request.bodyLength;
-    this.#writer = new BlockWriter(socket, () => this.#written());
+    this.#writer = new BlockWriter(socket, () => this.#written(), defaultLimits.requestBodyWaitingBytesMax);
   }
 
   /** Whether all of the body was handed to the connection. */

@@ -260,6 +260,11 @@ export const agentLimits = {
     'limit_exceeded',
     "Connections that wait at a listener inside the jail until they are taken: as many as at Node's own.",
   ),
+  clientWaitingBytesMax: fixedRow(
+    256 * KiB,
+    'flow_control',
+    'What waits for a client of the agent before its stream is held back: as much as the gateway sends in one message, which is then written in one turn.',
+  ),
   leftoverGraceMs: fixedRow(1_000, 'timeout', 'Between SIGTERM and SIGKILL for what a command left behind.'),
   leftoverKilledMs: fixedRow(
     500,

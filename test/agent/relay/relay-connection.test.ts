@@ -179,6 +179,15 @@ describe('how a connection ends', () => {
     assert.equal(await client.ending(), 'ECONNRESET');
   });
 
+  test('what comes with a reset reaches the client before it: the alert of a handshake that fails', async () => {
+    await using fixture = await relayFixture();
+    const { client, stream } = await connected(fixture);
+    stream.write('the alert');
+    stream.reset(new ProxyError('tls_handshake', 'no common protocol'));
+    await client.received('the alert');
+    assert.equal(await client.ending(), 'ECONNRESET');
+  });
+
   test('a refused stream resets the client', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
