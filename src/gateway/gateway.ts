@@ -238,6 +238,7 @@ async function openServing(
     credentials,
     held,
     sessions,
+    ...known
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<{ readonly parts: StreamParts; readonly changes: TakenChanges }> {
   const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent, isOnDuty } = start;
@@ -281,7 +282,7 @@ async function openServing(
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));
   policies.onChange(() => review.now());
   access.onChange(() => review.now());
-  return { parts, changes: await openChanges(start, { store, sessions, policies, access }) };
+  return { parts, changes: await openChanges(start, { ...known, store, audit, sessions, policies, access }) };
 }
 
 function stallTeller({ metrics, log }: Start): (stall: LoopStall) => void {

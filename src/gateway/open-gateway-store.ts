@@ -3,9 +3,12 @@
 import type { Store } from '../store/store.ts';
 import { askedStore, StoreOutage } from '../store/store-outage.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
+import { RecentSessions, rememberedSessions } from './changes/recent-sessions.ts';
+import { StoreHistory } from './changes/store-history.ts';
 import type { Start } from './gateway-start.ts';
+import type { KnownHistory } from './open-changes.ts';
 
-export interface GatewayStore {
+export interface GatewayStore extends KnownHistory {
   readonly store: Store;
   /** Of a store that can be away. */
   readonly outage: StoreOutage | undefined;
@@ -21,7 +24,8 @@ export async function openGatewayStore({
 }: Start): Promise<GatewayStore> {
   const store = stack.use(await openConfiguredStore(config, environment));
   const { probe } = store;
-  if (probe === undefined) return { store, outage: undefined };
+  const recent = new RecentSessions();
+  if (probe === undefined) return { store, outage: undefined, recent, history: new StoreHistory(store) };
   const { storeOutageMs } = config.limits;
   const outage = stack.use(
     new StoreOutage({
@@ -42,5 +46,12 @@ export async function openGatewayStore({
         ),
     }),
   );
-  return { store: askedStore(store, outage), outage };
+  const asked = askedStore(store, outage);
+  const history = new StoreHistory(asked);
+  return {
+    store: { ...asked, sessions: rememberedSessions(asked, recent, history) },
+    outage,
+    recent,
+    history,
+  };
 }

@@ -9,10 +9,11 @@ import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import type { Start } from './gateway-start.ts';
 import { openChain } from './open-chain.ts';
+import type { KnownHistory } from './open-changes.ts';
 import type { GatewayStore } from './open-gateway-store.ts';
 import { openSpool, placeOfAudit } from './open-spool.ts';
 
-export interface Records {
+export interface Records extends KnownHistory {
   readonly store: Store;
   readonly audit: AuditLog;
   /** What waits on this machine for a store that is another process. */
@@ -24,7 +25,7 @@ export interface Records {
 /** The audit on its store, whose chain the key signs, with what an earlier process left open in it. */
 export async function openRecords(
   start: Start,
-  { store, outage }: GatewayStore,
+  { store, outage, history, recent }: GatewayStore,
   signingKey: ChainSigner,
 ): Promise<Records> {
   const { config, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
@@ -53,5 +54,5 @@ export async function openRecords(
   spool?.start();
   spool?.keepAdopting(isOnDuty, recover);
   place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit, spool: kept, outage };
+  return { store, audit, spool: kept, outage, history, recent };
 }

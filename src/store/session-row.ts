@@ -5,6 +5,8 @@ import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
 export const supersededReason = 'a later enrolment with the same token replaced it before its commit';
+/** The reason of a session by a token of which a store that went back did not know that it was used. */
+export const usedBefore = 'its token had been used before';
 /** The reasons of sessions whose time was over. */
 export const uncommittedInTime = 'it was not committed in time';
 export const lifeIsOver = 'it reached its longest life';

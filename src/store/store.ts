@@ -61,6 +61,13 @@ export type CommitOutcome =
   /** Not alive: unknown, ended, revoked, or past `commitByMs`. */
   | { readonly kind: 'over'; readonly session: SessionRecord | undefined };
 
+export interface RestoreOutcome {
+  /** Something was not as it had been. */
+  readonly isChanged: boolean;
+  /** Sessions that live by the token of this one, which was committed: somebody used the token once more. */
+  readonly revoked: readonly string[];
+}
+
 export interface SessionEnding {
   readonly state: 'ended' | 'revoked';
   readonly reason: string;
@@ -95,6 +102,11 @@ export interface SessionStore {
    * were not committed stay fresh.
    */
   expire(nowMs: number, limit?: number): Promise<readonly SessionRecord[]>;
+  /**
+   * Of a store that went back: the session is there again, committed if it was, and its token used up; others that began with a token
+   * that was used are revoked. One that is over stays over, and one whose token another one has is over. Repeating it changes nothing.
+   */
+  restore(session: SessionRecord, nowMs: number): Promise<RestoreOutcome>;
   /** Newest first. */
   list(query: SessionQuery): Promise<readonly SessionRecord[]>;
   /** Endings after a point of the store's change counter, by any process; without one, only the counter. */

@@ -8,6 +8,7 @@ import { auditConformance } from './audit.ts';
 import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
 import { changeConformance } from './changes.ts';
+import { restoringConformance } from './restoring.ts';
 import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
@@ -31,6 +32,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     gatewayConformance(open);
     policyConformance(open);
     changeConformance(open);
+    restoringConformance(open);
   });
 }
 

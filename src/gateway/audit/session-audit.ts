@@ -34,7 +34,8 @@ export interface SessionStep {
     | 'operator_log_in_failed'
     | 'operator_logged_out'
     | 'administrator_token_used'
-    | 'operator_link_reused';
+    | 'operator_link_reused'
+    | 'store_went_back';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -109,9 +110,14 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'operator_link_reused',
   'policy_refused',
   'administrator_token_used',
+  'store_went_back',
 ]);
 /** What was done, though somebody has to look at it. */
-const done: ReadonlySet<SessionStep['action']> = new Set(['policy_refused', 'administrator_token_used']);
+const done: ReadonlySet<SessionStep['action']> = new Set([
+  'policy_refused',
+  'administrator_token_used',
+  'store_went_back',
+]);
 const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 
 function eventOf(step: SessionStep): AuditEvent {

@@ -3,12 +3,14 @@
 import type { ProxyError } from '../../protocol/error.ts';
 import type { Store } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
+import type { StoreHistory } from './store-history.ts';
 
 /** A change holds on every gateway within 2 s; one look is one small query. */
 const lookIntervalMs = 500;
 
 export interface TakenChangesOptions {
-  readonly store: Pick<Store, 'changes' | 'onChange'>;
+  readonly store: Pick<Store, 'onChange'>;
+  readonly history: Pick<StoreHistory, 'look' | 'waysBack'>;
   /** Each follows one kind of change: whether all of it that was there before the call is taken. */
   readonly followers: readonly (() => Promise<boolean>)[];
   readonly onFault: (error: ProxyError) => void;
@@ -21,6 +23,8 @@ export class TakenChanges implements AsyncDisposable {
   readonly #repeated: RepeatedLook;
   readonly #unlisten: () => void;
   #number = 0;
+  /** How often the store had gone back when that was taken. */
+  #waysBack = 0;
 
   private constructor(options: TakenChangesOptions) {
     this.#options = options;
@@ -59,17 +63,19 @@ export class TakenChanges implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { store, followers } = this.#options;
+    const { history, followers } = this.#options;
     // Before the followers look: what is committed meanwhile may be missed by one of them.
-    const newest = await store.changes.newest();
+    const newest = await history.look();
     const before = this.#number;
-    if (newest === before) return;
+    const { waysBack } = history;
+    if (newest === before && waysBack === this.#waysBack) return;
     const taken = await Promise.all(followers.map((follower) => follower()));
     // Whose look failed has told why; the next one tries again.
     if (!taken.every((isTaken) => isTaken)) return;
     // More was heard of by another way while they looked.
-    if (this.#number !== before && this.#number > newest) return;
+    if (waysBack === this.#waysBack && this.#number !== before && this.#number > newest) return;
     this.#number = newest;
+    this.#waysBack = waysBack;
     this.#tell();
   }
 

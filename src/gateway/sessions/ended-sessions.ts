@@ -88,14 +88,24 @@ export class EndedSessions {
 
   /** Throws ProxyError `session_revoked` for one that ended, `store_unavailable` where that cannot be told. */
   assertKnownAlive(sessionId: string, nowMs: number): void {
-    if (this.#ended.has(sessionId))
-      throw new ProxyError('session_revoked', 'The session ended; enrol with a new token.');
+    this.assertNotEnded(sessionId);
     if (this.isComplete(nowMs)) return;
     throw new ProxyError(
       'store_unavailable',
       'The store of the gateway is away, and too many sessions ended lately; try again later.',
       { limit: 'endedSessionsMax', retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
     );
+  }
+
+  /** Throws ProxyError `session_revoked` for one that ended, whatever the store says: it may have gone back. */
+  assertNotEnded(sessionId: string): void {
+    if (this.#ended.has(sessionId))
+      throw new ProxyError('session_revoked', 'The session ended; enrol with a new token.');
+  }
+
+  /** Those that were heard last, the oldest of them first. */
+  latest(count: number): readonly NumberedEnding[] {
+    return [...this.#ended.values()].slice(-count);
   }
 
   #known(reason: string): string {

@@ -90,7 +90,11 @@ export class SessionAuthenticator {
       expectedThumbprint: facts.keyThumbprint,
     });
     const session = await this.#byStoreOr(
-      async () => storedSession(await this.#store.sessions.find(facts.sessionId), facts, nowMs),
+      async () => {
+        const found = storedSession(await this.#store.sessions.find(facts.sessionId), facts, nowMs);
+        this.#ended.assertNotEnded(found.id);
+        return found;
+      },
       (sinceMs) => this.#carriedSession(facts, sinceMs, nowMs),
     );
     return { session, key };
@@ -120,7 +124,10 @@ export class SessionAuthenticator {
   /** Throws `session_unknown` or `session_revoked` for one that is over. */
   async requireAlive(sessionId: string, nowMs: number): Promise<void> {
     await this.#byStoreOr(
-      async () => void assertAlive(await this.#store.sessions.find(sessionId), nowMs),
+      async () => {
+        assertAlive(await this.#store.sessions.find(sessionId), nowMs);
+        this.#ended.assertNotEnded(sessionId);
+      },
       () => this.#ended.assertKnownAlive(sessionId, nowMs),
     );
   }

@@ -87,6 +87,12 @@ export class SessionWatch implements AsyncDisposable {
     for (const ending of endings) if (!this.ended.has(ending.sessionId)) this.#tell(ending);
   }
 
+  /** The store went back: all its endings are told again. */
+  again(): Promise<void> {
+    this.#isUncertain = true;
+    return this.look();
+  }
+
   /** Looks soon. Whether it told of all that ended before this call. */
   taken(): Promise<boolean> {
     return this.#repeated.taken();

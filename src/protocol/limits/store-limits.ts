@@ -3,6 +3,21 @@
 import { fixedRow, MiB, row } from './limit-row.ts';
 
 export const storeLimits = {
+  historyKeptMs: fixedRow(
+    900_000,
+    'internal',
+    'Sessions that began here are remembered for so long: a standby that takes over is behind by seconds.',
+  ),
+  recentSessionsMax: fixedRow(
+    10_000,
+    'internal',
+    'Sessions that began here lately, for a store that loses them: about 30 MB; the oldest makes room.',
+  ),
+  historySettleMs: fixedRow(
+    10_000,
+    'store_unavailable',
+    'Behind a store that lost what came last each gateway tells it within a second or two what it knows; until then no session is unknown.',
+  ),
   storeConnectionsMax: fixedRow(
     4,
     'store_unavailable',

@@ -1,12 +1,20 @@
 // Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
 
-import { endingOf, lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import {
+  endingOf,
+  lifeIsOver,
+  sessionOf,
+  supersededReason,
+  uncommittedInTime,
+  usedBefore,
+} from '../session-row.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import {
   type CommitOutcome,
   type EnrolOutcome,
   type NewSession,
   type NumberedEnding,
+  type RestoreOutcome,
   type SessionEnding,
   type SessionQuery,
   type SessionRecord,
@@ -112,6 +120,42 @@ export class PostgresSessions implements SessionStore {
       }
       await endAll(statements, endings, nowMs);
       return expired;
+    });
+  }
+
+  restore(session: SessionRecord, nowMs: number): Promise<RestoreOutcome> {
+    const { id, tokenKey, committedMs } = session;
+    return this.#database.transaction(async (statements): Promise<RestoreOutcome> => {
+      await lock(statements, 'token', tokenKey);
+      const row = await statements.get(`SELECT ${columns} FROM session WHERE id = $1 FOR UPDATE`, [id]);
+      const there = row === undefined ? undefined : sessionOf(row);
+      if (there?.overMs !== undefined) return { isChanged: false, revoked: [] };
+      if (there === undefined) await insert(statements, session);
+      const consumer = await consumerOf(statements, tokenKey);
+      const rows = await statements.all(
+        `SELECT id FROM session WHERE token_key = $1 AND id <> $2 AND ${living} ORDER BY id`,
+        [tokenKey, id],
+      );
+      const others = rows.map((one) => textOf(one, 'id'));
+      const isNew = there === undefined;
+      if (committedMs === undefined) {
+        const isReplaced = others.length > 0 || (consumer !== undefined && consumer !== id);
+        if (isReplaced) await endAll(statements, [{ id, state: 'revoked', reason: supersededReason }], nowMs);
+        return { isChanged: isNew || isReplaced, revoked: [] };
+      }
+      const revoked = await endAll(
+        statements,
+        others.map((other) => ({ id: other, state: 'revoked', reason: usedBefore })),
+        nowMs,
+      );
+      if (consumer !== undefined && consumer !== id)
+        await statements.run('DELETE FROM consumed_token WHERE token_key = $1', [tokenKey]);
+      if (consumer !== id) await useUp(statements, session);
+      const changed = await statements.run(
+        `UPDATE session SET state = 'committed', committed_ms = $2 WHERE id = $1 AND state = 'enrolled'`,
+        [id, committedMs],
+      );
+      return { isChanged: isNew || consumer !== id || changed > 0, revoked };
     });
   }
 

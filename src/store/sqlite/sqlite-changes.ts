@@ -1,6 +1,6 @@
 // The number of the newest change, in SQLite: triggers count, so programs of the version before do too.
 
-import type { ChangeStore } from '../change-store.ts';
+import type { ChangePlace, ChangeStore } from '../change-store.ts';
 import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -14,5 +14,10 @@ export class SqliteChanges implements ChangeStore {
   async newest(): Promise<number> {
     const row = this.#database.get('SELECT value FROM change_counter');
     return row === undefined ? 0 : integerOf(row, 'value');
+  }
+
+  /** A file has one history. */
+  async place(): Promise<ChangePlace> {
+    return { history: '', number: await this.newest() };
   }
 }

@@ -1,6 +1,13 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
-import { endingOf, lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import {
+  endingOf,
+  lifeIsOver,
+  sessionOf,
+  supersededReason,
+  uncommittedInTime,
+  usedBefore,
+} from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import {
@@ -8,6 +15,7 @@ import {
   type EnrolOutcome,
   type NewSession,
   type NumberedEnding,
+  type RestoreOutcome,
   type SessionEnding,
   type SessionQuery,
   type SessionRecord,
@@ -159,6 +167,38 @@ export class SqliteSessions implements SessionStore {
         expired.push({ ...session, state: 'ended', reason, overMs: nowMs });
       }
       return expired;
+    });
+  }
+
+  async restore(session: SessionRecord, nowMs: number): Promise<RestoreOutcome> {
+    const { id, tokenKey, committedMs } = session;
+    const database = this.#database;
+    return database.transaction((): RestoreOutcome => {
+      const there = this.#find(id);
+      if (there?.overMs !== undefined) return { isChanged: false, revoked: [] };
+      const isNew = there === undefined;
+      if (isNew) this.#insert(session);
+      const consumer = consumerOf(database, tokenKey);
+      const others = database
+        .all(`SELECT id FROM session WHERE token_key = :tokenKey AND id <> :id AND ${living} ORDER BY id`, {
+          tokenKey,
+          id,
+        })
+        .map((row) => textOf(row, 'id'));
+      if (committedMs === undefined) {
+        const isReplaced = others.length > 0 || (consumer !== undefined && consumer !== id);
+        if (isReplaced) this.#end(id, { state: 'revoked', reason: supersededReason }, nowMs);
+        return { isChanged: isNew || isReplaced, revoked: [] };
+      }
+      for (const other of others) this.#end(other, { state: 'revoked', reason: usedBefore }, nowMs);
+      if (consumer !== undefined && consumer !== id)
+        database.run('DELETE FROM consumed_token WHERE token_key = :tokenKey', { tokenKey });
+      if (consumer !== id) this.#useUp(session);
+      const changed = database.run(
+        `UPDATE session SET state = 'committed', committed_ms = :committedMs WHERE id = :id AND state = 'enrolled'`,
+        { id, committedMs },
+      );
+      return { isChanged: isNew || consumer !== id || changed > 0, revoked: others };
     });
   }
 

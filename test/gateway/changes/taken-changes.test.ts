@@ -4,18 +4,21 @@ import { TakenChanges } from '../../../src/gateway/changes/taken-changes.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 
 function scene() {
-  const state = { newest: 1, fails: false, isTaken: true, looks: 0 };
+  const state = { newest: 1, fails: false, isTaken: true, looks: 0, waysBack: 0 };
   let tell: () => void = () => undefined;
   const faults: string[] = [];
   const open = () =>
     TakenChanges.open({
-      store: {
-        changes: {
-          newest: async () => {
-            if (state.fails) throw new ProxyError('store_unavailable', 'away');
-            return state.newest;
-          },
+      history: {
+        look: async () => {
+          if (state.fails) throw new ProxyError('store_unavailable', 'away');
+          return state.newest;
         },
+        get waysBack() {
+          return state.waysBack;
+        },
+      },
+      store: {
         onChange: (listener) => {
           tell = () => listener(false);
           return () => {
@@ -67,7 +70,8 @@ test('where nothing changed nobody is made to look', async () => {
 test('one that is committed while others look is not taken with them', async () => {
   const state = { newest: 5 };
   await using changes = await TakenChanges.open({
-    store: { changes: { newest: async () => state.newest }, onChange: () => () => undefined },
+    history: { look: async () => state.newest, waysBack: 0 },
+    store: { onChange: () => () => undefined },
     followers: [
       async () => {
         state.newest = 6;
@@ -89,6 +93,19 @@ test('what is heard of by another way is taken up to the first that was not', as
   state.newest = 5;
   await looked(changes);
   assert.equal(changes.number, 5);
+});
+
+test('what a store that went back has is taken anew, also where its number is the same or lower', async () => {
+  const { state, open, looked } = scene();
+  state.newest = 7;
+  await using changes = await open();
+  const { looks } = state;
+  state.waysBack = 1;
+  await looked(changes);
+  assert.equal(state.looks, looks + 1);
+  [state.waysBack, state.newest] = [2, 4];
+  await looked(changes);
+  assert.equal(changes.number, 4);
 });
 
 test('a store that is away leaves what was taken, and is told', async () => {

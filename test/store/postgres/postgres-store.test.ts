@@ -8,6 +8,9 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { openStore } from '../../../src/store/open-store.ts';
+import { postgresAddress } from '../../../src/store/postgres/postgres-address.ts';
+import { PostgresChanges } from '../../../src/store/postgres/postgres-changes.ts';
+import { PostgresDatabase } from '../../../src/store/postgres/postgres-database.ts';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
 import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -131,6 +134,24 @@ describe('the PostgreSQL store', { skip }, () => {
     const back = await store.sessions.endingsSince(sequence);
     await end('c');
     assert.deepEqual(await ids(back.sequence), ['c']);
+  });
+
+  test('a role that owns nothing knows the history by which a promotion shows', async () => {
+    await using store = await emptyStore();
+    await server.run('CREATE ROLE looker LOGIN; GRANT SELECT ON change_counter TO looker', 'suite');
+    const { history } = await store.changes.place();
+    assert.match(history, /^[0-9A-F]{8} \d+ \d+$/);
+    const database = new PostgresDatabase(postgresAddress(server.url('suite', 'looker')), {});
+    try {
+      assert.equal((await new PostgresChanges(database).place()).history, history);
+      await server.run('REVOKE EXECUTE ON FUNCTION pg_walfile_name FROM PUBLIC', 'suite');
+      const { history: none, number } = await new PostgresChanges(database).place();
+      assert.deepEqual([none, number], ['', await store.changes.newest()]);
+    } finally {
+      await server.run('GRANT EXECUTE ON FUNCTION pg_walfile_name TO PUBLIC', 'suite');
+      await database.close();
+      await server.run('DROP OWNED BY looker; DROP ROLE looker', 'suite');
+    }
   });
 
   test('whoever follows a store is told that it may have gone back, at each connection but the first', async () => {

@@ -1,0 +1,88 @@
+// Sessions that began here lately. A standby that takes over may not have them, nor know that their tokens are used.
+
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { SessionRecord, SessionStore, TokenStore } from '../../store/store.ts';
+import type { StoreHistory } from './store-history.ts';
+
+export class RecentSessions {
+  /** By their ids; those that changed last at the end. */
+  readonly #sessions = new Map<string, { readonly session: SessionRecord; readonly atMs: number }>();
+
+  get all(): readonly SessionRecord[] {
+    return [...this.#sessions.values()].map(({ session }) => session);
+  }
+
+  note(session: SessionRecord, nowMs: number): void {
+    this.#sessions.delete(session.id);
+    this.#sessions.set(session.id, { session, atMs: nowMs });
+    for (const [id, { atMs }] of this.#sessions) {
+      const { recentSessionsMax, historyKeptMs } = defaultLimits;
+      if (this.#sessions.size <= recentSessionsMax && nowMs - atMs <= historyKeptMs) return;
+      this.#sessions.delete(id);
+    }
+  }
+
+  find(id: string): SessionRecord | undefined {
+    return this.#sessions.get(id)?.session;
+  }
+}
+
+/** The sessions of the store: what this process writes is kept for a while, and none is called unknown by a store that went back. */
+export function rememberedSessions(
+  store: { readonly sessions: SessionStore; readonly tokens: TokenStore },
+  recent: RecentSessions,
+  history: StoreHistory,
+): SessionStore {
+  return {
+    enrol: async (session, bounds) => {
+      const outcome = await store.sessions.enrol(session, bounds);
+      if (outcome.kind !== 'enrolled') return outcome;
+      recent.note({ ...session, state: 'enrolled' }, session.enrolledMs);
+      // Its token may have been used before, as a store knew that has gone back since.
+      await history.look();
+      const consumer = await laterConsumer(store.tokens, history, session.tokenKey);
+      return consumer === undefined ? outcome : { kind: 'token_consumed', sessionId: consumer };
+    },
+    commit: async (id, nowMs) => {
+      const outcome = await store.sessions.commit(id, nowMs);
+      const session =
+        recent.find(id) ?? (outcome.kind === 'committed' ? await store.sessions.find(id) : undefined);
+      if (outcome.kind === 'committed' && session !== undefined)
+        recent.note({ ...session, state: 'committed', committedMs: nowMs }, nowMs);
+      return outcome;
+    },
+    find: async (id) => {
+      const found = await store.sessions.find(id);
+      if (found !== undefined) return found;
+      await history.look();
+      const again = await store.sessions.find(id);
+      if (again === undefined && !history.isSettled) throw unsettled();
+      return again;
+    },
+    end: (id, ending, nowMs) => store.sessions.end(id, ending, nowMs),
+    restore: (session, nowMs) => store.sessions.restore(session, nowMs),
+    expire: (nowMs, limit) => store.sessions.expire(nowMs, limit),
+    list: (query) => store.sessions.list(query),
+    endingsSince: (sequence) => store.sessions.endingsSince(sequence),
+    endedSince: (overMs, limit) => store.sessions.endedSince(overMs, limit),
+    prune: (beforeMs) => store.sessions.prune(beforeMs),
+  };
+}
+
+/** Who used the token, where that came to light since. */
+async function laterConsumer(
+  tokens: TokenStore,
+  history: StoreHistory,
+  tokenKey: string,
+): Promise<string | undefined> {
+  return history.isSettled ? undefined : await tokens.consumedBy(tokenKey);
+}
+
+function unsettled(): ProxyError {
+  return new ProxyError(
+    'store_unavailable',
+    'The store of the gateway has lost what came last, and gateways tell it again what they know; try again later.',
+    { retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
+  );
+}
