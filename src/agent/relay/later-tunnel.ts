@@ -15,6 +15,7 @@ export function laterTunnel(current: () => RelayTunnel | undefined): RelayTunnel
       return current()?.isUp ?? false;
     },
     whenUp: async () => await tunnel().whenUp(),
+    whenAgreed: async () => await current()?.whenAgreed?.(),
     openStream: (fields) => tunnel().openStream(fields),
     plainModes: (authority) => current()?.plainModes?.(authority) ?? [],
   };

@@ -20,6 +20,8 @@ export interface RelayTunnel {
   readonly isUp: boolean;
   /** Waits until one can, with a deadline of its own; throws why not. */
   whenUp(): Promise<void>;
+  /** Waits until it is known which modes the tunnel that is up takes, with a deadline of its own. */
+  whenAgreed?(): Promise<void>;
   /**
    * Throws DestinationRefused where it is known by then that the gateway refuses the destination, and protocol_denied for a mode that is not
    * one of `plainModes` now.
@@ -156,8 +158,11 @@ async function endTls(
   let stream: RelayStream;
   try {
     if (!tunnel.isUp) await tunnel.whenUp();
-    // Handshake and wait may have outlived the link that was asked: each has to prove itself. Nothing may come between this and the open.
-    if (outcome.kind !== 'left' && !modes().some((mode) => mode === fields.mode)) throw noLongerPlain(fields);
+    // Handshake and wait may have outlived the link that was asked: each has to prove itself, and one that is just up has a moment to.
+    const isTaken = (): boolean => outcome.kind === 'left' || modes().some((mode) => mode === fields.mode);
+    if (!isTaken()) await tunnel.whenAgreed?.();
+    // Nothing may come between this and the open.
+    if (!isTaken()) throw noLongerPlain(fields);
     const opened = tunnel.openStream(fields);
     stream = opened instanceof Promise ? await opened : opened;
   } catch (error) {

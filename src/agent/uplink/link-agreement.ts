@@ -1,6 +1,7 @@
 // The agent's side of what is agreed for one tunnel: where the TLS of its link ends, and hence where that of clients may end.
 
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
+import type { TunnelLink } from '../../net/tunnel-link.ts';
 import { BlindHosts } from '../../protocol/blind-hosts.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
@@ -36,6 +37,7 @@ export class LinkAgreement {
   /** Before the gateway has named them, everything is left to it. */
   #hosts: BlindHosts | undefined;
   readonly #judged = Promise.withResolvers<void>();
+  readonly #known = Promise.withResolvers<void>();
   #isReconsidering = false;
 
   constructor(options: LinkAgreementOptions) {
@@ -70,6 +72,11 @@ export class LinkAgreement {
     return this.#judged.promise;
   }
 
+  /** Settles when it is known which modes there are for which hosts. */
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
   /** Throws frame_unexpected for what a gateway does not send, or not now. */
   receive(frame: LinkFrame): void {
     switch (frame.type) {
@@ -89,6 +96,7 @@ export class LinkAgreement {
         if (this.#prover.state === 'open' || this.#prover.state === 'refused')
           throw unexpected('hosts without a proof');
         this.#hosts = new BlindHosts(frame.text);
+        if (this.isProven) this.#known.resolve();
         return;
       case 'prove':
         throw unexpected('prove from the gateway');
@@ -113,8 +121,23 @@ export class LinkAgreement {
     const { state } = this.#prover;
     this.#isReconsidering = false;
     this.#judged.resolve();
+    // A gateway that agrees names its hosts behind that.
+    if (state !== 'proven' || this.#hosts !== undefined) this.#known.resolve();
     this.#options.onConcluded(state === 'proven' ? undefined : faults[state]);
   }
+}
+
+/** Waits until it is known what was agreed for the link, until that is over, or so long. */
+export async function agreedWithin(
+  link: TunnelLink | undefined,
+  agreements: Pick<WeakMap<TunnelLink, LinkAgreement>, 'get'>,
+  ms: number,
+): Promise<void> {
+  if (link === undefined) return;
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([agreements.get(link)?.known, link.closed, late.promise]);
+  clearTimeout(timer);
 }
 
 function publicKeyOf(x: string): KeyObject {

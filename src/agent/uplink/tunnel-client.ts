@@ -11,8 +11,9 @@ import { delay, timerMsMax } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
 import { beyondLeaving, delayAfter } from './leaving-gateway.ts';
-import { LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
+import { agreedWithin, LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
 import { endsSession, reasonOf } from './session-over.ts';
+import { unhandledResolvers } from './unhandled-resolvers.ts';
 import type { Logger } from '../../system/logger.ts';
 
 export interface TunnelClientOptions {
@@ -135,6 +136,11 @@ export class TunnelClient implements AsyncDisposable {
   plainModes(authority: string): readonly PlainMode[] {
     const agreement = this.#link === undefined ? undefined : this.#agreements.get(this.#link);
     return agreement?.modesFor(authority) ?? [];
+  }
+
+  /** Waits until it is known what the link that is up agrees to, but no longer than a handshake may take. */
+  whenAgreed(): Promise<void> {
+    return agreedWithin(this.#link, this.#agreements, this.#options.limits.handshakeTimeoutMs);
   }
 
   /** Waits until it is agreed where TLS of clients ends on the first link. Gives why it is not here; undefined if it is. */
@@ -389,11 +395,4 @@ export class TunnelClient implements AsyncDisposable {
       throw error;
     }
   }
-}
-
-/** Resolvers whose rejection need not be heard: nobody may be waiting. */
-function unhandledResolvers(): PromiseWithResolvers<void> {
-  const resolvers = Promise.withResolvers<void>();
-  resolvers.promise.catch(() => {});
-  return resolvers;
 }

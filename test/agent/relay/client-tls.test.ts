@@ -253,6 +253,24 @@ async function failsHandshake(modes: readonly PlainMode[], claims: object): Prom
   assert.match(stream.streamError.message, /^origin\.test: (?:the TLS handshake failed|the client closed)/);
 }
 
+test('a client whose TLS was ended for a link that is gone waits until the next one has agreed', async () => {
+  let asked = 0;
+  let isAgreed = false;
+  await using fixture = await fixtureOf(() => {
+    asked += 1;
+    return asked <= 2 || isAgreed ? both : [];
+  });
+  fixture.whenAgreed = () => {
+    isAgreed = true;
+    return Promise.resolve();
+  };
+  const tls = securing(await through(fixture.relay.port), {});
+  tls.write('GET / HTTP/1.1\r\n\r\n');
+  const stream = await fixture.nextStream();
+  assert.deepEqual([stream.fields.mode, isAgreed], ['http1', true]);
+  stream.destroy();
+});
+
 describe('a link that came while the handshake went on, and takes no plaintext,', () => {
   for (const [name, options] of [
     ['gets nothing of a client whose TLS was ended: it is reset', {}],
@@ -275,7 +293,8 @@ describe('a link that came while the handshake went on, and takes no plaintext,'
         await Promise.race([third.promise, first.then(({ fields }) => fields.mode)]),
         'asked again',
       );
-      assert.deepEqual([(await read).ended, asked], [false, 3]);
+      // Once more after it had its moment to agree.
+      assert.deepEqual([(await read).ended, asked], [false, 4]);
       // The first stream that the far end sees is that of the next client.
       const next = await through(fixture.relay.port, 'next.test:443');
       assert.deepEqual((await first).fields, { authority: 'next.test:443', mode: 'raw' });

@@ -17,6 +17,8 @@ export interface RelayFixture extends AsyncDisposable {
   nextStream(): Promise<TunnelStream>;
   /** While set, no stream can be opened and waiting for one fails with it. */
   down: ProxyError | undefined;
+  /** Lets the tunnel agree on modes. */
+  whenAgreed: () => Promise<void>;
   /** The agent's ends of the streams. */
   readonly opened: TunnelStream[];
 }
@@ -40,6 +42,7 @@ export async function relayFixture(
   const fixture: Omit<RelayFixture, 'relay'> & { relay?: Relay } = {
     down: undefined,
     opened: [],
+    whenAgreed: () => Promise.resolve(),
     nextStream: () => {
       const stream = arrived.shift();
       return stream === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(stream);
@@ -54,6 +57,7 @@ export async function relayFixture(
       return fixture.down === undefined;
     },
     whenUp: () => Promise.reject(fixture.down ?? new ProxyError('internal', 'it is up')),
+    whenAgreed: () => fixture.whenAgreed(),
     openStream: (fields) => {
       const stream = pair.agent.openStream(fields);
       fixture.opened.push(stream);

@@ -87,8 +87,13 @@ const [before, after, stranger] = [1, 2, 3].map(() => generateKeyPairSync('ed255
 
 test('a reply by a key that the session knows is taken without asking', async () => {
   const { agreement, told, asked, reply } = between({ signer: before, known: [before] }, () => assert.fail());
+  let isKnown = false;
+  const known = agreement.known.then(() => (isKnown = true));
   agreement.receive(await reply());
+  await agreement.judged;
+  assert.equal(isKnown, false, 'of no host yet');
   agreement.receive(hosts);
+  await known;
   assert.deepEqual([told, asked()], [[undefined], 0]);
   assert.deepEqual(agreement.modesFor('open.test:443'), ['http1', 'http2']);
   assert.deepEqual(agreement.modesFor('passed.test:443'), []);
@@ -121,6 +126,7 @@ for (const [name, learn] of [
     const agree = await reply();
     agreement.receive(agree);
     await learned();
+    await agreement.known;
     agreement.receive(hosts);
     assert.deepEqual([told.length, asked(), agreement.modesFor('open.test:443')], [1, 1, []]);
     assert.match(told[0] ?? '', /something between the two ends TLS/);
