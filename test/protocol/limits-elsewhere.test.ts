@@ -58,6 +58,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'cli/operator/contexts.ts contextsMax',
     'cli/operator/login.ts tokenBytesMax',
     'cli/operator/server-backend.ts pageEventsMax',
+    'cli/policy/published-at-server.ts pageVersionsMax',
     'cli/terminal/text-table.ts cellMax',
     'store/chain/chain-findings.ts findingsMax',
     'http/printable.ts lengthMax',

@@ -1,7 +1,8 @@
 // `upstreamproxy policy`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { operatorPlaceOptions } from './operator-place-options.ts';
 import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
 
 const nameOption = {
@@ -166,7 +167,7 @@ const diff = {
 
 const versionArgument = { name: 'VERSION', help: 'its number, as `policy history` shows it' } as const;
 const changeOptions = {
-  ...gatewayPlaceOptions,
+  ...operatorPlaceOptions,
   name: nameOption,
   note: { kind: 'value', placeholder: 'TEXT', help: 'why; it stands in the history' },
   seen: {
@@ -217,7 +218,7 @@ const history = {
   summary: 'lists what was published, by whom, and what gateways made of it',
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     name: { ...nameOption, help: 'of this policy alone' },
     number: {
       kind: 'number',
@@ -239,7 +240,7 @@ const show = {
   name: 'show',
   summary: 'prints a published policy',
   arguments: [versionArgument],
-  options: { ...gatewayPlaceOptions, name: nameOption, json: jsonObjectOption },
+  options: { ...operatorPlaceOptions, name: nameOption, json: jsonObjectOption },
   examples: [
     { line: 'upstreamproxy policy show --config gateway.yaml > policy.yaml', purpose: 'to change it' },
   ],
@@ -274,7 +275,9 @@ export const policyDefinition = {
   kind: 'group',
   name: 'policy',
   summary: 'checks, explains, proposes, tries, compares and publishes policies',
-  description: ['Nothing but the store is contacted, and that only where --config or --state names it.'],
+  description: [
+    'Nothing but the store is contacted, and that only where --config or --state names it; what is published elsewhere is asked for at its admin API.',
+  ],
   question: 'what about policies?',
   actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw],
 } as const satisfies GroupDefinition;

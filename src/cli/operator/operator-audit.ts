@@ -15,16 +15,7 @@ export interface OperatorDesk {
   record(step: SessionStep): Promise<void>;
 }
 
-/** Opens store and audit of the gateway for the time of `action`. */
-export async function withOperatorDesk<T>(
-  config: GatewayConfig,
-  action: (desk: OperatorDesk) => Promise<T>,
-): Promise<T> {
-  await using desk = await openOperatorDesk(config);
-  return await action(desk);
-}
-
-/** The same, until it is disposed. */
+/** Opens store and audit of the gateway, until it is disposed. */
 export async function openOperatorDesk(config: GatewayConfig): Promise<OperatorDesk & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStoreToWrite(config));

@@ -9,7 +9,7 @@ import { Secret } from '../../protocol/secret.ts';
 import type { operatorPlaceOptions } from '../commands/operator-place-options.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-import type { ServerPlace } from './admin-connection.ts';
+import type { AdminConnection, ServerPlace } from './admin-connection.ts';
 import { contextOf, contextsPath, readContexts } from './contexts.ts';
 import type { OperatorBackend } from './operator-backend.ts';
 
@@ -20,20 +20,24 @@ export async function openOperatorBackend(
   options: PlaceOptions,
   access: 'read' | 'write',
 ): Promise<OperatorBackend> {
-  const place = await serverOfOptions(options);
-  if (place === undefined) {
+  const connection = await openConnection(options);
+  if (connection === undefined) {
     const config = await gatewayOfOptions(options);
     const { openStoreBackend } = await import('./store-backend.ts');
     return await openStoreBackend(config, access);
   }
-  const [{ AdminConnection }, { serverBackend }] = await Promise.all([
-    import('./admin-connection.ts'),
-    import('./server-backend.ts'),
-  ]);
-  return serverBackend(new AdminConnection(place));
+  const { serverBackend } = await import('./server-backend.ts');
+  return serverBackend(connection);
 }
 
 /** Undefined: a gateway of this machine, or none, is meant. @throws ProxyError usage, config_invalid */
+export async function openConnection(options: PlaceOptions): Promise<AdminConnection | undefined> {
+  const place = await serverOfOptions(options);
+  if (place === undefined) return undefined;
+  const { AdminConnection: Connection } = await import('./admin-connection.ts');
+  return new Connection(place);
+}
+
 async function serverOfOptions(options: PlaceOptions): Promise<ServerPlace | undefined> {
   const { server, context, config, state, ca } = options;
   const ways = Object.entries({ server, context, config, state }).filter(([, value]) => value !== undefined);

@@ -61,7 +61,7 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
         return (await connection.ask('exchanges', { query: { ...query, after: id } })).items;
       return (await connection.ask('exchanges', { query })).items.toReversed();
     },
-    confirm: () => confirm(connection),
+    confirm: () => confirmAtServer(connection),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
@@ -141,7 +141,8 @@ function grantedText(record: AccessRecord): string {
   return `granted ${id} until ${ends}: ${describeAsked(record)}, scope ${terms.scope}, for the ${terms.subject}`;
 }
 
-async function confirm(connection: AdminConnection): Promise<ChangeConfirmation | undefined> {
+/** Undefined where one may not ask, or the gateway does not know of it. @throws ProxyError */
+export async function confirmAtServer(connection: AdminConnection): Promise<ChangeConfirmation | undefined> {
   try {
     const said = await connection.ask('changes', { query: { wait: confirmSeconds } });
     const named = (gateways: readonly string[]) => gateways.map((gateway) => ({ gateway }));

@@ -2,41 +2,31 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type ChangeConfirmation, confirmChange } from '../../gateway/changes/confirm-change.ts';
-import type { GatewayConfig } from '../../gateway/config/config.ts';
-import { policyNames } from '../../gateway/policies/open-policies.ts';
-import {
-  checkName,
-  type Published,
-  type PublishDesk,
-  publishPolicy,
-  type PublishWish,
-  rollBackPolicy,
-} from '../../gateway/policies/publish-policy.ts';
-import { loadPolicyHere } from '../../gateway/policies/policy-loading.ts';
+import { checkName } from '../../gateway/policies/publish-policy.ts';
 import { publishedPlace } from '../../gateway/policies/published-policies.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { InvalidFilesError } from '../../policy/problem.ts';
 import { mainName } from '../../policy/bound-policies.ts';
-import { diffText } from '../../policy/diff-policy.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type {
-  PolicyBinding,
-  PolicyOutcome,
-  PolicyStore,
-  PolicyText,
-  PolicyVersion,
-} from '../../store/policy-store.ts';
+import type { PolicyBinding, PolicyText } from '../../store/policy-store.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
-import { problemText } from '../gateway/policy-warnings.ts';
 import { confirmationLine } from '../operator/confirmation-line.ts';
-import { withOperatorDesk } from '../operator/operator-audit.ts';
+import { openConnection, type PlaceOptions } from '../operator/operator-place.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
 import { asciiText, harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
+import { publishedAtServer } from './published-at-server.ts';
+import type {
+  Changed,
+  HistoryLine,
+  PolicyChange,
+  PublishedBackend,
+  ShownOutcome,
+} from './published-backend.ts';
+import { findPublished, publishedInStore, readerOf } from './published-in-store.ts';
 
 type Actions = (typeof policyDefinition)['actions'];
 type PublishInput = Input<Actions[5]>;
@@ -45,65 +35,45 @@ type ShowInput = Input<Actions[7]>;
 type RollbackInput = Input<Actions[8]>;
 type WithdrawInput = Input<Actions[9]>;
 
+async function openBackend(options: PlaceOptions, access: 'read' | 'write'): Promise<PublishedBackend> {
+  const connection = await openConnection(options);
+  return connection === undefined
+    ? await publishedInStore(await gatewayOfOptions(options), access)
+    : publishedAtServer(connection);
+}
+
 export async function publish({ options, arguments: { FILE: paths } }: PublishInput): Promise<number> {
   const files = await readTexts(paths);
-  const binding = readBinding(options.for);
-  return await change(options, (desk, wish) => publishPolicy(desk, { ...wish, files, binding }));
+  return await change(options, { kind: 'publish', files, binding: readBinding(options.for) });
 }
 
 export async function rollBack({ options, arguments: { VERSION: text } }: RollbackInput): Promise<number> {
-  const to = numberOf(text);
-  return await change(options, (desk, wish) => rollBackPolicy(desk, { ...wish, to }));
+  return await change(options, { kind: 'rollback', to: numberOf(text) });
 }
 
 export async function withdraw({ options }: WithdrawInput): Promise<number> {
-  return await change(options, (desk, wish) => publishPolicy(desk, { ...wish, files: [] }));
+  return await change(options, { kind: 'withdraw' });
 }
-
-type Wish = Omit<PublishWish, 'files' | 'binding'>;
 
 /** Publishes upon what is published now, or upon what the operator says they saw; and says what became of it. */
-async function change(
-  options: WithdrawInput['options'],
-  act: (desk: PublishDesk, wish: Wish) => Promise<Published>,
-): Promise<number> {
-  const { name: policy = mainName, note, json } = options;
-  const config = await gatewayOfOptions(options);
+async function change(options: WithdrawInput['options'], what: PolicyChange): Promise<number> {
+  const { name: policy = mainName, note, seen, json } = options;
   checkName(policy);
-  return await withOperatorDesk(config, async ({ store, operator, record }) => {
-    const { policies } = store;
-    const published = await policies.published();
-    const head = published.find((one) => one.policy === policy);
-    const seen = options.seen ?? head?.number ?? 0;
-    const desk = { policies, operator, record, read: readerOf(config) };
-    const done = await act(desk, { policy, note, seen, nowMs: Date.now() });
-    const { version, diff, warnings } = done;
-    const isFollowed = config.policy.mode === 'store';
-    const confirmation = isFollowed ? await confirmChange(store) : undefined;
-    const gateways = isFollowed ? await policies.outcomes(version.policy, version.number) : [];
-    if (json)
-      process.stdout.write(jsonLine({ ...shownVersion(version), diff, warnings, gateways, ...confirmation }));
-    else tell(done, gateways, confirmation);
-    return gateways.some(({ state }) => state === 'refused') ? 1 : 0;
-  });
+  await using backend = await openBackend(options, 'write');
+  const changed = await backend.change(what, { policy, note, seen });
+  const { version, machine, outcomes, confirmation } = changed;
+  if (json) process.stdout.write(jsonLine({ ...version, ...machine, gateways: outcomes, ...confirmation }));
+  else tell(changed);
+  return outcomes.some(({ state }) => state === 'refused') ? 1 : 0;
 }
 
-function readerOf(config: GatewayConfig): PublishDesk['read'] {
-  // What tools of one machine are configured to use is no policy for all.
-  const { discover: _, ...names } = policyNames(config);
-  return (sources) => loadPolicyHere(sources, names);
-}
-
-function tell(
-  { version, diff, warnings }: Published,
-  outcomes: readonly PolicyOutcome[],
-  confirmation: ChangeConfirmation | undefined,
-): void {
-  for (const warning of warnings) process.stdout.write(`${harmlessText(problemText(warning))}\n`);
-  if (diff !== undefined) process.stdout.write(diffText(diff).replaceAll(/[^\n]+/g, harmlessText));
+function tell({ version, diff, warnings, outcomes, confirmation, isFollowed }: Changed): void {
+  for (const warning of warnings) process.stdout.write(`${harmlessText(warning)}\n`);
+  if (diff !== undefined) process.stdout.write(diff.replaceAll(/[^\n]+/g, harmlessText));
   const what = version.isWithdrawn ? 'withdrew' : 'published';
-  process.stdout.write(`${what} ${publishedPlace(version)}, version ${version.version}\n`);
-  if (confirmation === undefined) {
+  process.stdout.write(harmlessText(`${what} ${publishedPlace(version)}, version ${version.version}`));
+  process.stdout.write('\n');
+  if (isFollowed === false) {
     process.stderr.write(
       'upstreamproxy: gateways of this configuration do not follow it; write policy: store there\n',
     );
@@ -116,57 +86,41 @@ function tell(
   for (const outcome of outcomes) if (outcome.state === 'refused') process.stdout.write(refusalText(outcome));
 }
 
-function refusalText({ gatewayId, reason = 'no reason is known' }: PolicyOutcome): string {
+function refusalText({ gatewayId, reason = 'no reason is known' }: ShownOutcome): string {
   const lines = reason.split('\n').map((line) => `  ${harmlessText(line)}\n`);
   return `${asciiText(gatewayId)} refused it, and keeps what it had:\n${lines.join('')}`;
 }
 
 export async function history({ options }: HistoryInput): Promise<number> {
   const { name, number: limit, json } = options;
-  await using store = await openStoreToRead(await gatewayOfOptions(options));
-  const versions = await store.policies.history({ limit, ...(name === undefined ? {} : { policy: name }) });
-  noteFullList(versions.length, limit);
-  const heads = new Set((await store.policies.published()).map(publishedPlace));
-  const rows: string[][] = [];
-  const refusals: string[] = [];
-  for (const version of versions) {
-    const outcomes = await store.policies.outcomes(version.policy, version.number);
-    if (json) {
-      process.stdout.write(
-        jsonLine({
-          ...shownVersion(version),
-          isPublished: heads.has(publishedPlace(version)),
-          gateways: outcomes,
-        }),
-      );
-      continue;
-    }
-    rows.push(rowOf(version, outcomes, heads));
-    for (const outcome of outcomes)
-      if (outcome.state === 'refused') refusals.push(`${publishedPlace(version)}: ${refusalText(outcome)}`);
+  await using backend = await openBackend(options, 'read');
+  const found = await backend.history(name, limit);
+  noteFullList(found.length, limit);
+  if (json) {
+    for (const { version, isPublished, outcomes } of found)
+      process.stdout.write(jsonLine({ ...version, isPublished, gateways: outcomes }));
+    return 0;
   }
-  if (json) return 0;
   const title = ['version', 'published', 'by', 'policy', 'for', 'what', 'gateways', 'note'];
-  process.stdout.write(textTable([title, ...rows]));
-  for (const refusal of refusals) process.stdout.write(refusal);
+  process.stdout.write(textTable([title, ...found.map(rowOf)]));
+  for (const { version, outcomes } of found)
+    for (const outcome of outcomes)
+      if (outcome.state === 'refused')
+        process.stdout.write(`${asciiText(publishedPlace(version))}: ${refusalText(outcome)}`);
   return 0;
 }
 
-function rowOf(
-  version: PolicyVersion,
-  outcomes: readonly PolicyOutcome[],
-  heads: ReadonlySet<string>,
-): string[] {
-  const { publishedMs, publishedBy, binding, isWithdrawn, backTo, note = '' } = version;
+function rowOf({ version, outcomes, isPublished }: HistoryLine): string[] {
+  const { published, publishedBy, binding, isWithdrawn, backTo, note = '' } = version;
   const refused = outcomes.filter(({ state }) => state === 'refused').length;
   const words = [
-    ...(heads.has(publishedPlace(version)) ? ['in force'] : []),
+    ...(isPublished ? ['in force'] : []),
     ...(isWithdrawn ? ['withdrawn'] : []),
     ...(backTo === undefined ? [] : [`${backTo} again`]),
   ];
   return [
     publishedPlace(version),
-    new Date(publishedMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    published.replace(/\.\d{3}Z$/, 'Z'),
     publishedBy,
     version.version,
     bindingText(binding),
@@ -186,13 +140,10 @@ function bindingText(binding: PolicyBinding | undefined): string {
 export async function show({ options, arguments: { VERSION: text } }: ShowInput): Promise<number> {
   const { name: policy = mainName, json } = options;
   checkName(policy);
-  await using store = await openStoreToRead(await gatewayOfOptions(options));
-  const { version, files } = await findPublished(
-    store.policies,
-    policy,
-    text === undefined ? undefined : numberOf(text),
-  );
-  if (json) process.stdout.write(jsonLine({ ...shownVersion(version), files }));
+  const number = text === undefined ? undefined : numberOf(text);
+  await using backend = await openBackend(options, 'read');
+  const { version, files } = await backend.show(policy, number);
+  if (json) process.stdout.write(jsonLine({ ...version, files }));
   else for (const { name, text: body } of files) process.stdout.write(fileText(name, body, files.length));
   return 0;
 }
@@ -202,25 +153,6 @@ function fileText(name: string, text: string, count: number): string {
   const shown = process.stdout.isTTY ? text.replaceAll(/[^\n\t]+/g, harmlessText) : text;
   const head = count === 1 ? '' : `# ${name}\n`;
   return `${head}${shown}${shown.endsWith('\n') ? '' : '\n'}`;
-}
-
-/** The version of that number, or the published one. @throws ProxyError operation_unknown */
-async function findPublished(
-  policies: PolicyStore,
-  policy: string,
-  number: number | undefined,
-): Promise<{ readonly version: PolicyVersion; readonly files: readonly PolicyText[] }> {
-  const version =
-    number === undefined
-      ? (await policies.published()).find((one) => one.policy === policy)
-      : await policies.find(policy, number);
-  const files = version === undefined ? undefined : await policies.files(version.hash);
-  if (version === undefined || files === undefined)
-    throw new ProxyError(
-      'operation_unknown',
-      `the store has no ${number === undefined ? 'policy' : `version ${number} of the policy`} ${policy}; policy history lists what it has`,
-    );
-  return { version, files };
 }
 
 /** A version of the store as a gateway of the configuration reads it. @throws ProxyError usage, operation_unknown, config_invalid */
@@ -238,10 +170,6 @@ export async function openPublished(
   const result = await readerOf(config)(sources);
   if ('problems' in result) throw new InvalidFilesError(result.problems);
   return result.policy;
-}
-
-function shownVersion({ publishedMs, ...rest }: PolicyVersion) {
-  return { ...rest, published: new Date(publishedMs).toISOString() };
 }
 
 /** @throws ProxyError usage */

@@ -35,7 +35,10 @@ before(async () => {
   server = `https://127.0.0.1:${port}`;
   set = await deploy({
     rules: [{ name: 'nothing', hosts: ['never.test'] }],
-    config: { admin: { listen: { port, certificate: file('cert.pem'), key: file('key.pem') } } },
+    config: {
+      policy: 'store',
+      admin: { listen: { port, certificate: file('cert.pem'), key: file('key.pem') } },
+    },
   });
   agent = await set.startAgent();
   for (const role of ['viewer', 'administrator'])
@@ -266,6 +269,51 @@ test('a server that is none of ours steers nothing: no redirect is followed, and
   assert.match((await list()).stdout, /^id /);
   hostile.close();
   hostile.closeAllConnections();
+});
+
+test('policies are published, shown, rolled back and withdrawn by the API, as in the store', async () => {
+  const by = there('administrator');
+  await writeFile(file('one.yaml'), 'rules:\n  - { name: one, hosts: one.test }\n');
+  await writeFile(file('two.yaml'), 'rules:\n  - { name: two, hosts: two.test }\n');
+  const first = await own('policy', 'publish', file('one.yaml'), '--note', 'the first', ...by);
+  assert.match(
+    first,
+    /^published main@1, version \w+\nconfirmed by 1 of 1 gateway in [0-9.]+ s\n1 gateway took it\n$/m,
+  );
+  const seen = await tried('policy', 'publish', file('two.yaml'), '--seen', '0', ...by);
+  assert.deepEqual([seen.code, seen.stdout], [75, '']);
+  const [second] = lines(await own('policy', 'publish', file('two.yaml'), '--json', ...by));
+  assert.deepEqual([second?.['number'], second?.['isWithdrawn']], [2, false]);
+  assert.match(String(second?.['diff']), /two\.test/);
+  await writeFile(file('bad.yaml'), 'rules:\n  - { name: bad, hosts: 7 }\n');
+  const bad = await tried('policy', 'publish', file('bad.yaml'), ...by);
+  assert.notEqual(bad.code, 0);
+  assert.match(bad.stderr, /bad\.yaml:2/);
+  const rolled = await own('policy', 'rollback', '1', ...by);
+  assert.match(rolled, /^published main@3/m);
+  assert.equal(await own('policy', 'show', ...by), await readFile(file('one.yaml'), 'utf8'));
+  assert.equal(await own('policy', 'show', '2', ...by), await readFile(file('two.yaml'), 'utf8'));
+  const refused = await tried('policy', 'withdraw', ...there('viewer'));
+  assert.equal(refused.code, 77);
+  await own('policy', 'withdraw', '--name', 'main', ...by);
+  const shown = (text: string) =>
+    lines(text).map(({ number, version, isWithdrawn, note, backTo, isPublished, published, publishedBy }) => [
+      number,
+      version,
+      isWithdrawn,
+      note,
+      backTo,
+      isPublished,
+      published,
+      publishedBy,
+    ]);
+  const [ours, theirs] = [
+    await here('policy', 'history', '--json'),
+    await own('policy', 'history', '--json', ...by),
+  ];
+  assert.equal(lines(ours).length, 4);
+  assert.deepEqual(shown(theirs), shown(ours));
+  assert.equal(await own('policy', 'history', ...by), await here('policy', 'history'));
 });
 
 test('a session is ended by the API, and its end is confirmed', async () => {

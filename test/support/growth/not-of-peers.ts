@@ -15,6 +15,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/help/',
     'src/cli/run/',
     'src/cli/policy/published.ts openPublished',
+    'src/cli/policy/published-in-store.ts findPublished',
     'src/cli/policy/explain-access.ts requestAccess',
     'src/cli/policy/explain-access.ts postureOption',
     'src/cli/policy/git-accesses.ts gitAccesses',
