@@ -213,6 +213,57 @@ export function chainConformance(name: string, open: () => Promise<AttackedStore
       }
     });
 
+    test('each day another chain follows, and one whose key was rotated away is vouched for by those behind it', async ({
+      mock,
+    }) => {
+      const dayMs = 86_400_000;
+      mock.timers.enable({ apis: ['Date'], now: 1_800_000_000_000 });
+      await using attacked = await open();
+      const { store } = attacked;
+      const [old, fresh] = [chainSigner(), chainSigner()];
+      await store.audit.chain.begin(old);
+      await storeChained(store, 0, 10);
+      mock.timers.tick(dayMs + 1);
+      await store.audit.chain.signHead();
+      // Both are taken while they rotate.
+      await store.audit.chain.begin({ ...fresh, publicKeys: [...fresh.publicKeys, ...old.publicKeys] });
+      await storeChained(store, 10, 10);
+      mock.timers.tick(dayMs + 1);
+      await store.audit.chain.signHead();
+      mock.timers.tick(10);
+      await store.audit.chain.begin(fresh);
+      await storeChained(store, 20, 10);
+      await store.audit.chain.end();
+      const report = await verifyChain(store.audit.chain, fresh.publicKeys, {});
+      assert.deepEqual(report.findings, []);
+      assert.deepEqual([report.chains, report.events, report.uncovered], [3, 30, 0]);
+      const since = await verifyChain(store.audit.chain, fresh.publicKeys, {
+        fromMs: Date.now(),
+      });
+      assert.deepEqual([since.chains, since.events, since.findingsTotal], [1, 10, 0]);
+      // Without the one between nobody says that the first was one of ours.
+      await attacked.run('DELETE FROM audit_chain WHERE number = 2');
+      assert.ok(kindsOf(await verifyChain(store.audit.chain, fresh.publicKeys, {})).includes('forged'));
+    });
+
+    test('what is put in behind the end of a chain, or cut off it with its head, shows by the next chain', async () => {
+      await using attacked = await open();
+      {
+        await using killed = await attacked.reopen();
+        await killed.audit.chain.begin(signer);
+        await storeChained(killed, 0, 20);
+        await killed.audit.chain.signHead();
+        await storeChained(killed, 20, 5);
+      }
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 25, 5);
+      await attacked.run(
+        `DELETE FROM audit_head; DELETE FROM audit WHERE id BETWEEN 'c000015' AND 'c000024'`,
+      );
+      assert.deepEqual(kindsOf(await verify(store)), ['cut_tail']);
+    });
+
     test('what was changed before retention took it is found behind it', async () => {
       await using attacked = await open();
       const { store } = attacked;
@@ -223,6 +274,22 @@ export function chainConformance(name: string, open: () => Promise<AttackedStore
       await attacked.run(`UPDATE audit SET time_ms = 0 WHERE id = 'c000030'`);
       assert.equal(await store.audit.prune({ beforeMs: 1000, batch: 500 }), 1);
       assert.deepEqual(kindsOf(await verify(store)), ['changed']);
+    });
+
+    test('what was changed is found also when retention has taken all around it', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 0, 60);
+      await store.audit.chain.signHead();
+      await attacked.run(`UPDATE audit SET verdict = 'deny' WHERE id = 'c000031'`);
+      assert.equal(await store.audit.prune({ beforeMs: 1_000_020, batch: 500 }), 20);
+      assert.equal(await store.audit.prune({ beforeMs: 1_000_040, batch: 500 }), 20);
+      const report = await verify(store);
+      assert.deepEqual(
+        report.findings.map(({ kind, link }) => [kind, link]),
+        [['changed', 32]],
+      );
     });
   });
 }

@@ -44,6 +44,8 @@ export interface ChainOpening {
   readonly seen: readonly ChainWitness[];
   /** Events up to that place of the store were there before the first chain. */
   readonly unchainedThrough: number;
+  /** The last place of the store then: all of this chain is behind it. */
+  readonly behind: number;
 }
 
 export interface ChainHead {
@@ -118,15 +120,16 @@ export function chainKeyOf({ key }: Pick<ChainOpening, 'key'>): KeyObject | unde
 export function readOpening(statement: string): ChainOpening | undefined {
   const said = objectOf(statement);
   if (said === undefined) return undefined;
-  const { number, chain, key, openedMs, previous, seen, unchainedThrough } = said;
-  if (!isPlace(number) || !isText(chain) || !isText(key) || !isPlace(openedMs) || !isPlace(unchainedThrough))
-    return undefined;
+  const { number, chain, key, openedMs, previous, seen, unchainedThrough, behind } = said;
+  if (!isPlace(number) || !isText(chain) || !isText(key) || !isPlace(openedMs)) return undefined;
+  if (!isPlace(unchainedThrough) || !isPlace(behind)) return undefined;
   if (!Array.isArray(seen) || !seen.every(isWitness)) return undefined;
-  if (previous === null) return { number, chain, key, openedMs, previous, seen, unchainedThrough };
-  if (!isObject(previous) || !isText(previous['hash']) || typeof previous['isVerified'] !== 'boolean')
-    return undefined;
-  const before = { hash: previous['hash'], isVerified: previous['isVerified'] };
-  return { number, chain, key, openedMs, previous: before, seen, unchainedThrough };
+  const read = { number, chain, key, openedMs, seen, unchainedThrough, behind };
+  if (previous === null) return { ...read, previous };
+  if (!isObject(previous)) return undefined;
+  const { hash, isVerified } = previous;
+  if (!isText(hash) || typeof isVerified !== 'boolean') return undefined;
+  return { ...read, previous: { hash, isVerified } };
 }
 
 /** Undefined for a text that is no head. */

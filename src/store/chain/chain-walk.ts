@@ -37,6 +37,8 @@ export interface WalkedChain {
 export interface KnownChain {
   readonly number: number;
   readonly openedMs: number;
+  /** A place of the store that all of it is behind. */
+  readonly behind: number;
   readonly hash: string;
   readonly heads: readonly ChainHead[];
   /** What later chains say of it. */
@@ -62,7 +64,10 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
     }));
   if (parts.length === 0) return { behind: 0, through: Infinity, chains: [] };
   return {
-    behind: fromMs === undefined ? 0 : Math.min(...parts.map(({ start }) => start?.sequence ?? 0)),
+    behind:
+      fromMs === undefined
+        ? 0
+        : Math.min(...parts.map(({ chain, start }) => start?.sequence ?? chain.behind)),
     through:
       untilMs === undefined ? Infinity : Math.max(0, ...parts.map(({ end }) => end?.sequence ?? Infinity)),
     chains: parts.map(({ chain, start, end }) => {

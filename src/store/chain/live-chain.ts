@@ -56,6 +56,7 @@ export function openChain(
     previous: latest === undefined ? null : { hash: openingHash(latest.statement), isVerified },
     seen: [own, top].filter((one) => one !== undefined),
     unchainedThrough: before?.unchainedThrough ?? sequence,
+    behind: sequence,
   };
   const signed = signOpening(opening, signer);
   const { number, chain } = opening;

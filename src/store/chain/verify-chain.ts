@@ -109,12 +109,12 @@ class Verifier {
       if (head?.number === number) heads.push(head);
       else this.#findings.add({ kind: 'forged', chain: number, message });
     }
-    const { openedMs } = trusted.opening;
+    const { openedMs, behind } = trusted.opening;
     const seen = [...this.#trusted.values()].flatMap(({ opening }) =>
       opening.seen.filter((one) => one.number === number),
     );
     const { hash } = trusted;
-    const chain = { number, openedMs, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
+    const chain = { number, openedMs, behind, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
     this.#known.set(number, chain);
     return chain;
   }
