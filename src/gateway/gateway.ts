@@ -74,8 +74,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   await using stack = new AsyncDisposableStack();
   const start = beginStart(config, options, stack);
   const opened = await openGatewayStore(start);
-  const { identity } = opened.store;
-  const keys = await openGatewayKeys(start, { identity, isShared: opened.outage !== undefined });
+  const { identity, sessions: known } = opened.store;
+  const isShared = opened.outage !== undefined;
+  const keys = await openGatewayKeys(start, { identity, sessions: known, isShared });
   const { signingKey: place } = keys.places;
   const signingKey = stack.use(await FollowedSigningKey.open({ place, log: start.log }));
   const records = await openRecords(start, opened, signingKey);

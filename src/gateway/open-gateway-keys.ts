@@ -1,9 +1,10 @@
 // The keys and authorities of a gateway, in files or in its store, and whether they are those of the other gateways on that store.
 
-import { readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asProxyError } from '../protocol/error.ts';
 import type { IdentityStore } from '../store/gateway-store.ts';
+import type { SessionStore } from '../store/store.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { IdentityConfig } from './config/identity-settings.ts';
@@ -31,6 +32,7 @@ export interface GatewayKeysOptions {
 
 export interface KeysStore {
   readonly identity: IdentityStore;
+  readonly sessions: Pick<SessionStore, 'list'>;
   /** Whether other gateways can be on it. */
   readonly isShared: boolean;
 }
@@ -67,22 +69,24 @@ async function openStored(
 ): Promise<GatewayKeys> {
   const { config, log, stack } = options;
   const { sealed, mark } = await openSealedStore(identity, options, store.identity);
-  if ((await store.identity.version()) === undefined) await requireNoFiles(config);
+  if ((await store.identity.version()) === undefined) await requireFirst(config, store);
   const stored = stack.use(await StoredIdentity.open({ sealed, mark, log }));
   return { places: stored.places, look: () => stored.look() };
 }
 
-/** Agents of a gateway that had its keys in files would be strangers to it. */
-async function requireNoFiles({ stateDirectory }: GatewayConfig): Promise<void> {
+/** Where there were agents before, they would be strangers to a gateway with a new identity. */
+async function requireFirst({ stateDirectory }: GatewayConfig, { sessions }: KeysStore): Promise<void> {
   const path = join(stateDirectory, signingKeyFile);
-  const isThere = await readFile(path).then(
+  const isThere = await access(path).then(
     () => true,
     ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
   );
-  if (isThere)
-    throw unusable(
-      `${path} is there, and the store has no identity yet: give it to the store by "upstreamproxy identity import", or make another one by "upstreamproxy identity make"`,
-    );
+  const isUsed = (await sessions.list({ limit: 1 })).length > 0;
+  if (!isThere && !isUsed) return;
+  const what = isThere ? `${path} is there, and the store has` : 'the store has sessions and';
+  throw unusable(
+    `${what} no identity: restore it, give it the keys of a folder by "upstreamproxy identity import", or make others by "upstreamproxy identity make"`,
+  );
 }
 
 async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore): Promise<GatewayKeys> {

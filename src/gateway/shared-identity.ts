@@ -32,7 +32,7 @@ async function openShared(
   const isOnDuty = (): boolean => false;
   const keys = await openGatewayKeys(
     { config, environment, clock, log, stack: own, isOnDuty },
-    { identity: store.identity, isShared: store.probe !== undefined },
+    { identity: store.identity, sessions: store.sessions, isShared: store.probe !== undefined },
   );
   await keys.places.interception.open(clock());
   await keys.places.signingKey.open();

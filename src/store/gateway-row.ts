@@ -1,5 +1,6 @@
 // Rows of gateways and of their identity, the same for every engine.
 
+import { defaultLimits } from '../protocol/limits.ts';
 import type { GatewayNote, GatewayPresence, SealedIdentity } from './gateway-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from './stored-row.ts';
 
@@ -16,6 +17,9 @@ export function gatewayOf(row: StoredRow): GatewayPresence {
     isCurrent: integerOf(row, 'is_current') === 1,
   };
 }
+
+/** What is longer is none, and is cut: who writes to the database must not fill the memory of those who read. */
+export const sealedCharactersMax = defaultLimits.sealedIdentityBytesMax + 1;
 
 export function sealedIdentityOf(row: StoredRow): SealedIdentity {
   return { version: integerOf(row, 'version'), sealed: textOf(row, 'sealed') };

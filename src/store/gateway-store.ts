@@ -39,6 +39,7 @@ export interface SealedIdentity {
 export interface IdentityStore {
   /** The version alone is one small question. */
   version(): Promise<number | undefined>;
+  /** One that is longer than `sealedIdentityBytesMax` is cut behind it. */
   read(): Promise<SealedIdentity | undefined>;
   /**
    * Stores what follows: the one of version 1 where there is none, each other one where the version before it is stored. False if it is

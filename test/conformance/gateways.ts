@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { GatewayNote } from '../../src/store/gateway-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -62,6 +63,13 @@ export function gatewayConformance(open: () => Promise<Store>): void {
     assert.equal(await store.gateways.prune(longMs / 2), 1);
     assert.equal(await store.gateways.find('b'), undefined);
     assert.notEqual(await store.gateways.find('c'), undefined);
+  });
+
+  test('of a row that is no identity no more is read than one may have', async () => {
+    await using store = await open();
+    const sealed = 'x'.repeat(3 * defaultLimits.sealedIdentityBytesMax);
+    assert.equal(await store.identity.write({ version: 1, sealed }), true);
+    assert.equal((await store.identity.read())?.sealed.length, defaultLimits.sealedIdentityBytesMax + 1);
   });
 
   test('an identity is stored once, and each later one upon the one before it', async () => {

@@ -222,7 +222,10 @@ describe('gateways on one database that have keys of their own', { skip }, () =>
     // Its state folder still has the keys of before: on a new store they are asked about first.
     await server.run('CREATE DATABASE empty');
     const again = await configOf('moved', { store: server.url('empty'), identity });
-    assert.match(await refusal(again), /signing-key\.pem is there, and the store has no identity yet/);
+    assert.match(
+      await refusal(again),
+      /signing-key\.pem is there, and the store has no identity: restore it/,
+    );
     await mustRun(launcher, ['identity', 'make', '--config', again]);
     own.use(await startGatewayProcess(again));
     assert.notEqual(await mustRun(launcher, ['ca', 'show', '--config', again]), shown);

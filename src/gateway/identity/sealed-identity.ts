@@ -25,7 +25,7 @@ const storedSchema = z.discriminatedUnion('kind', [
     kind: z.literal('sealed'),
     id: z.string().regex(/^[0-9a-f]{32}$/),
     public: publicSchema,
-    keys: z.array(z.strictObject({ id: z.string().max(64), ...sealedShape })).max(8),
+    keys: z.array(z.strictObject({ id: z.string().regex(/^[0-9a-f]{16}$/), ...sealedShape })).max(8),
     ...sealedShape,
   }),
   z.strictObject({

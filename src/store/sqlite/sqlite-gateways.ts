@@ -1,6 +1,6 @@
 // Gateways and what they share, in SQLite. The clock is that of the machine, which all processes on a file have in common.
 
-import { gatewayOf, sealedIdentityOf } from '../gateway-row.ts';
+import { gatewayOf, sealedCharactersMax, sealedIdentityOf } from '../gateway-row.ts';
 import type {
   GatewayNote,
   GatewayPresence,
@@ -83,7 +83,10 @@ export class SqliteIdentity implements IdentityStore {
   }
 
   async read(): Promise<SealedIdentity | undefined> {
-    const row = this.#database.get('SELECT version, sealed FROM identity', {});
+    const row = this.#database.get(
+      `SELECT version, substr(sealed, 1, ${sealedCharactersMax}) AS sealed FROM identity`,
+      {},
+    );
     return row === undefined ? undefined : sealedIdentityOf(row);
   }
 
