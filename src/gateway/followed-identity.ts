@@ -5,6 +5,7 @@ import type { Server } from 'node:https';
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { openIdentity } from './gateway-identity.ts';
+import type { PortPlace } from './identity/identity-places.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 
 /** Two small files; a renewal has days. */
@@ -12,6 +13,8 @@ const lookIntervalMs = 30_000;
 
 export interface FollowedIdentityOptions {
   readonly config: GatewayConfig;
+  /** Where it is not in files. */
+  readonly port?: PortPlace | undefined;
   /** Serves what it was started with until there is something else. */
   readonly server: Pick<Server, 'setSecureContext'>;
   readonly certificatePem: string;
@@ -33,6 +36,7 @@ export class FollowedIdentity implements AsyncDisposable {
     const onFault = (error: ProxyError): void => options.log('error', error.message);
     this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
     this.#repeated.start();
+    options.port?.watch?.(() => void this.look());
   }
 
   /** Looks now. */
@@ -45,9 +49,9 @@ export class FollowedIdentity implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { config, server, clock, log } = this.#options;
+    const { config, port, server, clock, log } = this.#options;
     try {
-      const { certificatePem, keyPem } = (await openIdentity(config, undefined, clock())).identity;
+      const { certificatePem, keyPem } = (await openIdentity(config, { port }, clock())).identity;
       this.#fault = '';
       if (certificatePem === this.#certificatePem) return;
       server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });

@@ -10,7 +10,7 @@ import { RepeatedLook } from '../system/repeated-look.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { FollowedAuthority, type FollowedAuthorityOptions } from './followed-authority.ts';
-import type { IdentityPlaces } from './identity/identity-places.ts';
+import type { IdentityPlaces, PortPlace } from './identity/identity-places.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;
@@ -25,10 +25,16 @@ export async function followServerAuthority(
   return tls === 'self' ? await FollowedAuthority.open({ place: server, clock, log }) : undefined;
 }
 
+/** What can give the certificate of the public port, where files do not. */
+export interface CertificateGivers {
+  readonly authority?: CertificateAuthority | undefined;
+  readonly port?: PortPlace | undefined;
+}
+
 /** The certificate of the public port: the operator's, or one by that authority. */
 export async function openIdentity(
   config: Pick<GatewayConfig, 'tls' | 'publicNames'>,
-  authority: CertificateAuthority | undefined,
+  { authority, port }: CertificateGivers,
   nowMs: number,
 ): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
   if (config.tls === 'self') {
@@ -38,22 +44,28 @@ export async function openIdentity(
       renewable: true,
     };
   }
-  const [certificatePem, keyPem] = await Promise.all([
-    readFile(config.tls.certificate, 'utf8'),
-    readFile(config.tls.key, 'utf8'),
-  ]);
-  requirePair(config.tls, { cert: certificatePem, key: keyPem });
+  const { certificatePem, keyPem } = await (config.tls === 'store'
+    ? (port?.read() ?? Promise.reject(new ProxyError('internal', 'the own certificate is in no store')))
+    : readPair(config.tls));
   const identity = { certificatePem, keyPem, caPem: '', notAfterMs: Number.POSITIVE_INFINITY };
   return { identity, renewable: false };
 }
 
-/** Said by their names, where a server says only what its library found wrong. */
-function requirePair(
-  { certificate, key: keyFile }: Exclude<GatewayConfig['tls'], 'self'>,
-  pair: { readonly cert: string; readonly key: string },
-): void {
+/** Throws `config_invalid`, by the names of the files, where a server says only what its library found wrong. */
+export async function readPair({
+  certificate,
+  key: keyFile,
+}: Exclude<GatewayConfig['tls'], string>): Promise<{
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}> {
+  const [certificatePem, keyPem] = await Promise.all([
+    readFile(certificate, 'utf8'),
+    readFile(keyFile, 'utf8'),
+  ]);
   try {
-    createSecureContext(pair);
+    createSecureContext({ cert: certificatePem, key: keyPem });
+    return { certificatePem, keyPem };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const message = `tls: ${certificate} and ${keyFile} are no certificate and its key: ${reason}`;
@@ -82,7 +94,7 @@ export function renewIdentity(
     look: async () => {
       const now = authority?.signerPem;
       if (clock() < untilMs && now === signer) return;
-      const { identity: fresh } = await openIdentity(config, authority, clock());
+      const { identity: fresh } = await openIdentity(config, { authority }, clock());
       signer = now;
       server.setSecureContext({ cert: fresh.certificatePem, key: fresh.keyPem, minVersion: 'TLSv1.2' });
       untilMs = fresh.notAfterMs - identityRenewBeforeMs;

@@ -94,7 +94,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const { port, serverCaPem, isReady, stopBeingReady, stopListening } = await openPublicPort({
     ...start,
     authority: ways.authority,
-    serverAuthority: ways.serverAuthority,
+    givers: { authority: ways.serverAuthority, port: keys.places.port },
     audit: records.audit,
     outage: records.outage,
     sessions,

@@ -14,7 +14,7 @@ import type { AuditLog } from './audit/audit-log.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
-import { openIdentity, renewIdentity } from './gateway-identity.ts';
+import { type CertificateGivers, openIdentity, renewIdentity } from './gateway-identity.ts';
 import { listen, openFailures, openStrangers } from './public-listener.ts';
 import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './sessions/session-endpoints.ts';
@@ -42,8 +42,8 @@ export interface PublicPortNeeds {
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly onLimit: (limit: LimitName) => void;
   readonly authority: CertificateAuthority;
-  /** Of the own certificate, where the operator gives none. */
-  readonly serverAuthority: FollowedAuthority | undefined;
+  /** Of the own certificate. */
+  readonly givers: CertificateGivers & { readonly authority: FollowedAuthority | undefined };
   readonly audit: AuditLog;
   readonly outage: StoreAbsence | undefined;
   readonly sessions: SessionService;
@@ -61,7 +61,7 @@ export async function openPublicPort({
   log,
   onLimit,
   authority,
-  serverAuthority,
+  givers,
   audit,
   outage,
   sessions,
@@ -71,7 +71,7 @@ export async function openPublicPort({
 }: PublicPortNeeds): Promise<PublicPort> {
   let isOpen = true;
   const { isReady, degraded } = readiness(audit, outage, () => isOpen);
-  const { identity, renewable } = place ?? (await openIdentity(config, serverAuthority, clock()));
+  const { identity, renewable } = place ?? (await openIdentity(config, givers, clock()));
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
   const { connections, failures } = await openAdmission(config, { clock, onLimit, place });
@@ -103,7 +103,7 @@ export async function openPublicPort({
   const sockets = socketsOf(server);
   const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
   stack.defer(() => closeServer(server, sockets));
-  keepCertificate(server, { config, stack, clock, log, serverAuthority, place }, { identity, renewable });
+  keepCertificate(server, { config, stack, clock, log, givers, place }, { identity, renewable });
   origins.listensAt(port);
   return {
     port,
@@ -122,16 +122,16 @@ function keepCertificate(
     stack,
     clock,
     log,
-    serverAuthority: authority,
+    givers: { authority, port },
     place,
-  }: Pick<PublicPortNeeds, 'config' | 'stack' | 'clock' | 'log' | 'serverAuthority' | 'place'>,
+  }: Pick<PublicPortNeeds, 'config' | 'stack' | 'clock' | 'log' | 'givers' | 'place'>,
   { identity, renewable }: Pick<WorkerPlace, 'identity' | 'renewable'>,
 ): void {
   if (place !== undefined) place.seat.onIdentity((one) => take(server, one));
   else if (renewable) stack.use(renewIdentity(config, { server, identity, authority, clock, log }));
   else {
     const { certificatePem } = identity;
-    stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
+    stack.use(new FollowedIdentity({ config, port, server, certificatePem, clock, log }));
   }
 }
 

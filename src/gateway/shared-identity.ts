@@ -37,7 +37,7 @@ async function openShared(
   await keys.places.interception.open(clock());
   await keys.places.signingKey.open();
   // What is in files is followed there, by the places alone.
-  if (config.identity.kind === 'store' && config.tls === 'self') stack.use(own.move());
+  if (config.identity.kind === 'store' && typeof config.tls === 'string') stack.use(own.move());
   return keys;
 }
 
@@ -78,7 +78,7 @@ export class SharedIdentity implements AsyncDisposable {
     const keys = await openShared(config, options, stack);
     const authority = await followServerAuthority(config, keys.places, { clock, log });
     if (authority !== undefined) stack.use(authority);
-    const opened = await openIdentity(config, authority, clock());
+    const opened = await openIdentity(config, { authority, port: keys.places.port }, clock());
     return new SharedIdentity(config, clock, { ...opened, authority, keys, owned: stack.move() });
   }
 
@@ -106,7 +106,7 @@ export class SharedIdentity implements AsyncDisposable {
     const { certificatePem } = identity;
     this.#follower = this.#renewable
       ? renewIdentity(config, { server, identity, authority: this.#authority, clock, log })
-      : new FollowedIdentity({ config, server, certificatePem, clock, log });
+      : new FollowedIdentity({ config, port: this.#keys.places.port, server, certificatePem, clock, log });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

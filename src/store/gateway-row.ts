@@ -19,7 +19,7 @@ export function gatewayOf(row: StoredRow): GatewayPresence {
 }
 
 /** What is longer is none, and is cut: who writes to the database must not fill the memory of those who read. */
-export const sealedCharactersMax = defaultLimits.sealedIdentityBytesMax + 1;
+export const sealedCharactersRead = defaultLimits.sealedIdentityBytesMax + 1;
 
 export function sealedIdentityOf(row: StoredRow): SealedIdentity {
   return { version: integerOf(row, 'version'), sealed: textOf(row, 'sealed') };

@@ -24,7 +24,7 @@ test('a renewal of the own certificate that fails is told at once, each time, an
         return own.issueFor(names, atMs);
       },
     };
-    const { identity } = await openIdentity(config, authority, nowMs);
+    const { identity } = await openIdentity(config, { authority }, nowMs);
     const served: unknown[] = [];
     const told: string[] = [];
     await using renewal = renewIdentity(config, {

@@ -60,6 +60,26 @@ const rewrap = {
   ],
 } as const satisfies CommandDefinition;
 
+const certificate = {
+  kind: 'command',
+  name: 'certificate',
+  summary: "puts the operator's certificate of the port into the store",
+  description: [
+    'For gateways whose configuration says `tls: store`: each of them serves it within 2 s. Run it again with each certificate that follows; connections that stand keep what they began with.',
+  ],
+  arguments: [
+    { name: 'CERTIFICATE', help: 'PEM file of the chain', required: true },
+    { name: 'KEY', help: 'PEM file of its key', required: true },
+  ],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy identity certificate fullchain.pem privkey.pem --config gateway.yaml',
+      purpose: 'behind each renewal',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 const claim = {
   kind: 'command',
   name: 'claim',
@@ -82,5 +102,5 @@ export const identityDefinition = {
   name: 'identity',
   summary: 'what several gateways have in common: signing key and authorities',
   question: 'what about the identity of the gateways?',
-  actions: [make, take, rewrap, claim],
+  actions: [make, take, rewrap, certificate, claim],
 } as const satisfies GroupDefinition;

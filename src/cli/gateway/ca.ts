@@ -50,7 +50,7 @@ function inForm(pem: string, format: 'pem' | 'jks' | 'pkcs12'): string | Uint8Ar
 }
 
 function operatorsOwn({ tls }: GatewayConfig): ProxyError {
-  const file = tls === 'self' ? '' : `, ${tls.certificate}`;
+  const file = typeof tls === 'string' ? '' : `, ${tls.certificate}`;
   return new ProxyError(
     'usage',
     `the certificate of the gateway's port is your own${file}; pin its authority`,

@@ -62,11 +62,11 @@ async function sharedIdentityFindings(config: GatewayConfig, nowMs: number): Pro
 }
 
 async function identityFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
-  if (config.tls === 'self') return [];
+  if (typeof config.tls === 'string') return [];
   const at = ['tls', 'certificate'];
   let leaf: X509Certificate;
   try {
-    leaf = new X509Certificate((await openIdentity(config, undefined, nowMs)).identity.certificatePem);
+    leaf = new X509Certificate((await openIdentity(config, {}, nowMs)).identity.certificatePem);
   } catch (error) {
     return [{ at, message: asProxyError(error).message }];
   }

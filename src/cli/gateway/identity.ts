@@ -1,8 +1,10 @@
 // `upstreamproxy identity`: the keys and authorities that several gateways share.
 
+import { createPrivateKey } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { signingKeyOfDocument } from '../../gateway/identity/identity-document.ts';
+import { readPair } from '../../gateway/gateway-identity.ts';
 import { identityOfFiles } from '../../gateway/identity/identity-of-files.ts';
 import { identityPlaces, ownPlaces } from '../../gateway/identity/identity-places.ts';
 import { claimIdentity } from '../../gateway/identity/recorded-identity.ts';
@@ -55,6 +57,20 @@ async function rewrap({ options }: Options): Promise<number> {
   return 0;
 }
 
+async function certificate({
+  options,
+  arguments: { CERTIFICATE: path, KEY: keyPath },
+}: Input<(typeof identityDefinition)['actions'][3]>): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  const { certificatePem, keyPem } = await readPair({ certificate: resolve(path), key: resolve(keyPath) });
+  const port = { certificatePem, key: createPrivateKey(keyPem) };
+  const { version } = await sealedOnly(config, (sealed) =>
+    sealed.change((document) => ({ ...document, port })),
+  );
+  process.stdout.write(`version ${version} has the certificate of the port\n`);
+  return 0;
+}
+
 async function claim({ options }: Options): Promise<number> {
   const config = await gatewayOfOptions(options);
   if (config.identity.kind === 'store')
@@ -76,4 +92,10 @@ async function sealedOnly<T>(config: GatewayConfig, use: (sealed: SealedStore) =
   return done.result;
 }
 
-export const identityCommand = groupOf(identityDefinition, { make, import: take, rewrap, claim });
+export const identityCommand = groupOf(identityDefinition, {
+  make,
+  import: take,
+  rewrap,
+  certificate,
+  claim,
+});

@@ -77,9 +77,11 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
 
 /** Keys and authorities are in one place. */
 function checkIdentity(
-  { identity, certificateAuthority, store }: GatewayConfigDocument,
+  { identity, certificateAuthority, store, tls }: GatewayConfigDocument,
   report: Report,
 ): void {
+  if (tls === 'store' && identity?.store !== true)
+    report(['tls'], 'the certificate is where the identity is; write identity: { store: true, … } too');
   if (identity === undefined) return;
   const { directory, store: isStored, keyEncryptionKey, nextKeyEncryptionKey } = identity;
   const at = ['identity'];

@@ -12,6 +12,7 @@ import { identitySchema } from './identity-schema.ts';
 import { peersSchema } from './peers-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
+import { tlsSchema } from './tls-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 
 /** The largest value of a timer in Node; more would fire at once. */
@@ -31,18 +32,6 @@ const listenSchema = strictMap(
       .describe('Whether each connection begins with a PROXY head of version 2, by one of trustedProxies.'),
   },
   { hint: 'write listen: { address: 0.0.0.0, port: 8443 }', synonyms: { host: 'address', ip: 'address' } },
-);
-
-const tlsHint = 'write self, or { certificate: file, key: file }';
-const tlsSchema = z.union(
-  [
-    z.literal('self', { error: tlsHint }),
-    strictMap(
-      { certificate: text(pathHint), key: text(pathHint) },
-      { hint: tlsHint, synonyms: { cert: 'certificate', privateKey: 'key' } },
-    ),
-  ],
-  { error: tlsHint },
 );
 
 const discoverHint = 'write a command as a list, such as { command: [tool, config, get, registry] }';
@@ -288,7 +277,11 @@ export const gatewayConfigSchema = strictMap(
     stateDirectory: text('write the path of a folder')
       .optional()
       .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),
-    tls: tlsSchema.optional().describe("The certificate of the gateway's own port; self makes one."),
+    tls: tlsSchema
+      .optional()
+      .describe(
+        "The certificate of the gateway's own port; self makes one, store has it where the identity is.",
+      ),
     identity: identitySchema
       .optional()
       .describe(

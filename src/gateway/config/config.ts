@@ -62,7 +62,7 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly publicOrigins?: readonly string[];
   readonly stateDirectory: string;
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
-  readonly tls: 'self' | { readonly certificate: string; readonly key: string };
+  readonly tls: 'self' | 'store' | { readonly certificate: string; readonly key: string };
   /** Files without a path: everything is denied. */
   readonly policy: { readonly mode: 'files' | 'observe' | 'store'; readonly paths: readonly string[] };
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
@@ -249,7 +249,7 @@ function completeConfig(
     workers: document.workers ?? 1,
     ...reachedUnder(document, publicNames),
     stateDirectory,
-    tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
+    tls: typeof tls === 'string' ? tls : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
     ...identitySettings(document, { absolute, stateDirectory }),
     ...storeSettings(document.store, { directory, stateDirectory }),
     policy: policySettings(document, absolute),

@@ -34,6 +34,14 @@ export interface IdentityDocument {
   readonly id: string;
   readonly signingKey: DocumentSigningKey;
   readonly authorities: Readonly<Record<AuthorityName, DocumentAuthority>>;
+  /** The operator's certificate of the port, where it is not by the authority of the port. */
+  readonly port?: DocumentPort;
+}
+
+export interface DocumentPort {
+  /** The chain, the leaf first. */
+  readonly certificatePem: string;
+  readonly key: KeyObject;
 }
 
 export function newIdentity(nowMs: number): IdentityDocument {

@@ -28,8 +28,18 @@ export interface SigningKeyPlace {
   watch?(listener: () => void): void;
 }
 
+/** The operator's certificate of the port, in the store. */
+export interface PortPlace {
+  /** PEM of the chain and of its key. Throws ProxyError `identity_unusable` where there is none. */
+  read(): Promise<{ readonly certificatePem: string; readonly keyPem: string }>;
+  /** Calls the listener when there is something else to read. */
+  watch?(listener: () => void): void;
+}
+
 /** All that several gateways have to have in common. */
 export interface IdentityPlaces {
+  /** Absent where they are in files: there the configuration names those of the certificate. */
+  readonly port?: PortPlace;
   readonly signingKey: SigningKeyPlace;
   /** The authority that intercepts. */
   readonly interception: AuthorityPlace;

@@ -22,12 +22,13 @@ const identitySchema = z.strictObject({
     server: authoritySchema,
     peers: authoritySchema,
   } satisfies Record<AuthorityName, unknown>),
+  port: z.strictObject({ certificatePem: z.string().min(1), key }).optional(),
 });
 
 /** How long the text is says nothing of what is in it. */
 const blockBytes = 4096;
 
-export function identityText({ id, signingKey, authorities }: IdentityDocument): Uint8Array {
+export function identityText({ id, signingKey, authorities, port }: IdentityDocument): Uint8Array {
   const { key: current, next, old } = signingKey;
   const { interception, server, peers } = authorities;
   const text = JSON.stringify({
@@ -42,6 +43,7 @@ export function identityText({ id, signingKey, authorities }: IdentityDocument):
       server: authorityText(server),
       peers: authorityText(peers),
     },
+    ...(port === undefined ? {} : { port: { ...port, key: privateText(port.key) } }),
   });
   return Buffer.from(text.padEnd(Math.ceil(text.length / blockBytes) * blockBytes));
 }
@@ -49,7 +51,9 @@ export function identityText({ id, signingKey, authorities }: IdentityDocument):
 /** Undefined for anything that `identityText` does not give; no error, since it could have a piece of the text. */
 export function identityOfText(text: Uint8Array): IdentityDocument | undefined {
   try {
-    const { id, signingKey, authorities } = identitySchema.parse(JSON.parse(Buffer.from(text).toString()));
+    const { id, signingKey, authorities, port } = identitySchema.parse(
+      JSON.parse(Buffer.from(text).toString()),
+    );
     const { next, old } = signingKey;
     return {
       id,
@@ -65,6 +69,7 @@ export function identityOfText(text: Uint8Array): IdentityDocument | undefined {
         server: authorityOfText(authorities.server),
         peers: authorityOfText(authorities.peers),
       },
+      ...(port === undefined ? {} : { port: { ...port, key: privateKeyOf(port.key) } }),
     };
   } catch {
     return undefined;

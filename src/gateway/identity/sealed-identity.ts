@@ -86,7 +86,11 @@ export function sealIdentity(
       keys: keys.map((key) => ({ id: key.id, ...key.wrap(dataKey, boundOf(`key ${key.id}`, head)) })),
       ...seal(dataKey, plain, boundOf('identity', head)),
     };
-    return { version, sealed: JSON.stringify(row) };
+    const sealed = JSON.stringify(row);
+    // Nobody would read it again.
+    if (sealed.length > defaultLimits.sealedIdentityBytesMax)
+      throw unusable('with this the identity is too large: is it the chain of a certificate?');
+    return { version, sealed };
   } finally {
     dataKey.fill(0);
     plain.fill(0);

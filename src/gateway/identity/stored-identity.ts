@@ -11,7 +11,7 @@ import {
   signingKeyOfDocument,
 } from './identity-document.ts';
 import { type IdentityMark, wentBack } from './identity-mark.ts';
-import type { AuthorityPlace, IdentityPlaces, SigningKeyPlace } from './identity-places.ts';
+import type { AuthorityPlace, IdentityPlaces, PortPlace, SigningKeyPlace } from './identity-places.ts';
 import { unusable } from './sealed-identity.ts';
 import type { OpenIdentity, SealedStore } from './sealed-store.ts';
 
@@ -56,13 +56,14 @@ export class StoredIdentity implements AsyncDisposable {
   }
 
   get places(): IdentityPlaces {
-    const { signingKey, authority } = placesOf(() => this.#current.document);
+    const { signingKey, authority, port } = placesOf(() => this.#current.document);
     const watch = (listener: () => void): void => void this.#listeners.add(listener);
     return {
       signingKey: { ...signingKey, watch },
       interception: { ...authority('interception'), watch },
       server: { ...authority('server'), watch },
       peers: { ...authority('peers'), watch },
+      port: { ...port, watch },
     };
   }
 
@@ -118,13 +119,24 @@ export class StoredIdentity implements AsyncDisposable {
 export function placesOf(current: () => IdentityDocument): {
   readonly signingKey: SigningKeyPlace;
   readonly authority: (name: AuthorityName) => AuthorityPlace;
+  readonly port: PortPlace;
 } {
   const key = async () => signingKeyOfDocument(current().signingKey);
   return {
     signingKey: { open: key, read: key },
+    port: { read: async () => portOf(current()) },
     authority: (name) => {
       const read = async (nowMs: number) => authorityOfDocument(current().authorities[name], nowMs);
       return { label: `the store (${name})`, open: read, read };
     },
   };
+}
+
+function portOf({ port }: IdentityDocument): { readonly certificatePem: string; readonly keyPem: string } {
+  if (port === undefined)
+    throw unusable(
+      'tls: store, and the store has no certificate of the port: put it there by "upstreamproxy identity certificate CERTIFICATE KEY"',
+    );
+  const keyPem = port.key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { certificatePem: port.certificatePem, keyPem };
 }

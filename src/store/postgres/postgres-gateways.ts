@@ -1,6 +1,6 @@
 // Gateways and what they share, in PostgreSQL. Leases are by the clock of the database.
 
-import { gatewayOf, sealedCharactersMax, sealedIdentityOf } from '../gateway-row.ts';
+import { gatewayOf, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
 import type {
   GatewayNote,
   GatewayPresence,
@@ -84,7 +84,7 @@ export class PostgresIdentity implements IdentityStore {
 
   async read(): Promise<SealedIdentity | undefined> {
     const row = await this.#database.get(
-      `SELECT version, left(sealed, ${sealedCharactersMax}) AS sealed FROM identity`,
+      `SELECT version, left(sealed, ${sealedCharactersRead}) AS sealed FROM identity`,
     );
     return row === undefined ? undefined : sealedIdentityOf(row);
   }

@@ -1,6 +1,6 @@
 // Gateways and what they share, in SQLite. The clock is that of the machine, which all processes on a file have in common.
 
-import { gatewayOf, sealedCharactersMax, sealedIdentityOf } from '../gateway-row.ts';
+import { gatewayOf, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
 import type {
   GatewayNote,
   GatewayPresence,
@@ -84,7 +84,7 @@ export class SqliteIdentity implements IdentityStore {
 
   async read(): Promise<SealedIdentity | undefined> {
     const row = this.#database.get(
-      `SELECT version, substr(sealed, 1, ${sealedCharactersMax}) AS sealed FROM identity`,
+      `SELECT version, substr(sealed, 1, ${sealedCharactersRead}) AS sealed FROM identity`,
       {},
     );
     return row === undefined ? undefined : sealedIdentityOf(row);

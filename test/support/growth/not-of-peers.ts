@@ -53,6 +53,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/credentials/kinds/placeholder-text.ts placeholderText',
     'src/gateway/forward/loop-guard.ts requireFieldValue',
     'src/gateway/forward/service-fetch.ts isServiceUrl',
+    'src/gateway/gateway-identity.ts readPair',
     'src/gateway/gateway-parts.ts readFiles',
     'src/gateway/sessions/session-token.ts ownIssuer',
     'src/gateway/sessions/signing-key-rotation.ts makeNextSigningKey',
