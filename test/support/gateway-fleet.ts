@@ -1,6 +1,7 @@
 // Several gateway processes on one PostgreSQL database, behind one balancer, with agents.
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -72,8 +73,9 @@ export async function openFleet(count: number, options: FleetOptions = {}): Prom
   const origin = stack.use(await longOrigin(authority, host));
   const balancer = stack.use(await turningBalancer());
   const { path: shared } = stack.use(await temporaryDirectory());
-  const identity = { directory: join(shared, 'identity') };
-  await mkdir(identity.directory, { mode: 0o700 });
+  const keyFile = join(shared, 'identity-key');
+  await writeFile(keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  const identity = { store: true, keyEncryptionKey: { file: keyFile } };
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
   const peerPorts = await Promise.all(ports.map(() => freePort()));
   const configOf = (number: number) => ({

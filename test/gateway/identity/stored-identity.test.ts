@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -48,6 +49,7 @@ async function openScene(stack: AsyncDisposableStack) {
     identity,
     lines,
     mark,
+    markFile: join(folder, 'gateway', 'identity-seen.json'),
     store,
     /** As an operator elsewhere. */
     operator: new SealedStore({
@@ -110,7 +112,7 @@ test('followers of the identity are told of each version that it takes', async (
 test('what cannot be read, went back, is gone or is another one changes nothing, and is said once', async () => {
   await using stack = new AsyncDisposableStack();
   const scene = await openScene(stack);
-  const { identity, operator, lines, read, set, empty, setKeys } = scene;
+  const { identity, operator, lines, read, set, empty, setKeys, markFile } = scene;
   const { kid } = await identity.places.signingKey.read();
   const first = await read();
   await operator.change(nextSigningKey(Date.now()));
@@ -128,6 +130,8 @@ test('what cannot be read, went back, is gone or is another one changes nothing,
     await identity.look();
     assert.deepEqual(lines, []);
   };
+  // What a process knows it needs no file for.
+  await rm(markFile);
   set(first);
   await refused(/is version 1, and this gateway has had version 2/);
   set({ version: 3, sealed: good.sealed });
