@@ -226,6 +226,8 @@ function isOrigin(text: string): boolean {
 const publicNameHint = 'write a name or address of the gateway, such as gateway.example.com, without a port';
 
 function isPublicName(text: string): boolean {
+  // Such as localhost, or the name of a container in its network: agents may know no other.
+  if (/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(text)) return true;
   try {
     // An IPv6 address stands in brackets before a port.
     parseAuthority(text.includes(':') ? `[${text}]` : text, { defaultPort: 443 });

@@ -297,6 +297,11 @@ describe('what is wrong is told with its place and what to write', () => {
     ['an origin in cleartext', 'publicOrigins: http://gw.example.com', [/write an origin such as https/]],
     ['an origin with a path', 'publicOrigins: https://gw.example.com/v1', [/write an origin such as https/]],
     ['a public name with a port', 'publicNames: gw.example.com:8443', [/1:14: error: .*without a port/]],
+    [
+      'a public name that ends in a number',
+      'publicNames: [a.example.com, "1"]',
+      [/1:30: error: .*without a port/],
+    ],
     ['a public name that is none', 'publicNames: [a.example.com, "b c"]', [/1:30: error: .*without a port/]],
     [
       'an issuer twice',
@@ -463,4 +468,9 @@ test('the gateway of run listens on loopback, keeps all in its folder, and obser
   assert.equal(config.store, 'sqlite:/tmp/state/state.db');
   assert.equal(config.certificateAuthority.directory, '/tmp/state/ca');
   assert.equal(config.audit.file, '/tmp/state/audit.jsonl');
+});
+
+test('a gateway may be reached by a name of one label', () => {
+  const names = ['localhost', 'gateway', 'my-gateway-1', '::1'];
+  assert.deepEqual(parse(`publicNames: ${JSON.stringify(names)}`).publicNames, names);
 });
