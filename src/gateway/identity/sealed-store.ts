@@ -109,6 +109,22 @@ export class SealedStore {
     );
   }
 
+  /**
+   * What this process has, again upon an earlier version of the same identity, to which a store went back. One step towards the version that
+   * it had: others may do the same. False where somebody else wrote, there is nothing of it any more, or it could not be sealed for all that
+   * read it. Throws `identity_unusable`.
+   */
+  async assert({ document }: Pick<OpenIdentity, 'document'>): Promise<boolean> {
+    const { store, keys } = this.#options;
+    const stored = await store.read();
+    if (stored === undefined) return false;
+    const known = await keys();
+    const earlier = openSealed(stored, known);
+    const sealing = known.filter(({ id }) => earlier.keyIds.includes(id));
+    const isWhole = sealing.length === earlier.keyIds.length && earlier.document.id === document.id;
+    return isWhole && (await store.write(this.#seal(document, stored.version + 1, sealing)));
+  }
+
   /** Throws `identity_unusable`. */
   async open(stored: SealedIdentity): Promise<OpenIdentity> {
     const { keys, mark } = this.#options;

@@ -83,7 +83,10 @@ export class StoredIdentity implements AsyncDisposable {
     this.#looks++;
     const version = await sealed.version();
     const back = wentBack(had, version === undefined ? undefined : { id, version });
-    if (back !== undefined || version === undefined) throw unusable(back ?? '');
+    if (back !== undefined || version === undefined) {
+      if (await this.#asserted(version)) return;
+      throw unusable(back ?? '');
+    }
     if (version === had.version && !isWhole && this.#looks % looksToWhole !== 0) return this.#good();
     if (this.#failed?.version === version && !isWhole && this.#looks - this.#failed.looks < looksToRetry)
       return;
@@ -100,6 +103,19 @@ export class StoredIdentity implements AsyncDisposable {
     await mark.write({ id, version: found.version });
     log('info', `version ${found.version} of the identity in the store was taken`);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** A store that went back, as by the failover to a replica that was behind, is brought to where this process is. */
+  async #asserted(version: number | undefined): Promise<boolean> {
+    const { sealed, log } = this.#options;
+    const { version: had } = this.#current;
+    if (version === undefined || version >= had || !(await sealed.assert(this.#current))) return false;
+    if (version + 1 === had)
+      log(
+        'info',
+        `the identity in the store had gone back: version ${had} is there again, as this gateway has it`,
+      );
+    return true;
   }
 
   #good(): void {

@@ -47,8 +47,15 @@ async function openScene(stack: AsyncDisposableStack) {
   const identity = stack.use(await StoredIdentity.open({ sealed, mark, log }));
   return {
     identity,
+    key,
     lines,
     mark,
+    /** Sealed for that key too, in the place of what is there. */
+    rewrappedFor: async (other: KeyEncryptionKey): Promise<Row> => {
+      const mark = new IdentityMark(join(folder, 'other'));
+      await new SealedStore({ ...options, keys: async () => [key, other], mark }).rewrap();
+      return (await store.identity.read()) ?? assert.fail();
+    },
     markFile: join(folder, 'gateway', 'identity-seen.json'),
     store,
     /** As an operator elsewhere. */
@@ -109,12 +116,11 @@ test('followers of the identity are told of each version that it takes', async (
   assert.equal(lines.at(-1), `info version ${version} of the identity in the store was taken`);
 });
 
-test('what cannot be read, went back, is gone or is another one changes nothing, and is said once', async () => {
+test('what cannot be read, is gone or is another one changes nothing, and is said once', async () => {
   await using stack = new AsyncDisposableStack();
   const scene = await openScene(stack);
-  const { identity, operator, lines, read, set, empty, setKeys, markFile } = scene;
+  const { identity, operator, lines, read, set, empty, setKeys } = scene;
   const { kid } = await identity.places.signingKey.read();
-  const first = await read();
   await operator.change(nextSigningKey(Date.now()));
   await identity.look();
   const good = await read();
@@ -130,10 +136,6 @@ test('what cannot be read, went back, is gone or is another one changes nothing,
     await identity.look();
     assert.deepEqual(lines, []);
   };
-  // What a process knows it needs no file for.
-  await rm(markFile);
-  set(first);
-  await refused(/is version 1, and this gateway has had version 2/);
   set({ version: 3, sealed: good.sealed });
   await refused(/\(version 3\) is damaged/);
   set({ version: 2, sealed: good.sealed.slice(0, 400) });
@@ -155,6 +157,46 @@ test('what cannot be read, went back, is gone or is another one changes nothing,
     /^error the store has no identity, and this gateway has had version 2 of one/,
   );
   assert.equal(await scene.store.identity.read(), undefined);
+});
+
+test('a store that went back is brought to where a gateway is that runs, and others take it', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, lines, read, set, markFile, setKeys, key, rewrappedFor } =
+    await openScene(stack);
+  const first = await read();
+  await operator.change(nextSigningKey(Date.now()));
+  await operator.change(nextAuthority('peers', Date.now()));
+  await identity.look();
+  const { publicKeys } = await identity.places.signingKey.read();
+  // What a process knows it needs no file for.
+  await rm(markFile);
+  set(first);
+  lines.length = 0;
+  // Who could not seal it for all that read it leaves it as it is, and says so.
+  setKeys(async () => [keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail()]);
+  await identity.look();
+  assert.match(lines.join('\n'), /^error the identity in the store is sealed for key/);
+  assert.equal((await read()).version, 1);
+  const both = await rewrappedFor(keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail());
+  setKeys(async () => [key]);
+  await identity.look();
+  assert.deepEqual(await read(), both);
+  set(first);
+  lines.length = 0;
+  for (let n = 0; n < 3; n++) await identity.look();
+  assert.equal((await read()).version, 3);
+  assert.match(lines.join('\n'), /^info the identity in the store had gone back: version 3 is there again/);
+  const { document } = await operator.readOne();
+  assert.ok(document.signingKey.next !== undefined && document.authorities.peers.next !== undefined);
+  const now = (await identity.places.signingKey.read()).publicKeys;
+  assert.ok(now.length === 2 && now.every((one, i) => one.equals(publicKeys[i] ?? assert.fail())));
+  // What is no earlier version of it is left as it is.
+  for (const sealed of [first.sealed, 'x', '{}']) {
+    set({ version: 2, sealed });
+    await identity.look();
+    assert.deepEqual(await read(), { version: 2, sealed });
+  }
+  assert.match(lines.at(-1) ?? '', /^error the identity in the store \(version 2\) is damaged/);
 });
 
 test('after the failover to a replica that was behind, the other history of the same version is taken', async () => {
