@@ -21,6 +21,7 @@ import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
+import { openActs } from './open-acts.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { openGatewayKeys } from './open-gateway-keys.ts';
 import { openPeers } from './open-peers.ts';
@@ -244,6 +245,7 @@ async function openServing(
 ): Promise<{ readonly parts: StreamParts; readonly changes: TakenChanges }> {
   const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent, isOnDuty } = start;
   stack.use(openRetention({ ...start, store: store.audit, audit }));
+  openActs(start, { store, audit });
   const access = await openAccess({
     config,
     store,

@@ -15,6 +15,8 @@ export interface StoreAccess {
   readonly dangerouslyWithoutTls?: boolean | undefined;
   /** Nothing is written: a replica, or a role that may only read, will do. */
   readonly isReader?: boolean | undefined;
+  /** An operator's command writes: in a database that may be by a login of their own, which has acts alone. */
+  readonly isOperator?: boolean | undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AuditPage, AuditPeriod, AuditQuery, AuditSearch, PeriodPage } from './audit-search.ts';
 import type { AuditChain } from './chain/audit-chain.ts';
+import type { ActStore } from './act-store.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { ChangeStore } from './change-store.ts';
@@ -253,6 +254,12 @@ export interface Store extends AsyncDisposable {
   readonly policies: PolicyStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
+  readonly acts: ActStore;
+  /**
+   * Of a login that writes by acts alone, who that is: sessions are ended, access is decided and policies are published in the name of the login, each
+   * leaves its act in the same transaction, and nothing else can be written.
+   */
+  readonly actsAs?: string;
   /** Of a store that can be away: asks it something small, which waits for nothing else. Rejects while it is away. */
   readonly probe?: () => Promise<void>;
   /** Of a store that can be moved: the URL of the one that has its state now. Then this one is away for good. */

@@ -19,20 +19,25 @@ export interface OperatorDesk {
 export async function openOperatorDesk(config: GatewayConfig): Promise<OperatorDesk & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStoreToWrite(config));
+  // Each write of a login that acts leaves its act with it, which a gateway takes up into the audit.
   const { file } = config.audit;
-  const log = stack.use(
-    await openAuditLog({
-      store: store.audit,
-      limits: config.limits,
-      ...(file === undefined ? {} : { file }),
-    }),
-  );
-  const audit = new SessionAudit(log);
+  const audit =
+    store.actsAs !== undefined
+      ? undefined
+      : new SessionAudit(
+          stack.use(
+            await openAuditLog({
+              store: store.audit,
+              limits: config.limits,
+              ...(file === undefined ? {} : { file }),
+            }),
+          ),
+        );
   const owned = stack.move();
   return {
     store,
-    operator: operatorName(),
-    record: (step) => audit.record(step),
+    operator: store.actsAs ?? operatorName(),
+    record: async (step) => await audit?.record(step),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -10,5 +10,5 @@ export function openStoreToRead(config: StoreSettings): Promise<Store> {
 }
 
 export function openStoreToWrite(config: StoreSettings): Promise<Store> {
-  return openConfiguredStore(config, workloadEnvironment(process.env));
+  return openConfiguredStore(config, workloadEnvironment(process.env), { isOperator: true });
 }

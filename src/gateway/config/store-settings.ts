@@ -52,13 +52,20 @@ export function storeSettings(
   };
 }
 
-/** Opens the store of a configuration; `isReader` is for who writes nothing. Throws as `openStore` does. */
+/** Opens the store of a configuration; `isReader` is for who writes nothing, `isOperator` for a command that does. Throws as `openStore` does. */
 export async function openConfiguredStore(
   settings: StoreSettings,
   environment: Readonly<Record<string, string | undefined>>,
-  { isReader = false }: { readonly isReader?: boolean } = {},
+  {
+    isReader = false,
+    isOperator = false,
+  }: { readonly isReader?: boolean; readonly isOperator?: boolean } = {},
 ): Promise<Store> {
-  return await openStore(settings.store, { ...(await storeAccessOf(settings, environment)), isReader });
+  return await openStore(settings.store, {
+    ...(await storeAccessOf(settings, environment)),
+    isReader,
+    isOperator,
+  });
 }
 
 /** What its URL does not say. Throws ProxyError `config_invalid`. */

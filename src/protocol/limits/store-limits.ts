@@ -113,4 +113,14 @@ export const storeLimits = {
     'config_invalid',
     'A row of a backup: the files of one policy are the longest. More is no backup of ours, and would fill the memory.',
   ),
+  actLookIntervalMs: fixedRow(
+    2_000,
+    'store_unavailable',
+    'How often acts of operators in the database are looked for when no word of PostgreSQL wakes earlier.',
+  ),
+  actsTakenMax: fixedRow(
+    100,
+    'store_unavailable',
+    'Acts of operators that go into the audit together; more are behind them.',
+  ),
 };

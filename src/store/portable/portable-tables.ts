@@ -32,6 +32,7 @@ export const portableTables: readonly PortableTable[] = [
   { name: 'audit_head', key: ['chain', 'link'] },
   { name: 'audit_cut', key: ['chain', 'first'], isLong: true },
   { name: 'audit_spool', key: ['id'], made: ['delivered_at'], only: 'postgres' },
+  { name: 'operator_act', key: ['sequence'], made: ['taken_by', 'taken_at'], only: 'postgres' },
   { name: 'audit', key: ['sequence'], made: ['counted', 'host', 'principal', 'trace', 'trace_start'] },
 ];
 

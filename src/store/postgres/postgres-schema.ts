@@ -1,6 +1,7 @@
 // The schema of the PostgreSQL store as migrations, which only go forward.
 
 import type { Migration } from '../schema-version.ts';
+import { actsScript } from './postgres-acts-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 
@@ -300,4 +301,5 @@ export const migrations: readonly Migration[] = [
   { version: 5, servesFrom: 1, script: auditIndexesScript },
   { version: 6, servesFrom: 1, script: 'ALTER TABLE operator_token ADD COLUMN log_in text;' },
   { version: 7, servesFrom: 1, script: auditChainScript },
+  { version: 8, servesFrom: 1, script: actsScript },
 ];

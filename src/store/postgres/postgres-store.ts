@@ -4,6 +4,7 @@ import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Store } from '../store.ts';
 import { PostgresAccess } from './postgres-access.ts';
 import { postgresAddress } from './postgres-address.ts';
+import { PostgresActs, storeOfOperator } from './postgres-acts.ts';
 import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
 import { PostgresChanges } from './postgres-changes.ts';
@@ -20,7 +21,10 @@ import { PostgresProofs } from './postgres-proofs.ts';
 import { PostgresSessions, PostgresTokens } from './postgres-sessions.ts';
 
 /** Opens the database, and brings its schema to this program's version. Throws ProxyError `config_invalid` or `store_unavailable`. */
-export async function openPostgresStore(url: string, options: Access & OpeningOptions = {}): Promise<Store> {
+export async function openPostgresStore(
+  url: string,
+  options: Access & OpeningOptions & { readonly isOperator?: boolean | undefined } = {},
+): Promise<Store> {
   const address = postgresAddress(url);
   const database = new PostgresDatabase(address, options);
   try {
@@ -36,7 +40,7 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     await holder.close();
     await Promise.all([database.close(), probing.close()]);
   };
-  return {
+  const store: Store = {
     sessions: new PostgresSessions(database, share),
     presence: new PostgresPresence(database),
     tokens: new PostgresTokens(database),
@@ -49,11 +53,13 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     policies: new PostgresPolicies(database),
     changes: new PostgresChanges(database),
     audit: new PostgresAudit(database, holder, share),
+    acts: new PostgresActs(database),
     probe: async () => void (await probing.get('SELECT value FROM change_counter')),
     onChange: (listener) => holder.onChange(listener),
     close,
     [Symbol.asyncDispose]: close,
   };
+  return options.isOperator === true ? await storeOfOperator(store, database) : store;
 }
 
 /** Of the one connection for the question whether the server is there: whatever waits in the pool, it waits behind nothing. */

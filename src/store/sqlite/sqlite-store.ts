@@ -52,6 +52,8 @@ export async function openSqliteStore(
       policies: new SqlitePolicies(state),
       changes: new SqliteChanges(state),
       audit,
+      // Whoever writes the file writes its audit.
+      acts: { take: async () => [], recorded: async () => undefined },
       ...(isFile
         ? {
             movedTo: () => moved()?.to,

@@ -42,7 +42,10 @@ async function place(
   name: string,
 ): Promise<{ readonly config: string; readonly store: string }> {
   const config = join(root, `${name}.yaml`);
-  await writeFile(config, `stateDirectory: ${name}\npolicy: policy.yaml\npublicNames: [localhost]\n`);
+  await writeFile(
+    config,
+    `stateDirectory: ${name}\npolicy: policy.yaml\npublicNames: [gateway.example.com]\n`,
+  );
   return { config, store: `sqlite:${join(root, name, 'state.db')}` };
 }
 

@@ -1,0 +1,18 @@
+// What operators did in the database itself, into the audit.
+
+import type { Store } from '../store/store.ts';
+import { ActRecorder } from './audit/act-recorder.ts';
+import { observedSink } from './audit/alarms.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import type { Start } from './gateway-start.ts';
+
+export function openActs(
+  { stack, incarnation, isOnDuty, onFault, onSessionEvent }: Start,
+  { store, audit }: { readonly store: Store; readonly audit: AuditLog },
+): void {
+  const sink = observedSink(audit, onSessionEvent);
+  const recorder = stack.use(
+    new ActRecorder({ acts: store.acts, audit: sink, taker: incarnation, isOnDuty, onFault }),
+  );
+  stack.defer(store.onChange(() => recorder.soon()));
+}
