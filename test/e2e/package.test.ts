@@ -119,6 +119,7 @@ test('the program is in few pieces, in which packages of others are not, and the
     '@bufbuild/protobuf',
     '@marcbachmann/cel-js',
     'jose',
+    'openid-client',
     'pg',
     'tldts',
     'undici',
