@@ -1,7 +1,9 @@
 // A store with something of everything, and what is read of it by its contract, for tests of what copies it.
 
+import { verifyChain } from '../../src/store/chain/verify-chain.ts';
 import type { Store } from '../../src/store/store.ts';
 import { auditEntry } from '../conformance/audit.ts';
+import { chainSigner } from '../conformance/chain.ts';
 import { newSession } from '../conformance/new-session.ts';
 import { newPolicy, policyBounds } from '../conformance/policies.ts';
 
@@ -81,12 +83,20 @@ async function fileAccess(store: Store): Promise<void> {
   await store.access.file({ ...asked, ...times, id: 's', host: 'b.test', reason: 'because' }, access);
 }
 
+/** Whose key signs the chain of its audit. */
+const signer = chainSigner();
+
 async function fillAudit(store: Store, events: number): Promise<void> {
+  await store.audit.chain.begin(signer);
+  // A cut goes along too.
+  await store.audit.append(['a', 'b', 'c'].map((id) => auditEntry(`gone-${id}`, { timeMs: 1 })));
+  await store.audit.prune({ beforeMs: 2, batch: 3 });
   const entries = Array.from({ length: events }, (_, at) =>
     auditEntry(`event-${at}`, at % 3 === 0 ? { sessionId: 'living' } : { timeMs: 1000 + at * 100 }),
   );
   for (let at = 0; at < entries.length; at += 100) await store.audit.append(entries.slice(at, at + 100));
   await store.audit.append([], [auditEntry('event-open', { verdict: 'unknown' })]);
+  await store.audit.chain.end();
 }
 
 /** All that its contract tells of it. */
@@ -107,6 +117,7 @@ async function read(store: Store): Promise<unknown> {
     identity: await store.identity.read(),
     events: kept,
     held: await audit.held(),
+    chain: await verifyChain(audit.chain, signer.publicKeys, {}),
     byHost: (await audit.search({ host: 'example.com', limit: 5, lookMax: 1000 })).events.map(({ id }) => id),
   };
 }
