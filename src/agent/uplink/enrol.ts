@@ -154,7 +154,13 @@ export class AgentSession {
 
   /** Consumes the session token for good. The gateway takes it twice without harm. */
   async commit(signal?: AbortSignal): Promise<void> {
-    requireSuccess(await this.#send('POST', sessionCommitPath, { signal }));
+    const startedMs = performance.now();
+    const response = await this.#send('POST', sessionCommitPath, { signal });
+    requireSuccess(response);
+    const given = committedToken(response);
+    if (given === undefined) return;
+    this.#response = { ...this.#response, ...given };
+    this.#renewedMs = startedMs;
   }
 
   /** Ends the session at the gateway. */
@@ -194,6 +200,17 @@ export function problemOf(status: number, body: Uint8Array): ProxyError {
 
 function requireSuccess(response: HttpResponse): void {
   if (response.status < 200 || response.status > 299) throw problemOf(response.status, response.body);
+}
+
+/** The access token of a session that is committed: while its store is away a gateway knows no other way. A gateway of an earlier version gives none. */
+function committedToken(
+  response: HttpResponse,
+): Pick<SessionResponse, 'access_token' | 'expires_in'> | undefined {
+  const { access_token: token, expires_in: lifetime } = jsonOf(response.body);
+  const isToken = typeof token === 'string' && /^[\x21-\x7e]{1,8192}$/.test(token);
+  if (!isToken || typeof lifetime !== 'number' || !(lifetime > 0) || !Number.isFinite(lifetime))
+    return undefined;
+  return { access_token: token, expires_in: lifetime };
 }
 
 function sessionResponse(response: HttpResponse): SessionResponse {

@@ -31,7 +31,10 @@ export interface AccessTokenFacts {
 }
 
 /** What a gateway that cannot ask the store must know of a session. */
-export type CarriedSession = Pick<SessionRecord, 'principalId' | 'claims' | 'posture' | 'endsMs'>;
+export interface CarriedSession extends Pick<SessionRecord, 'principalId' | 'claims' | 'posture' | 'endsMs'> {
+  /** Until when it has to be committed, of one that was not. */
+  readonly uncommittedUntilMs?: number | undefined;
+}
 
 export interface VerifiedAccessToken extends AccessTokenFacts {
   readonly expiresMs: number;
@@ -42,6 +45,7 @@ const carriedSchema = z.object({
   clm: z.record(z.string(), z.unknown()),
   pst: postureSchema,
   end: z.number(),
+  cmb: z.number().exactOptional(),
 });
 const claimsSchema = z.object({
   sid: z.string().min(1),
@@ -103,7 +107,13 @@ export async function verifyAccessToken(
       session:
         ses === undefined
           ? undefined
-          : { principalId: ses.prn, claims: ses.clm, posture: ses.pst, endsMs: ses.end },
+          : {
+              principalId: ses.prn,
+              claims: ses.clm,
+              posture: ses.pst,
+              endsMs: ses.end,
+              ...(ses.cmb === undefined ? {} : { uncommittedUntilMs: ses.cmb }),
+            },
       awaySinceMs: awy === undefined ? undefined : awy * 1000,
     };
   } catch (error) {
@@ -125,10 +135,11 @@ export async function verifyAccessToken(
 function carriedClaims({ session, awaySinceMs }: AccessTokenFacts): JwtMembers {
   const away = awaySinceMs === undefined ? {} : { awy: Math.floor(awaySinceMs / 1000) };
   if (session === undefined) return away;
-  const { principalId, claims, endsMs } = session;
+  const { principalId, claims, endsMs, uncommittedUntilMs } = session;
   // Its notes are for people.
   const posture = { ...session.posture, notes: [] };
-  const ses = { prn: principalId, clm: claims, pst: posture, end: endsMs };
+  const commitBy = uncommittedUntilMs === undefined ? {} : { cmb: uncommittedUntilMs };
+  const ses = { prn: principalId, clm: claims, pst: posture, end: endsMs, ...commitBy };
   const isLong = Buffer.byteLength(JSON.stringify(ses)) > defaultLimits.carriedSessionBytesMax;
   return isLong ? away : { ses, ...away };
 }

@@ -158,6 +158,12 @@ export class SessionAuthenticator {
         { retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
       );
     if (nowMs >= session.endsMs) throw lifeOver();
+    if (nowMs >= (session.uncommittedUntilMs ?? Number.POSITIVE_INFINITY))
+      throw new ProxyError(
+        'store_unavailable',
+        'The store of the gateway is away, and the access token is from before the commit; try again later.',
+        { retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
+      );
     return {
       ...session,
       id: sessionId,
@@ -181,7 +187,8 @@ function storedSession(
   nowMs: number,
 ): LivingSession {
   const session = assertAlive(found, nowMs);
-  if (session.keyThumbprint === keyThumbprint) return session;
+  if (session.keyThumbprint === keyThumbprint)
+    return session.state === 'enrolled' ? { ...session, uncommittedUntilMs: session.commitByMs } : session;
   throw new ProxyError(
     'token_invalid',
     'The access token is not bound to the key of its session; enrol again.',

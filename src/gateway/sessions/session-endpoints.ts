@@ -5,7 +5,12 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import { problemType } from '../../protocol/problem-document.ts';
-import { sessionCommitPath, sessionPath, sessionProblem } from '../../protocol/session-messages.ts';
+import {
+  sessionCommitPath,
+  sessionPath,
+  sessionProblem,
+  type SessionResponse,
+} from '../../protocol/session-messages.ts';
 import { newTraceId } from '../audit/event-identity.ts';
 import type { SessionRequest } from './session-authenticator.ts';
 import type { SessionService } from './session-service.ts';
@@ -114,8 +119,7 @@ async function serve(
       return sessions.enrol({ ...parts, token, body: parseJson(body) });
     }
     case `POST ${sessionCommitPath}`:
-      await sessions.commit(parts);
-      return { committed: true };
+      return committed(await sessions.commit(parts));
     case `DELETE ${sessionPath}`:
       await sessions.end(parts);
       return { ended: true };
@@ -125,6 +129,11 @@ async function serve(
         `There is no ${request.method} on this path; see the session API.`,
       );
   }
+}
+
+/** Agents of an earlier version look at nothing of it. */
+function committed({ access_token, token_type, expires_in }: SessionResponse): object {
+  return { committed: true, access_token, token_type, expires_in };
 }
 
 /** The value of a field that stands exactly once. */

@@ -214,7 +214,11 @@ export class SessionService implements AsyncDisposable {
           outcome.superseded,
           request.agent.session,
         );
-        return sessionResponse(session, nowMs, this.#responding);
+        return sessionResponse(
+          { ...session, uncommittedUntilMs: session.commitByMs },
+          nowMs,
+          this.#responding,
+        );
       }
       case 'token_consumed':
         throw await this.#alarm(input, principalId, outcome.sessionId);
@@ -288,22 +292,19 @@ export class SessionService implements AsyncDisposable {
     return sessionResponse(session, request.nowMs, this.#responding);
   }
 
-  /** Consumes the session's token for good. Repeating it is harmless. */
-  async commit(request: SessionRequest): Promise<void> {
+  /** Consumes the session's token for good, and gives an access token that says so. Repeating it is harmless. */
+  async commit(request: SessionRequest): Promise<SessionResponse> {
     this.#assertAudited();
-    const session = await this.#authenticator.authenticate(request);
+    const { uncommittedUntilMs: _, ...session } = await this.#authenticator.authenticate(request);
     const outcome = await this.#options.store.sessions.commit(session.id, request.nowMs);
     switch (outcome.kind) {
       case 'committed':
-        await this.#audit.record({
-          ...stepOf(request),
-          action: 'committed',
-          sessionId: session.id,
-          principal: session.principalId,
-        });
-        return;
-      case 'already_committed':
-        return;
+      case 'already_committed': {
+        const { id: sessionId, principalId: principal } = session;
+        if (outcome.kind === 'committed')
+          await this.#audit.record({ ...stepOf(request), action: 'committed', sessionId, principal });
+        return sessionResponse(session, request.nowMs, this.#responding);
+      }
       case 'over':
         assertAlive(outcome.session, request.nowMs);
         throw new ProxyError('internal', 'The store refused to commit a session that is alive.');

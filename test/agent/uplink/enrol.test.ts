@@ -155,6 +155,23 @@ describe('a session', () => {
     assert.deepEqual(fake.requests, ['enrol', 'renew', 'commit', 'commit', 'end']);
   });
 
+  test('goes on with the access token that the commit gives, or with its own where that gives none', async () => {
+    await using fake = await FakeGateway.start();
+    const session = await enrolAt(fake);
+    const commitWith = async (access_token: unknown): Promise<void> => {
+      const body = JSON.stringify({ committed: true, access_token, token_type: 'DPoP', expires_in: 60 });
+      fake.failNext('commit', { kind: 'raw', status: 200, type: 'application/json', body });
+      await session.commit();
+    };
+    for (const none of [undefined, 7, 'two words', 'a\r\nb']) await commitWith(none);
+    await session.renew();
+    await commitWith('given');
+    assert.equal(session.lifetimeMs, 60_000);
+    fake.session.accessToken = 'given';
+    await session.end();
+    assert.equal(fake.session.state, 'ended');
+  });
+
   test('that was revoked learns it', async () => {
     await using fake = await FakeGateway.start();
     const session = await enrolAt(fake);

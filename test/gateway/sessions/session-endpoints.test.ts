@@ -75,8 +75,9 @@ test('a session enrols, commits, renews and ends over HTTP', async () => {
   assert.equal(enrolled.headers['cache-control'], 'no-store');
   assert.equal(enrolled.body['token_type'], 'DPoP');
   const access = String(enrolled.body['access_token']);
-  assert.deepEqual((await withAccess('POST', sessionCommitPath, access)).body, { committed: true });
-  const renewed = await withAccess('POST', sessionPath, access);
+  const { access_token: given, ...rest } = (await withAccess('POST', sessionCommitPath, access)).body;
+  assert.deepEqual(rest, { committed: true, token_type: 'DPoP', expires_in: enrolled.body['expires_in'] });
+  const renewed = await withAccess('POST', sessionPath, String(given));
   assert.equal(renewed.body['session_id'], enrolled.body['session_id']);
   const ended = await withAccess('DELETE', sessionPath, String(renewed.body['access_token']));
   assert.deepEqual([ended.status, ended.body], [200, { ended: true }]);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { sessionCommitPath, sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { openStore } from '../../../src/store/open-store.ts';
@@ -89,8 +90,8 @@ async function gateways(): Promise<Gateways> {
 
 async function committed({ one }: Gateways, claims = { repository: 'acme/app' }): Promise<TestAgent> {
   const agent = await one.enrol(one.token(claims));
-  await one.service.commit(agent.request('POST', sessionCommitPath));
-  return agent;
+  const { access_token: given } = await one.service.commit(agent.request('POST', sessionCommitPath));
+  return renewed(agent, given, one);
 }
 
 /** The agent as it is with a token that it got later. */
@@ -250,4 +251,25 @@ test('a session with more in its claims than a token carries waits for the store
     code: 'store_unavailable',
     retryAfterSeconds: 5,
   });
+});
+
+test('a session that was not committed in time is not let in by its access token, and is not called unknown; one that was has another', async () => {
+  await using all = await gateways();
+  const left = await all.one.enrol(all.one.token());
+  const agent = await all.one.enrol(all.one.token());
+  const { access_token: given } = await all.one.service.commit(agent.request('POST', sessionCommitPath));
+  const committedAgent = renewed(agent, given, all.other);
+  await all.goAway();
+  for (const one of [left, agent, committedAgent])
+    await all.other.service.authenticate(one.request('GET', tunnelPath));
+  all.advance(defaultLimits.commitTimeoutMs);
+  for (const one of [left, agent])
+    for (const ask of [
+      () => all.other.service.authenticate(one.request('GET', tunnelPath)),
+      () => all.other.service.renew(one.request('POST', sessionPath)),
+    ])
+      await assert.rejects(ask(), { code: 'store_unavailable' });
+  await all.other.service.authenticate(committedAgent.request('GET', tunnelPath));
+  const { access_token: later } = await all.other.service.renew(committedAgent.request('POST', sessionPath));
+  await all.other.service.authenticate(renewed(agent, later, all.other).request('GET', tunnelPath));
 });
