@@ -3,6 +3,7 @@
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { LinkFrame, OpenFields, ResumableFrame } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { SpareBlocks } from '../protocol/spare-blocks.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
@@ -16,6 +17,9 @@ import { streamHost } from './tunnel-stream-host.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
+
+/** A tunnel under load has some megabytes on their way: as many blocks are used again, by whichever tunnel. */
+const blocks = new SpareBlocks(32);
 
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
@@ -57,15 +61,8 @@ export class TunnelLink implements AsyncDisposable {
     this.#pings = new TunnelPings(limits.pingTimeoutMs);
     const { spare, unread, agreesOnModes, isResumable } = options;
     const nowMs = this.#nowMs();
-    this.#connection = new TunnelConnection({
-      role,
-      limits,
-      nowMs,
-      spare,
-      unread,
-      agreesOnModes,
-      isResumable,
-    });
+    const agreed = { agreesOnModes, isResumable };
+    this.#connection = new TunnelConnection({ role, limits, nowMs, spare, unread, blocks, ...agreed });
     this.#gaps = new LinkGaps(this.#nowMs, limits.resumeWindowMs);
     this.#host = streamHost(this.#connection, this.#gaps, {
       changed: () => this.#scheduleFlush(),

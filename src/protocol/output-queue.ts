@@ -4,6 +4,7 @@ import { ProxyError } from './error.ts';
 import { encodeFrame, frameHeaderBytes, writeDataHeader } from './frame-codec.ts';
 import type { Frame } from './frame.ts';
 import type { Limits } from './limits.ts';
+import { SpareBlocks } from './spare-blocks.ts';
 
 /** Room in front of the frames of a block, for the header of the message that carries them. */
 export const headroomBytes = 16;
@@ -39,14 +40,19 @@ export class OutputQueue {
   #filling: FilledBlock | undefined;
   /** Taken and not given back: what is given back twice would have two owners. */
   readonly #taken = new Set<OutputBlock>();
-  /** By their size: small ones must not take the places of large ones, which cost most to make. */
-  readonly #spares: { readonly small: Uint8Array[]; readonly large: Uint8Array[] } = { small: [], large: [] };
+  readonly #smallSpares: Uint8Array[] = [];
+  readonly #largeSpares: SpareBlocks;
   /** The last block that was taken had more than fits a small one: the next one will. */
   #isBusy = false;
   #bytes = 0;
   #controlBytes = 0;
 
-  constructor(limits: Pick<Limits, 'controlQueueBytesMax' | 'messageBytesMax'>) {
+  /** @param largeSpares shared with others whose limits are the same */
+  constructor(
+    limits: Pick<Limits, 'controlQueueBytesMax' | 'messageBytesMax'>,
+    largeSpares = new SpareBlocks(sparesMax),
+  ) {
+    this.#largeSpares = largeSpares;
     this.#controlBytesMax = limits.controlQueueBytesMax;
     this.#blockBytesMax = Math.max(frameHeaderBytes + 1, Math.min(largeBlockBytes, limits.messageBytesMax));
     this.#smallBytes = Math.min(smallBlockBytes, this.#blockBytesMax);
@@ -117,8 +123,8 @@ export class OutputQueue {
 
   /** A tunnel that is quiet holds no blocks. */
   dropSpares(): void {
-    this.#spares.small.length = 0;
-    this.#spares.large.length = 0;
+    this.#smallSpares.length = 0;
+    this.#largeSpares.drop();
     this.#isBusy = false;
   }
 
@@ -153,18 +159,20 @@ export class OutputQueue {
   }
 
   #allocate(length: number): Uint8Array {
-    return this.#sparesOf(headroomBytes + length)?.pop() ?? new Uint8Array(headroomBytes + length);
+    const bytes = headroomBytes + length;
+    const spare = this.#isSmall(bytes) ? this.#smallSpares.pop() : this.#largeSpares.take(bytes);
+    return spare ?? new Uint8Array(bytes);
   }
 
+  /** One that was made for a frame which fits no block is kept by nobody. */
   #keep(bytes: Uint8Array): void {
-    const spares = this.#sparesOf(bytes.length);
-    if (spares !== undefined && spares.length < sparesMax) spares.push(bytes);
+    if (bytes.length === headroomBytes + this.#blockBytesMax) this.#largeSpares.keep(bytes);
+    else if (this.#isSmall(bytes.length) && this.#smallSpares.length < sparesMax)
+      this.#smallSpares.push(bytes);
   }
 
-  /** Undefined for a size that is none of the two. */
-  #sparesOf(bytes: number): Uint8Array[] | undefined {
-    if (bytes === headroomBytes + this.#blockBytesMax) return this.#spares.large;
-    return bytes === headroomBytes + this.#smallBytes ? this.#spares.small : undefined;
+  #isSmall(bytes: number): boolean {
+    return bytes === headroomBytes + this.#smallBytes && this.#smallBytes < this.#blockBytesMax;
   }
 
   #advance(block: FilledBlock, length: number): void {

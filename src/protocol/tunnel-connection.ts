@@ -49,8 +49,8 @@ export class TunnelConnection {
     this.#role = role;
     this.#limits = limits;
     this.#parser = new FrameParser(limits);
-    const { isResumable = false, spare, unread } = options;
-    this.#output = new TunnelOutput(limits, isResumable, spare);
+    const { isResumable = false, spare, unread, blocks } = options;
+    this.#output = new TunnelOutput(limits, { isResumable, spare, blocks });
     this.#acks = isResumable ? new AckSchedule() : undefined;
     const times = (this.#aliveBy = keepAliveTimes(limits, isResumable && role === 'agent'));
     this.#keepAlive = new KeepAlive({ times, pings: role === 'agent', nowMs });

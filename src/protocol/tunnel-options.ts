@@ -2,6 +2,7 @@
 
 import type { CountedOctets, SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
+import type { SpareBlocks } from './spare-blocks.ts';
 
 export type TunnelRole = 'agent' | 'gateway';
 
@@ -13,6 +14,8 @@ export interface TunnelConnectionOptions {
   readonly spare?: SpareOctets | undefined;
   /** What is held of the credit that every stream has by the wire. */
   readonly unread?: CountedOctets | undefined;
+  /** Blocks that were written, of all tunnels that have the same limits. */
+  readonly blocks?: SpareBlocks | undefined;
   /** Both ends said at the upgrade that they agree on modes for this tunnel. */
   readonly agreesOnModes?: boolean | undefined;
   /** Both ends said at the upgrade that the tunnel outlives its link. */

@@ -8,11 +8,20 @@ import type { SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 import { type OutputBlock, OutputQueue } from './output-queue.ts';
 import { SentOctets } from './sent-octets.ts';
+import type { SpareBlocks } from './spare-blocks.ts';
 
 interface Resumable {
   /** Frames of the link that is there. */
   readonly link: OutputQueue;
   readonly sent: SentOctets;
+}
+
+export interface TunnelOutputOptions {
+  readonly isResumable: boolean;
+  /** From which more than a reserve is kept, where links may be replaced. */
+  readonly spare?: SpareOctets | undefined;
+  /** Written blocks, of others too. */
+  readonly blocks?: SpareBlocks | undefined;
 }
 
 export class TunnelOutput {
@@ -22,16 +31,17 @@ export class TunnelOutput {
   /** Of the frames of the link; and blocks that are kept until they are acknowledged. */
   readonly #ofLink = new Set<OutputBlock>();
   readonly #kept = new Set<OutputBlock>();
+  /** Those of them that are being written: a peer may say that it has what has not left yet, and then they must not change. */
+  readonly #writing = new Set<OutputBlock>();
   #hasLink = true;
 
-  /** @param spare from which more than a reserve is kept, where links may be replaced */
-  constructor(limits: Limits, isResumable: boolean, spare: SpareOctets | undefined) {
+  constructor(limits: Limits, { isResumable, spare, blocks }: TunnelOutputOptions) {
     this.#limits = limits;
-    this.#queue = new OutputQueue(limits);
+    this.#queue = new OutputQueue(limits, blocks);
     if (!isResumable) return;
     const sent = new SentOctets(limits.resumeBytesMax, spare, (block) => {
       this.#kept.delete(block);
-      this.#queue.giveBack(block);
+      if (!this.#writing.has(block)) this.#queue.giveBack(block);
     });
     this.#resumable = { link: new OutputQueue(limits), sent };
   }
@@ -94,12 +104,16 @@ export class TunnelOutput {
     const again = sent.takeAgain();
     if (again !== undefined) return again;
     const block = this.#queue.take();
-    if (block !== undefined && sent.keep(block)) this.#kept.add(block);
+    if (block !== undefined && sent.keep(block)) {
+      this.#kept.add(block);
+      this.#writing.add(block);
+    }
     return block;
   }
 
   /** The block was written. */
   giveBack(block: OutputBlock): void {
+    this.#writing.delete(block);
     if (this.#kept.has(block)) return;
     if (this.#ofLink.delete(block)) this.#resumable?.link.giveBack(block);
     else this.#queue.giveBack(block);
@@ -123,6 +137,7 @@ export class TunnelOutput {
     link?.forgetTaken();
     this.#queue.forgetTaken();
     this.#ofLink.clear();
+    this.#writing.clear();
   }
 
   /** There is another link, on which the peer's count is the place to go on from. */

@@ -6,16 +6,18 @@ import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { HeldOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
+import { SpareBlocks } from '../../src/protocol/spare-blocks.ts';
 import { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
 import { drainEvents, outputOf, parseFrames, someFields } from './conversation.ts';
 
 const KiB = 1024;
 
 /** A gateway's end that keeps what is not acknowledged, to which the test speaks in frames. */
-function gatewayEnd(changes: Partial<Limits> = {}, held = new HeldOctets()) {
+function gatewayEnd(changes: Partial<Limits> = {}, held = new HeldOctets(), blocks?: SpareBlocks) {
   const limits = { ...defaultLimits, ...changes };
   const spare = held.spare('one');
-  const connection = new TunnelConnection({ role: 'gateway', limits, nowMs: 0, isResumable: true, spare });
+  const isResumable = true;
+  const connection = new TunnelConnection({ role: 'gateway', limits, nowMs: 0, isResumable, spare, blocks });
   const hear = (...frames: readonly Frame[]): void => {
     for (const frame of frames) connection.receive(encodeFrame(frame), 0);
     connection.endOfMessage();
@@ -55,6 +57,32 @@ describe('what is kept until it is acknowledged', () => {
     );
     assert.ok(sendAll(connection) > 0);
   });
+
+  for (const isDetached of [false, true])
+    test(`is no memory of another tunnel before it was written, whatever the peer claims to have${isDetached ? ', nor when its link was lost' : ''}`, () => {
+      const blocks = new SpareBlocks(32);
+      const one = gatewayEnd({}, undefined, blocks);
+      const other = gatewayEnd({}, undefined, blocks);
+      const nextBlock = ({ connection }: typeof one) => {
+        connection.sendData(1, new Uint8Array(250 * KiB));
+        for (;;) {
+          const block = connection.output.take();
+          assert.ok(block !== undefined);
+          if (block.end - block.start > 200 * KiB) return block;
+          connection.output.giveBack(block);
+        }
+      };
+      const written = nextBlock(one);
+      if (isDetached) one.connection.detach();
+      // Before the link has taken it.
+      const receivedBytes = BigInt(written.end - written.start);
+      if (isDetached) one.connection.attach(Number(receivedBytes), 0);
+      else one.hear({ type: 'ack', receivedBytes });
+      assert.notEqual(nextBlock(other).bytes, written.bytes);
+      one.connection.output.giveBack(written);
+      // Of a link that is gone nobody knows when it lets go.
+      assert.equal(nextBlock(other).bytes === written.bytes, !isDetached);
+    });
 
   test('is charged to the session, and given back when the tunnel ends', () => {
     const held = new HeldOctets();

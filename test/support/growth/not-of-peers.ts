@@ -185,6 +185,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/chunk-stream.ts ChunkStream',
     'src/net/websocket-writer.ts WebSocketWriter',
     'src/protocol/chunk-codec.ts encodeChunk',
+    'src/protocol/spare-blocks.ts SpareBlocks',
   ],
   'certificates that a handshake of the runtime has taken, originChainCertificatesMax of them and originChainSignaturesMax signatures':
     ['src/net/origin-chain.ts checkOriginChain'],
