@@ -1,21 +1,22 @@
 // Writes to a socket in blocks: what is written in one turn of the event loop leaves together, out of memory that is used again.
 
 import { Buffer } from 'node:buffer';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** What a response without much of a body needs. */
 const smallBlockBytes = 4096;
 /** What is written at a time where no more is said. */
 const blockBytesUsual = 64 * 1024;
-/** Blocks of one size that are kept for whoever writes next, over all sockets. */
-const sparesMax = 8;
+/** So many octets in blocks of one size are kept for whoever writes next, over all sockets. */
+const spareBytesMax = 2 * 1024 * 1024;
 
 interface Block {
   readonly bytes: Buffer;
   end: number;
 }
 
-/** Full blocks that were written, by their size: making one costs more than filling it. What is left in them never leaves. */
+/** Blocks that were written, by their size: making one costs more than filling it, and then a collection. What is left in them never leaves. */
 const spares = new Map<number, Buffer[]>();
 
 /** The writing of one socket, which nobody else writes to meanwhile. What it is given is copied. */
@@ -23,6 +24,8 @@ export class BlockWriter {
   readonly #socket: Duplex;
   readonly #onWritten: () => void;
   readonly #blockBytes: number;
+  /** What another kind of stream was given may be somebody else's when it says that it is written. */
+  readonly #isFilledAgain: boolean;
   #blocks: Block[] = [];
   #waitingBytes = 0;
   #writes = 0;
@@ -33,6 +36,7 @@ export class BlockWriter {
   constructor(socket: Duplex, onWritten: () => void, blockBytes = blockBytesUsual) {
     this.#socket = socket;
     this.#blockBytes = blockBytes;
+    this.#isFilledAgain = socket instanceof Socket;
     this.#onWritten = onWritten;
   }
 
@@ -97,7 +101,8 @@ export class BlockWriter {
   #written({ bytes, end }: Block): void {
     this.#writes -= 1;
     this.#waitingBytes -= end;
-    if (bytes.length === this.#blockBytes) keep(bytes);
+    const isUsual = bytes.length === smallBlockBytes || bytes.length === this.#blockBytes;
+    if (isUsual && this.#isFilledAgain) keep(bytes);
     this.#next();
     this.#onWritten();
   }
@@ -115,11 +120,11 @@ export class BlockWriter {
 }
 
 function blockOf(size: number): Buffer {
-  return spares.get(size)?.pop() ?? Buffer.allocUnsafe(size);
+  return spares.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
 }
 
 function keep(bytes: Buffer): void {
   const same = spares.get(bytes.length);
   if (same === undefined) spares.set(bytes.length, [bytes]);
-  else if (same.length < sparesMax) same.push(bytes);
+  else if ((same.length + 1) * bytes.length <= spareBytesMax) same.push(bytes);
 }

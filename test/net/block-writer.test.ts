@@ -1,41 +1,44 @@
 // Writes to a socket in blocks.
 
 import assert from 'node:assert/strict';
-import { Writable } from 'node:stream';
+import { Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
-import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
 
 import { BlockWriter } from '../../src/net/block-writer.ts';
 
 /** A socket that shows what it is given, and takes it when it is told to. */
-class SlowSocket extends Writable {
+class SlowSocket extends Socket {
   readonly writes: Buffer[][] = [];
   /** The memory of what was written, which must not change before it is taken. */
-  readonly pending: { readonly buffers: readonly Buffer[]; readonly copies: readonly Buffer[] }[] = [];
+  readonly underWay: { readonly buffers: readonly Buffer[]; readonly copies: readonly Buffer[] }[] = [];
   #done: (() => void) | undefined;
   isSlow = true;
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    this._writev([{ chunk }], callback);
+  }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], callback: () => void): void {
     const buffers = chunks.map(({ chunk }) => chunk);
     this.writes.push(buffers.map((buffer) => Buffer.from(buffer)));
-    this.pending.push({ buffers, copies: buffers.map((buffer) => Buffer.from(buffer)) });
+    this.underWay.push({ buffers, copies: buffers.map((buffer) => Buffer.from(buffer)) });
     this.#done = callback;
-    if (!this.isSlow) setImmediate(() => this.take());
+    if (!this.isSlow) setImmediate(() => this.takeWrite());
   }
 
-  take(): void {
+  takeWrite(): void {
     const done = this.#done;
     this.#done = undefined;
-    for (const { buffers, copies } of this.pending.splice(0))
+    for (const { buffers, copies } of this.underWay.splice(0))
       for (const [i, buffer] of buffers.entries()) assert.ok(buffer.equals(copies[i] ?? Buffer.alloc(0)));
     done?.();
   }
 }
 
 function writerOf(socket: SlowSocket, onWritten: () => void = () => undefined): BlockWriter {
-  // Of a Duplex it needs the half that writes.
-  return new BlockWriter(socket as unknown as Duplex, onWritten);
+  return new BlockWriter(socket, onWritten);
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -71,7 +74,7 @@ test('while a write is under way the next octets wait, are counted, and leave be
   assert.equal(socket.writes.length, 1);
   assert.equal(writer.waitingBytes, 10 + 250_000);
   socket.isSlow = false;
-  socket.take();
+  socket.takeWrite();
   while (writer.waitingBytes > 0) await turn();
   assert.equal(Buffer.concat(socket.writes.flat()).length, 10 + 250_000);
   assert.ok(told >= 2);
@@ -86,9 +89,40 @@ test('what is flushed leaves at once, behind what is under way', async () => {
   writer.writeText('second');
   writer.flush();
   socket.isSlow = false;
-  socket.take();
+  socket.takeWrite();
   while (writer.waitingBytes > 0) await turn();
   assert.equal(Buffer.concat(socket.writes.flat()).toString(), 'first second');
+});
+
+test('a block that was taken is filled again, and none before that', async () => {
+  const socket = new SlowSocket();
+  const writer = writerOf(socket);
+  writer.writeText('one');
+  writer.flush();
+  const [one] = socket.underWay.flatMap(({ buffers }) => buffers);
+  writer.writeText('two');
+  socket.takeWrite();
+  await turn();
+  const [two] = socket.underWay.flatMap(({ buffers }) => buffers);
+  assert.notEqual(two?.buffer, one?.buffer);
+  writer.writeText('three');
+  writer.flush();
+  socket.takeWrite();
+  await turn();
+  const [three] = socket.underWay.flatMap(({ buffers }) => buffers);
+  assert.equal(three?.buffer, one?.buffer);
+});
+
+test('of a stream that hands on what it is given no block is filled again', async () => {
+  const [near, far] = duplexPair();
+  const chunks: Buffer[] = [];
+  far.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const writer = new BlockWriter(near, () => undefined);
+  for (let i = 0; i < 9; i += 1) {
+    writer.writeText(`${i}`);
+    while (writer.waitingBytes > 0) await turn();
+  }
+  assert.equal(Buffer.concat(chunks).toString(), '012345678');
 });
 
 test('what is cleared never leaves', async () => {
@@ -109,7 +143,7 @@ test('what waits behind a write leaves in blocks, one at a time: several would b
   await turn();
   for (let i = 0; i < 5; i += 1) writer.write(Buffer.alloc(50_000, i));
   socket.isSlow = false;
-  socket.take();
+  socket.takeWrite();
   while (writer.waitingBytes > 0) await turn();
   assert.deepEqual(
     socket.writes.map((buffers) => buffers.length),

@@ -71,7 +71,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/policies/policy-thread.ts portionWeightMax',
     'store/audit-search.ts tracesMax hostsMax hostsBelowMax',
     'gateway/front/http1-client.ts joinBytesMax',
-    'net/block-writer.ts sparesMax',
+    'net/block-writer.ts spareBytesMax',
     'net/tunnel-stream.ts joinBytesMax',
     'net/websocket-writer.ts copyBytesMax',
     'policy/covering-index.ts portsIndexedMax',
