@@ -35,6 +35,11 @@ switch (name) {
     await benchAudit(rest);
     break;
   }
+  case 'cluster': {
+    const { benchCluster } = await import('./cluster.ts');
+    await benchCluster(rest);
+    break;
+  }
   default:
     if (name !== undefined && !name.startsWith('--')) throw new Error(`there is no bench ${name}`);
     await benchComparison(process.argv.slice(2));

@@ -83,7 +83,7 @@ export async function scaleSessions(
 }
 
 /** Opens so many sessions more, one after the other. */
-function openSessions(
+export function openSessions(
   gateway: GatewayProcess,
   directory: string,
   stack: AsyncDisposableStack,

@@ -48,6 +48,8 @@ export interface PostgresServerOptions {
   readonly access?: readonly string[];
   /** PEM of its certificate and key; without it there is no TLS. */
   readonly identity?: { readonly certificatePem: string; readonly keyPem: string };
+  /** Of the server, beside those that make it fast for tests. */
+  readonly settings?: readonly string[];
   /** Where its programs are, other than those of the package. */
   readonly binaries?: string;
   /** A standby of the server at this port of loopback, which it follows by this name. Needs `pg_basebackup`. */
@@ -87,7 +89,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   if ('missing' in binaries) throw new Error(binaries.missing);
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
-  const server = new Server(binaries.folder, path, await freePort());
+  const server = new Server(binaries.folder, path, await freePort(), options.settings);
   stack.defer(() => server.stop());
   await server.prepare(options);
   await server.start();
@@ -101,11 +103,13 @@ class Server {
   readonly #binaries: string;
   readonly #data: string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #settings: readonly string[];
   #child: ReturnType<typeof spawn> | undefined;
   #said = '';
 
-  constructor(binaries: string, directory: string, port: number) {
+  constructor(binaries: string, directory: string, port: number, settings: readonly string[] = []) {
     this.port = port;
+    this.#settings = settings;
     this.#binaries = binaries;
     this.#data = join(directory, 'data');
     this.socketDirectory = join(directory, 'socket');
@@ -171,6 +175,7 @@ class Server {
   async start(): Promise<void> {
     const settings = [
       ...fast,
+      ...this.#settings,
       `unix_socket_directories=${this.socketDirectory}`,
       'listen_addresses=127.0.0.1',
     ];
