@@ -192,6 +192,7 @@ test('scenario i: programs of two versions serve side by side on one schema', { 
   }
   let hasBegun = false;
   await using fleet = await openFleet(2, {
+    hasIdentityFolder: true,
     // The older one makes the schema; in the place of it comes one of this version.
     program: (number) => (number === 0 && !hasBegun ? older : undefined),
   });

@@ -1,7 +1,7 @@
 // Several gateway processes on one PostgreSQL database, behind one balancer, with agents.
 
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -58,6 +58,8 @@ export interface FleetOptions {
   readonly database?: PostgresServer;
   /** Each leads agents to the one that has their tunnels. */
   readonly hasPeers?: boolean;
+  /** Keys and authorities are in a folder, and not in the store, of which older programs know nothing. */
+  readonly hasIdentityFolder?: boolean;
 }
 
 const host = 'api.test';
@@ -75,7 +77,10 @@ export async function openFleet(count: number, options: FleetOptions = {}): Prom
   const { path: shared } = stack.use(await temporaryDirectory());
   const keyFile = join(shared, 'identity-key');
   await writeFile(keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
-  const identity = { store: true, keyEncryptionKey: { file: keyFile } };
+  const directory = join(shared, 'identity');
+  await mkdir(directory, { mode: 0o700 });
+  const identity =
+    options.hasIdentityFolder === true ? { directory } : { store: true, keyEncryptionKey: { file: keyFile } };
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
   const peerPorts = await Promise.all(ports.map(() => freePort()));
   const configOf = (number: number) => ({
