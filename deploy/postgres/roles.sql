@@ -32,6 +32,11 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO upstreamproxy_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO upstreamproxy_gateway;
 ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT ON TABLES TO upstreamproxy_reader;
 
+-- As gateways ask for at their start, which a pooler does not pass on.
+ALTER ROLE upstreamproxy_gateway SET statement_timeout = '5s';
+ALTER ROLE upstreamproxy_gateway SET lock_timeout = '5s';
+ALTER ROLE upstreamproxy_gateway SET idle_in_transaction_session_timeout = '3s';
+
 -- A gateway that starts first makes the functions; if the roles were there, it has granted them already.
 DO $$
 DECLARE

@@ -13,7 +13,7 @@ import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { migrate as migratePostgres } from './postgres/postgres-migrate.ts';
 import { fillPostgres, readPostgres } from './postgres/postgres-rows.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
-import { migrate as migrateSqlite } from './sqlite/sqlite-migrate.ts';
+import { migrate as migrateSqlite, requireMigrated } from './sqlite/sqlite-migrate.ts';
 import { movedError, moveMarkOf } from './sqlite/sqlite-moved.ts';
 import { beginRead, endRead, fillSqlite } from './sqlite/sqlite-rows.ts';
 
@@ -42,8 +42,8 @@ export async function backUpStore(place: BackupPlace): Promise<TableSums> {
   }
   if (!existsSync(path)) throw new ProxyError('config_invalid', `there is no store ${path}`);
   using database = await SqliteDatabase.open(path, 'full');
-  // One that was moved is left as it is, and is that of this program.
-  if (moveMarkOf(database) === undefined) migrateSqlite(database);
+  // A backup before an upgrade is of the store before it.
+  if (moveMarkOf(database) === undefined) requireMigrated(database);
   const source = beginRead(database);
   await writeBackup(file, countedSource(source, sums, onProgress), nowMs);
   endRead(database);

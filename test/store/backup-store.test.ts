@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { backUpStore, restoreStore } from '../../src/store/backup-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -205,6 +206,22 @@ test('a file that is cut, damaged or strange is refused, and the store is not ma
       );
       await assert.rejects(stat(store), { code: 'ENOENT' });
     }
+  }));
+
+test('a store of an older program is not changed by a backup', () =>
+  withTemporaryDirectory(async (root) => {
+    const { store } = await filledBackup(root);
+    const database = new DatabaseSync(store.slice('sqlite:'.length));
+    database.exec('UPDATE schema_version SET version = version - 1');
+    const version = () => database.prepare('SELECT version FROM schema_version').get()?.['version'];
+    const before = version();
+    await assert.rejects(
+      backUpStore({ store, file: join(root, 'y'), nowMs: 1 }),
+      /older schema than this program/,
+    );
+    await assert.rejects(stat(join(root, 'y')), { code: 'ENOENT' });
+    assert.equal(version(), before);
+    database.close();
   }));
 
 test('a backup is a new file, and one that others can write is not believed', () =>

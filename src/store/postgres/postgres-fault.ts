@@ -4,9 +4,13 @@ import { DatabaseError } from 'pg';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
+const readOnly = 'it is read-only; a gateway needs the primary, and a database that was not set read-only';
+
 /** By SQLSTATE (appendix A of PostgreSQL's manual). */
 const reasons: Readonly<Record<string, string>> = {
-  '25006': 'it is read-only; a gateway needs the primary, and a database that was not set read-only',
+  // What a standby says to the beginning of a transaction that writes; nothing else of ours is a feature that it lacks.
+  '0A000': readOnly,
+  '25006': readOnly,
   '28P01': 'the user or the password is refused',
   '3D000': 'there is no database of that name; create it first',
   '53100': 'its disk is full',

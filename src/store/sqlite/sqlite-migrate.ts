@@ -16,6 +16,19 @@ export function migrate(database: SqliteDatabase, migrations: readonly Migration
   while (isMore) isMore = database.transaction(() => migrateOnce(database, migrations));
 }
 
+/** That there is nothing to migrate, for who leaves the store as it is. @throws ProxyError store_unavailable */
+export function requireMigrated(database: SqliteDatabase): void {
+  const table = database.get(
+    `SELECT 1 AS known FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'`,
+  );
+  const row = table === undefined ? undefined : database.get('SELECT version FROM schema_version');
+  if (row === undefined || integerOf(row, 'version') < (ours.at(-1)?.version ?? 0))
+    throw new ProxyError(
+      'store_unavailable',
+      'The store has an older schema than this program; use the program that wrote it, or start a gateway of this version with it once.',
+    );
+}
+
 function migrateOnce(database: SqliteDatabase, migrations: readonly Migration[]): boolean {
   const next = nextMigration(readVersion(database), migrations);
   if (next === undefined) return false;
