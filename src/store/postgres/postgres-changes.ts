@@ -1,10 +1,10 @@
 // The number of the newest change, in PostgreSQL.
 
+import { DatabaseError } from 'pg';
 import { ProxyError } from '../../protocol/error.ts';
 import type { ChangePlace, ChangeStore } from '../change-store.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
-import { isStatementFault } from './postgres-fault.ts';
 
 /** The timeline, which is another one behind each promotion and each recovery to a point in time; and which database it is. */
 const placeSql = `SELECT value, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
@@ -15,6 +15,7 @@ const placeSql = `SELECT value, substr(pg_walfile_name(pg_current_wal_lsn()), 1,
 export class PostgresChanges implements ChangeStore {
   readonly #database: PostgresDatabase;
   #isSilent = false;
+  #hasSpoken = false;
 
   constructor(database: PostgresDatabase) {
     this.#database = database;
@@ -29,12 +30,22 @@ export class PostgresChanges implements ChangeStore {
     if (!this.#isSilent)
       try {
         const row = await this.#database.get(placeSql);
+        this.#hasSpoken = true;
         if (row !== undefined) return { history: textOf(row, 'history'), number: integerOf(row, 'value') };
       } catch (error) {
-        // Some services have no such functions, or not for everybody: the number alone tells then.
-        if (!(error instanceof ProxyError && isStatementFault(error.cause))) throw error;
+        // Some services have no such functions, or not for everybody: the number alone tells then. A server that had them and refuses once
+        // has no other history for that.
+        if (this.#hasSpoken || !isWithoutHistory(error)) throw error;
         this.#isSilent = true;
       }
     return { history: '', number: await this.newest() };
   }
+}
+
+/** Not supported, no right to it, no such function (PostgreSQL, appendix A). */
+const withoutHistory: ReadonlySet<string | undefined> = new Set(['0A000', '42501', '42883']);
+
+function isWithoutHistory(error: unknown): boolean {
+  const cause = error instanceof ProxyError ? error.cause : undefined;
+  return cause instanceof DatabaseError && withoutHistory.has(cause.code);
 }

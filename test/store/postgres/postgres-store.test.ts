@@ -143,10 +143,13 @@ describe('the PostgreSQL store', { skip }, () => {
     assert.match(history, /^[0-9A-F]{8} \d+ \d+$/);
     const database = new PostgresDatabase(postgresAddress(server.url('suite', 'looker')), {});
     try {
-      assert.equal((await new PostgresChanges(database).place()).history, history);
+      const spoken = new PostgresChanges(database);
+      assert.equal((await spoken.place()).history, history);
       await server.run('REVOKE EXECUTE ON FUNCTION pg_walfile_name FROM PUBLIC', 'suite');
       const { history: none, number } = await new PostgresChanges(database).place();
       assert.deepEqual([none, number], ['', await store.changes.newest()]);
+      // What it said once stands: a refusal in between is no other history.
+      await assert.rejects(spoken.place(), { code: 'store_unavailable' });
     } finally {
       await server.run('GRANT EXECUTE ON FUNCTION pg_walfile_name TO PUBLIC', 'suite');
       await database.close();
