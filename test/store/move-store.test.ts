@@ -43,7 +43,7 @@ describe('a store that is moved', { skip }, () => {
     withTemporaryDirectory(async (root) => {
       const from = join(root, 'state', 'state.db');
       const { url, name } = await emptyDatabase();
-      const filled = await fillStore(await openStore(`sqlite:${from}`), 450);
+      const filled = await fillStore(await openStore(`sqlite:${from}`), 3450);
       const progress: string[] = [];
       const outcome = await moveStore({
         from,
@@ -52,8 +52,8 @@ describe('a store that is moved', { skip }, () => {
         onProgress: ({ table, rows }) => progress.push(`${table} ${rows}`),
       });
       assert.ok(outcome.kind === 'moved');
-      assert.equal(outcome.sums.get('audit')?.rows, 450);
-      assert.ok(progress.includes('audit 200') && progress.includes('audit 450'), progress.join());
+      assert.equal(outcome.sums.get('audit')?.rows, 3450);
+      assert.ok(progress.includes('audit 200') && progress.includes('audit 3450'), progress.join());
       await using store = await openStore(url);
       assert.deepEqual(await filled.read(store), filled.expected);
       // What is numbered goes on behind what was numbered there.
@@ -63,10 +63,19 @@ describe('a store that is moved', { skip }, () => {
         (await store.sessions.enrol(newSession('again', { tokenKey: 'used' }), bounds)).kind,
         'token_consumed',
       );
+      const columns = 'holder, events, bytes, first_events, first_through, later_events, later_bytes';
+      const sums = `SELECT ${columns} FROM audit_holding ORDER BY holder`;
+      const raw = new DatabaseSync(from, { readOnly: true });
+      const numbers = (rows: readonly object[]) =>
+        rows.map((row) =>
+          Object.values(row).map((value) => (/^\d+$/.test(String(value)) ? Number(value) : value)),
+        );
+      assert.deepEqual(numbers((await server.run(sums, name)).rows), numbers(raw.prepare(sums).all()));
+      raw.close();
       await store.audit.append([auditEntry('later')]);
       const { rows } = await server.run('SELECT sequence FROM audit ORDER BY sequence DESC LIMIT 2', name);
       assert.equal(Number(rows[0]?.sequence), Number(rows[1]?.sequence) + 1);
-      assert.equal((await store.audit.held()).events, 451);
+      assert.equal((await store.audit.held()).events, 3451);
       // What was begun on the file and has not ended is not told as lost while its gateway may still tell how it ended.
       assert.deepEqual(await store.audit.leftOpen(10), []);
       assert.equal(await countOf('audit_open', name), 1);
@@ -146,6 +155,16 @@ describe('a store that is moved', { skip }, () => {
       await using full = await openStore(url);
       await full.audit.append([auditEntry('of another')]);
       await assert.rejects(moveStore({ from, to: url, nowMs: 1 }), refused(/is not empty: audit has rows/));
+      const other = await emptyDatabase();
+      await (await openStore(other.url)).close();
+      await server.run(
+        `CREATE ROLE writer LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO writer`,
+        other.name,
+      );
+      await assert.rejects(
+        moveStore({ from, to: server.url(other.name, 'writer'), nowMs: 1 }),
+        refused(/must be owner of/),
+      );
       await assert.rejects(
         moveStore({ from, to: server.url('nowhere'), nowMs: 1 }),
         refused(/no database of that name/),
