@@ -30,7 +30,7 @@ function placeFunction(program: string, place: Place, places: readonly Place[]):
   return `${name}() {
   local context state state_descr line
   local -A opt_args
-  _arguments -s -S ${place.options.map((option) => `\\\n    ${optionSpec(option)} `).join('')}\\
+  _arguments -s -S -A '-*' ${place.options.map((option) => `\\\n    ${optionSpec(option)} `).join('')}\\
     '1: :->word' '*:: :->rest'
   case $state in
     word)
