@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { mustRun } from '../support/command.ts';
-import { type Fleet, openFleet } from '../support/gateway-fleet.ts';
+import { drainTimeoutMs, type Fleet, openFleet } from '../support/gateway-fleet.ts';
 import { keepAsking, startExchanges } from '../support/long-exchanges.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { launcher, waitUntil } from '../support/program.ts';
@@ -37,7 +37,9 @@ async function drain(
   const said =
     how === 'signal'
       ? process.kill(gateway.pid, 'SIGTERM')
-      : mustRun(launcher, ['gateway', 'drain', '--config', fleet.configFiles[number] ?? '']);
+      : mustRun(launcher, ['gateway', 'drain', '--config', fleet.configFiles[number] ?? ''], {
+          timeoutMs: drainTimeoutMs,
+        });
   await waitUntil('it is not ready any more', async () => (await fleet.readiness(number))?.status === 503);
   return { ended: Promise.all([said, gateway.ended]) };
 }
