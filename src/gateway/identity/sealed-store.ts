@@ -111,13 +111,14 @@ export class SealedStore {
 
   /**
    * What this process has, again upon an earlier version of the same identity, to which a store went back. One step towards the version that
-   * it had: others may do the same. False where somebody else wrote, there is nothing of it any more, or it could not be sealed for all that
-   * read it. Throws `identity_unusable`.
+   * it had: others may do the same. False where somebody else wrote, there is nothing of it any more, the store is no longer behind, or it
+   * could not be sealed for all that read it. Throws `identity_unusable`.
    */
-  async assert({ document }: Pick<OpenIdentity, 'document'>): Promise<boolean> {
+  async assert({ document, version }: Pick<OpenIdentity, 'document' | 'version'>): Promise<boolean> {
     const { store, keys } = this.#options;
     const stored = await store.read();
-    if (stored === undefined) return false;
+    // Since its version was asked for, others may have brought it here and gone on: what they made is not undone.
+    if (stored === undefined || stored.version >= version) return false;
     const known = await keys();
     const earlier = openSealed(stored, known);
     const sealing = known.filter(({ id }) => earlier.keyIds.includes(id));

@@ -23,6 +23,7 @@ import { StoredIdentity } from '../../../src/gateway/identity/stored-identity.ts
 import { FollowedSigningKey } from '../../../src/gateway/sessions/followed-signing-key.ts';
 import { splitPemCertificates } from '../../../src/pki/pem.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import type { IdentityStore } from '../../../src/store/gateway-store.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -42,7 +43,19 @@ async function openScene(stack: AsyncDisposableStack) {
   let keys: () => Promise<readonly KeyEncryptionKey[]> = async () => [key];
   const mark = new IdentityMark(join(folder, 'gateway'));
   const options = { store: store.identity, clock: Date.now };
-  const sealed = new SealedStore({ ...options, keys: () => keys(), mark });
+  let meanwhile = async (): Promise<void> => undefined;
+  const late: IdentityStore = {
+    version: async () => {
+      const version = await store.identity.version();
+      const work = meanwhile;
+      meanwhile = async () => undefined;
+      await work();
+      return version;
+    },
+    read: () => store.identity.read(),
+    write: (row) => store.identity.write(row),
+  };
+  const sealed = new SealedStore({ ...options, store: late, keys: () => keys(), mark });
   const log = (level: string, message: string): void => void lines.push(`${level} ${message}`);
   const identity = stack.use(await StoredIdentity.open({ sealed, mark, log }));
   return {
@@ -64,6 +77,8 @@ async function openScene(stack: AsyncDisposableStack) {
       keys: async () => [key],
       mark: new IdentityMark(join(folder, 'operator')),
     }),
+    /** Once: when the store has said which version it has, and the gateway has done nothing upon it yet. */
+    setMeanwhile: (work: typeof meanwhile) => void (meanwhile = work),
     setKeys: (given: typeof keys) => void (keys = given),
     read: async (): Promise<Row> => (await store.identity.read()) ?? assert.fail(),
     set: ({ version, sealed: text }: Row) =>
@@ -197,6 +212,37 @@ test('a store that went back is brought to where a gateway is that runs, and oth
     assert.deepEqual(await read(), { version: 2, sealed });
   }
   assert.match(lines.at(-1) ?? '', /^error the identity in the store \(version 2\) is damaged/);
+});
+
+test('a store that is no longer behind when it is written to is left as it is: a rotation is not undone', async (t) => {
+  // It looks when it is asked to, and no other look comes between.
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, lines, read, set, setMeanwhile } = await openScene(stack);
+  const atOnce = { nowMs: Date.now(), atOnce: true, publishedForMs: 0 };
+  const { kid: leaked } = await identity.places.signingKey.read();
+  const { version } = await operator.change(nextSigningKey(Date.now()));
+  const behind = await read();
+  // The gateway has one version more than the replica.
+  await operator.change((document) => document);
+  await identity.look();
+  for (const steps of [[], [switchedSigningKey(atOnce), retiredSigningKey]]) {
+    set(behind);
+    lines.length = 0;
+    setMeanwhile(async () => {
+      // As another gateway, which brings it back, and an operator behind it.
+      await operator.change((document) => document);
+      for (const step of steps) await operator.change(step);
+    });
+    await identity.look();
+    assert.equal((await read()).version, version + 1 + steps.length);
+    assert.doesNotMatch(lines.join('\n'), /is there again/);
+  }
+  await identity.look();
+  const { kid, publicKeys } = await identity.places.signingKey.read();
+  assert.notEqual(kid, leaked);
+  assert.equal(publicKeys.length, 1);
+  assert.equal((await read()).version, version + 3);
 });
 
 test('after the failover to a replica that was behind, the other history of the same version is taken', async () => {
