@@ -60,7 +60,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/kinds'],
     ['credentials/sigv4', 'credentials/vault'],
     ['credentials/sources', 'credentials/request'],
-    ['forward', 'audit', 'audit/spool', 'scrub', 'admission'],
+    ['forward', 'audit', 'audit/spool', 'captured', 'scrub', 'admission'],
   ],
   cli: [
     ['.'],

@@ -101,6 +101,15 @@ export const auditEventSchema = z
     ...factSchemas,
     requestBytes: count('Size of the body that was sent on, or of what a stream sent.'),
     responseBytes: count('Size of the body that came back, or of what came on a stream.'),
+    captured: z
+      .object({
+        request: count("How much of the request's body is kept, in bytes."),
+        response: count('The same of the response.'),
+        dropped: z.literal(true).optional().describe('The rule asked for it, and there was no room.'),
+      })
+      .readonly()
+      .optional()
+      .describe('Where the rule says `capture`: what is kept of the bodies beside the event;'),
     times: timesSchema,
     durationMs: milliseconds('From beginning to end.'),
     cut: z

@@ -11,6 +11,7 @@ import { HeldOctets, unreadBounds } from '../protocol/held-octets.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { BudgetStore } from '../store/budget-store.ts';
 import type { RefusalCounts } from './audit/refusal-counts.ts';
+import type { CapturedBodies } from './captured/captured-bodies.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
@@ -36,6 +37,7 @@ export interface PartsInput {
   readonly credentials: CredentialSet;
   readonly homes: HomeCredentials | undefined;
   readonly held: HeldOctets;
+  readonly captured: CapturedBodies;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
   /** What rules pin beside it. */
@@ -74,6 +76,7 @@ export function openParts(input: PartsInput): StreamParts {
     credentials,
     ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
+    captured: input.captured,
     unread: new HeldOctets(limits, unreadBounds),
     audit,
     forwarder,

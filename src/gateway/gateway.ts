@@ -9,6 +9,7 @@ import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
+import { openCaptured } from './open-captured.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { drainGateway } from './drain.ts';
@@ -257,6 +258,7 @@ async function openServing(
     isOnDuty,
   });
   const { policy, desk } = access;
+  const captured = stack.use(openCaptured(config.captured, { ...start, workers: start.place?.workers ?? 1 }));
   const refusals = new RefusalCounts();
   const parts = openParts({
     config,
@@ -268,6 +270,7 @@ async function openServing(
     credentials,
     homes,
     held,
+    captured,
     authority,
     upstream,
     ruleTrust,

@@ -124,6 +124,7 @@ export async function openAdmin(
     policy: serving.policy,
     isReady: observed.isReady,
     followers,
+    captured: serving.captured,
     policyReads: new PolicyReads(),
     clock,
     metricsText: async () => metricsText(await counts()),

@@ -22,6 +22,7 @@ export function checkCombination(
       'bodies',
       'homeCredentials',
       'trace',
+      'capture',
       'limits',
       'require',
     ] as const) {
@@ -41,6 +42,7 @@ export function checkCombination(
       'bodies',
       'homeCredentials',
       'trace',
+      'capture',
       'trust',
     ] as const) {
       if (document[key] !== undefined)

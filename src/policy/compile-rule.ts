@@ -4,6 +4,7 @@ import type { Report } from './yaml-source.ts';
 import { parseByteSize } from './byte-size.ts';
 import { checkCombination, isPassthrough } from './check-combination.ts';
 import type { ClaimSelector } from './claim-selector.ts';
+import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
@@ -88,6 +89,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     bodies: document.bodies ?? 'any',
     homeWrites: document.homeCredentials === 'write',
     continuesTrace: document.trace === 'continue',
+    capture: compileCapture(document, context.report),
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],

@@ -272,6 +272,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
     ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
+    ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),
     ...(observed === undefined ? {} : { observed }),

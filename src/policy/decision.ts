@@ -59,6 +59,13 @@ export interface RuleScrub {
   readonly quietMs: number;
 }
 
+/** What of the bodies of an exchange is kept for operators. */
+export interface RuleCapture {
+  readonly bytesMax: number;
+  /** Names, in lower case, of members and fields whose values are not kept. */
+  readonly redact: readonly string[];
+}
+
 /** The rule that decided. Default deny and the address guard are rules too. */
 export interface RuleReference {
   /** Name, or `default-deny`, `observe`. */
@@ -86,6 +93,8 @@ export interface AllowDecision {
   readonly homeWrites?: true;
   /** The trace that the client says it is in is gone on with. */
   readonly continuesTrace?: true;
+  /** What of bodies is kept; absent: nothing. */
+  readonly capture?: RuleCapture;
   /** Of passthrough: a ClientHello that may hide another name is refused. */
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */

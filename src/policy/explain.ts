@@ -1,5 +1,6 @@
 // Why a policy decides as it does: every rule for the host, in order, with what became of it. Nothing is contacted.
 
+import { captureText } from './compile-capture.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, Decision, Principal } from './decision.ts';
 import { describeAccess, explainMismatch, placeOf } from './denial.ts';
@@ -106,6 +107,7 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     if (decision.homeWrites === true)
       lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
     if (decision.continuesTrace === true) lines.push("  goes on with the client's trace");
+    if (decision.capture !== undefined) lines.push(`  bodies are kept: ${captureText(decision.capture)}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);

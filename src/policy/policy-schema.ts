@@ -36,6 +36,8 @@ const networkHint = 'write a private network such as 10.1.0.0/16, or a list of t
 const credentialHint = "write the name of a credential of the gateway's configuration";
 const trustHint = "write a name of the gateway's trust, or a list of them";
 const traceHint = "write new, or continue for the trace of the client's traceparent";
+const captureHint = 'write capture: { bodies: true }';
+const redactHint = 'write the name of a member or field, such as password, or a list of them';
 const homeHint = 'write read, or write for all that the rule admits';
 const bodiesHint = 'write where-defined, to refuse bodies where HTTP defines none, or any';
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
@@ -287,6 +289,24 @@ const ruleSchema = strictMap(
       .describe(
         "continue: where the gateway sends traces, the exchange is a part of the client's own, if the client says that it is sampled, and the origin gets a traceparent that says so. new by default.",
       ),
+    capture: strictMap(
+      {
+        bodies: z
+          .literal(true, { error: captureHint })
+          .describe('Bodies of request and response are kept, encrypted, for operators.'),
+        bytesMax: sizeSchema
+          .optional()
+          .describe('How much of each body is kept, in bytes or with a unit: 64 KiB by default.'),
+        redact: oneOrMany(text(redactHint), redactHint)
+          .optional()
+          .describe(
+            'Names of members of JSON and of fields of forms whose values are not kept, in any letter case. A body that is neither, or is encoded, is then not kept at all.',
+          ),
+      },
+      { hint: captureHint, synonyms: { body: 'bodies', bytes: 'bytesMax', max: 'bytesMax', mask: 'redact' } },
+    )
+      .optional()
+      .describe('What of an exchange is kept beside its event in the audit. Nothing by default.'),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),
   },

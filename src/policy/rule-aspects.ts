@@ -1,5 +1,6 @@
 // What a rule says, aspect by aspect, in words that can be compared, and whether one saying covers another.
 
+import { captureText } from './compile-capture.ts';
 import { gitCovers, gitText } from './git-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -202,6 +203,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch: false,
     text: ({ continuesTrace }) => (continuesTrace ? 'continue' : undefined),
     covers: (outer, inner) => outer.continuesTrace || !inner.continuesTrace,
+  },
+  {
+    key: 'capture',
+    isMatch: false,
+    text: ({ capture }) => (capture === undefined ? undefined : captureText(capture)),
+    // It gives a workload nothing: neither is more than the other.
+    covers: () => true,
   },
   {
     key: 'scrub',

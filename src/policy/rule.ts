@@ -4,6 +4,7 @@ import type {
   AccessRequest,
   Principal,
   RuleBodies,
+  RuleCapture,
   RuleLimits,
   RuleReference,
   RuleScrub,
@@ -53,6 +54,8 @@ export interface Rule {
   readonly homeWrites: boolean;
   /** The trace that the client says it is in is gone on with. */
   readonly continuesTrace: boolean;
+  /** What of bodies is kept; undefined: nothing. */
+  readonly capture: RuleCapture | undefined;
   /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
   readonly refusesEch: boolean;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
@@ -165,6 +168,7 @@ export function isByDestination(rule: Rule): boolean {
     rule.requestFields === undefined &&
     rule.bodies === 'any' &&
     !rule.homeWrites &&
-    !rule.continuesTrace;
+    !rule.continuesTrace &&
+    rule.capture === undefined;
   return !seesRequests(rule) && isOpen && !counts;
 }

@@ -1,7 +1,15 @@
 // What is left of a decision under a ceiling that allows too: never more than either of them gives.
 
 import { observeName } from './compiled-policy.ts';
-import type { AllowDecision, Decision, DenyDecision, RuleBodies, RuleLimits, RuleScrub } from './decision.ts';
+import type {
+  AllowDecision,
+  Decision,
+  DenyDecision,
+  RuleBodies,
+  RuleCapture,
+  RuleLimits,
+  RuleScrub,
+} from './decision.ts';
 import { networkCovers } from './network.ts';
 
 /** `bound` is what the ceiling said of the same access. */
@@ -46,6 +54,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       'continuesTrace',
       own.continuesTrace === true && bound.continuesTrace === true ? true : undefined,
     ),
+    ...some('capture', bothCaptures(own.capture, bound.capture)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),
@@ -92,6 +101,15 @@ function stricterScrub(own: RuleScrub | undefined, bound: RuleScrub | undefined)
   return own === undefined || bound === undefined
     ? undefined
     : { quietMs: Math.max(own.quietMs, bound.quietMs) };
+}
+
+/** What either of them keeps, and nothing that either of them redacts. */
+function bothCaptures(own: RuleCapture | undefined, bound: RuleCapture | undefined): RuleCapture | undefined {
+  if (own === undefined || bound === undefined) return own ?? bound;
+  return {
+    bytesMax: Math.max(own.bytesMax, bound.bytesMax),
+    redact: [...new Set([...own.redact, ...bound.redact])],
+  };
 }
 
 function some<Name extends string, Value>(

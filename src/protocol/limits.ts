@@ -2,6 +2,7 @@
 
 import { adminLimits } from './limits/admin-limits.ts';
 import { agentLimits } from './limits/agent-limits.ts';
+import { captureLimits } from './limits/capture-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { logInLimits } from './limits/log-in-limits.ts';
@@ -20,6 +21,7 @@ export const limitTable = {
   ...agentLimits,
   ...sessionLimits,
   ...exchangeLimits,
+  ...captureLimits,
   ...credentialLimits,
   ...networkLimits,
   ...adminLimits,

@@ -64,6 +64,15 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
   bodies: stricter({}, { bodies: 'where-defined' }),
   homeWrites: stricter({ homeWrites: true }, {}),
   continuesTrace: stricter({ continuesTrace: true }, {}),
+  // What either keeps, and nothing that either leaves out: a ceiling is how an operator keeps for all.
+  capture: [
+    ...stricter({}, { capture: { bytesMax: 9, redact: ['a'] } }),
+    [
+      { capture: { bytesMax: 9, redact: ['a'] } },
+      { capture: { bytesMax: 5, redact: ['b'] } },
+      { capture: { bytesMax: 9, redact: ['a', 'b'] } },
+    ],
+  ],
   refusesEch: stricter(passthrough, { ...passthrough, refusesEch: true }),
   trust: [
     ...stricter({ trust: ['a', 'b'] }, { trust: ['a'] }),

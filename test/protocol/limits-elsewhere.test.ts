@@ -112,6 +112,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
       'console/api/admin-client.ts responseTimeoutMs',
       'console/api/event-feed.ts waitingMax',
       'console/api/event-stream.ts pendingCharactersMax',
+      'console/model/body-text.ts linesMax lineCharactersMax',
       'console/model/clean-text.ts shownCharactersMax',
       'console/model/policy-lines.ts lineCharactersMax',
       'console/model/filter-completion.ts completionsMax eventsMax valueCharactersMax',

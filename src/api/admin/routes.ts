@@ -130,6 +130,13 @@ export const adminRoutes = {
     summary: 'One event, by its id.',
     output: auditEventSchema,
   },
+  exchangeBodies: {
+    method: 'GET',
+    path: '/v1/exchanges/{id}/bodies',
+    role: 'operator',
+    summary: 'What a rule had kept of the bodies of an exchange. Who looks is written into the audit.',
+    output: schemas.bodiesSchema,
+  },
   sessions: {
     method: 'GET',
     path: '/v1/sessions',

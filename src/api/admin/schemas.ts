@@ -190,6 +190,26 @@ export const loggedOutSchema = z
   })
   .readonly();
 
+const bodySchema = z
+  .object({
+    type: z.string().optional().describe('Content-Type, as it was said.'),
+    coding: z.string().optional().describe('Content-Encoding, as it was said.'),
+    bytes: count.describe('How much is kept, as it was sent.'),
+    whole: z.boolean().describe('Nothing is missing behind it.'),
+    redacted: count.describe('How many values were left out.'),
+    text: z
+      .string()
+      .optional()
+      .describe('Decoded, where it is text. Written by a workload or an origin: never render it.'),
+    base64: z.string().optional().describe('As it was sent, where it is no text.'),
+    note: z.string().optional().describe('Why it is not shown as it is.'),
+  })
+  .readonly();
+
+export const bodiesSchema = z
+  .object({ request: bodySchema.optional(), response: bodySchema.optional() })
+  .readonly();
+
 export const whoSchema = z
   .object({
     name: z.string(),

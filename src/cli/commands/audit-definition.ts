@@ -137,10 +137,34 @@ const verify = {
   ],
 } as const satisfies CommandDefinition;
 
+const body = {
+  kind: 'command',
+  name: 'body',
+  summary: 'prints what a rule had kept of the bodies of an exchange',
+  description: [
+    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway, and only whoever may read its keys can read them. Control characters are written out.',
+  ],
+  arguments: [{ name: 'ID', help: 'of the event, as `audit tail --json` has it', required: true }],
+  options: {
+    ...gatewayPlaceOptions,
+    json: { kind: 'flag', help: 'one JSON object' },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy audit body 01920000-0000-7000-8000-000000000000 --config gateway.yaml',
+      purpose: 'what was sent, and what came',
+    },
+  ],
+  lists: {
+    what: 'request and response, each with type, coding, bytes, whole, redacted, and text or base64',
+    as: 'object',
+  },
+} as const satisfies CommandDefinition;
+
 export const auditDefinition = {
   kind: 'group',
   name: 'audit',
   summary: 'prints what went through the gateway, hands it on, or verifies it',
   question: 'what about the audit?',
-  actions: [tail, exported, verify],
+  actions: [tail, exported, verify, body],
 } as const satisfies GroupDefinition;

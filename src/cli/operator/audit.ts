@@ -7,6 +7,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
+import { bodyCommand } from './audit-body.ts';
 import { exportCommand } from './audit-export.ts';
 import { verifyCommand } from './audit-verify.ts';
 import { exchangeTable } from './exchange-table.ts';
@@ -96,4 +97,9 @@ async function tail({ options: values }: Input<(typeof auditDefinition)['actions
   return 0;
 }
 
-export const auditCommand = groupOf(auditDefinition, { tail, export: exportCommand, verify: verifyCommand });
+export const auditCommand = groupOf(auditDefinition, {
+  tail,
+  export: exportCommand,
+  verify: verifyCommand,
+  body: bodyCommand,
+});

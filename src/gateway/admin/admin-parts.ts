@@ -5,6 +5,7 @@ import type { Policy } from '../../policy/decision.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
+import type { CapturedBodies } from '../captured/captured-bodies.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { Policies } from '../policies/open-policies.ts';
 import type { OperatorStore } from '../../store/operator-store.ts';
@@ -40,6 +41,8 @@ export interface AdminParts {
   readonly startedMs: number;
   readonly clock: () => number;
   readonly followers: Followers;
+  /** Bodies that rules had kept, of this gateway. */
+  readonly captured: Pick<CapturedBodies, 'read'> | undefined;
 }
 
 /** What an operation is asked, already checked. */

@@ -3,6 +3,7 @@
 import type { AdminOperation } from '../../api/admin/routes.ts';
 import { accessOperations } from './access-operations.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
+import { capturedOperations } from './captured-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { publishedOperations } from './published-operations.ts';
@@ -14,6 +15,7 @@ import { tokenOperations } from './token-operations.ts';
 const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
   ...stateOperations,
   ...eventOperations,
+  ...capturedOperations,
   ...sessionOperations,
   ...accessOperations,
   ...policyOperations,

@@ -35,7 +35,8 @@ export interface SessionStep {
     | 'operator_logged_out'
     | 'administrator_token_used'
     | 'operator_link_reused'
-    | 'store_went_back';
+    | 'store_went_back'
+    | 'bodies_viewed';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;

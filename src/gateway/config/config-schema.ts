@@ -2,10 +2,12 @@
 
 import { z } from 'zod';
 import { parseAuthority } from '../../http/authority.ts';
+import { capturedSchema } from './captured-schema.ts';
 import { defaultLimits, limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
+import { auditSchema } from './audit-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
@@ -174,44 +176,6 @@ const fixedLimits: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-const keepDaysHint = 'write days from 1 to 36500';
-const keepEventsHint = 'write a number of events from 1000 to 1000000000';
-const keepBytesHint = 'write a number of bytes from 4194304 (4 MiB) to 1125899906842624 (1 PiB)';
-const auditSchema = strictMap(
-  {
-    file: text(pathHint).optional().describe('JSON lines, beside the store.'),
-    keepDays: z
-      .int({ error: keepDaysHint })
-      .min(1, { error: keepDaysHint })
-      .max(36_500, { error: keepDaysHint })
-      .optional()
-      .describe('Events in the store that are older are removed. 90 by default.'),
-    keepEvents: z
-      .int({ error: keepEventsHint })
-      .min(1000, { error: keepEventsHint })
-      .max(1_000_000_000, { error: keepEventsHint })
-      .optional()
-      .describe('About how many events the store keeps at most.'),
-    keepBytes: z
-      .int({ error: keepBytesHint })
-      .min(4 * 1024 ** 2, { error: keepBytesHint })
-      .max(1024 ** 5, { error: keepBytesHint })
-      .optional()
-      .describe('Bytes of events, as JSON, that the store keeps at most. 8589934592 (8 GiB) by default.'),
-  },
-  {
-    hint: 'write audit: { file: path }',
-    synonyms: {
-      jsonl: 'file',
-      path: 'file',
-      days: 'keepDays',
-      retention: 'keepDays',
-      max: 'keepEvents',
-      size: 'keepBytes',
-    },
-  },
-);
-
 const policyHint = 'write the path of a policy file or folder, a list of them, store, or observe';
 
 const originHint = 'write an origin such as https://gateway.example.com:8443';
@@ -342,6 +306,7 @@ export const gatewayConfigSchema = strictMap(
     admin: adminSchema
       .optional()
       .describe('Serves the admin API at a Unix socket. Without it there is none.'),
+    captured: capturedSchema.optional().describe('Bodies that rules have kept (`capture`).'),
     audit: auditSchema.optional(),
     telemetry: telemetrySchema
       .optional()

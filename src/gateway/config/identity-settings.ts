@@ -17,27 +17,33 @@ export type IdentityConfig =
       /** Beside it while the key is changed. */
       readonly nextKeyEncryptionKey?: CredentialSourceConfig;
     };
+import type { CapturedDocument } from './captured-schema.ts';
+import { type CapturedSettings, capturedSettings } from './captured-settings.ts';
 
 export interface IdentitySettings {
   readonly identity: IdentityConfig;
   readonly certificateAuthority: { readonly directory: string };
+  /** Bodies that rules ask to be kept, and the key that seals them. */
+  readonly captured: CapturedSettings;
 }
 
 export interface IdentityDocuments {
   readonly identity?: IdentityDocument | undefined;
   readonly certificateAuthority?: { readonly directory: string } | undefined;
+  readonly captured?: CapturedDocument | undefined;
 }
 
 type Absolute = (path: string) => string;
 
 export function identitySettings(
-  { identity: document, certificateAuthority }: IdentityDocuments,
+  { identity: document, certificateAuthority, captured }: IdentityDocuments,
   { absolute, stateDirectory }: { readonly absolute: Absolute; readonly stateDirectory: string },
 ): IdentitySettings {
   const identity = identityConfig(document, { absolute, stateDirectory });
   const directory = identity.kind === 'store' ? stateDirectory : identity.directory;
   return {
     identity,
+    captured: capturedSettings(captured, { absolute, stateDirectory }),
     certificateAuthority: { directory: absolute(certificateAuthority?.directory ?? join(directory, 'ca')) },
   };
 }

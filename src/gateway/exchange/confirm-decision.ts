@@ -45,8 +45,18 @@ export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
 
 /** What a request gets by the decision. */
 function givenBy(decision: AllowDecision): string {
-  const { rule, handling, inject, addresses, bodies, homeWrites, continuesTrace, refusesEch, trust } =
-    decision;
+  const {
+    rule,
+    handling,
+    inject,
+    addresses,
+    bodies,
+    homeWrites,
+    continuesTrace,
+    capture,
+    refusesEch,
+    trust,
+  } = decision;
   return JSON.stringify([
     rule.name,
     handling,
@@ -55,6 +65,7 @@ function givenBy(decision: AllowDecision): string {
     bodies,
     homeWrites,
     continuesTrace,
+    capture,
     refusesEch,
     trust,
   ]);

@@ -100,6 +100,16 @@ export class ExchangeRecord implements OpenExchange {
     else this.#kept = [...this.#kept, release];
   }
 
+  /** By which its event will be found. */
+  get eventId(): string {
+    return (this.#facts.id ??= newEventId());
+  }
+
+  /** What of its bodies is kept beside the event. */
+  captured(kept: NonNullable<AuditEvent['captured']>): void {
+    this.#facts.captured = kept;
+  }
+
   /** What the client said, in case it is refused. */
   asked({ method, target, protocol, destination }: AskedRequest): void {
     if (method !== undefined) this.#facts.method = method;
@@ -337,7 +347,7 @@ export class ExchangeRecord implements OpenExchange {
     if (aliases.length > 0) this.#facts.aliases = aliases;
     this.#facts.times = this.#times.event();
     // The same in the marker and in the event.
-    const id = (this.#facts.id ??= newEventId());
+    const id = this.eventId;
     return Object.assign(this.#facts, { id, verdict });
   }
 }

@@ -19,6 +19,8 @@ import { confirmDecision, type DecisionBasis, denied } from './confirm-decision.
 import { decidedRequest } from './decided-request.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
+import { type BodyCapture, captureOf } from './body-capture.ts';
+import type { CapturedBodies } from '../captured/captured-bodies.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
@@ -65,6 +67,8 @@ export interface ExchangeParts {
   readonly limits: Limits;
   /** Refuses what comes back to this gateway. */
   readonly loops?: LoopGuard;
+  /** Keeps bodies where a rule asks for it. */
+  readonly captured?: CapturedBodies;
   readonly clock: () => number;
   /** Takes requests for access, if that is enabled. */
   readonly desk?: AccessDesk;
@@ -80,6 +84,8 @@ export interface Admitted {
   readonly injected: InjectedRequest | HomeInjected;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;
+  /** Where the rule has bodies kept. */
+  readonly capture?: BodyCapture | undefined;
 }
 
 /** Runs one exchange to its end; never throws: every outcome is a response and one audit event. */
@@ -93,12 +99,13 @@ export async function runExchange(
   try {
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
+    using capture = captureOf(admitted, scene.principal, parts);
     if (head.destination.host === accessHost) {
       const { principal, absence } = scene;
       const known = { client, head, principal, absence, record, policy: parts.policy() };
       await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
     } else {
-      await forward(client, scene, parts, { admitted, record });
+      await forward(client, scene, parts, { admitted: { ...admitted, capture }, record });
     }
   } catch (error) {
     const fault = asProxyError(error);
@@ -291,7 +298,7 @@ async function forward(
     client.abort(error);
   };
   using relay = new ResponseRelay({
-    client,
+    client: admitted.capture?.ofResponse(client) ?? client,
     fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
@@ -299,6 +306,7 @@ async function forward(
     request: admitted.validated.head,
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
+    onText: admitted.capture?.onText,
     room: responseRoom(scene, parts, admitted.injected.searched),
     onStatus: (status) => record.responded(status),
   });
@@ -329,6 +337,7 @@ async function forward(
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
     record.received(relay.bodyBytes);
     record.scrubbed(relay.scrubbed);
+    admitted.capture?.keep(record);
   }
 }
 
@@ -374,10 +383,11 @@ export function forwardRequest(
 
 function upstreamBody(
   client: ClientExchange,
-  { validated, injected, spendBytes }: Admitted,
+  { validated, injected, spendBytes, capture }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
   if (!hasBody(validated)) return { body: undefined, bodyLength: undefined };
-  const body = injected.body?.rewrite(client.body) ?? client.body;
+  const sent = capture?.ofRequest(client.body) ?? client.body;
+  const body = injected.body?.rewrite(sent) ?? sent;
   const bodyLength = injected.body === undefined ? declaredLength(validated) : injected.body.length;
   if (spendBytes === undefined) return { body, bodyLength };
   const metered = throughTransform(body, meteredStream(spendBytes));

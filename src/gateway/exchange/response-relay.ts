@@ -9,7 +9,7 @@ import { validateTrailers } from '../../http/trailers.ts';
 import { owned } from '../../net/shared-reads.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { ClientExchange } from './client-exchange.ts';
+import type { ResponseClient } from './response-client.ts';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { bordersOf } from '../scrub/body-borders.ts';
@@ -21,7 +21,7 @@ import type { ResponseRoom } from './response-room.ts';
 import { SearchedBody } from './searched-body.ts';
 
 export interface ResponseRelayOptions {
-  readonly client: ClientExchange;
+  readonly client: ResponseClient;
   /** What may not come back: values of the credentials that the rule names. Undefined if it names none that travels. */
   readonly searched: SearchedValues | undefined;
   /** What is held goes on when nothing came for so long, as the rule asks. */
@@ -36,18 +36,21 @@ export interface ResponseRelayOptions {
   readonly fail: (error: ProxyError) => void;
   /** What it takes of the budget of its session. */
   readonly room?: ResponseRoom;
+  /** Told what comes of a body that is searched, before it is. */
+  readonly onText?: ((chunk: Uint8Array) => void) | undefined;
   /** Told of the head of the response that goes to the client. */
   readonly onStatus?: (status: number) => void;
 }
 
 export class ResponseRelay implements ResponseReceiver, Disposable {
-  readonly #client: ClientExchange;
+  readonly #client: ResponseClient;
   readonly #request: RequestHead;
   readonly #limits: Limits;
   readonly #spendBytes: SpendBytes | undefined;
   readonly #fail: (error: ProxyError) => void;
   readonly #onStatus: ((status: number) => void) | undefined;
   readonly #room: ResponseRoom | undefined;
+  readonly #onText: ((chunk: Uint8Array) => void) | undefined;
   /** What came before it was paid for, in order. */
   #unpaid: Promise<void> | undefined;
   #waiting = 0;
@@ -72,6 +75,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     this.#fail = options.fail;
     this.#onStatus = options.onStatus;
     this.#room = options.room;
+    this.#onText = options.onText;
     this.#decode = options.decode ?? false;
     this.#searched = options.searched;
     this.#quietMs = options.quietMs;
@@ -121,8 +125,8 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     const { host } = this.#request.destination;
     const borders = bordersOf(head.headers.all('content-type').join(', '), host);
     const quietMs = this.#quietMs;
-    const hold = this.#hold;
-    this.#body = new SearchedBody({ client: this.#client, searched, borders, coding, host, quietMs, hold });
+    const [client, hold, onText] = [this.#client, this.#hold, this.#onText];
+    this.#body = new SearchedBody({ client, searched, borders, coding, host, quietMs, hold, onText });
     // None of these holds for what the client gets where it is decoded: it is longer, and marked where a secret stood.
     const headers =
       coding === undefined

@@ -2,15 +2,14 @@
 
 import type { Borders } from '../scrub/borders.ts';
 import { ResponseDecoder } from '../scrub/response-decoder.ts';
-import { ResponseScrubber } from '../scrub/response-scrubber.ts';
-import type { SearchedValues } from '../scrub/response-scrubber.ts';
-import type { ClientExchange } from './client-exchange.ts';
+import { ResponseScrubber, type SearchedValues } from '../scrub/response-scrubber.ts';
+import type { ResponseClient } from './response-client.ts';
 
 /** How much a decoder gives at a time says how well the text could be compressed, so it leaves in pieces of this. */
 const decodedPieceBytes = 16 * 1024;
 
 export interface SearchedBodyOptions {
-  readonly client: ClientExchange;
+  readonly client: ResponseClient;
   readonly searched: SearchedValues;
   readonly borders: Borders;
   /** To be taken off. */
@@ -21,17 +20,21 @@ export interface SearchedBodyOptions {
   readonly quietMs: number | undefined;
   /** Told what is held for it. @throws ProxyError limit_exceeded */
   readonly hold?: ((octets: number) => void) | undefined;
+  /** Told what comes, decoded and before it is searched. */
+  readonly onText?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 export class SearchedBody implements Disposable {
-  readonly #client: ClientExchange;
+  readonly #client: ResponseClient;
   readonly #scrubber: ResponseScrubber;
   readonly #decoder: ResponseDecoder | undefined;
+  readonly #onText: ((chunk: Uint8Array) => void) | undefined;
   readonly #quietMs: number | undefined;
   #quiet: NodeJS.Timeout | undefined;
 
-  constructor({ client, searched, borders, coding, host, quietMs, hold }: SearchedBodyOptions) {
+  constructor({ client, searched, borders, coding, host, quietMs, hold, onText }: SearchedBodyOptions) {
     this.#client = client;
+    this.#onText = onText;
     this.#quietMs = quietMs;
     const pieceBytes = coding === undefined ? 1 : decodedPieceBytes;
     this.#scrubber = new ResponseScrubber(searched, { borders, pieceBytes });
@@ -41,7 +44,7 @@ export class SearchedBody implements Disposable {
       host,
       hold,
       signal: client.signal,
-      take: (chunk) => this.#send(this.#scrubber.push(chunk)),
+      take: (chunk) => this.#send(this.#search(chunk)),
       onDrain: (listener) => {
         client.onDrain(listener);
       },
@@ -62,7 +65,7 @@ export class SearchedBody implements Disposable {
   push(chunk: Uint8Array, resume: () => void): boolean {
     this.#awaitQuiet();
     if (this.#decoder !== undefined) return this.#decoder.push(chunk, resume);
-    if (this.#send(this.#scrubber.push(chunk))) return true;
+    if (this.#send(this.#search(chunk))) return true;
     this.#client.onDrain(resume);
     return false;
   }
@@ -82,6 +85,11 @@ export class SearchedBody implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#quiet);
     this.#quiet = undefined;
+  }
+
+  #search(chunk: Uint8Array): Buffer {
+    this.#onText?.(chunk);
+    return this.#scrubber.push(chunk);
   }
 
   #awaitQuiet(): void {

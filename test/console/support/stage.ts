@@ -41,10 +41,21 @@ const hosts = [
   'mirror.example',
 ] as const;
 
+/** What a page would run, and a terminal obey. */
+const hostileBody =
+  '<img src=x onerror=alert(1)><script>alert(2)</script>\n\u202egnp.exe\u001b[2J\n{"a": 1}\n';
+
 const addresses = ['127.0.0.1'];
 const rules = [
   { name: 'docs', addresses, hosts: ['docs.example.com'], methods: ['GET', 'HEAD'] },
-  { name: 'api-read', addresses, hosts: ['api.example.com'], methods: ['GET', 'HEAD'], inject: 'api-token' },
+  {
+    name: 'api-read',
+    addresses,
+    hosts: ['api.example.com'],
+    methods: ['GET', 'HEAD'],
+    inject: 'api-token',
+    capture: { bodies: true },
+  },
   {
     name: 'no-orders',
     hosts: ['api.example.com'],
@@ -127,6 +138,11 @@ function respond(request: http.IncomingMessage, response: http.ServerResponse): 
   request.resume();
   if (request.url?.startsWith('/broken') === true) {
     response.destroy();
+    return;
+  }
+  if (request.url?.startsWith('/hostile') === true) {
+    response.writeHead(200, { 'content-type': 'text/html' });
+    response.end(hostileBody + (request.headers.authorization ?? ''));
     return;
   }
   response.writeHead(200, { 'content-type': 'text/plain' });

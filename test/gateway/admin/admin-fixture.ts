@@ -172,6 +172,14 @@ export async function openAdminScene(
     startedMs: startMs,
     clock: () => clock.nowMs,
     followers,
+    captured: {
+      read: (id) =>
+        Promise.resolve(
+          id === 'e1'
+            ? { request: { bytes: new Uint8Array(Buffer.from('{}')), isWhole: true, redacted: 0 } }
+            : undefined,
+        ),
+    },
     policyReads: new PolicyReads(),
   };
   const socket = join(path, 'admin', 'admin.sock');

@@ -19,6 +19,7 @@ const questions: Readonly<
   changes: { path: '/v1/changes?wait=1' },
   exchanges: { path: '/v1/exchanges?host=api.example.com&count=2' },
   exchange: { path: '/v1/exchanges/e1' },
+  exchangeBodies: { path: '/v1/exchanges/e1/bodies' },
   sessions: { path: '/v1/sessions?all=true' },
   session: { path: '/v1/sessions/red' },
   revokeSession: { path: '/v1/sessions/red/revoke', body: { reason: 'a test' } },

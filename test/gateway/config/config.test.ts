@@ -34,6 +34,12 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     tls: 'self',
     identity: { kind: 'own', directory: '/var/lib/upstreamproxy' },
     certificateAuthority: { directory: '/var/lib/upstreamproxy/ca' },
+    captured: {
+      directory: '/var/lib/upstreamproxy/captured',
+      keepDays: 7,
+      keepBytes: 1024 ** 3,
+      key: { file: '/var/lib/upstreamproxy/captured.key' },
+    },
     store: 'sqlite:/var/lib/upstreamproxy/state.db',
     policy: { mode: 'files', paths: [] },
     credentials: {},
@@ -93,6 +99,7 @@ stateDirectory: state
 tls: { certificate: tls.pem, key: /keys/tls.key }
 identity: { directory: shared }
 certificateAuthority: { directory: authority }
+captured: { directory: bodies, keepDays: 3, keepBytes: 1048576, source: { file: body.key } }
 store: sqlite:db/state.db
 policy: [policy.yaml, rules.d]
 credentials:
@@ -126,6 +133,12 @@ log: { level: debug, format: json }
     tls: { certificate: '/etc/gateway/tls.pem', key: '/keys/tls.key' },
     identity: { kind: 'directory', directory: '/etc/gateway/shared' },
     certificateAuthority: { directory: '/etc/gateway/authority' },
+    captured: {
+      directory: '/etc/gateway/bodies',
+      keepDays: 3,
+      keepBytes: 1_048_576,
+      key: { source: { file: '/etc/gateway/body.key' } },
+    },
     store: 'sqlite:/etc/gateway/db/state.db',
     policy: { mode: 'files', paths: ['/etc/gateway/policy.yaml', '/etc/gateway/rules.d'] },
     credentials: {

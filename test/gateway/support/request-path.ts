@@ -15,6 +15,7 @@ import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
 import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
+import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
@@ -54,6 +55,8 @@ export interface RequestPathOptions {
   /** A desk for requests for access, whose host is then the gateway's own. */
   readonly loops?: LoopGuard;
   readonly desk?: AccessDesk;
+  /** Takes what rules have kept. */
+  readonly captured?: CapturedBodies;
 }
 
 export interface OpenedStream {
@@ -135,6 +138,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
+    ...(options.captured === undefined ? {} : { captured: options.captured }),
     ...(options.loops === undefined ? {} : { loops: options.loops }),
     credentials,
     audit: sink,

@@ -38,6 +38,12 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'the configuration and the policy of a gateway': [
     'src/gateway/config/',
+    'src/gateway/captured/day-keys.ts keyFromText',
+    'src/gateway/captured/day-keys.ts keyOfFile',
+    'src/gateway/captured/day-keys.ts dayKey',
+    'src/gateway/captured/captured-exchange.ts decodeCaptured',
+    'src/gateway/captured/day-keys.ts seal',
+    'src/gateway/captured/day-keys.ts unseal',
     'src/gateway/policies/',
     'src/gateway/admission/descriptor-share.ts descriptorShare',
     'src/gateway/admission/networks.ts networkList',

@@ -23,6 +23,7 @@ import { placeOfCursor } from '../../../src/gateway/admin/seen-list.ts';
 import { parseAccessRequest } from '../../../src/gateway/access/access-request.ts';
 import { plainAddress } from '../../../src/gateway/admission/networks.ts';
 import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
+import { redactBody } from '../../../src/gateway/captured/redact-body.ts';
 import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
@@ -443,6 +444,25 @@ export const textCases: GrowthCases = {
   'a format of metrics': {
     pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],
     read: (text) => metricsFormat(text),
+  },
+  'a body whose values are left out': {
+    pieces: ['"', '"a":', '{', '}', '[', ',', ' ', '\\', 'é', '"a":{"b":['],
+    read: (text) =>
+      redactBody({ bytes: new Uint8Array(Buffer.from(text)), type: 'application/json', coding: undefined }, [
+        'a',
+      ]),
+  },
+  'a form whose values are left out': {
+    pieces: ['a', '=', '&', '%61', '+', '%', 'a=b&'],
+    read: (text) =>
+      redactBody(
+        {
+          bytes: new Uint8Array(Buffer.from(text)),
+          type: 'application/x-www-form-urlencoded',
+          coding: undefined,
+        },
+        ['a'],
+      ),
   },
   'an event of the audit': {
     pieces: ['a', '"', 'é', '\0'],

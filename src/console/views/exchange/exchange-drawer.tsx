@@ -14,6 +14,7 @@ import { useKeys } from '../../parts/keys.ts';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { useAsked, useDesk, useFeed } from '../../parts/operator.ts';
+import { BodiesSection } from './bodies-section.tsx';
 import { AllowSection } from './allow-section.tsx';
 import { CredentialSection, DecisionSection, FactsSection, MessageSection } from './exchange-sections.tsx';
 import { TimeSection } from './time-section.tsx';
@@ -87,6 +88,7 @@ export function ExchangeDetail({ event, close, move }: DetailProps): ReactElemen
         <TimeSection event={event} />
         <MessageSection event={event} />
         <CredentialSection event={event} />
+        <BodiesSection key={event.id} event={event} />
         <FactsSection event={event} />
       </div>
     </>

@@ -1,0 +1,220 @@
+// Bodies that rules ask to be kept: sealed, one file an exchange, in a folder for each day. Nothing here holds up an exchange: what finds
+// no room is dropped and counted. A day is removed whole, with its key.
+
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import { type CapturedExchange, decodeCaptured, encodeCaptured } from './captured-exchange.ts';
+import { dayKey, seal, type SealingKey, unseal } from './day-keys.ts';
+
+const dayMs = 86_400_000;
+const lookIntervalMs = 3_600_000;
+const suffix = '.body';
+const dayPattern = /^\d{4}-\d{2}-\d{2}$/;
+const idPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export interface CapturedBodiesOptions {
+  readonly directory: string;
+  readonly keepDays: number;
+  /** Of this process. */
+  readonly keepBytes: number;
+  /** Asked once, and only when something is kept or read. */
+  readonly gatewayKey: () => Promise<SealingKey>;
+  readonly clock: () => number;
+  readonly onLimit: (limit: LimitName) => void;
+  readonly onFault: (error: ProxyError) => void;
+  /** Whether this process removes what is too old; one of several is enough. */
+  readonly isOnDuty?: () => boolean;
+}
+
+interface Waiting {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly text: Buffer;
+}
+
+/** Of which day an event is, by its id (UUID version 7). Undefined for what is no id. */
+function dayOf(id: string): string | undefined {
+  if (!idPattern.test(id)) return undefined;
+  const ms = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+export class CapturedBodies implements AsyncDisposable {
+  readonly #options: CapturedBodiesOptions;
+  readonly #look: RepeatedLook;
+  readonly #waiting: Waiting[] = [];
+  readonly #waitingOf = new Map<string, number>();
+  /** What sessions have kept today. */
+  #today: { readonly day: string; readonly bySession: Map<string, number> } | undefined;
+  #waitingBytes = 0;
+  #held: { bytes: number; files: number } | undefined;
+  #writing: Promise<void> | undefined;
+  #gatewayKey: Promise<SealingKey> | undefined;
+  #day: { readonly day: string; readonly key: SealingKey } | undefined;
+  #isFailing = false;
+
+  constructor(options: CapturedBodiesOptions) {
+    this.#options = options;
+    this.#look = new RepeatedLook({
+      look: () => this.#expire(),
+      intervalMs: lookIntervalMs,
+      onFault: options.onFault,
+    });
+    this.#look.start();
+  }
+
+  /** Takes what was kept of an exchange. Never throws and never waits; false where there is no room. */
+  put(id: string, sessionId: string, captured: CapturedExchange): boolean {
+    const text = encodeCaptured(captured);
+    const full = this.#full(sessionId, text.length);
+    if (full !== undefined) {
+      this.#options.onLimit(full);
+      return false;
+    }
+    this.#waiting.push({ id, sessionId, text });
+    this.#waitingBytes += text.length;
+    this.#waitingOf.set(sessionId, (this.#waitingOf.get(sessionId) ?? 0) + text.length);
+    this.#charge(sessionId, text.length);
+    this.#writing ??= this.#write();
+    return true;
+  }
+
+  /** What was kept of that event; undefined where there is nothing of it. @throws ProxyError config_invalid for a key that is another one */
+  async read(id: string): Promise<CapturedExchange | undefined> {
+    await this.#writing;
+    const day = dayOf(id);
+    if (day === undefined) return undefined;
+    const folder = join(this.#options.directory, day);
+    const sealed = await readFile(join(folder, `${id}${suffix}`)).catch(absent);
+    if (sealed === undefined) return undefined;
+    const key = await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: false });
+    const text = unseal(key, sealed, purposeOf(id));
+    const captured = text === undefined ? undefined : decodeCaptured(Buffer.from(text));
+    if (captured === undefined)
+      throw new ProxyError('internal', `what was kept of ${id} cannot be read: it was changed, or cut off`);
+    return captured;
+  }
+
+  /** Removes what is too old, now. */
+  expire(): Promise<void> {
+    return this.#look.now();
+  }
+
+  /** Resolves when all that was taken is on disk, or lost. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#look.close();
+    await this.#writing;
+  }
+
+  #full(sessionId: string, bytes: number): LimitName | undefined {
+    const { capturedWaitingBytesMax, capturedSessionBytesMax, capturedFilesMax } = defaultLimits;
+    const ofSession = this.#waitingOf.get(sessionId) ?? 0;
+    if (this.#waitingBytes + bytes > capturedWaitingBytesMax) return 'capturedWaitingBytesMax';
+    if (ofSession + bytes > capturedWaitingBytesMax / 4) return 'capturedWaitingBytesMax';
+    if (this.#keptToday(sessionId) + bytes > capturedSessionBytesMax) return 'capturedSessionBytesMax';
+    // Nothing that was kept makes room: what a flood would push out is what somebody may look for.
+    const { bytes: held, files } = this.#held ?? { bytes: 0, files: 0 };
+    const isFull = held + this.#waitingBytes + bytes > this.#options.keepBytes;
+    return isFull || files + this.#waiting.length >= capturedFilesMax ? 'capturedFilesMax' : undefined;
+  }
+
+  #keptToday(sessionId: string): number {
+    const day = dayText(this.#options.clock());
+    if (this.#today?.day !== day) this.#today = { day, bySession: new Map() };
+    return this.#today.bySession.get(sessionId) ?? 0;
+  }
+
+  #charge(sessionId: string, bytes: number): void {
+    this.#today?.bySession.set(sessionId, this.#keptToday(sessionId) + bytes);
+  }
+
+  async #write(): Promise<void> {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      try {
+        this.#held ??= await this.#count();
+        await this.#writeOne(next);
+        this.#held.bytes += next.text.length;
+        this.#held.files += 1;
+        this.#isFailing = false;
+      } catch (error) {
+        // Told once: a disk that is full would say it with each exchange.
+        if (!this.#isFailing) this.#options.onFault(asProxyError(error));
+        this.#isFailing = true;
+        this.#options.onLimit('capturedWaitingBytesMax');
+      }
+      this.#waiting.shift();
+      this.#waitingBytes -= next.text.length;
+      const left = (this.#waitingOf.get(next.sessionId) ?? 0) - next.text.length;
+      if (left > 0) this.#waitingOf.set(next.sessionId, left);
+      else this.#waitingOf.delete(next.sessionId);
+    }
+    // In the same turn as the last look at the queue: what comes now begins anew.
+    this.#writing = undefined;
+  }
+
+  async #writeOne({ id, text }: Waiting): Promise<void> {
+    const day = dayOf(id);
+    if (day === undefined) throw new ProxyError('internal', 'an event has an id that is none');
+    const folder = join(this.#options.directory, day);
+    if (this.#day?.day !== day) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      this.#day = { day, key: await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: true }) };
+    }
+    const sealed = seal(this.#day.key, text, purposeOf(id));
+    await writeFile(join(folder, `${id}${suffix}`), sealed, { mode: 0o600, flag: 'wx' });
+  }
+
+  #key(): Promise<SealingKey> {
+    this.#gatewayKey ??= this.#options.gatewayKey();
+    // A source that is away may be there the next time.
+    this.#gatewayKey.catch(() => (this.#gatewayKey = undefined));
+    return this.#gatewayKey;
+  }
+
+  async #days(): Promise<readonly string[]> {
+    const names = (await readdir(this.#options.directory).catch(absent)) ?? [];
+    return names.filter((name) => dayPattern.test(name));
+  }
+
+  async #count(): Promise<{ bytes: number; files: number }> {
+    const held = { bytes: 0, files: 0 };
+    for (const day of await this.#days()) {
+      const folder = join(this.#options.directory, day);
+      for (const name of (await readdir(folder).catch(absent)) ?? []) {
+        if (!name.endsWith(suffix)) continue;
+        held.bytes += (await stat(join(folder, name)).catch(absent))?.size ?? 0;
+        held.files += 1;
+      }
+    }
+    return held;
+  }
+
+  async #expire(): Promise<void> {
+    const oldest = dayText(this.#options.clock() - this.#options.keepDays * dayMs);
+    const days = this.#options.isOnDuty?.() === false ? [] : await this.#days();
+    for (const day of days) {
+      if (day >= oldest) continue;
+      const folder = join(this.#options.directory, day);
+      // The key first: what of the day a fault leaves is nothing without it.
+      await rm(join(folder, 'key'), { force: true });
+      await rm(folder, { recursive: true, force: true });
+    }
+    if (this.#held !== undefined) this.#held = await this.#count();
+  }
+}
+
+function purposeOf(id: string): string {
+  return `upstreamproxy bodies of ${id}`;
+}
+
+function dayText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,100 @@
+// Keys of days: what is kept of a day is sealed by a key of its own, which stands beside it, sealed by the key of the gateway. Whoever has
+// the folder alone has nothing, and a day whose key is gone is gone.
+
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import { Secret } from '../../protocol/secret.ts';
+
+const algorithm = 'aes-256-gcm';
+const keyBytes = 32;
+const nonceBytes = 12;
+const tagBytes = 16;
+const keyName = 'key';
+
+export type SealingKey = Secret<Uint8Array>;
+
+/** Seals octets for one purpose: under another they do not open. */
+export function seal(key: SealingKey, text: Uint8Array, purpose: string): Buffer {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, key.reveal(), nonce);
+  cipher.setAAD(Buffer.from(purpose));
+  return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** Undefined where it was sealed by another key, for another purpose, or was changed. */
+export function unseal(key: SealingKey, sealed: Uint8Array, purpose: string): Buffer | undefined {
+  if (sealed.length < nonceBytes + tagBytes) return undefined;
+  const decipher = createDecipheriv(algorithm, key.reveal(), sealed.subarray(0, nonceBytes));
+  decipher.setAAD(Buffer.from(purpose));
+  decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes));
+  try {
+    const text = decipher.update(sealed.subarray(nonceBytes, sealed.length - tagBytes));
+    return Buffer.concat([text, decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The key of the gateway, from what a source holds. */
+export function keyFromText(text: string): SealingKey {
+  return new Secret(new Uint8Array(hkdfSync('sha256', text, '', 'upstreamproxy captured bodies', keyBytes)));
+}
+
+/** The key of the gateway in a file, which is made where it is missing. @throws ProxyError config_invalid */
+export async function keyOfFile(path: string): Promise<SealingKey> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return new Secret(new Uint8Array(await madeOnce(path, () => randomBytes(keyBytes))));
+  } catch (error) {
+    if (error instanceof ProxyError) throw error;
+    throw unusable(path, faultReason(error), error);
+  }
+}
+
+/** The key of a day's folder. It is made where it is missing, if that is asked for. @throws ProxyError config_invalid */
+export async function dayKey(
+  folder: string,
+  day: string,
+  { gatewayKey, isMade }: { readonly gatewayKey: SealingKey; readonly isMade: boolean },
+): Promise<SealingKey> {
+  const path = join(folder, keyName);
+  const purpose = `upstreamproxy day ${day}`;
+  const make = (): Buffer => seal(gatewayKey, randomBytes(keyBytes), purpose);
+  const sealed = isMade ? await madeOnce(path, make) : await readFile(path);
+  const key = unseal(gatewayKey, sealed, purpose);
+  if (key?.length !== keyBytes) throw unusable(path, 'it is not of this gateway, or was changed');
+  return new Secret(new Uint8Array(key));
+}
+
+/** Several processes may come to it at once: the first gives it its name, and all read what has the name. */
+async function madeOnce(path: string, make: () => Buffer): Promise<Buffer> {
+  const there = await readFile(path).catch(absent);
+  if (there !== undefined) return there;
+  const aside = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    await using file = await open(aside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    await file.writeFile(make());
+    await file.sync();
+    await link(aside, path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(aside, { force: true });
+  }
+  return await readFile(path);
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  throw error;
+}
+
+function unusable(path: string, reason: string, cause?: unknown): ProxyError {
+  return new ProxyError('config_invalid', `the key of kept bodies ${path} cannot be used: ${reason}`, {
+    cause,
+  });
+}

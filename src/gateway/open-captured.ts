@@ -1,0 +1,35 @@
+// The kept bodies of a gateway, as its configuration says, for the gateway itself and for the commands beside it.
+
+import type { CapturedSettings } from './config/captured-settings.ts';
+import { openCredentialSource } from './credentials/sources/credential-source.ts';
+import { CapturedBodies, type CapturedBodiesOptions } from './captured/captured-bodies.ts';
+import { keyFromText, keyOfFile } from './captured/day-keys.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface CapturedNeeds extends Pick<
+  CapturedBodiesOptions,
+  'clock' | 'onLimit' | 'onFault' | 'isOnDuty'
+> {
+  readonly environment: Environment;
+  /** How many processes share the folder. */
+  readonly workers?: number;
+}
+
+export function openCaptured(
+  { directory, keepDays, keepBytes, key }: CapturedSettings,
+  { environment, workers = 1, ...needs }: CapturedNeeds,
+): CapturedBodies {
+  const gatewayKey = async () => {
+    if ('file' in key) return await keyOfFile(key.file);
+    const secret = await openCredentialSource('of captured', key.source, environment).read(needs.clock());
+    return keyFromText(secret.reveal());
+  };
+  return new CapturedBodies({
+    directory,
+    keepDays,
+    keepBytes: Math.floor(keepBytes / workers),
+    gatewayKey,
+    ...needs,
+  });
+}
