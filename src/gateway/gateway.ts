@@ -244,21 +244,12 @@ async function openServing(
     ...known
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<{ readonly parts: StreamParts; readonly changes: TakenChanges }> {
-  const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent, isOnDuty } = start;
+  const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent } = start;
   stack.use(openRetention({ ...start, store: store.audit, audit }));
   openActs(start, { store, audit });
-  const access = await openAccess({
-    config,
-    store,
-    audit: observedSink(audit, onSessionEvent),
-    base: policies.current,
-    clock,
-    onFault,
-    stack,
-    isOnDuty,
-  });
+  const sink = observedSink(audit, onSessionEvent);
+  const access = await openAccess({ ...start, store, audit: sink, base: policies.current });
   const { policy, desk } = access;
-  const captured = stack.use(openCaptured(config.captured, { ...start, workers: start.place?.workers ?? 1 }));
   const refusals = new RefusalCounts();
   const parts = openParts({
     config,
@@ -270,7 +261,7 @@ async function openServing(
     credentials,
     homes,
     held,
-    captured,
+    captured: stack.use(openCaptured(config.captured, start)),
     authority,
     upstream,
     ruleTrust,

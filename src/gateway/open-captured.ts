@@ -13,23 +13,26 @@ export interface CapturedNeeds extends Pick<
 > {
   readonly environment: Environment;
   /** How many processes share the folder. */
-  readonly workers?: number;
+  readonly place?: { readonly workers: number } | undefined;
 }
 
 export function openCaptured(
   { directory, keepDays, keepBytes, key }: CapturedSettings,
-  { environment, workers = 1, ...needs }: CapturedNeeds,
+  { environment, place, clock, onLimit, onFault, isOnDuty }: CapturedNeeds,
 ): CapturedBodies {
   const gatewayKey = async () => {
     if ('file' in key) return await keyOfFile(key.file);
-    const secret = await openCredentialSource('of captured', key.source, environment).read(needs.clock());
+    const secret = await openCredentialSource('of captured', key.source, environment).read(clock());
     return keyFromText(secret.reveal());
   };
   return new CapturedBodies({
     directory,
     keepDays,
-    keepBytes: Math.floor(keepBytes / workers),
+    keepBytes: Math.floor(keepBytes / (place?.workers ?? 1)),
     gatewayKey,
-    ...needs,
+    clock,
+    onLimit,
+    onFault,
+    ...(isOnDuty === undefined ? {} : { isOnDuty }),
   });
 }

@@ -1,6 +1,7 @@
 // `upstreamproxy audit body`: what a rule had kept of the bodies of an exchange. Looking is written into the audit, as by the admin API.
 
 import { viewedBody, type ViewedBody } from '../../gateway/captured/view-body.ts';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { openCaptured } from '../../gateway/open-captured.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { auditDefinition } from '../commands/audit-definition.ts';
@@ -8,7 +9,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { harmlessText, jsonLine, printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-import { withOperatorDesk } from './operator-audit.ts';
+import { openOperatorDesk } from './operator-audit.ts';
 
 export async function bodyCommand({
   arguments: { ID },
@@ -26,22 +27,32 @@ export async function bodyCommand({
   const kept = await captured.read(ID);
   if (kept === undefined)
     throw new ProxyError('usage', `no bodies are kept of an event ${printableText(ID)} on this machine`);
-  await withOperatorDesk(config, async ({ operator, record, store }) => {
-    const event = await store.audit.find(ID);
-    await record({
-      action: 'bodies_viewed',
-      nowMs: Date.now(),
-      ...(event?.sessionId === undefined ? {} : { sessionId: event.sessionId }),
-      ...(event?.principal === undefined ? {} : { principal: event.principal }),
-      details: { operator, event: ID },
-    });
-  });
+  await recordLook(config, ID);
   const [request, response] = await Promise.all(
     [kept.request, kept.response].map((body) => (body === undefined ? undefined : viewedBody(body))),
   );
   if (options.json) process.stdout.write(jsonLine({ request: shown(request), response: shown(response) }));
   else process.stdout.write(textOf('request', request) + textOf('response', response));
   return 0;
+}
+
+/** Nobody has seen what nobody can be told to have seen. @throws ProxyError usage, audit_unavailable, store_* */
+async function recordLook(config: GatewayConfig, id: string): Promise<void> {
+  await using desk = await openOperatorDesk(config);
+  const { store, operator, record } = desk;
+  if (store.actsAs !== undefined)
+    throw new ProxyError(
+      'usage',
+      'a login of its own cannot record that it looked; ask the admin API for them',
+    );
+  const event = await store.audit.find(id);
+  await record({
+    action: 'bodies_viewed',
+    nowMs: Date.now(),
+    ...(event?.sessionId === undefined ? {} : { sessionId: event.sessionId }),
+    ...(event?.principal === undefined ? {} : { principal: event.principal }),
+    details: { operator, event: id },
+  });
 }
 
 /** As the admin API gives it. */
