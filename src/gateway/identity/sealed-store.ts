@@ -111,19 +111,22 @@ export class SealedStore {
 
   /**
    * What this process has, again upon an earlier version of the same identity, to which a store went back. One step towards the version that
-   * it had: others may do the same. False where somebody else wrote, there is nothing of it any more, the store is no longer behind, or it
-   * could not be sealed for all that read it. Throws `identity_unusable`.
+   * it had: others may do the same. False where somebody else wrote, there is nothing of it any more, the store is no longer behind, or no
+   * key of both versions is left to seal it for. Throws `identity_unusable`.
    */
-  async assert({ document, version }: Pick<OpenIdentity, 'document' | 'version'>): Promise<boolean> {
+  async assert({ document, version, keyIds }: Omit<OpenIdentity, 'sealed'>): Promise<boolean> {
     const { store, keys } = this.#options;
     const stored = await store.read();
     // Since its version was asked for, others may have brought it here and gone on: what they made is not undone.
     if (stored === undefined || stored.version >= version) return false;
     const known = await keys();
     const earlier = openSealed(stored, known);
-    const sealing = known.filter(({ id }) => earlier.keyIds.includes(id));
-    const isWhole = sealing.length === earlier.keyIds.length && earlier.document.id === document.id;
-    return isWhole && (await store.write(this.#seal(document, stored.version + 1, sealing)));
+    // A key of the earlier one that the later was not sealed for is retired: who put the row back has it, perhaps.
+    const shared = earlier.keyIds.filter((id) => keyIds.includes(id));
+    const sealing = known.filter(({ id }) => shared.includes(id));
+    const isWhole = sealing.length > 0 && sealing.length === shared.length;
+    if (!isWhole || earlier.document.id !== document.id) return false;
+    return await store.write(this.#seal(document, stored.version + 1, sealing));
   }
 
   /** Throws `identity_unusable`. */

@@ -2,6 +2,7 @@
 // that cannot be read, or went back, changes anything.
 
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import {
@@ -10,7 +11,7 @@ import {
   type IdentityDocument,
   signingKeyOfDocument,
 } from './identity-document.ts';
-import { type IdentityMark, wentBack } from './identity-mark.ts';
+import { type IdentityMark, type IdentityVersion, wentBack } from './identity-mark.ts';
 import type { AuthorityPlace, IdentityPlaces, PortPlace, SigningKeyPlace } from './identity-places.ts';
 import { unusable } from './sealed-identity.ts';
 import type { OpenIdentity, SealedStore } from './sealed-store.ts';
@@ -35,10 +36,15 @@ export class StoredIdentity implements AsyncDisposable {
   #failed: { readonly version: number; readonly looks: number } | undefined;
   /** Told once, and again when it is another one. */
   #fault = '';
+  #markFault = '';
+  /** What the mark says. */
+  #marked: IdentityVersion;
+  #marking: Promise<void> = Promise.resolve();
 
   private constructor(options: StoredIdentityOptions, current: OpenIdentity) {
     this.#options = options;
     this.#current = current;
+    this.#marked = versionOf(current);
     this.#repeated = new RepeatedLook({
       look: () => this.#look(false),
       intervalMs: defaultLimits.identityLookIntervalMs,
@@ -51,7 +57,7 @@ export class StoredIdentity implements AsyncDisposable {
   static async open(options: StoredIdentityOptions): Promise<StoredIdentity> {
     const { isNew, ...found } = await options.sealed.make();
     if (isNew) options.log('info', 'the keys and authorities of the gateways were made in the store');
-    await options.mark.write({ id: found.document.id, version: found.version });
+    await options.mark.write(versionOf(found));
     return new StoredIdentity(options, found);
   }
 
@@ -77,12 +83,13 @@ export class StoredIdentity implements AsyncDisposable {
   }
 
   async #look(isWhole: boolean): Promise<void> {
-    const { sealed, mark, log } = this.#options;
-    const { id } = this.#current.document;
-    const had = { id, version: this.#current.version };
+    const { sealed, log } = this.#options;
+    const had = versionOf(this.#current);
     this.#looks++;
+    // What could not be written once is written when it can be, also while the store is away.
+    await this.#mark();
     const version = await sealed.version();
-    const back = wentBack(had, version === undefined ? undefined : { id, version });
+    const back = wentBack(had, version === undefined ? undefined : { id: had.id, version });
     if (back !== undefined || version === undefined) {
       if (await this.#asserted(version)) return;
       throw unusable(back ?? '');
@@ -100,9 +107,35 @@ export class StoredIdentity implements AsyncDisposable {
     // Of another look that began before this one.
     if (found.version < this.#current.version) return;
     this.#current = found;
-    await mark.write({ id, version: found.version });
-    log('info', `version ${found.version} of the identity in the store was taken`);
+    // Before the mark: a disk that is full keeps no key in use that was retired.
     for (const listener of this.#listeners) listener();
+    log('info', `version ${found.version} of the identity in the store was taken`);
+    await this.#mark();
+  }
+
+  /** One after the other, so that no earlier version is written over a later one. Never rejects. */
+  #mark(): Promise<void> {
+    this.#marking = this.#marking.then(() => this.#writeMark());
+    return this.#marking;
+  }
+
+  async #writeMark(): Promise<void> {
+    const { mark, log } = this.#options;
+    const now = versionOf(this.#current);
+    if (now.id === this.#marked.id && now.version === this.#marked.version) return;
+    try {
+      await mark.write(now);
+      this.#marked = now;
+      this.#markFault = '';
+    } catch (error) {
+      const reason = faultReason(error);
+      if (reason === this.#markFault) return;
+      this.#markFault = reason;
+      log(
+        'error',
+        `identity-seen.json of the state folder cannot be written: ${reason}; until it is, this gateway would start with version ${this.#marked.version} of the identity too, and it has ${now.version}`,
+      );
+    }
   }
 
   /** A store that went back, as by the failover to a replica that was behind, is brought to where this process is. */
@@ -129,6 +162,10 @@ export class StoredIdentity implements AsyncDisposable {
     this.#fault = message;
     this.#options.log('error', `${message}; the keys and authorities of before serve on`);
   }
+}
+
+function versionOf({ document, version }: OpenIdentity): IdentityVersion {
+  return { id: document.id, version };
 }
 
 /** Of a document as it is when they are asked. */

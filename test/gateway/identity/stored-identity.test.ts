@@ -41,7 +41,14 @@ async function openScene(stack: AsyncDisposableStack) {
   const key = keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail();
   const lines: string[] = [];
   let keys: () => Promise<readonly KeyEncryptionKey[]> = async () => [key];
-  const mark = new IdentityMark(join(folder, 'gateway'));
+  let isDiskFull = false;
+  class Mark extends IdentityMark {
+    override async write(seen: Parameters<IdentityMark['write']>[0]): Promise<void> {
+      if (isDiskFull) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      await super.write(seen);
+    }
+  }
+  const mark = new Mark(join(folder, 'gateway'));
   const options = { store: store.identity, clock: Date.now };
   let meanwhile = async (): Promise<void> => undefined;
   const late: IdentityStore = {
@@ -63,12 +70,14 @@ async function openScene(stack: AsyncDisposableStack) {
     key,
     lines,
     mark,
-    /** Sealed for that key too, in the place of what is there. */
-    rewrappedFor: async (other: KeyEncryptionKey): Promise<Row> => {
-      const mark = new IdentityMark(join(folder, 'other'));
-      await new SealedStore({ ...options, keys: async () => [key, other], mark }).rewrap();
+    /** Sealed for those keys, and no other, in the place of what is there. */
+    rewrap: async (...those: readonly KeyEncryptionKey[]): Promise<Row> => {
+      const other = new IdentityMark(join(folder, 'other'));
+      await new SealedStore({ ...options, keys: async () => those, mark: other }).rewrap();
       return (await store.identity.read()) ?? assert.fail();
     },
+    /** The disk of the gateway is full, or is not any more. */
+    setFull: (isFull: boolean) => void (isDiskFull = isFull),
     markFile: join(folder, 'gateway', 'identity-seen.json'),
     store,
     /** As an operator elsewhere. */
@@ -176,8 +185,7 @@ test('what cannot be read, is gone or is another one changes nothing, and is sai
 
 test('a store that went back is brought to where a gateway is that runs, and others take it', async () => {
   await using stack = new AsyncDisposableStack();
-  const { identity, operator, lines, read, set, markFile, setKeys, key, rewrappedFor } =
-    await openScene(stack);
+  const { identity, operator, lines, read, set, markFile, setKeys, key } = await openScene(stack);
   const first = await read();
   await operator.change(nextSigningKey(Date.now()));
   await operator.change(nextAuthority('peers', Date.now()));
@@ -187,15 +195,12 @@ test('a store that went back is brought to where a gateway is that runs, and oth
   await rm(markFile);
   set(first);
   lines.length = 0;
-  // Who could not seal it for all that read it leaves it as it is, and says so.
+  // Who cannot open it leaves it as it is, and says so.
   setKeys(async () => [keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail()]);
   await identity.look();
   assert.match(lines.join('\n'), /^error the identity in the store is sealed for key/);
   assert.equal((await read()).version, 1);
-  const both = await rewrappedFor(keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail());
   setKeys(async () => [key]);
-  await identity.look();
-  assert.deepEqual(await read(), both);
   set(first);
   lines.length = 0;
   for (let n = 0; n < 3; n++) await identity.look();
@@ -243,6 +248,86 @@ test('a store that is no longer behind when it is written to is left as it is: a
   assert.notEqual(kid, leaked);
   assert.equal(publicKeys.length, 1);
   assert.equal((await read()).version, version + 3);
+});
+
+test('a row that is put back is sealed for no key that was retired since, also where the configuration names it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, lines, key, read, set, setKeys, rewrap } = await openScene(stack);
+  const old = keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail();
+  const keyIds = ({ sealed }: Row): readonly string[] =>
+    // As it was written.
+    (JSON.parse(sealed) as { readonly keys: readonly { readonly id: string }[] }).keys.map(({ id }) => id);
+  const both = await rewrap(key, old);
+  setKeys(async () => [key, old]);
+  await identity.look();
+  assert.deepEqual(keyIds(both), [key.id, old.id]);
+  // In another history the key that stays is another one.
+  const other = await rewrap(old);
+  set(both);
+  await rewrap(key);
+  await operator.change(nextSigningKey(Date.now()));
+  await identity.look();
+  set(both);
+  for (const version of [3, 4]) {
+    await identity.look();
+    assert.deepEqual([(await read()).version, keyIds(await read())], [version, [key.id]]);
+  }
+  await identity.look();
+  // With no key of both there is nobody to seal it for.
+  set(other);
+  lines.length = 0;
+  await identity.look();
+  assert.deepEqual(await read(), other);
+  assert.match(
+    lines.join('\n'),
+    /^error the identity in the store is version 3, and this gateway has had version 4/,
+  );
+});
+
+test('a disk that is full keeps no retired key in use, and the mark is written when there is room', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, lines, log, mark, setFull, set, read } = await openScene(stack);
+  const signing = stack.use(await FollowedSigningKey.open({ place: identity.places.signingKey, log }));
+  const { kid: leaked } = signing;
+  const atOnce = { nowMs: Date.now(), atOnce: true, publishedForMs: 0 };
+  let told = 0;
+  identity.places.signingKey.watch?.(() => void (told += 1));
+  const first = await read();
+  setFull(true);
+  for (const step of [nextSigningKey(Date.now()), switchedSigningKey(atOnce), retiredSigningKey])
+    await operator.change(step);
+  lines.length = 0;
+  for (let n = 0; n < 3; n++) await identity.look();
+  assert.equal(told, 1);
+  await signing.look();
+  assert.notEqual(signing.kid, leaked);
+  assert.equal(signing.publicKeyOf(leaked), undefined);
+  assert.deepEqual(lines.toSorted(), [
+    'error identity-seen.json of the state folder cannot be written: no space is left; until it is, this gateway would start with version 1 of the identity too, and it has 4',
+    'info another key signs tokens now',
+    'info version 4 of the identity in the store was taken',
+  ]);
+  assert.equal((await mark.read())?.version, 1);
+  setFull(false);
+  // Also while the store is behind, and at each look.
+  set(first);
+  await identity.look();
+  assert.equal((await mark.read())?.version, 4);
+});
+
+test('the mark names the identity that was taken', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, mark, markFile, empty } = await openScene(stack);
+  // As the message says: the file is removed to take what the store has.
+  await rm(markFile);
+  empty();
+  const { document } = await operator.make();
+  await operator.change((same) => same);
+  await identity.look();
+  assert.deepEqual(await mark.read(), { id: document.id, version: 2 });
 });
 
 test('after the failover to a replica that was behind, the other history of the same version is taken', async () => {
