@@ -2,6 +2,7 @@
 
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { asProxyError } from '../protocol/error.ts';
 import type { IdentityStore } from '../store/gateway-store.ts';
 import type { SessionStore } from '../store/store.ts';
@@ -59,7 +60,8 @@ export async function openSealedStore(
 ): Promise<{ readonly sealed: SealedStore; readonly mark: IdentityMark }> {
   const keys = await openIdentityKeys(identity, options);
   const mark = new IdentityMark(options.config.stateDirectory);
-  return { sealed: new SealedStore({ store, keys, mark, clock: options.clock }), mark };
+  const pause = (ms: number): Promise<void> => wait(ms);
+  return { sealed: new SealedStore({ store, keys, mark, clock: options.clock, pause }), mark };
 }
 
 async function openStored(

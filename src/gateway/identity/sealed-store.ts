@@ -9,6 +9,10 @@ import { differenceOf } from './public-identity.ts';
 import { recordedIdentity } from './recorded-identity.ts';
 import { openSealed, readIdentityRow, sealIdentity, unusable } from './sealed-identity.ts';
 
+/** Each gateway looks once in a look's time, and a little more where it is busy. */
+const looksToStand = 2;
+const asksInALook = 4;
+
 export interface OpenIdentity {
   readonly document: IdentityDocument;
   readonly version: number;
@@ -24,6 +28,8 @@ export interface SealedStoreOptions {
   readonly keys: () => Promise<readonly KeyEncryptionKey[]>;
   readonly mark: IdentityMark;
   readonly clock: () => number;
+  /** Where it is given, what is written has to stand until every gateway has looked. */
+  readonly pause?: (ms: number) => Promise<void>;
 }
 
 export class SealedStore {
@@ -74,7 +80,7 @@ export class SealedStore {
     const stored = this.#seal(document, (recorded?.version ?? 0) + 1, keys);
     if (!(await store.write(stored)))
       throw unusable('the store has one already, which somebody put there meanwhile');
-    return await this.open(stored);
+    return await this.#standing(stored);
   }
 
   /** Makes it where there is none: of several that do at once, all have the one of the first. */
@@ -89,7 +95,7 @@ export class SealedStore {
     return isNew ? { ...(await this.open(stored)), isNew } : { ...(await this.readOne()), isNew };
   }
 
-  /** Stores what `change` makes of it, sealed for the same keys. Throws what `change` does, and `identity_unusable`. */
+  /** Stores what `change` makes of it, sealed for the same keys. Throws what `change` does, and `identity_unusable`, also where it does not stand. */
   change(change: (document: IdentityDocument) => IdentityDocument): Promise<OpenIdentity> {
     return this.#write(change, ({ keyIds }, ids) => {
       const missing = keyIds.filter((id) => !ids.includes(id));
@@ -157,9 +163,27 @@ export class SealedStore {
         found.version + 1,
         known.filter(({ id }) => ids.includes(id)),
       );
-      if (await store.write(stored)) return await this.open(stored);
+      if (await store.write(stored)) return await this.#standing(stored);
     }
     throw unusable('the identity was changed by others all the time: try again');
+  }
+
+  /** A row that is put back before any gateway has looked is a step that no gateway takes, or notices. */
+  async #standing(stored: SealedIdentity): Promise<OpenIdentity> {
+    const { store, pause } = this.#options;
+    const found = await this.open(stored);
+    if (pause === undefined) return found;
+    for (let n = 0; n < looksToStand * asksInALook; n++) {
+      await pause(defaultLimits.identityLookIntervalMs / asksInALook);
+      const now = await store.read();
+      const isThere = now?.version === stored.version && now.sealed === stored.sealed;
+      if (isThere || (now !== undefined && now.version > stored.version)) continue;
+      const what = now === undefined ? 'it has none now' : `it has another version ${now.version} now`;
+      throw unusable(
+        `version ${stored.version} was written to the store, and ${what}: somebody else writes to it, or a replica took over, and gateways may not have taken this step; see that, and do it again`,
+      );
+    }
+    return found;
   }
 
   #seal(document: IdentityDocument, version: number, keys: readonly KeyEncryptionKey[]): SealedIdentity {

@@ -18,11 +18,12 @@ import {
   keyEncryptionKeyOf,
   type KeyEncryptionKey,
 } from '../../../src/gateway/identity/key-encryption-key.ts';
-import { SealedStore } from '../../../src/gateway/identity/sealed-store.ts';
+import { SealedStore, type SealedStoreOptions } from '../../../src/gateway/identity/sealed-store.ts';
 import { StoredIdentity } from '../../../src/gateway/identity/stored-identity.ts';
 import { FollowedSigningKey } from '../../../src/gateway/sessions/followed-signing-key.ts';
 import { splitPemCertificates } from '../../../src/pki/pem.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { IdentityStore } from '../../../src/store/gateway-store.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -64,6 +65,14 @@ async function openScene(stack: AsyncDisposableStack) {
   };
   const sealed = new SealedStore({ ...options, store: late, keys: () => keys(), mark });
   const log = (level: string, message: string): void => void lines.push(`${level} ${message}`);
+  /** As an operator elsewhere, whose commands wait so until gateways have looked. */
+  const operatorWith = (pause: SealedStoreOptions['pause']): SealedStore =>
+    new SealedStore({
+      ...options,
+      keys: async () => [key],
+      mark: new IdentityMark(join(folder, 'operator')),
+      ...(pause !== undefined && { pause }),
+    });
   const identity = stack.use(await StoredIdentity.open({ sealed, mark, log }));
   return {
     identity,
@@ -80,12 +89,8 @@ async function openScene(stack: AsyncDisposableStack) {
     setFull: (isFull: boolean) => void (isDiskFull = isFull),
     markFile: join(folder, 'gateway', 'identity-seen.json'),
     store,
-    /** As an operator elsewhere. */
-    operator: new SealedStore({
-      ...options,
-      keys: async () => [key],
-      mark: new IdentityMark(join(folder, 'operator')),
-    }),
+    operator: operatorWith(undefined),
+    operatorWith,
     /** Once: when the store has said which version it has, and the gateway has done nothing upon it yet. */
     setMeanwhile: (work: typeof meanwhile) => void (meanwhile = work),
     setKeys: (given: typeof keys) => void (keys = given),
@@ -328,6 +333,42 @@ test('the mark names the identity that was taken', async (t) => {
   await operator.change((same) => same);
   await identity.look();
   assert.deepEqual(await mark.read(), { id: document.id, version: 2 });
+});
+
+test('a step that is put back before every gateway has looked is no success', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await using stack = new AsyncDisposableStack();
+  const { operator, read, set, empty, operatorWith } = await openScene(stack);
+  const first = await read();
+  let waitedMs = 0;
+  // As somebody who writes to the database, late.
+  let act = async (): Promise<void> => {
+    if (waitedMs > defaultLimits.identityLookIntervalMs) set(first);
+  };
+  const waiting = operatorWith(async (ms) => {
+    waitedMs += ms;
+    await act();
+  });
+  const refused = (work: Promise<unknown>, message: RegExp): Promise<void> =>
+    assert.rejects(work, { code: 'identity_unusable', message });
+  await refused(
+    waiting.change(nextSigningKey(Date.now())),
+    /^version 2 was written to the store, and it has another version 1 now: .*do it again$/,
+  );
+  await operator.change(nextSigningKey(Date.now()));
+  const other = await read();
+  set(first);
+  // Another history of the same version.
+  act = async () => set(other);
+  await refused(waiting.rewrap(), /it has another version 2 now/);
+  act = async () => empty();
+  await refused(waiting.rewrap(), /^version 3 was written to the store, and it has none now/);
+  await operator.make();
+  // What goes on is no fault, and every gateway has had the time.
+  act = async () => void (await operator.change((document) => document));
+  waitedMs = 0;
+  assert.equal((await waiting.rewrap()).version, 2);
+  assert.ok(waitedMs >= 2 * defaultLimits.identityLookIntervalMs);
 });
 
 test('after the failover to a replica that was behind, the other history of the same version is taken', async () => {
