@@ -13,7 +13,7 @@ import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { migrate as migratePostgres } from './postgres/postgres-migrate.ts';
 import { fillPostgres, readPostgres } from './postgres/postgres-rows.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
-import { migrate as migrateSqlite, requireMigrated } from './sqlite/sqlite-migrate.ts';
+import { migrate as migrateSqlite, requireFilled, requireMigrated } from './sqlite/sqlite-migrate.ts';
 import { movedError, moveMarkOf } from './sqlite/sqlite-moved.ts';
 import { beginRead, endRead, fillSqlite } from './sqlite/sqlite-rows.ts';
 
@@ -44,6 +44,7 @@ export async function backUpStore(place: BackupPlace): Promise<TableSums> {
   using database = await SqliteDatabase.open(path, 'full');
   // A backup before an upgrade is of the store before it.
   if (moveMarkOf(database) === undefined) requireMigrated(database);
+  requireFilled(database);
   const source = beginRead(database);
   await writeBackup(file, countedSource(source, sums, onProgress), nowMs);
   endRead(database);
@@ -57,7 +58,7 @@ export interface Restored {
 }
 
 /**
- * Brings the backup back into an empty store, with what is known of later, in one transaction: a file that is cut or damaged, and a store that is
+ * Brings the backup back into an empty store, with what is known of later, in one transaction, and nobody opens the store before it is committed: a file that is cut or damaged, and a store that is
  * not empty, are refused before anything is written. Throws ProxyError `config_invalid` or `store_unavailable`.
  */
 export async function restoreStore(place: BackupPlace, facts: LaterFacts): Promise<Restored> {
@@ -75,7 +76,7 @@ export async function restoreStore(place: BackupPlace, facts: LaterFacts): Promi
   };
   if (path === undefined) {
     await using database = new PostgresDatabase(postgresAddress(place.store), access);
-    await migratePostgres(database);
+    await migratePostgres(database, { isFilling: true });
     await fillPostgres(database, fill);
   } else {
     using database = await SqliteDatabase.open(path, 'full');

@@ -1,5 +1,5 @@
-// Moves the state of a SQLite file into an empty PostgreSQL database: the file is marked, so that nobody writes it any more, then copied
-// whole in one transaction, and the database is usable once what is read from it is what was read from the file.
+// Moves the state of a SQLite file into an empty PostgreSQL database: the database is marked, so that nobody takes it for a new store, then the
+// file, so that nobody writes it any more; then all is copied in one transaction, and the database is usable once what is read from it is what was read from the file.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { migrate as migratePostgres } from './postgres/postgres-migrate.ts';
 import { fillPostgres } from './postgres/postgres-rows.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
-import { migrate as migrateSqlite } from './sqlite/sqlite-migrate.ts';
+import { migrate as migrateSqlite, requireFilled } from './sqlite/sqlite-migrate.ts';
 import { markMoved, type MoveMark, movedError, moveMarkOf } from './sqlite/sqlite-moved.ts';
 import { beginRead, endRead } from './sqlite/sqlite-rows.ts';
 
@@ -43,8 +43,9 @@ export async function moveStore(move: StoreMove): Promise<MoveOutcome> {
   const earlier = moveMarkOf(file);
   if (earlier !== undefined && earlier.to !== label) throw movedError(from, earlier);
   if (earlier === undefined) migrateSqlite(file);
+  requireFilled(file);
   const database = stack.use(new PostgresDatabase(address, access));
-  await migratePostgres(database);
+  await migratePostgres(database, { isFilling: true });
   const mark = earlier ?? { id: randomUUID(), to: label, atMs: move.nowMs };
   return await copy(move, { file, database, mark });
 }

@@ -132,6 +132,33 @@ for (const [from, to] of [
         assert.deepEqual(await again.operators.list(6000), []);
       }));
 
+    test('a store whose restore was cut off is opened by nobody, until it was run again', () =>
+      withTemporaryDirectory(async (root) => {
+        const store = await emptyStore(from, root);
+        const filled = await fillStore(await openStore(store), 3);
+        const file = join(root, 'backup');
+        await backUpStore({ store, file, nowMs: 4000 });
+        const target = { store: await emptyStore(to, root), file, nowMs: 8000 };
+        const onProgress = () => {
+          throw new Error('cut');
+        };
+        await assert.rejects(restoreStore({ ...target, onProgress }, nothing), /cut/);
+        const unfilled = {
+          name: 'ProxyError',
+          code: 'store_unavailable',
+          message: /^The store is not filled/,
+        };
+        for (const access of [{}, { isReader: true }, { isOperator: true }])
+          await assert.rejects(openStore(target.store, access), unfilled);
+        await assert.rejects(backUpStore({ ...target, file: join(root, 'other') }), unfilled);
+        await restoreStore(target, nothing);
+        await using again = await openStore(target.store);
+        assert.deepEqual(await filled.read(again), filled.expected);
+        // One that is in use is not marked by who would fill it.
+        await assert.rejects(restoreStore(target, nothing), refused(/is not empty/));
+        await (await openStore(target.store)).close();
+      }));
+
     test('or nothing of it goes on', () =>
       withTemporaryDirectory(async (root) => {
         const store = await emptyStore(from, root);

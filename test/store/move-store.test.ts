@@ -204,19 +204,34 @@ describe('a store that is moved', { skip }, () => {
       // The schema of TO is made by an earlier call, so that the statements are those of the copy.
       await (await openStore(url)).close();
       const program = fileURLToPath(new URL('../support/cut-move.ts', import.meta.url));
-      const run = (cut: string) =>
-        spawnSync(process.execPath, [program, from, url, cut], { encoding: 'utf8' });
-      for (const cut of [
-        'LOCK',
-        'INSERT INTO session',
-        'INSERT INTO audit (',
-        'setval',
-        'FETCH',
-        'CREATE TABLE store',
-        'COMMIT',
-      ]) {
-        const { signal, stderr } = run(cut);
+      const run = (cut: string, goOn = '0') =>
+        spawnSync(process.execPath, [program, from, url, cut, goOn], { encoding: 'utf8' });
+      for (const cut of ['LOCK', 'CREATE TABLE IF NOT EXISTS store_filling', 'COMMIT']) {
+        assert.equal(run(cut).signal, 'SIGKILL', cut);
+        // Nothing has begun, on either side.
+        await (await openStore(url)).close();
+        await (await openStore(`sqlite:${from}`)).close();
+      }
+      const cuts: readonly (readonly [string, string?])[] = [
+        ['ALTER TABLE audit DISABLE'],
+        ['INSERT INTO session'],
+        ['INSERT INTO audit ('],
+        ['setval'],
+        ['FETCH'],
+        ['CREATE TABLE store'],
+        ['DROP TABLE'],
+        ['COMMIT', '1'],
+      ];
+      for (const [cut, goOn] of cuts) {
+        const { signal, stderr } = run(cut, goOn);
         assert.equal(signal, 'SIGKILL', `${cut}: ${stderr}`);
+        // An empty store in which no token was used would be a new one.
+        for (const access of [{}, { isReader: true }, { isOperator: true }])
+          await assert.rejects(
+            openStore(url, access),
+            refused(/The store is not filled: .*Run it again/),
+            cut,
+          );
         // Whoever has the lock is gone once the server has seen its end.
         assert.equal(await countOf('session', name), 0, cut);
       }

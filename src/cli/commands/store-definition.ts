@@ -9,7 +9,7 @@ const copy = {
   summary: 'moves the state of a SQLite file into an empty PostgreSQL database',
   description: [
     'FROM is marked first: from then on no program writes it, running or not. A gateway that runs on it serves its sessions for `storeOutageMs` as while a store is away, and keeps their audit in its spool; start it with TO on the same state folder, and it delivers that.',
-    'TO is usable once all of it was read again and is what FROM has. What is cut off leaves TO empty, and can be run again.',
+    'TO is usable once all of it was read again and is what FROM has. What is cut off leaves TO empty and marked, so that no gateway starts on it, and can be run again.',
   ],
   arguments: [
     {

@@ -1,4 +1,4 @@
-// Why a store is not filled.
+// Why a store is not filled, or not used.
 
 import { ProxyError } from '../../protocol/error.ts';
 
@@ -6,6 +6,19 @@ export function notEmpty(table: string): ProxyError {
   return new ProxyError(
     'config_invalid',
     `the store that is to be filled is not empty: ${table} has rows; name a new one`,
+  );
+}
+
+/**
+ * This table is there from before a store is filled until all of it is committed: an empty store would be taken for a new one, in which no token
+ * was used.
+ */
+export const fillingTable = 'store_filling';
+
+export function notFilled(): ProxyError {
+  return new ProxyError(
+    'store_unavailable',
+    'The store is not filled: `store copy` or `store restore` into it goes on, was cut off or has failed. Run it again, or name another store.',
   );
 }
 

@@ -5,6 +5,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { type Migration, nextMigration, type SchemaVersion } from '../schema-version.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
+import { fillingTable, notFilled } from '../portable/unfit-store.ts';
 import { lockClasses } from './postgres-lock.ts';
 import { migrations as ours } from './postgres-schema.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
@@ -18,6 +19,8 @@ type All = (sql: string) => Promise<readonly StoredRow[]>;
 export interface OpeningOptions {
   /** Nothing is written: a replica, or a role that may only read, will do. */
   readonly isReader?: boolean | undefined;
+  /** What is cut off of a copy is begun anew: by this alone. */
+  readonly isFilling?: boolean | undefined;
   readonly migrations?: readonly Migration[] | undefined;
 }
 
@@ -27,10 +30,12 @@ export interface OpeningOptions {
  * @throws ProxyError store_unavailable
  */
 export async function migrate(database: PostgresDatabase, options: OpeningOptions = {}): Promise<void> {
-  const { isReader = false, migrations = ours } = options;
+  const { isReader = false, isFilling = false, migrations = ours } = options;
   await checkServer(database, isReader);
   // Nearly always there is nothing to do, and then the right to read is enough.
   const stored = await readVersion((sql) => database.all(sql));
+  // Behind the version: who reads that waits for whoever marks the store.
+  if (!isFilling && (await isMarked(database))) throw notFilled();
   if (isReader && stored === undefined)
     throw new ProxyError('store_unavailable', 'The store is empty: no gateway has used it yet.');
   if (nextMigration(stored, migrations) === undefined) return;
@@ -93,6 +98,11 @@ async function checkServer(database: PostgresDatabase, isReader: boolean): Promi
       database,
       'it is read-only; a gateway needs the primary, and a database that was not set read-only',
     );
+}
+
+async function isMarked(database: PostgresDatabase): Promise<boolean> {
+  const [row] = await database.all(`SELECT to_regclass('${fillingTable}') IS NOT NULL AS found`);
+  return row?.['found'] === true;
 }
 
 function unusable({ label }: PostgresDatabase, why: string): ProxyError {

@@ -4,7 +4,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { batchRowsOf, type PortableTable, portableTables } from '../portable/portable-tables.ts';
 import type { Cell, RowBatch, RowSource, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
-import { notEmpty, unknownColumn } from '../portable/unfit-store.ts';
+import { fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
 
@@ -25,27 +25,28 @@ export function readPostgres<T>(
 }
 
 /**
- * Fills an empty store in one transaction: until its commit nobody sees or writes anything of it, and a cut leaves it empty. `already`: it was
- * filled from that origin before.
+ * Marks an empty store, and fills it in one transaction: until its commit nobody opens it, or sees or writes anything of it, and a cut leaves it
+ * empty and marked. `already`: it was filled from that origin before.
  * @throws ProxyError store_unavailable, config_invalid where it is not empty, and what `begin` and `check` throw
  */
-export function fillPostgres(
+export async function fillPostgres(
   database: PostgresDatabase,
   { begin, check }: StoreFill,
   origin?: string,
 ): Promise<'filled' | 'already'> {
-  return database.script(defaultLimits.storeMigrationTimeoutMs, async (run) => {
+  const timeoutMs = defaultLimits.storeMigrationTimeoutMs;
+  const marked = await database.script(timeoutMs, async (run) => {
+    if (!(await lockEmpty(run, origin))) return false;
+    // Only the owner may: whoever is not is told before anything is marked.
+    await run('ALTER TABLE audit ENABLE TRIGGER audit_stored');
+    await run(`CREATE TABLE IF NOT EXISTS ${fillingTable} (one integer)`);
+    return true;
+  });
+  if (!marked) return 'already';
+  return await database.script(timeoutMs, async (run) => {
     await waitForOtherSide(run);
-    await run(`SET LOCAL lock_timeout = ${defaultLimits.storeStatementTimeoutMs}`);
-    // Who opens the store reads its version first, and waits here.
-    await run(
-      `LOCK TABLE schema_version, ${portableTables.map(({ name }) => name).join(', ')} IN ACCESS EXCLUSIVE MODE`,
-    );
-    if (origin !== undefined && (await originOf(run)) === origin) return 'already';
-    for (const { name } of portableTables)
-      if ((await run(`SELECT 1 AS found FROM ${name} LIMIT 1`)).rows.length > 0) throw notEmpty(name);
-    // The trigger would change the sums with each batch: within one transaction every change of a row makes the next one slower. Only
-    // the owner may: whoever is not is told before anything is marked.
+    if (!(await lockEmpty(run, origin))) return 'already';
+    // The trigger would change the sums with each batch: within one transaction every change of a row makes the next one slower.
     await run('ALTER TABLE audit DISABLE TRIGGER audit_stored');
     const source = begin();
     const inserts = new Map<string, string>();
@@ -59,8 +60,22 @@ export function fillPostgres(
       await run(`CREATE TABLE ${originTable} (id text NOT NULL, at timestamptz NOT NULL)`);
       await run(`INSERT INTO ${originTable} VALUES ($1, clock_timestamp())`, [origin]);
     }
+    await run(`DROP TABLE IF EXISTS ${fillingTable}`);
     return 'filled';
   });
+}
+
+/** False: it was filled from that origin. */
+async function lockEmpty(run: ScriptRun, origin: string | undefined): Promise<boolean> {
+  await run(`SET LOCAL lock_timeout = ${defaultLimits.storeStatementTimeoutMs}`);
+  // Who opens the store reads its version first, and waits here.
+  await run(
+    `LOCK TABLE schema_version, ${portableTables.map(({ name }) => name).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+  );
+  if (origin !== undefined && (await originOf(run)) === origin) return false;
+  for (const { name } of portableTables)
+    if ((await run(`SELECT 1 AS found FROM ${name} LIMIT 1`)).rows.length > 0) throw notEmpty(name);
+  return true;
 }
 
 /** What the trigger would have made of all events in their order. */

@@ -2,6 +2,7 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import { type Migration, nextMigration, type SchemaVersion } from '../schema-version.ts';
+import { fillingTable, notFilled } from '../portable/unfit-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from '../stored-row.ts';
 import { migrations as ours } from './sqlite-schema.ts';
@@ -27,6 +28,12 @@ export function requireMigrated(database: SqliteDatabase): void {
       'store_unavailable',
       'The store has an older schema than this program; use the program that wrote it, or start a gateway of this version with it once.',
     );
+}
+
+/** That no copy into it was cut off. @throws ProxyError store_unavailable */
+export function requireFilled(database: SqliteDatabase): void {
+  const sql = `SELECT 1 AS known FROM sqlite_schema WHERE type = 'table' AND name = '${fillingTable}'`;
+  if (database.get(sql) !== undefined) throw notFilled();
 }
 
 function migrateOnce(database: SqliteDatabase, migrations: readonly Migration[]): boolean {

@@ -9,7 +9,7 @@ import {
   type StoreFill,
   type StoreNumbers,
 } from '../portable/store-rows.ts';
-import { notEmpty, unknownColumn } from '../portable/unfit-store.ts';
+import { fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { markTime } from './sqlite-audit-writer.ts';
 import { damagedColumn, integerOf, textOf } from '../stored-row.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
@@ -74,21 +74,30 @@ function cellOf(row: Row, column: string): Cell {
   throw damagedColumn(column);
 }
 
-/** Fills an empty store in one transaction; a throw leaves it empty. Throws as `StoreFill` says, and ProxyError `store_unavailable`. */
+/** Marks an empty store, and fills it in one transaction; a throw or a cut leaves it empty, and marked: nobody opens it. Throws as `StoreFill` says, and ProxyError `store_unavailable`. */
 export async function fillSqlite(database: SqliteDatabase, { begin, check }: StoreFill): Promise<void> {
+  database.transaction(() => {
+    requireEmpty(database);
+    database.script(`CREATE TABLE IF NOT EXISTS ${fillingTable} (one INTEGER) STRICT`);
+  });
   database.script('BEGIN IMMEDIATE');
   try {
-    for (const { name } of tablesHere)
-      if (database.get(`SELECT 1 AS found FROM ${name} LIMIT 1`) !== undefined) throw notEmpty(name);
+    requireEmpty(database);
     const source = begin();
     for await (const batch of source.batches()) insert(database, batch);
     setNumbers(database, source.numbers);
     await check({ numbers: numbersOf(database), batches: () => allBatches(database) });
+    database.script(`DROP TABLE IF EXISTS ${fillingTable}`);
     database.script('COMMIT');
   } catch (error) {
     database.undo();
     throw error;
   }
+}
+
+function requireEmpty(database: SqliteDatabase): void {
+  for (const { name } of tablesHere)
+    if (database.get(`SELECT 1 AS found FROM ${name} LIMIT 1`) !== undefined) throw notEmpty(name);
 }
 
 function insert(database: SqliteDatabase, { table, columns, rows }: RowBatch): void {

@@ -10,7 +10,7 @@ import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
-import { migrate } from './sqlite-migrate.ts';
+import { migrate, requireFilled } from './sqlite-migrate.ts';
 import { type MoveMark, movedError, moveMarkOf } from './sqlite-moved.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
 import type { Store } from '../store.ts';
@@ -29,6 +29,7 @@ export async function openSqliteStore(
     const mark = moved();
     if (mark !== undefined && !isReader) throw movedError(path, mark);
     if (mark === undefined) migrate(state);
+    requireFilled(state);
     // The audit writes all the time: an fsync a batch would stop every stream for its duration.
     const isFile = path !== ':memory:';
     const auditDatabase = isFile ? await SqliteDatabase.open(path, 'normal') : state;
