@@ -8,7 +8,9 @@ export interface LaterAudit {
   readonly facts: LaterFacts;
   /** How many versions of policies were published. */
   readonly policies: number;
-  /** Until when something is known; undefined: there is no audit. */
+  /** Since when something is known; undefined: there is no event. */
+  readonly fromMs: number | undefined;
+  /** And until when. */
   readonly throughMs: number | undefined;
 }
 
@@ -18,7 +20,7 @@ const closings = new Map([
   ['access_ended', 'ended'],
 ] as const);
 
-/** From JSON lines, the oldest file first. Throws ProxyError `config_invalid` for what is no audit. */
+/** From JSON lines, in any order. Throws ProxyError `config_invalid` for what is no audit. */
 export async function readLaterFacts(
   files: readonly string[],
   { endsAll, nowMs }: Pick<LaterFacts, 'endsAll' | 'nowMs'>,
@@ -27,26 +29,33 @@ export async function readLaterFacts(
   for (const file of files) for await (const event of readAuditFile(file)) reader.take(event);
   const { endedSessions, committed, usedTokens, closedAccess, revokedOperators } = reader;
   const facts = { endedSessions, committed, usedTokens, closedAccess, revokedOperators, endsAll, nowMs };
-  return { facts, policies: reader.policies, throughMs: reader.throughMs };
+  return { facts, policies: reader.policies, fromMs: reader.fromMs, throughMs: reader.throughMs };
 }
 
+type Closing = 'denied' | 'revoked' | 'ended';
+
+/** Collects, and decides at the end: several gateways write a file each, and a spool delivers late, so events come in any order. */
 class LaterReader {
   readonly endedSessions = new Map<string, LaterEnding>();
   readonly committed = new Map<string, number>();
-  readonly usedTokens = new Map<string, { readonly sessionId: string; readonly expiresMs: number }>();
-  readonly closedAccess = new Map<string, 'denied' | 'revoked' | 'ended'>();
   readonly revokedOperators = new Map<string, number>();
   policies = 0;
+  fromMs: number | undefined;
   throughMs: number | undefined;
-  /** Tokens of sessions that may still use them up. */
+  /** By the ids of their sessions. */
   readonly #tokens = new Map<string, { readonly key: string; readonly expiresMs: number }>();
+  readonly #revoked = new Set<string>();
+  readonly #closings = new Map<string, { readonly state: Closing; readonly atMs: number }>();
+  readonly #granted = new Map<string, number>();
 
-  take({ action, sessionId = '', time, message = '', details = {} }: AuditEvent): void {
-    const atMs = Date.parse(time);
+  take(event: AuditEvent): void {
+    const { action, sessionId = '', message = '', details = {} } = event;
+    const atMs = Date.parse(event.time);
+    this.fromMs = Math.min(this.fromMs ?? atMs, atMs);
     this.throughMs = Math.max(this.throughMs ?? atMs, atMs);
     const { id, tokenKey, tokenExpires } = details;
     const closed = closings.get(action as 'access_denied');
-    if (closed !== undefined && typeof id === 'string') this.closedAccess.set(id, closed);
+    if (closed !== undefined && typeof id === 'string') this.#close(id, closed, atMs);
     switch (action) {
       case 'enrolled': {
         const expiresMs = Date.parse(String(tokenExpires));
@@ -55,31 +64,54 @@ class LaterReader {
         return;
       }
       case 'committed':
-        this.committed.set(sessionId, atMs);
-        this.#useUp(sessionId);
+        this.committed.set(sessionId, Math.min(this.committed.get(sessionId) ?? atMs, atMs));
         return;
       case 'ended':
       case 'revoked':
-        // By whom it was ended before its commit, and whether its token went with it, its event does not say: then it has.
-        if (action === 'revoked') this.#useUp(sessionId);
-        this.#tokens.delete(sessionId);
-        this.endedSessions.set(sessionId, { state: action, reason: message, atMs });
+        this.#end(sessionId, { state: action, reason: message, atMs });
         return;
       case 'access_granted':
-        // What was denied before may be granted after.
-        if (typeof id === 'string') this.closedAccess.delete(id);
+        if (typeof id === 'string') this.#granted.set(id, Math.max(this.#granted.get(id) ?? atMs, atMs));
         return;
       case 'operator_token_revoked':
-        if (typeof id === 'string') this.revokedOperators.set(id, atMs);
+      case 'operator_logged_out':
+        if (typeof id === 'string')
+          this.revokedOperators.set(id, Math.min(this.revokedOperators.get(id) ?? atMs, atMs));
         return;
       case 'policy_published':
         this.policies += 1;
     }
   }
 
-  #useUp(sessionId: string): void {
-    const token = this.#tokens.get(sessionId);
-    if (token !== undefined) this.usedTokens.set(token.key, { sessionId, expiresMs: token.expiresMs });
-    this.#tokens.delete(sessionId);
+  /** By whom a session was revoked before its commit, and whether its token went with it, its event does not say: then it has. */
+  get usedTokens(): LaterFacts['usedTokens'] {
+    const used = [...this.#tokens].filter(([id]) => this.committed.has(id) || this.#revoked.has(id));
+    return new Map(used.map(([sessionId, { key, expiresMs }]) => [key, { sessionId, expiresMs }]));
+  }
+
+  /** What was denied may be granted after; what was taken back, or has ended, is never granted again. */
+  get closedAccess(): LaterFacts['closedAccess'] {
+    const closed = [...this.#closings].filter(
+      ([id, { state, atMs }]) => state !== 'denied' || atMs >= (this.#granted.get(id) ?? -Infinity),
+    );
+    return new Map(closed.map(([id, { state }]) => [id, state]));
+  }
+
+  #end(sessionId: string, ending: LaterEnding): void {
+    if (ending.state === 'revoked') this.#revoked.add(sessionId);
+    const held = this.endedSessions.get(sessionId);
+    const isEarlier = held?.state === ending.state && ending.atMs < held.atMs;
+    if (held === undefined || isEarlier || (ending.state === 'revoked' && held.state === 'ended'))
+      this.endedSessions.set(sessionId, ending);
+  }
+
+  #close(id: string, state: Closing, atMs: number): void {
+    const held = this.#closings.get(id);
+    const isLater = held?.state === state && atMs > held.atMs;
+    if (held === undefined || isLater || finality[state] > finality[held.state])
+      this.#closings.set(id, { state, atMs });
   }
 }
+
+/** Which of two is said. */
+const finality: Readonly<Record<Closing, number>> = { denied: 0, ended: 1, revoked: 2 };
