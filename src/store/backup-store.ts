@@ -59,11 +59,16 @@ export interface Restored {
 
 /**
  * Brings the backup back into an empty store, with what is known of later, in one transaction, and nobody opens the store before it is committed: a file that is cut or damaged, and a store that is
- * not empty, are refused before anything is written. Throws ProxyError `config_invalid` or `store_unavailable`.
+ * not empty, are refused before anything is written, as is what `checkHead` throws for. Throws ProxyError `config_invalid` or `store_unavailable`.
  */
-export async function restoreStore(place: BackupPlace, facts: LaterFacts): Promise<Restored> {
+export async function restoreStore(
+  place: BackupPlace,
+  facts: LaterFacts,
+  checkHead: (head: { readonly madeMs: number }) => void = () => undefined,
+): Promise<Restored> {
   const { file, onProgress, access = {} } = place;
   await using backup = await BackupFile.open(file);
+  checkHead(backup.head);
   const sums = new RowSums();
   const rows = new AssertedRows(backup.source(), facts);
   const path = sqlitePath(place.store);

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { backUpStore, restoreStore } from '../../src/store/backup-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { BackupFile } from '../../src/store/portable/backup-file.ts';
 import type { LaterFacts } from '../../src/store/portable/assert-again.ts';
 import { auditEntry } from '../conformance/audit.ts';
 import { newSession } from '../conformance/new-session.ts';
@@ -233,6 +234,53 @@ test('a file that is cut, damaged or strange is refused, and the store is not ma
       );
       await assert.rejects(stat(store), { code: 'ENOENT' });
     }
+  }));
+
+describe('acts of operators that no gateway took up', { skip }, () => {
+  before(async () => {
+    server ??= await startPostgres();
+  });
+
+  test('come back into PostgreSQL, go on behind their numbers, and are refused by a file', () =>
+    withTemporaryDirectory(async (root) => {
+      assert.ok(server !== undefined);
+      const store = await emptyStore('postgres', root);
+      await (await openStore(store)).close();
+      const act = (id: string): string =>
+        `INSERT INTO operator_act (id, at_ms, event) VALUES ('${id}', 1, '{"action":"revoked","message":"${id}"}')`;
+      await server.run(`${act('first')}; ${act('second')}`, `b${stores}`);
+      const file = join(root, 'backup');
+      await backUpStore({ store, file, nowMs: 1 });
+      const path = join(root, 'file', 'state.db');
+      await assert.rejects(
+        restoreStore({ store: `sqlite:${path}`, file, nowMs: 2 }, nothing),
+        refused(/acts of operators that no gateway took into its audit/),
+      );
+      const target = await emptyStore('postgres', root);
+      await restoreStore({ store: target, file, nowMs: 2 }, nothing);
+      await server.run(act('third'), `b${stores}`);
+      await using again = await openStore(target);
+      const taken = await again.acts.take('g', 9);
+      assert.deepEqual(
+        taken.map(({ id }) => id),
+        ['first', 'second', 'third'],
+      );
+    }));
+});
+
+test('another whole backup in its place is told from the one that was read first', () =>
+  withTemporaryDirectory(async (root) => {
+    const { file } = await filledBackup(root);
+    const other = join(root, 'other');
+    const store = await emptyStore('sqlite', root);
+    await fillStore(await openStore(store), 2);
+    await backUpStore({ store, file: other, nowMs: 9000 });
+    await using backup = await BackupFile.open(file);
+    await writeFile(file, await readFile(other));
+    await assert.rejects(
+      Array.fromAsync(backup.source().batches()),
+      refused(/it was changed while it was read/),
+    );
   }));
 
 test('a store of an older program is not changed by a backup', () =>

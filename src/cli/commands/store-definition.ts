@@ -68,6 +68,10 @@ const restore = {
       kind: 'flag',
       help: 'revokes every session, grant and token of an operator that the backup has',
     },
+    'with-gap': {
+      kind: 'flag',
+      help: 'also where the audit begins after the backup was made: what happened between is forgotten',
+    },
   },
   examples: [
     {

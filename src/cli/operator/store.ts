@@ -66,7 +66,7 @@ async function backup({ options, arguments: { FILE: file } }: Input<Actions[1]>)
 }
 
 async function restore({ options, arguments: { FILE: file } }: Input<Actions[2]>): Promise<number> {
-  const { audit = [], 'end-all': endsAll } = options;
+  const { audit = [], 'end-all': endsAll, 'with-gap': withGap } = options;
   if (audit.length === 0 && !endsAll)
     throw new ProxyError(
       'usage',
@@ -78,12 +78,29 @@ async function restore({ options, arguments: { FILE: file } }: Input<Actions[2]>
   const later = await readLaterFacts(audit, { endsAll, nowMs });
   const progress = terminalProgress();
   const place = { store: config.store, access, file, nowMs, onProgress: progress.show };
-  const restored = await restoreStore(place, later.facts).finally(() => progress.end());
+  const restored = await restoreStore(place, later.facts, ({ madeMs }) => {
+    const gap = gapOf(later, madeMs);
+    if (gap !== undefined && !endsAll && !withGap)
+      throw new ProxyError(
+        'config_invalid',
+        `${gap}: sessions that were revoked then would live, and tokens that were used be fresh; name files that reach back to the backup, or say --with-gap or --end-all`,
+      );
+  }).finally(() => progress.end());
   process.stdout.write(restoredText(restored, later));
   return 0;
 }
 
-function restoredText({ madeMs, sums, asserted }: Restored, { policies, throughMs }: LaterAudit): string {
+/** What is not known of the time behind the backup; undefined: the audit begins before it. */
+function gapOf({ fromMs }: LaterAudit, madeMs: number): string | undefined {
+  const made = new Date(madeMs).toISOString();
+  if (fromMs === undefined) return `the audit has no event since the backup of ${made}`;
+  if (fromMs <= madeMs) return undefined;
+  return `the audit begins at ${new Date(fromMs).toISOString()}, and the backup is of ${made}`;
+}
+
+function restoredText({ madeMs, sums, asserted }: Restored, later: LaterAudit): string {
+  const { policies, throughMs } = later;
+  const gap = throughMs === undefined ? undefined : gapOf(later, madeMs);
   const made = new Date(madeMs).toISOString();
   const { sessions, tokens, grants, operators, living } = asserted;
   const lines = [
@@ -93,6 +110,7 @@ function restoredText({ madeMs, sums, asserted }: Restored, { policies, throughM
     throughMs === undefined
       ? `session tokens that were used since ${made} by sessions that are not in the backup can be used once more until they expire; \`keys switch --at-once\` and \`keys retire\` end all that are out`
       : `what happened after ${new Date(throughMs).toISOString()} is not known here: tokens that were used later can be used once more`,
+    ...(gap === undefined ? [] : [`${gap}: what happened between is not known here`]),
     ...(policies === 0
       ? []
       : [`${policies} versions of policies were published since, and are to be published again`]),

@@ -76,11 +76,17 @@ export class BackupFile implements AsyncDisposable {
   readonly head: BackupHead;
   readonly #file: FileHandle;
   readonly #path: string;
+  readonly #sha256: string;
 
-  private constructor(file: FileHandle, path: string, head: BackupHead) {
+  private constructor(
+    { file, path }: { readonly file: FileHandle; readonly path: string },
+    head: BackupHead,
+    sha256: string,
+  ) {
     this.#file = file;
     this.#path = path;
     this.head = head;
+    this.#sha256 = sha256;
   }
 
   /** Reads all of it once. Throws ProxyError `config_invalid` for what is no backup, is cut, damaged, or could be another user's. */
@@ -88,9 +94,13 @@ export class BackupFile implements AsyncDisposable {
     const file = await openOwn(path);
     try {
       let head: BackupHead | undefined;
-      for await (const part of parts(file, path)) if ('head' in part) ({ head } = part);
-      if (head === undefined) throw damaged(path, 'it is empty');
-      return new BackupFile(file, path, head);
+      let sha256: string | undefined;
+      for await (const part of parts(file, path)) {
+        if ('head' in part) ({ head } = part);
+        if ('sha256' in part) ({ sha256 } = part);
+      }
+      if (head === undefined || sha256 === undefined) throw damaged(path, 'it is empty');
+      return new BackupFile({ file, path }, head, sha256);
     } catch (error) {
       await file.close();
       throw error;
@@ -99,15 +109,23 @@ export class BackupFile implements AsyncDisposable {
 
   /** Reads it again; what has changed since it was opened is a throw. */
   source(): RowSource {
-    const [file, path] = [this.#file, this.#path];
+    const [file, path, sha256] = [this.#file, this.#path, this.#sha256];
     return {
       numbers: this.head,
-      batches: () => gathered(parts(file, path)),
+      batches: () => gathered(sameParts(parts(file, path), sha256, path)),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
+  }
+}
+
+/** Another whole backup in its place is none: its head was read before. */
+async function* sameParts(all: AsyncIterable<Part>, sha256: string, path: string): AsyncGenerator<Part> {
+  for await (const part of all) {
+    if ('sha256' in part && part.sha256 !== sha256) throw damaged(path, 'it was changed while it was read');
+    yield part;
   }
 }
 
@@ -128,7 +146,7 @@ async function* gathered(all: AsyncIterable<Part>): AsyncGenerator<RowBatch> {
   if (held !== undefined) yield held;
 }
 
-type Part = { readonly head: BackupHead } | { readonly batch: RowBatch };
+type Part = { readonly head: BackupHead } | { readonly batch: RowBatch } | { readonly sha256: string };
 
 async function* parts(file: FileHandle, path: string): AsyncGenerator<Part> {
   const hash = createHash('sha256');
@@ -142,9 +160,11 @@ async function* parts(file: FileHandle, path: string): AsyncGenerator<Part> {
     if (count === 0) yield { head: headOf(value, path) };
     else if (Array.isArray(value)) yield { batch: { ...batchOf(table, value, path) } };
     else if (isEnd(value)) {
-      if (value.end.lines !== count || value.end.sha256 !== hash.digest('hex'))
+      const sha256 = hash.digest('hex');
+      if (value.end.lines !== count || value.end.sha256 !== sha256)
         throw damaged(path, 'it is not what was written');
       isWhole = true;
+      yield { sha256 };
       continue;
     } else {
       table = tableOf(value, path);

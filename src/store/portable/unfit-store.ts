@@ -22,6 +22,14 @@ export function notFilled(): ProxyError {
   );
 }
 
+/** A file has no logins, so nobody takes them up there. */
+export function actsLeft(): ProxyError {
+  return new ProxyError(
+    'config_invalid',
+    'the backup has acts of operators that no gateway took into its audit yet; bring it back into PostgreSQL, where one does',
+  );
+}
+
 /** Of a newer program: without it something would be lost and nobody told. */
 export function unknownColumn(table: string, column: string): ProxyError {
   return new ProxyError(

@@ -121,6 +121,10 @@ async function auditSequence(run: ScriptRun): Promise<string> {
 async function setNumbers(run: ScriptRun, { changes, auditSequence: audit }: StoreNumbers): Promise<void> {
   await run('UPDATE change_counter SET value = $1::bigint', [changes]);
   if (audit > 0) await run(`SELECT setval('${await auditSequence(run)}', $1::bigint)`, [audit]);
+  // The next act would have the number of one that is there.
+  await run(
+    `SELECT setval(pg_get_serial_sequence('operator_act', 'sequence'), max(sequence)) FROM operator_act HAVING count(*) > 0`,
+  );
 }
 
 /** What runs at a gateway that is still to come has the time to tell how it ended. */

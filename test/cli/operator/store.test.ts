@@ -127,6 +127,27 @@ test('a backup is made and brought back by commands, which say what a backup can
       unsaid.stderr,
       /^upstreamproxy: what happened since the backup\? --audit FILE[^\n]*\[usage\]\n$/,
     );
+    const [none, late] = [join(root, 'none.jsonl'), join(root, 'late.jsonl')];
+    await writeFile(none, '');
+    await writeFile(
+      late,
+      `${JSON.stringify({ ...event('committed', 'x'), time: '2999-01-01T00:00:00.000Z' })}\n`,
+    );
+    const restore = ['store', 'restore', file, '--config', to.config, '--audit'];
+    assert.match(
+      (await runCommand(launcher, [...restore, none])).stderr,
+      /the audit has no event since the backup of [^\n]*--with-gap[^\n]*\[config_invalid\]\n$/,
+    );
+    assert.match(
+      (await runCommand(launcher, [...restore, late])).stderr,
+      /the audit begins at 2999-01-01T00:00:00\.000Z, and the backup is of [^\n]*\[config_invalid\]\n$/,
+    );
+    const other = await place(root, 'other');
+    const gap = ['store', 'restore', file, '--config', other.config, '--with-gap', '--audit', late];
+    assert.match(
+      await mustRun(launcher, gap),
+      /\nthe audit begins at 2999-[^\n]*: what happened between is not known/,
+    );
     const said = await mustRun(launcher, ['store', 'restore', file, '--config', to.config, '--audit', audit]);
     assert.match(
       said,
