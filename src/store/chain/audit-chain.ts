@@ -1,9 +1,8 @@
 // The chain of the audit as the store's contract has it; the same for every engine.
 
-import { Buffer } from 'node:buffer';
 import type { AuditFacts } from '../../api/audit-payload.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
-import type { CutRow, RemovedLink } from './chain-cuts.ts';
+import type { CutRow, HeadRow, RemovedLink } from './chain-cuts.ts';
 import type { ChainSigner, ChainWitness, Signed } from './chain-statements.ts';
 import { LinkHasher } from './link-hash.ts';
 
@@ -41,18 +40,31 @@ export interface AuditChain extends ChainReader {
   end(): Promise<void>;
 }
 
+/** A number that no event of ours has, and not every engine can give as one, is none. */
+const numberColumn = (column: string): string =>
+  `CASE WHEN ${column} BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER} THEN ${column} END AS ${column}`;
+
 /** Columns of a row of `audit` by which it can be hashed; what it goes on from is read beside them, as `before` and base64url. */
-export const linkColumns = 'chain, link, id, time_ms, session_id, verdict, kind, event';
+export const linkColumns = `${['chain', 'link', 'time_ms'].map(numberColumn).join(', ')}, id, session_id, verdict, kind, event`;
+
+/** What somebody else put there stops no retention. */
+export const isReadableCut = `first >= 0 AND last <= ${Number.MAX_SAFE_INTEGER} AND signed_by BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
+
+/** A place that is beyond all of ours is said to be at that end: it is read, and found. */
+export function placeWithin(least: string, greatest: string): string {
+  const { MIN_SAFE_INTEGER: from, MAX_SAFE_INTEGER: to } = Number;
+  return `${least}(${greatest}(sequence, ${from}), ${to}) AS sequence`;
+}
 
 function factsOf(row: StoredRow): AuditFacts {
-  const { session_id: sessionId } = row;
+  const { session_id: sessionId, time_ms: timeMs } = row;
   return {
     id: textOf(row, 'id'),
     ...(typeof sessionId === 'string' ? { sessionId } : {}),
     // What is none of those is hashed as something else than was stored, and so found.
     verdict: textOf(row, 'verdict') as AuditFacts['verdict'],
     kind: textOf(row, 'kind') as AuditFacts['kind'],
-    timeMs: integerOf(row, 'time_ms'),
+    timeMs: typeof timeMs === 'number' ? timeMs : Number.NaN,
     json: textOf(row, 'event'),
   };
 }
@@ -70,10 +82,10 @@ export function removedLinkOf(row: StoredRow): RemovedLink | undefined {
   return place?.before.length === 43 ? { ...place, facts: factsOf(row) } : undefined;
 }
 
-/** What the last link of a chain says of it, for the opening of the next one. */
-export function witnessOf({ number, link, before, facts }: RemovedLink): ChainWitness {
-  const hash = new LinkHasher().ofFacts(Buffer.from(before, 'base64url'), link, facts).toString('base64url');
-  return { number, link, hash };
+/** What the last link of a chain says of it, for the opening of the next one; undefined for what no gateway stored. */
+export function witnessOf({ number, link, before, facts }: RemovedLink): ChainWitness | undefined {
+  const hash = new LinkHasher().ofStored(before, link, facts);
+  return hash === undefined ? undefined : { number, link, hash };
 }
 
 export function chainedRowOf(row: StoredRow): ChainedRow {
@@ -96,6 +108,10 @@ export function signedOf(row: StoredRow): Signed {
 
 export function openingRowOf(row: StoredRow): OpeningRow {
   return { number: integerOf(row, 'number'), ...signedOf(row) };
+}
+
+export function headRowOf(row: StoredRow): HeadRow {
+  return { link: integerOf(row, 'link'), ...signedOf(row) };
 }
 
 export function cutRowOf(row: StoredRow): CutRow {

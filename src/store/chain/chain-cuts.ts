@@ -2,13 +2,15 @@
 // made of the events as they were when they went, so one that was changed before shows behind it all the same. Each is of a stretch of
 // a chain; stretches of which all is gone become one, so there are never many more of them than events.
 
-import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import {
   type ChainCut,
+  type ChainHead,
+  type ChainWitness,
   type CutRun,
   isSigned,
   readCut,
+  readHead,
   type Signed,
   signStatement,
 } from './chain-statements.ts';
@@ -44,6 +46,20 @@ export interface Touched {
 export interface CutChanges {
   readonly gone: readonly CutRow[];
   readonly put: readonly CutRow[];
+  /** Links of heads that say nothing more: what they cover is removed, and a later head says how far the chain is. */
+  readonly headsGone: readonly number[];
+}
+
+/** A head as it is stored. */
+export interface HeadRow extends Signed {
+  readonly link: number;
+}
+
+/** What the store has of one chain that is cut. */
+export interface StoredOfChain {
+  readonly cuts: readonly CutRow[];
+  /** Those among the links that are touched, and the latest one. */
+  readonly heads: readonly HeadRow[];
 }
 
 export function touchedBy(removed: readonly RemovedLink[]): readonly Touched[] {
@@ -83,24 +99,30 @@ export interface Cutter {
   readonly key: KeyObject;
   /** The verified key of a chain; what another one signed is not believed, and replaced. */
   readonly keyOf: (number: number) => KeyObject | undefined;
+  /** What openings, and whoever has that chain in memory, say of it. */
+  readonly seenOf: (number: number) => readonly ChainWitness[];
 }
 
-/** How the stored cuts of one chain change when events of it go. */
+/** How what is stored of one chain changes when events of it go. */
 export function cutChanges(
-  stored: readonly CutRow[],
+  { cuts, heads }: StoredOfChain,
   removed: readonly RemovedLink[],
   cutter: Cutter,
 ): CutChanges {
   const [one] = removed;
-  if (one === undefined) return { gone: [], put: [] };
+  if (one === undefined) return { gone: [], put: [], headsGone: [] };
   const { number } = one;
-  const known = stored.map((row) => ({ row, cut: verifiedCut(row, cutter.keyOf) }));
+  const known = cuts.map((row) => ({ row, cut: verifiedCut(row, cutter.keyOf) }));
+  const said = new SaidOfChain(heads, cutter.seenOf(number), cutter.keyOf(number));
   const stretches = new Map<number, CutRun[]>();
   for (const link of removed) {
+    const run = runOf(link, cutter.hasher);
+    // Somebody put it there: nothing is signed of it, and so what was there is missing.
+    if (run === undefined || said.isOther(run) || isRemoved(run, known)) continue;
     const start = stretchStart(link.link);
     const runs = stretches.get(start) ?? runsWithin(start, known);
     stretches.set(start, runs);
-    runs.push(runOf(link, cutter.hasher));
+    runs.push(run);
   }
   const whole: ChainCut[] = [];
   const put: ChainCut[] = [];
@@ -119,19 +141,76 @@ export function cutChanges(
     for (const { row } of beside) touched.add(row);
     put.push(...joinWhole([...whole, ...beside.flatMap(({ cut }) => cut ?? [])], cutter.by));
   }
-  return { gone: [...touched], put: put.map((cut) => rowOf(cut, cutter.key)) };
+  return {
+    gone: [...touched],
+    put: put.map((cut) => rowOf(cut, cutter.key)),
+    headsGone: headsWithin(heads, put),
+  };
 }
 
-function runsWithin(
-  start: number,
-  known: readonly { readonly row: CutRow; readonly cut: ChainCut | undefined }[],
-): CutRun[] {
+interface KnownCut {
+  readonly row: CutRow;
+  readonly cut: ChainCut | undefined;
+}
+
+/** What is known of a chain beside its rows, by its links. */
+class SaidOfChain {
+  readonly #heads: ReadonlyMap<number, HeadRow>;
+  readonly #seen: ReadonlyMap<number, readonly ChainWitness[]>;
+  readonly #key: KeyObject | undefined;
+  readonly #endsAt: number;
+
+  constructor(heads: readonly HeadRow[], seen: readonly ChainWitness[], key: KeyObject | undefined) {
+    this.#heads = new Map(heads.map((head) => [head.link, head]));
+    this.#seen = Map.groupBy(seen, ({ link }) => link);
+    this.#key = key;
+    const latest = heads.at(-1);
+    const head = latest === undefined ? undefined : this.#verified(latest);
+    this.#endsAt = head?.isLast === true ? head.link : Infinity;
+  }
+
+  /** Whether the link is another one than was there, or one behind the end. */
+  isOther({ first: link, hash }: CutRun): boolean {
+    if (link > this.#endsAt) return true;
+    if (this.#seen.get(link)?.some((one) => one.hash !== hash) === true) return true;
+    const row = this.#heads.get(link);
+    // A signature is looked at only where it decides.
+    if (row === undefined || readHead(row.statement)?.hash === hash) return false;
+    return this.#verified(row) !== undefined;
+  }
+
+  #verified(row: HeadRow): ChainHead | undefined {
+    const isOfKey = this.#key !== undefined && isSigned('head', row, this.#key);
+    const head = isOfKey ? readHead(row.statement) : undefined;
+    return head?.link === row.link ? head : undefined;
+  }
+}
+
+function isRemoved({ first }: CutRun, known: readonly KnownCut[]): boolean {
+  return known.some(
+    ({ row, cut }) =>
+      row.first <= first &&
+      first <= row.last &&
+      cut?.runs.some((run) => run.first <= first && first <= run.last),
+  );
+}
+
+/** The latest one stays: it says how far the chain was. */
+function headsWithin(heads: readonly HeadRow[], put: readonly ChainCut[]): readonly number[] {
+  return heads
+    .slice(0, -1)
+    .map(({ link }) => link)
+    .filter((link) => put.some(({ runs }) => runs.some((run) => run.first <= link && link < run.last)));
+}
+
+function runsWithin(start: number, known: readonly KnownCut[]): CutRun[] {
   return known.flatMap(({ row, cut }) => (row.first === start && cut !== undefined ? [...cut.runs] : []));
 }
 
-function runOf({ link, before, facts }: RemovedLink, hasher: LinkHasher): CutRun {
-  const hash = hasher.ofFacts(Buffer.from(before, 'base64url'), link, facts).toString('base64url');
-  return { first: link, last: link, before, hash };
+/** Undefined for what can't have been stored. */
+function runOf({ link, before, facts }: RemovedLink, hasher: LinkHasher): CutRun | undefined {
+  const hash = hasher.ofStored(before, link, facts);
+  return hash === undefined ? undefined : { first: link, last: link, before, hash };
 }
 
 /** Runs that go on from each other become one; where one does not, both stay, and whoever verifies sees it. */

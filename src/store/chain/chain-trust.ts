@@ -6,6 +6,7 @@ import type { OpeningRow } from './audit-chain.ts';
 import {
   chainKeyOf,
   type ChainOpening,
+  type ChainWitness,
   isSignedOpening,
   openingHash,
   readOpening,
@@ -39,4 +40,12 @@ export function trustedOpenings(
       vouched = { number: row.number - 1, hash: opening.previous.hash };
   }
   return trusted;
+}
+
+/** What openings that are believed say of a chain. */
+export function seenIn(
+  openings: ReadonlyMap<number, TrustedOpening>,
+  number: number,
+): readonly ChainWitness[] {
+  return [...openings.values()].flatMap(({ opening }) => opening.seen.filter((one) => one.number === number));
 }

@@ -6,6 +6,9 @@ import { defaultLimits } from '../../protocol/limits.ts';
 /** Another chain follows with the first head behind a day; this much later none goes on. */
 const chainLifeMaxMs = defaultLimits.auditChainMs + 3_600_000;
 
+/** Before all of them: none of ours is below 1. */
+const noPlace = Number.MIN_SAFE_INTEGER - 1;
+
 export interface Period {
   readonly fromMs?: number | undefined;
   readonly untilMs?: number | undefined;
@@ -27,6 +30,8 @@ export interface WalkedChain {
   covered: number;
   /** Up to here it is before the part that was asked for. */
   readonly skipThrough: number;
+  /** The place in the store of that link. */
+  readonly skipPlace: number;
   readonly missing: { first: number; last: number }[];
   /** What its last head says; infinite for one that has none. */
   readonly endsAt: number;
@@ -62,11 +67,12 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
       start: fromMs === undefined ? undefined : chain.heads.findLast(({ timeMs }) => timeMs < fromMs),
       end: untilMs === undefined ? undefined : endOf(chain, untilMs),
     }));
-  if (parts.length === 0) return { behind: 0, through: Infinity, chains: [] };
+  if (parts.length === 0)
+    return { behind: fromMs === undefined ? noPlace : 0, through: Infinity, chains: [] };
   return {
     behind:
       fromMs === undefined
-        ? 0
+        ? noPlace
         : Math.min(...parts.map(({ chain, start }) => start?.sequence ?? chain.behind)),
     through:
       untilMs === undefined ? Infinity : Math.max(0, ...parts.map(({ end }) => end?.sequence ?? Infinity)),
@@ -83,6 +89,7 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
         hash: start?.hash ?? chain.hash,
         covered: start?.link ?? 0,
         skipThrough: start?.link ?? 0,
+        skipPlace: start?.sequence ?? 0,
         missing: [],
         endsAt: chain.heads.find(({ isLast }) => isLast)?.link ?? Infinity,
         isBroken: false,

@@ -6,7 +6,8 @@ import { hash } from 'node:crypto';
 import { type AuditFacts, putAuditPayload } from '../../api/audit-payload.ts';
 import { recordHeaderBytes, RecordWriter } from '../../protocol/spool-record.ts';
 
-const payloadAt = 32 + 8;
+const hashBytes = 32;
+const payloadAt = hashBytes + 8;
 /** An event of the usual size. */
 const bytesInitial = 4096;
 /** Of a payload: whether its event was open says nothing about the event. */
@@ -33,5 +34,18 @@ export class LinkHasher {
     this.#records.begin('event', link);
     putAuditPayload(this.#records, facts);
     return this.ofPayload(before, link, this.#records.take().subarray(recordHeaderBytes));
+  }
+
+  /** Of a row, as base64url; undefined for what can't have been stored. */
+  ofStored(before: string, link: number, facts: AuditFacts): string | undefined {
+    const from = Buffer.from(before, 'base64url');
+    if (from.length !== hashBytes || link < 1) return undefined;
+    try {
+      return this.ofFacts(from, link, facts).toString('base64url');
+    } catch (error) {
+      // An id or a session that is longer than any.
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   }
 }

@@ -1,13 +1,13 @@
 // Verifies what the store has of the audit against its chains, in the order of storing: a page of events at a time, in memory that is bounded
 // by the number of chains. What runs beside it, a gateway that stores and removes, makes no false alarm.
 
-import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import type { ChainedRow, ChainReader } from './audit-chain.ts';
 import { verifiedCut } from './chain-cuts.ts';
 import { type ChainHead, type CutRun, isSigned, readHead } from './chain-statements.ts';
-import { type TrustedOpening, trustedOpenings } from './chain-trust.ts';
+import { seenIn, type TrustedOpening, trustedOpenings } from './chain-trust.ts';
 import { LinkHasher } from './link-hash.ts';
+import { LinkRanges } from './link-ranges.ts';
 import { Findings, type Finding } from './chain-findings.ts';
 import { type KnownChain, type Period, type WalkedChain, walkOf } from './chain-walk.ts';
 
@@ -49,6 +49,10 @@ class Verifier {
   readonly #findings = new Findings();
   readonly #known = new Map<number, KnownChain>();
   readonly #walked = new Map<number, WalkedChain>();
+  /** Links that were passed, and of which a cut says that they were removed. */
+  #emptied = new LinkRanges();
+  /** Openings were read again for this page. */
+  #hasReadAgain = false;
   readonly #counts = { events: 0, notChained: 0, removed: 0 };
   #trusted: ReadonlyMap<number, TrustedOpening> = new Map();
   /** Events up to here were stored before the first chain; without a chain, all of them. */
@@ -63,12 +67,12 @@ class Verifier {
     await this.#readOpenings();
     const { behind, through, chains } = walkOf([...this.#known.values()], period);
     for (const chain of chains) this.#walked.set(chain.number, chain);
-    for (let place = behind; ;) {
-      const rows = await this.#reader.rows(place, pageRows);
-      for (const row of rows) if (row.sequence <= through) await this.#look(row);
-      place = rows.at(-1)?.sequence ?? place;
-      if (rows.length < pageRows || place >= through) break;
+    for await (const page of this.#pages(behind, through)) {
+      this.#hasReadAgain = false;
+      for (const row of page) await this.#look(row);
+      if (this.#emptied.isFull) await this.#lookAgain(behind, through);
     }
+    await this.#lookAgain(behind, through);
     let uncovered = 0;
     for (const chain of this.#walked.values()) uncovered += await this.#finish(chain);
     return {
@@ -78,6 +82,42 @@ class Verifier {
       findings: this.#findings.first,
       findingsTotal: this.#findings.total,
     };
+  }
+
+  async *#pages(behind: number, through: number): AsyncGenerator<readonly ChainedRow[]> {
+    for (let place = behind; ;) {
+      const rows = await this.#reader.rows(place, pageRows);
+      yield rows.filter(({ sequence }) => sequence <= through);
+      const last = rows.at(-1)?.sequence ?? place;
+      if (last >= through || last <= place) break;
+      // Heads that were read just now may say more than this page has.
+      if (rows.length < pageRows && !this.#hasReadAgain) break;
+      place = last;
+    }
+  }
+
+  /** What was passed, and is said to be removed meanwhile, has to be gone. */
+  async #lookAgain(behind: number, through: number): Promise<void> {
+    const emptied = this.#emptied;
+    if (emptied.isEmpty) return;
+    this.#emptied = new LinkRanges();
+    for await (const page of this.#pages(behind, through)) {
+      for (const row of page)
+        if (row.place !== undefined && emptied.has(row.place.number, row.place.link)) this.#inserted(row);
+    }
+  }
+
+  #inserted({ place, sequence, facts: { id } }: ChainedRow): void {
+    const { number: chain, link } = place ?? {};
+    const message = `The event at ${sequence} says that it is link ${link} of chain ${chain}, which another one is, or was.`;
+    this.#findings.add({
+      kind: 'inserted',
+      ...(chain === undefined ? {} : { chain }),
+      ...(link === undefined ? {} : { link }),
+      sequence,
+      id,
+      message,
+    });
   }
 
   async #readOpenings(): Promise<void> {
@@ -110,9 +150,7 @@ class Verifier {
       else this.#findings.add({ kind: 'forged', chain: number, message });
     }
     const { openedMs, behind } = trusted.opening;
-    const seen = [...this.#trusted.values()].flatMap(({ opening }) =>
-      opening.seen.filter((one) => one.number === number),
-    );
+    const seen = seenIn(this.#trusted, number);
     const { hash } = trusted;
     const chain = { number, openedMs, behind, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
     this.#known.set(number, chain);
@@ -125,41 +163,55 @@ class Verifier {
     if (place === undefined) {
       this.#counts.events += 1;
       const message = `The event at ${sequence} is in no chain: somebody put it there, or a gateway of a version that knows none.`;
-      if (sequence <= this.#unchainedThrough) this.#counts.notChained += 1;
+      if (sequence > 0 && sequence <= this.#unchainedThrough) this.#counts.notChained += 1;
       else this.#findings.add({ kind: 'inserted', sequence, id, message });
       return;
     }
     const { number, link } = place;
     const chain = this.#walked.get(number) ?? (await this.#begun(number));
     if (chain === undefined) {
-      // Of one that is known nothing was asked for.
-      if (this.#known.has(number)) return;
+      const known = this.#known.get(number);
+      if (known !== undefined) {
+        this.#lookAtOther(known.heads.at(-1), row);
+        return;
+      }
       this.#counts.events += 1;
       const message = `The event at ${sequence} is in chain ${number}, which is not known.`;
       this.#findings.add({ kind: 'forged', chain: number, sequence, id, message });
       return;
     }
-    if (link <= chain.skipThrough) return;
+    if (link <= chain.skipThrough) {
+      if (sequence > chain.skipPlace) this.#inserted(row);
+      return;
+    }
     this.#counts.events += 1;
     const message = `The event at ${sequence} is behind the last head of chain ${number}, where nothing followed.`;
     if (link > chain.endsAt)
       this.#findings.add({ kind: 'inserted', chain: number, link, sequence, id, message });
-    else if (link <= chain.link) this.#tooLate(chain, link, row);
+    else if (link <= chain.link) await this.#tooLate(chain, link, row);
     else await this.#link(chain, place, row);
   }
 
-  /** A chain that a gateway began while this looks. */
+  /** Of a chain of which nothing was asked for, events stand where its last head says. */
+  #lookAtOther(last: ChainHead | undefined, row: ChainedRow): void {
+    if (last === undefined || row.sequence <= last.sequence) return;
+    if (last.isLast || (row.place?.link ?? 0) <= last.link) this.#inserted(row);
+  }
+
+  /** A chain that a gateway began while this looks: its opening is there before the page that has an event of it. */
   async #begun(number: number): Promise<WalkedChain | undefined> {
-    if (this.#known.has(number) || this.#trusted.has(number)) return undefined;
+    if (this.#known.has(number) || this.#trusted.has(number) || this.#hasReadAgain) return undefined;
+    this.#hasReadAgain = true;
     const rows = await this.#reader.openings();
     const trusted = trustedOpenings(rows, this.#identityKeys);
-    if (!trusted.has(number)) return undefined;
     this.#trusted = trusted;
-    const known = await this.#readChain(number);
-    if (known === undefined) return undefined;
-    const [chain] = walkOf([known], {}).chains;
-    if (chain !== undefined) this.#walked.set(number, chain);
-    return chain;
+    // Others of them may have events on the same page.
+    for (const fresh of trusted.keys()) {
+      const known = this.#known.has(fresh) ? undefined : await this.#readChain(fresh);
+      const [chain] = known === undefined ? [] : walkOf([known], {}).chains;
+      if (chain !== undefined) this.#walked.set(fresh, chain);
+    }
+    return this.#walked.get(number);
   }
 
   async #link(
@@ -168,6 +220,10 @@ class Verifier {
     row: ChainedRow,
   ): Promise<void> {
     if (link > chain.link + 1) await this.#passMissing(chain, link - 1);
+    if (link <= chain.link) {
+      await this.#tooLate(chain, link, row);
+      return;
+    }
     if (before !== chain.hash) this.#changed(chain, link - 1);
     this.#lookAtColumns(chain, link, row);
     chain.hash = this.#hashOf(before, link, row);
@@ -177,34 +233,30 @@ class Verifier {
 
   /** Of what can't have been stored, none. */
   #hashOf(before: string, link: number, { facts }: ChainedRow): string {
-    const from = Buffer.from(before, 'base64url');
-    try {
-      return from.length === 32 ? this.#hasher.ofFacts(from, link, facts).toString('base64url') : noHash;
-    } catch (error) {
-      if (error instanceof RangeError) return noHash;
-      throw error;
-    }
+    return this.#hasher.ofStored(before, link, facts) ?? noHash;
   }
 
   /** Passed already, or taken for missing. */
-  #tooLate(chain: WalkedChain, link: number, { sequence, facts }: ChainedRow): void {
+  async #tooLate(chain: WalkedChain, link: number, row: ChainedRow): Promise<void> {
+    const { sequence, facts } = row;
     const { number } = chain;
     const at = chain.missing.findIndex(({ first, last }) => first <= link && link <= last);
     const range = chain.missing[at];
-    if (range !== undefined) {
-      const { first, last } = range;
-      const rest = [
-        { first, last: link - 1 },
-        { first: link + 1, last },
-      ];
-      chain.missing.splice(at, 1, ...rest.filter((one) => one.first <= one.last));
+    if (range === undefined) {
+      // Else retention took it behind the reading of this page.
+      const [there] = await this.#reader.rows(sequence - 1, 1);
+      if (there?.sequence === sequence) this.#inserted(row);
+      else this.#counts.events -= 1;
+      return;
     }
-    const message =
-      range === undefined
-        ? `The event at ${sequence} says that it is link ${link} of chain ${number}, which another one is.`
-        : `The event at ${sequence} stands behind others that were stored after it (chain ${number}, link ${link}).`;
-    const kind = range === undefined ? 'inserted' : 'reordered';
-    this.#findings.add({ kind, chain: number, link, sequence, id: facts.id, message });
+    const { first, last } = range;
+    const rest = [
+      { first, last: link - 1 },
+      { first: link + 1, last },
+    ];
+    chain.missing.splice(at, 1, ...rest.filter((one) => one.first <= one.last));
+    const message = `The event at ${sequence} stands behind others that were stored after it (chain ${number}, link ${link}).`;
+    this.#findings.add({ kind: 'reordered', chain: number, link, sequence, id: facts.id, message });
   }
 
   /** Links up to that one are not there: each was removed by retention, which signed so, or by somebody else. */
@@ -219,8 +271,10 @@ class Verifier {
         chain.hash = unknownHash;
         continue;
       }
-      // One that began earlier grew while this looked: what it goes on from is behind.
-      if (run.first === link && run.before !== chain.hash) this.#changed(chain, link - 1);
+      // One that began earlier grew while this looked: what it goes on from is behind, and gone.
+      if (run.first < link) this.#emptied.add(chain.number, run.first, link - 1);
+      else if (run.before !== chain.hash) this.#changed(chain, link - 1);
+      if (run.last > chain.endsAt) this.#removedTooMuch(chain, run);
       this.#counts.removed += run.last - chain.link;
       chain.hash = run.hash;
       chain.link = run.last;
@@ -241,6 +295,11 @@ class Verifier {
     const run = cut.runs.find(({ last }) => last >= link);
     if (run === undefined) return { next: cut.last < link ? Infinity : cut.last + 1 };
     return run.first <= link ? { run, next: run.last + 1 } : { next: run.first };
+  }
+
+  #removedTooMuch({ number, endsAt }: WalkedChain, { last }: CutRun): void {
+    const message = `Retention was led to remove links up to ${last} of chain ${number}, which ended with ${endsAt}.`;
+    this.#findings.add({ kind: 'changed', chain: number, link: endsAt, message });
   }
 
   #changed(chain: WalkedChain, link: number): void {

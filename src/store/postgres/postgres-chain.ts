@@ -8,16 +8,26 @@ import {
   type ChainedRow,
   chainedRowOf,
   cutRowOf,
+  headRowOf,
+  isReadableCut,
   linkColumns,
   type OpeningRow,
   openingRowOf,
+  placeWithin,
   removedLinkOf,
   signedOf,
   witnessOf,
 } from '../chain/audit-chain.ts';
-import { type CutRow, cutChanges, type RemovedLink, touchedBy } from '../chain/chain-cuts.ts';
+import {
+  type CutRow,
+  cutChanges,
+  type HeadRow,
+  type RemovedLink,
+  type Touched,
+  touchedBy,
+} from '../chain/chain-cuts.ts';
 import type { ChainSigner, ChainWitness, Signed } from '../chain/chain-statements.ts';
-import { type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
+import { seenIn, type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
 import { type ChainCursor, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf } from '../stored-row.ts';
@@ -43,6 +53,7 @@ export class PostgresChain implements AuditChain {
   /** How far the chain was that was lost. */
   #lost: ChainWitness | undefined;
   #keys: ReadonlyMap<number, TrustedOpening> = new Map();
+  #latest = 0;
   /** What goes on with the chain: one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -143,20 +154,20 @@ export class PostgresChain implements AuditChain {
     for (const { number, first, last } of touchedBy(removed)) {
       const rows = await statements.all(
         `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
-         WHERE chain = $1 AND first <= $2 AND last >= $3 ORDER BY first`,
+         WHERE chain = $1 AND first <= $2 AND last >= $3 AND ${isReadableCut} ORDER BY first`,
         [number, last, first],
       );
       const stored = rows.map(cutRowOf);
-      if (stored.some(({ by }) => by !== live.number && !this.#keys.has(by)))
-        this.#keys = trustedOpenings(await openingsOf(statements), this.#signer?.publicKeys ?? []);
+      const openings = await this.#trustedNow(statements);
       const changes = cutChanges(
-        stored,
+        { cuts: stored, heads: await headsWithin(statements, { number, first, last }) },
         removed.filter((one) => one.number === number),
         {
           hasher: this.#hasher,
           by: live.number,
           key: live.key,
-          keyOf: (by) => (by === live.number ? live.key : this.#keys.get(by)?.key),
+          keyOf: (by) => (by === live.number ? live.key : openings.get(by)?.key),
+          seenOf: (of) => [...seenIn(openings, of), ...(of === live.number ? [live.witness] : [])],
         },
       );
       for (const row of changes.gone)
@@ -165,7 +176,22 @@ export class PostgresChain implements AuditChain {
           row.first,
         ]);
       for (const row of changes.put) await putCut(statements, row);
+      if (changes.headsGone.length > 0)
+        await statements.run('DELETE FROM audit_head WHERE chain = $1 AND link = ANY ($2::bigint[])', [
+          number,
+          changes.headsGone,
+        ]);
     }
+  }
+
+  /** Read again once there are more. */
+  async #trustedNow(statements: Statements): Promise<ReadonlyMap<number, TrustedOpening>> {
+    const row = await statements.get('SELECT coalesce(max(number), 0) AS latest FROM audit_chain');
+    const latest = row === undefined ? 0 : integerOf(row, 'latest');
+    if (latest > this.#latest)
+      this.#keys = trustedOpenings(await openingsOf(statements), this.#signer?.publicKeys ?? []);
+    this.#latest = Math.max(latest, this.#latest);
+    return this.#keys;
   }
 
   openings(): Promise<readonly OpeningRow[]> {
@@ -191,8 +217,8 @@ export class PostgresChain implements AuditChain {
 
   async rows(behind: number, limit: number): Promise<readonly ChainedRow[]> {
     const rows = await this.#database.all(
-      `SELECT sequence, ${removedColumns}, host, principal, trace FROM audit
-       WHERE sequence > $1 ORDER BY sequence LIMIT $2`,
+      `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns}, host, principal, trace FROM audit
+       WHERE audit.sequence > $1 ORDER BY audit.sequence LIMIT $2`,
       [behind, limit],
     );
     return rows.map(chainedRowOf);
@@ -220,7 +246,7 @@ export class PostgresChain implements AuditChain {
         'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
       );
       const top = await statements.get(
-        `SELECT sequence, ${removedColumns} FROM audit ORDER BY sequence DESC LIMIT 1`,
+        `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns} FROM audit ORDER BY audit.sequence DESC LIMIT 1`,
       );
       const link = top === undefined ? undefined : removedLinkOf(top);
       const opened = openChain(
@@ -286,9 +312,19 @@ async function putCut(statements: Statements, row: CutRow): Promise<void> {
        statement = excluded.statement, signature = excluded.signature`,
     [number, first, last, by, statement, signature],
   );
-  // Within what is gone none says anything more.
-  await statements.run(
-    'DELETE FROM audit_head WHERE chain = $1 AND link >= $2 AND link < $3 AND is_last = 0',
+}
+
+/** Those in a part of the chain, and the latest one. */
+async function headsWithin(
+  statements: Statements,
+  { number, first, last }: Touched,
+): Promise<readonly HeadRow[]> {
+  const rows = await statements.all(
+    `SELECT link, statement, signature FROM audit_head
+     WHERE chain = $1 AND (link BETWEEN $2 AND $3 OR link = (SELECT max(link) FROM audit_head
+       WHERE chain = $1 AND link <= ${Number.MAX_SAFE_INTEGER}))
+     ORDER BY link`,
     [number, first, last],
   );
+  return rows.map(headRowOf);
 }

@@ -6,16 +6,26 @@ import {
   chainedRowOf,
   type ChainReader,
   cutRowOf,
+  headRowOf,
+  isReadableCut,
   linkColumns,
   type OpeningRow,
   openingRowOf,
+  placeWithin,
   removedLinkOf,
   signedOf,
   witnessOf,
 } from '../chain/audit-chain.ts';
-import { type CutRow, cutChanges, type RemovedLink, touchedBy } from '../chain/chain-cuts.ts';
+import {
+  type CutRow,
+  cutChanges,
+  type HeadRow,
+  type RemovedLink,
+  type Touched,
+  touchedBy,
+} from '../chain/chain-cuts.ts';
 import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
-import { trustedOpenings } from '../chain/chain-trust.ts';
+import { seenIn, type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
 import { type ChainFacts, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
@@ -30,7 +40,9 @@ export function beginChain(database: SqliteDatabase, signer: ChainSigner, nowMs:
     const [latest] = database.all(
       'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
     );
-    const top = database.get(`SELECT sequence, ${removedColumns} FROM audit ORDER BY sequence DESC LIMIT 1`);
+    const top = database.get(
+      `SELECT ${placeWithin('min', 'max')}, ${removedColumns} FROM audit ORDER BY audit.sequence DESC LIMIT 1`,
+    );
     const link = top === undefined ? undefined : removedLinkOf(top);
     const before = {
       latest: latest === undefined ? undefined : openingRowOf(latest),
@@ -53,7 +65,8 @@ export class SqliteChain {
   readonly #database: SqliteDatabase;
   readonly #identityKeys: readonly KeyObject[];
   readonly #hasher = new LinkHasher();
-  #keys: ReadonlyMap<number, { readonly key: KeyObject }> = new Map();
+  #keys: ReadonlyMap<number, TrustedOpening> = new Map();
+  #latest = 0;
 
   constructor(database: SqliteDatabase, facts: ChainFacts, identityKeys: readonly KeyObject[]) {
     this.#database = database;
@@ -81,23 +94,42 @@ export class SqliteChain {
       const stored = this.#database
         .all(
           `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
-           WHERE chain = :number AND first <= :last AND last >= :first ORDER BY first`,
+           WHERE chain = :number AND first <= :last AND last >= :first AND ${isReadableCut} ORDER BY first`,
           { number, first, last },
         )
         .map(cutRowOf);
-      const { gone, put } = cutChanges(
-        stored,
+      const { gone, put, headsGone } = cutChanges(
+        { cuts: stored, heads: this.#headsWithin({ number, first, last }) },
         removed.filter((one) => one.number === number),
         {
           hasher: this.#hasher,
           by: this.live.number,
           key: this.live.key,
           keyOf: (by) => this.#keyOf(by),
+          seenOf: (of) => [
+            ...seenIn(this.#openings(), of),
+            ...(of === this.live.number ? [this.live.witness] : []),
+          ],
         },
       );
       for (const row of gone) this.#forget(row);
       for (const row of put) this.#put(row);
+      for (const link of headsGone)
+        this.#database.run('DELETE FROM audit_head WHERE chain = :number AND link = :link', { number, link });
     }
+  }
+
+  /** Those in a part of the chain, and the latest one. */
+  #headsWithin({ number, first, last }: Touched): readonly HeadRow[] {
+    return this.#database
+      .all(
+        `SELECT link, statement, signature FROM audit_head
+         WHERE chain = :number AND (link BETWEEN :first AND :last
+           OR link = (SELECT max(link) FROM audit_head WHERE chain = :number AND link <= ${Number.MAX_SAFE_INTEGER}))
+         ORDER BY link`,
+        { number, first, last },
+      )
+      .map(headRowOf);
   }
 
   #forget({ number, first }: CutRow): void {
@@ -112,18 +144,20 @@ export class SqliteChain {
          statement = excluded.statement, signature = excluded.signature`,
       { number, first, last, by, statement, signature },
     );
-    // Within what is gone none says anything more.
-    this.#database.run(
-      'DELETE FROM audit_head WHERE chain = :number AND link >= :first AND link < :last AND is_last = 0',
-      { number, first, last },
-    );
   }
 
   #keyOf(number: number): KeyObject | undefined {
     if (number === this.live.number) return this.live.key;
-    if (!this.#keys.has(number))
-      this.#keys = trustedOpenings(readOpenings(this.#database), this.#identityKeys);
-    return this.#keys.get(number)?.key;
+    return this.#openings().get(number)?.key;
+  }
+
+  /** Read again once there are more. */
+  #openings(): ReadonlyMap<number, TrustedOpening> {
+    const row = this.#database.get('SELECT coalesce(max(number), 0) AS latest FROM audit_chain');
+    const latest = row === undefined ? 0 : integerOf(row, 'latest');
+    if (latest > this.#latest) this.#keys = trustedOpenings(readOpenings(this.#database), this.#identityKeys);
+    this.#latest = Math.max(latest, this.#latest);
+    return this.#keys;
   }
 }
 
@@ -152,8 +186,8 @@ export function chainReader(database: SqliteDatabase): ChainReader {
     rows: async (behind, limit): Promise<readonly ChainedRow[]> =>
       database
         .all(
-          `SELECT sequence, ${removedColumns}, host, principal, trace FROM audit
-           WHERE sequence > :behind ORDER BY sequence LIMIT :limit`,
+          `SELECT ${placeWithin('min', 'max')}, ${removedColumns}, host, principal, trace FROM audit
+           WHERE audit.sequence > :behind ORDER BY audit.sequence LIMIT :limit`,
           { behind, limit },
         )
         .map(chainedRowOf),

@@ -3,6 +3,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { chainCutConformance } from '../../conformance/chain-cuts.ts';
 import { type AttackedStore, chainConformance } from '../../conformance/chain.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -23,3 +24,4 @@ async function attackedStore(): Promise<AttackedStore> {
 }
 
 chainConformance('SQLite', attackedStore);
+chainCutConformance('SQLite', attackedStore);
