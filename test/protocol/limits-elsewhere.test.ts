@@ -61,6 +61,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'cli/policy/published-at-server.ts pageVersionsMax',
     'cli/terminal/text-table.ts cellMax',
     'store/chain/chain-findings.ts findingsMax',
+    'store/chain/link-ranges.ts rangesMax',
     'http/printable.ts lengthMax',
     'policy/denial.ts nearMissesMax examinedMax pathShownMax',
     'policy/yaml-source.ts problemsMax',

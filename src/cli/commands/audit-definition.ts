@@ -114,7 +114,7 @@ const verify = {
     key: {
       kind: 'value',
       placeholder: 'FILE',
-      help: "public key of the gateway's identity (PEM), where its folder is not here",
+      help: "public keys of the gateway's identity (PEM, one or several), where its folder is not here",
     },
     format: {
       kind: 'choice',

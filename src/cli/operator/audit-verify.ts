@@ -36,8 +36,11 @@ export async function verifyCommand({
 async function identityKeys(config: GatewayConfig, path: string | undefined): Promise<readonly KeyObject[]> {
   if (path === undefined) return (await (await placesOfConfig(config)).signingKey.read()).publicKeys;
   try {
-    const key = createPublicKey(await readFile(path));
-    if (key.asymmetricKeyType === 'ed25519') return [key];
+    const text = await readFile(path, 'utf8');
+    // One behind the other: those of before as well.
+    const keys = text.split(/(?=-----BEGIN )/).filter((block) => block.startsWith('-----BEGIN '));
+    const publicKeys = (keys.length === 0 ? [text] : keys).map((key) => createPublicKey(key));
+    if (publicKeys.every(({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519')) return publicKeys;
   } catch (error) {
     throw new ProxyError('usage', `--key ${path} cannot be read as a public key: ${faultReason(error)}`, {
       cause: error,

@@ -28,6 +28,8 @@ export interface ChainWitness {
   readonly number: number;
   readonly link: number;
   readonly hash: string;
+  /** Nothing follows. */
+  readonly isLast?: boolean;
 }
 
 export interface ChainOpening {
@@ -40,6 +42,8 @@ export interface ChainOpening {
   readonly openedMs: number;
   /** The chain before it: hash of its opening, and whether that was signed by a key of the identity. */
   readonly previous: { readonly hash: string; readonly isVerified: boolean } | null;
+  /** Hashes of other openings that its process had verified, or made: their keys may be gone from the identity by now. */
+  readonly vouched: readonly string[];
   /** What was known of other chains then. */
   readonly seen: readonly ChainWitness[];
   /** Events up to that place of the store were there before the first chain. */
@@ -120,11 +124,12 @@ export function chainKeyOf({ key }: Pick<ChainOpening, 'key'>): KeyObject | unde
 export function readOpening(statement: string): ChainOpening | undefined {
   const said = objectOf(statement);
   if (said === undefined) return undefined;
-  const { number, chain, key, openedMs, previous, seen, unchainedThrough, behind } = said;
+  const { number, chain, key, openedMs, previous, vouched = [], seen, unchainedThrough, behind } = said;
   if (!isPlace(number) || !isText(chain) || !isText(key) || !isPlace(openedMs)) return undefined;
   if (!isPlace(unchainedThrough) || !isPlace(behind)) return undefined;
   if (!Array.isArray(seen) || !seen.every(isWitness)) return undefined;
-  const read = { number, chain, key, openedMs, seen, unchainedThrough, behind };
+  if (!Array.isArray(vouched) || !vouched.every(isText)) return undefined;
+  const read = { number, chain, key, openedMs, vouched, seen, unchainedThrough, behind };
   if (previous === null) return { ...read, previous };
   if (!isObject(previous)) return undefined;
   const { hash, isVerified } = previous;
@@ -181,7 +186,10 @@ function isPlace(value: unknown): value is number {
 }
 
 function isWitness(value: unknown): value is ChainWitness {
-  return isObject(value) && isPlace(value['number']) && isPlace(value['link']) && isText(value['hash']);
+  if (!isObject(value)) return false;
+  const { number, link, hash, isLast } = value;
+  if (isLast !== undefined && typeof isLast !== 'boolean') return false;
+  return isPlace(number) && isPlace(link) && isText(hash);
 }
 
 function isRun(value: unknown): value is CutRun {

@@ -4,7 +4,7 @@ import type { ChainHead } from './chain-statements.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Another chain follows with the first head behind a day; this much later none goes on. */
-const chainLifeMaxMs = defaultLimits.auditChainMs + 3_600_000;
+export const chainLifeMaxMs = defaultLimits.auditChainMs + 3_600_000;
 
 /** Before all of them: none of ours is below 1. */
 const noPlace = Number.MIN_SAFE_INTEGER - 1;

@@ -9,13 +9,13 @@ import {
   type ChainOpening,
   type ChainSigner,
   type ChainWitness,
-  isSignedOpening,
   openingHash,
   readOpening,
   type Signed,
   signOpening,
   signStatement,
 } from './chain-statements.ts';
+import type { ChainMemory } from './chain-memory.ts';
 import { LinkHasher } from './link-hash.ts';
 
 /** What is found in the store when a chain is opened. */
@@ -26,13 +26,18 @@ export interface BeforeChain {
   readonly sequence: number;
   /** What its link says, if it has one. */
   readonly top: ChainWitness | undefined;
+  /** How far others came. */
+  readonly ends: readonly ChainWitness[];
 }
 
 /** All of a live chain that another thread needs to go on with it. */
 export interface ChainFacts {
   readonly number: number;
   readonly chain: string;
+  /** Hash of its opening. */
+  readonly opening: string;
   readonly openedMs: number;
+  readonly unchainedThrough: number;
   readonly link: number;
   readonly hash: Uint8Array;
   readonly sequence: number;
@@ -42,29 +47,47 @@ export interface ChainFacts {
 /** A chain that begins, and the row by which it is known. */
 export function openChain(
   signer: ChainSigner,
-  { latest, sequence, top }: BeforeChain,
-  { nowMs, own }: { readonly nowMs: number; readonly own?: ChainWitness | undefined },
+  { latest, sequence, top, ends }: BeforeChain,
+  { nowMs, memory }: { readonly nowMs: number; readonly memory: ChainMemory },
 ): { readonly facts: ChainFacts; readonly opening: Signed & { readonly number: number } } {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const isVerified = latest !== undefined && isSignedOpening(latest, signer.publicKeys);
-  const before = isVerified ? readOpening(latest.statement) : undefined;
+  const isVerified = memory.look(latest, signer.publicKeys);
+  const before = isVerified ? readOpening(latest?.statement ?? '') : undefined;
+  const { own, witness } = memory;
+  const latestHash = latest === undefined ? undefined : openingHash(latest.statement);
+  // A store that says less than this process wrote itself begins nothing anew.
+  const isGone = own !== undefined && (latest?.number ?? 0) < own.number;
+  const [hashBefore, isKnown] = isGone ? [own.opening, true] : [latestHash, isVerified];
   const opening: ChainOpening = {
-    number: (latest?.number ?? 0) + 1,
+    number: Math.max(latest?.number ?? 0, own?.number ?? 0) + 1,
     chain: randomUUID(),
     key: publicKey.export({ format: 'jwk' }).x ?? '',
     openedMs: nowMs,
-    previous: latest === undefined ? null : { hash: openingHash(latest.statement), isVerified },
-    seen: [own, top].filter((one) => one !== undefined),
-    unchainedThrough: before?.unchainedThrough ?? sequence,
+    previous: hashBefore === undefined ? null : { hash: hashBefore, isVerified: isKnown },
+    vouched: [own?.opening, isVerified ? latestHash : undefined]
+      .filter((one) => one !== undefined)
+      .filter((one, at, all) => one !== hashBefore && all.indexOf(one) === at),
+    seen: [witness, top, ...ends].filter((one) => one !== undefined),
+    unchainedThrough: own?.unchainedThrough ?? before?.unchainedThrough ?? sequence,
     behind: sequence,
   };
   const signed = signOpening(opening, signer);
-  const { number, chain } = opening;
-  const hash = Buffer.from(openingHash(signed.statement), 'base64url');
-  return {
-    facts: { number, chain, openedMs: nowMs, link: 0, hash, sequence, key: privateKey },
-    opening: { ...signed, number },
+  const { number, chain, unchainedThrough } = opening;
+  const openedAs = openingHash(signed.statement);
+  const hash = Buffer.from(openedAs, 'base64url');
+  const key = privateKey;
+  const facts = {
+    number,
+    chain,
+    opening: openedAs,
+    openedMs: nowMs,
+    unchainedThrough,
+    link: 0,
+    hash,
+    sequence,
+    key,
   };
+  return { facts, opening: { ...signed, number } };
 }
 
 /** Where one transaction is in a chain. */
@@ -105,7 +128,9 @@ export class ChainCursor {
 export class LiveChain implements ChainFacts {
   readonly number: number;
   readonly chain: string;
+  readonly opening: string;
   readonly openedMs: number;
+  readonly unchainedThrough: number;
   readonly key: KeyObject;
   readonly #hasher = new LinkHasher();
   link: number;
@@ -116,7 +141,9 @@ export class LiveChain implements ChainFacts {
   constructor(facts: ChainFacts) {
     this.number = facts.number;
     this.chain = facts.chain;
+    this.opening = facts.opening;
     this.openedMs = facts.openedMs;
+    this.unchainedThrough = facts.unchainedThrough;
     this.key = facts.key;
     this.link = facts.link;
     // What came from another thread is no buffer any more.

@@ -1,6 +1,7 @@
 // The chain of the audit of one process in PostgreSQL: what it stores goes on from what it stored before, as it has it in memory. A store that
 // went back, or was changed beneath it, is noticed by the next batch, and another chain begins that says how far the one before had been.
 
+import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import {
@@ -26,8 +27,16 @@ import {
   type Touched,
   touchedBy,
 } from '../chain/chain-cuts.ts';
-import type { ChainSigner, ChainWitness, Signed } from '../chain/chain-statements.ts';
-import { seenIn, type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
+import { endsOf, type LatestHead, openChains } from '../chain/chain-ends.ts';
+import { ChainMemory } from '../chain/chain-memory.ts';
+import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
+import {
+  areSameKeys,
+  requireKnownSigners,
+  seenIn,
+  type TrustedOpening,
+  trustedOpenings,
+} from '../chain/chain-trust.ts';
 import { type ChainCursor, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf } from '../stored-row.ts';
@@ -50,10 +59,10 @@ export class PostgresChain implements AuditChain {
   readonly #hasher = new LinkHasher();
   #signer: ChainSigner | undefined;
   #live: LiveChain | undefined;
-  /** How far the chain was that was lost. */
-  #lost: ChainWitness | undefined;
+  readonly #memory = new ChainMemory();
   #keys: ReadonlyMap<number, TrustedOpening> = new Map();
   #latest = 0;
+  #believed: readonly KeyObject[] = [];
   /** What goes on with the chain: one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -63,6 +72,7 @@ export class PostgresChain implements AuditChain {
 
   async begin(signer: ChainSigner): Promise<void> {
     this.#signer = signer;
+    this.#memory.begin(signer);
   }
 
   /** Runs `body` in one transaction, in which events are stored by what it is given; the sums are locked by then. */
@@ -76,7 +86,7 @@ export class PostgresChain implements AuditChain {
           return await this.#writeOnce(live, problems, body);
         } catch (error) {
           if (problems.isLost) {
-            this.#lost = live?.witness;
+            this.#memory.ended(live?.witness);
             this.#live = undefined;
           } else if (!problems.hasKnown) throw error;
           if (attempts === writeAttempts) throw error;
@@ -122,7 +132,12 @@ export class PostgresChain implements AuditChain {
 
   async signHead(): Promise<void> {
     await this.#inTurn(async () => {
+      const signer = this.#signer;
+      if (signer === undefined) return;
       const nowMs = Date.now();
+      this.#memory.look(await latestOpening(this.#database), signer.publicKeys);
+      // At once: the key of before is gone soon.
+      if (this.#memory.hasOtherKey(signer)) await this.#ready();
       const live = this.#live;
       if (live !== undefined)
         await this.#sign(live, nowMs, nowMs - live.openedMs > defaultLimits.auditChainMs);
@@ -137,7 +152,10 @@ export class PostgresChain implements AuditChain {
 
   async #sign(live: LiveChain, nowMs: number, isLast: boolean): Promise<void> {
     const due = live.head(nowMs, isLast);
-    if (isLast) this.#live = undefined;
+    if (isLast) {
+      this.#live = undefined;
+      this.#memory.ended(live.witness);
+    }
     if (due === undefined) return;
     const { head, signed } = due;
     await this.#database.run(
@@ -158,7 +176,10 @@ export class PostgresChain implements AuditChain {
         [number, last, first],
       );
       const stored = rows.map(cutRowOf);
-      const openings = await this.#trustedNow(statements);
+      const openings = await this.#trustedNow(statements, live);
+      const isKnown = (by: number): boolean => by === live.number || openings.has(by);
+      if (!stored.every(({ by }) => isKnown(by)))
+        requireKnownSigners(stored, await openingsOf(statements), isKnown);
       const changes = cutChanges(
         { cuts: stored, heads: await headsWithin(statements, { number, first, last }) },
         removed.filter((one) => one.number === number),
@@ -184,13 +205,15 @@ export class PostgresChain implements AuditChain {
     }
   }
 
-  /** Read again once there are more. */
-  async #trustedNow(statements: Statements): Promise<ReadonlyMap<number, TrustedOpening>> {
+  /** Read again once there are more, or other keys. */
+  async #trustedNow(statements: Statements, live: LiveChain): Promise<ReadonlyMap<number, TrustedOpening>> {
     const row = await statements.get('SELECT coalesce(max(number), 0) AS latest FROM audit_chain');
     const latest = row === undefined ? 0 : integerOf(row, 'latest');
-    if (latest > this.#latest)
-      this.#keys = trustedOpenings(await openingsOf(statements), this.#signer?.publicKeys ?? []);
+    const identityKeys = this.#signer?.publicKeys ?? [];
+    if (latest > this.#latest || !areSameKeys(identityKeys, this.#believed))
+      this.#keys = trustedOpenings(await openingsOf(statements), identityKeys, [live.opening]);
     this.#latest = Math.max(latest, this.#latest);
+    this.#believed = identityKeys;
     return this.#keys;
   }
 
@@ -238,13 +261,16 @@ export class PostgresChain implements AuditChain {
 
   async #ready(): Promise<LiveChain | undefined> {
     const signer = this.#signer;
-    if (signer === undefined || this.#live !== undefined) return this.#live;
+    if (signer === undefined) return undefined;
     const nowMs = Date.now();
+    if (this.#live !== undefined) {
+      if (!this.#memory.hasOtherKey(signer)) return this.#live;
+      await this.#sign(this.#live, nowMs, true);
+    }
     const facts = await this.#database.transaction(async (statements) => {
       await lockAudit(statements);
-      const latest = await statements.get(
-        'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
-      );
+      const latest = await latestOpening(statements);
+      const openings = trustedOpenings(await openingsOf(statements), signer.publicKeys, this.#memory.known);
       const top = await statements.get(
         `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns} FROM audit ORDER BY audit.sequence DESC LIMIT 1`,
       );
@@ -252,11 +278,12 @@ export class PostgresChain implements AuditChain {
       const opened = openChain(
         signer,
         {
-          latest: latest === undefined ? undefined : openingRowOf(latest),
+          latest,
           sequence: top === undefined ? 0 : integerOf(top, 'sequence'),
           top: link === undefined ? undefined : witnessOf(link),
+          ends: endsOf(openings, await latestHeads(statements, openChains(openings))),
         },
-        { nowMs, own: this.#lost },
+        { nowMs, memory: this.#memory },
       );
       const { number, statement, signature } = opened.opening;
       await statements.run(
@@ -265,10 +292,29 @@ export class PostgresChain implements AuditChain {
       );
       return opened.facts;
     });
-    this.#lost = undefined;
+    this.#memory.opened(facts, signer);
     this.#live = new LiveChain(facts);
     return this.#live;
   }
+}
+
+async function latestOpening(statements: Pick<Statements, 'get'>): Promise<OpeningRow | undefined> {
+  const row = await statements.get(
+    'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
+  );
+  return row === undefined ? undefined : openingRowOf(row);
+}
+
+async function latestHeads(
+  statements: Statements,
+  numbers: readonly number[],
+): Promise<readonly LatestHead[]> {
+  const rows = await statements.all(
+    `SELECT chain AS number, statement, signature FROM unnest($1::bigint[]) AS asked (number)
+     CROSS JOIN LATERAL (SELECT * FROM audit_head WHERE chain = asked.number ORDER BY link DESC LIMIT 1) AS head`,
+    [numbers],
+  );
+  return rows.map(openingRowOf);
 }
 
 async function openingsOf(statements: Pick<Statements, 'all'>): Promise<readonly OpeningRow[]> {

@@ -25,7 +25,15 @@ import {
   touchedBy,
 } from '../chain/chain-cuts.ts';
 import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
-import { seenIn, type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
+import { endsOf, type LatestHead, openChains } from '../chain/chain-ends.ts';
+import { ChainMemory } from '../chain/chain-memory.ts';
+import {
+  areSameKeys,
+  requireKnownSigners,
+  seenIn,
+  type TrustedOpening,
+  trustedOpenings,
+} from '../chain/chain-trust.ts';
 import { type ChainFacts, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
@@ -34,36 +42,49 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 /** What a removed row has to say for its cut. */
 export const removedColumns = `${linkColumns}, link_before AS before`;
 
+/** The opening of the latest chain. */
+export function latestOpening(database: SqliteDatabase): OpeningRow | undefined {
+  const row = database.get(
+    'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
+  );
+  return row === undefined ? undefined : openingRowOf(row);
+}
+
 /** Begins a chain, and gives what whoever writes needs of it. */
-export function beginChain(database: SqliteDatabase, signer: ChainSigner, nowMs: number): ChainFacts {
-  return database.transaction(() => {
-    const [latest] = database.all(
-      'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
-    );
+export function beginChain(
+  database: SqliteDatabase,
+  signer: ChainSigner,
+  { nowMs, memory = new ChainMemory() }: { readonly nowMs: number; readonly memory?: ChainMemory },
+): ChainFacts {
+  const facts = database.transaction(() => {
     const top = database.get(
       `SELECT ${placeWithin('min', 'max')}, ${removedColumns} FROM audit ORDER BY audit.sequence DESC LIMIT 1`,
     );
     const link = top === undefined ? undefined : removedLinkOf(top);
+    const openings = trustedOpenings(readOpenings(database), signer.publicKeys, memory.known);
     const before = {
-      latest: latest === undefined ? undefined : openingRowOf(latest),
+      latest: latestOpening(database),
       sequence: top === undefined ? 0 : integerOf(top, 'sequence'),
       top: link === undefined ? undefined : witnessOf(link),
+      ends: endsOf(openings, latestHeads(database, openChains(openings))),
     };
-    const { facts, opening } = openChain(signer, before, { nowMs });
-    const { number, statement, signature } = opening;
+    const opened = openChain(signer, before, { nowMs, memory });
+    const { number, statement, signature } = opened.opening;
     database.run(
       'INSERT INTO audit_chain (number, statement, signature) VALUES (:number, :statement, :signature)',
       { number, statement, signature },
     );
-    return facts;
+    return opened.facts;
   });
+  memory.opened(facts, signer);
+  return facts;
 }
 
 /** The chain as its one writer has it. */
 export class SqliteChain {
   readonly live: LiveChain;
   readonly #database: SqliteDatabase;
-  readonly #identityKeys: readonly KeyObject[];
+  #identityKeys: readonly KeyObject[];
   readonly #hasher = new LinkHasher();
   #keys: ReadonlyMap<number, TrustedOpening> = new Map();
   #latest = 0;
@@ -71,6 +92,12 @@ export class SqliteChain {
   constructor(database: SqliteDatabase, facts: ChainFacts, identityKeys: readonly KeyObject[]) {
     this.#database = database;
     this.live = new LiveChain(facts);
+    this.#identityKeys = identityKeys;
+  }
+
+  /** The keys of the identity, as they are by now. */
+  believe(identityKeys: readonly KeyObject[]): void {
+    if (!areSameKeys(identityKeys, this.#identityKeys)) this.#latest = 0;
     this.#identityKeys = identityKeys;
   }
 
@@ -98,6 +125,8 @@ export class SqliteChain {
           { number, first, last },
         )
         .map(cutRowOf);
+      if (stored.some(({ by }) => this.#keyOf(by) === undefined))
+        requireKnownSigners(stored, readOpenings(this.#database), (by) => this.#keyOf(by) !== undefined);
       const { gone, put, headsGone } = cutChanges(
         { cuts: stored, heads: this.#headsWithin({ number, first, last }) },
         removed.filter((one) => one.number === number),
@@ -151,14 +180,25 @@ export class SqliteChain {
     return this.#openings().get(number)?.key;
   }
 
-  /** Read again once there are more. */
+  /** Read again once there are more, or other keys. */
   #openings(): ReadonlyMap<number, TrustedOpening> {
     const row = this.#database.get('SELECT coalesce(max(number), 0) AS latest FROM audit_chain');
     const latest = row === undefined ? 0 : integerOf(row, 'latest');
-    if (latest > this.#latest) this.#keys = trustedOpenings(readOpenings(this.#database), this.#identityKeys);
+    if (latest > this.#latest)
+      this.#keys = trustedOpenings(readOpenings(this.#database), this.#identityKeys, [this.live.opening]);
     this.#latest = Math.max(latest, this.#latest);
     return this.#keys;
   }
+}
+
+function latestHeads(database: SqliteDatabase, numbers: readonly number[]): readonly LatestHead[] {
+  return database
+    .all(
+      `SELECT chain AS number, statement, signature FROM json_each(:numbers) AS asked CROSS JOIN audit_head
+       WHERE chain = asked.value AND link = (SELECT max(link) FROM audit_head WHERE chain = asked.value)`,
+      { numbers: JSON.stringify(numbers) },
+    )
+    .map(openingRowOf);
 }
 
 function readOpenings(database: SqliteDatabase): readonly OpeningRow[] {

@@ -8,6 +8,7 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
 import { auditRecords, type StoredPayload } from '../audit-records.ts';
+import type { ChainWitness } from '../chain/chain-statements.ts';
 import type { ChainCursor, ChainFacts, LiveChain } from '../chain/live-chain.ts';
 import { SqliteChain } from './sqlite-audit-chain.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
@@ -31,11 +32,11 @@ export interface AuditWriter {
   /** Resolves when the batch, whose buffer is the thread's from now on, is stored; throws `store_unavailable`, also if the thread ended before it said so. */
   append(batch: AuditBatch): Promise<void>;
   /** Removes what is out of bounds, and gives how many events; throws as `append` does. */
-  prune(bounds: AuditBounds): Promise<number>;
+  prune(bounds: AuditBounds, identityKeys: readonly KeyObject[]): Promise<number>;
   /** What is given from now on is of that chain, which is the thread's. */
   goOnWith(chain: GivenChain): Promise<void>;
-  /** Signs how far the chain is; behind a last head there is none until another one is given. */
-  head(timeMs: number, isLast: boolean): Promise<void>;
+  /** Signs how far the chain is, and gives it; behind a last head there is none until another one is given. */
+  head(timeMs: number, isLast: boolean): Promise<ChainWitness | undefined>;
   /** Writes what was given, and ends. Closing twice is harmless. */
   close(): Promise<void>;
 }
@@ -48,7 +49,7 @@ export interface GivenChain {
 
 type Work =
   | { readonly batch: AuditBatch }
-  | { readonly bounds: AuditBounds }
+  | { readonly bounds: AuditBounds; readonly identityKeys: readonly KeyObject[] }
   | { readonly chain: GivenChain }
   | { readonly head: { readonly timeMs: number; readonly isLast: boolean } };
 
@@ -60,6 +61,8 @@ interface Outcome {
   readonly task: number;
   readonly count: number;
   readonly failure: string | undefined;
+  /** How far the chain is that a head was asked of. */
+  readonly witness?: ChainWitness | undefined;
 }
 
 /** Stores the batch in one transaction. Gives how many records it had. */
@@ -140,7 +143,7 @@ export function startAuditWriter(path: string): AuditWriter {
 class WriterThread implements AuditWriter {
   readonly #worker: Worker;
   readonly #exited = Promise.withResolvers<void>();
-  readonly #pending = new Map<number, PromiseWithResolvers<number>>();
+  readonly #pending = new Map<number, PromiseWithResolvers<Outcome>>();
   #tasks = 0;
   #isRunning = true;
   #closing: Promise<void> | undefined;
@@ -171,21 +174,21 @@ class WriterThread implements AuditWriter {
     await this.#do({ batch }, [batch.records.buffer]);
   }
 
-  prune(bounds: AuditBounds): Promise<number> {
-    return this.#do({ bounds });
+  async prune(bounds: AuditBounds, identityKeys: readonly KeyObject[]): Promise<number> {
+    return (await this.#do({ bounds, identityKeys })).count;
   }
 
   async goOnWith(chain: GivenChain): Promise<void> {
     await this.#do({ chain });
   }
 
-  async head(timeMs: number, isLast: boolean): Promise<void> {
-    await this.#do({ head: { timeMs, isLast } });
+  async head(timeMs: number, isLast: boolean): Promise<ChainWitness | undefined> {
+    return (await this.#do({ head: { timeMs, isLast } })).witness;
   }
 
-  #do(work: Work, given: readonly ArrayBuffer[] = []): Promise<number> {
+  #do(work: Work, given: readonly ArrayBuffer[] = []): Promise<Outcome> {
     if (!this.isRunning) return Promise.reject(threadEnded());
-    const pending = Promise.withResolvers<number>();
+    const pending = Promise.withResolvers<Outcome>();
     this.#tasks += 1;
     this.#pending.set(this.#tasks, pending);
     // The process stays while something is not stored.
@@ -206,11 +209,12 @@ class WriterThread implements AuditWriter {
     clearTimeout(timer);
   }
 
-  #settle({ task, count, failure }: Outcome): void {
+  #settle(outcome: Outcome): void {
+    const { task, failure } = outcome;
     const pending = this.#pending.get(task);
     this.#pending.delete(task);
     if (this.#pending.size === 0 && this.#closing === undefined) this.#worker.unref();
-    if (failure === undefined) pending?.resolve(count);
+    if (failure === undefined) pending?.resolve(outcome);
     else pending?.reject(new ProxyError('store_unavailable', failure));
   }
 
@@ -246,6 +250,8 @@ async function runThread(path: string): Promise<void> {
 class WriterDesk {
   readonly #database: SqliteDatabase;
   #chain: SqliteChain | undefined;
+  /** Of a chain whose head was the last task. */
+  #witness: ChainWitness | undefined;
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
@@ -266,14 +272,19 @@ class WriterDesk {
 
   outcomeOf(task: Task): Outcome {
     try {
-      return { task: task.task, count: this.#do(task), failure: undefined };
+      const count = this.#do(task);
+      return { task: task.task, count, failure: undefined, witness: this.#witness };
     } catch (error) {
       return { task: task.task, count: 0, failure: asProxyError(error, 'store_unavailable').message };
     }
   }
 
   #do(task: Task): number {
-    if ('bounds' in task) return pruneAudit(this.#database, task.bounds, this.#chain);
+    this.#witness = undefined;
+    if ('bounds' in task) {
+      this.#chain?.believe(task.identityKeys);
+      return pruneAudit(this.#database, task.bounds, this.#chain);
+    }
     if ('batch' in task) return writeAudit(this.#database, task.batch, this.#chain?.live);
     if ('chain' in task) {
       const { facts, identityKeys } = task.chain;
@@ -281,6 +292,7 @@ class WriterDesk {
       return 0;
     }
     this.#chain?.head(task.head.timeMs, task.head.isLast);
+    this.#witness = this.#chain?.live.witness;
     if (task.head.isLast) this.#chain = undefined;
     return 0;
   }

@@ -63,6 +63,7 @@ export class SqliteAudit implements AuditStore {
     if (this.#path !== undefined && (isLarge || this.#batches > batchesBeforeWriter)) {
       this.#writer ??= startAuditWriter(this.#path);
     }
+    await this.chain.settled();
     // Without the thread it goes on here: slower for the streams, and nothing is lost.
     const chain = this.chain.ofNext();
     if (this.#writer?.isRunning === true) await this.#writer.append(batch);
@@ -107,9 +108,11 @@ export class SqliteAudit implements AuditStore {
   }
 
   async prune(bounds: AuditBounds): Promise<number> {
+    await this.chain.settled();
     const chain = this.chain.ofNext();
+    chain?.believe(this.chain.identityKeys);
     return this.#writer?.isRunning === true
-      ? await this.#writer.prune(bounds)
+      ? await this.#writer.prune(bounds, this.chain.identityKeys)
       : pruneAudit(this.#database, bounds, chain);
   }
 

@@ -1,9 +1,12 @@
 // The chain of a process with a SQLite store: it begins with the first event, and goes over to the thread that writes when that starts.
 
+import type { KeyObject } from 'node:crypto';
 import type { AuditChain, ChainReader } from '../chain/audit-chain.ts';
 import type { ChainSigner } from '../chain/chain-statements.ts';
+import { ChainMemory } from '../chain/chain-memory.ts';
+import type { ChainFacts, LiveChain } from '../chain/live-chain.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { beginChain, chainReader, SqliteChain } from './sqlite-audit-chain.ts';
+import { beginChain, chainReader, latestOpening, SqliteChain } from './sqlite-audit-chain.ts';
 import type { AuditWriter } from './sqlite-audit-writer.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -18,7 +21,9 @@ export class SqliteChainOwner implements AuditChain {
   /** Undefined while the thread has it, or nobody. */
   #own: SqliteChain | undefined;
   #givenTo: AuditWriter | undefined;
+  readonly #memory = new ChainMemory();
   #openedMs = 0;
+  #ending: Promise<void> | undefined;
 
   constructor(database: SqliteDatabase, writer: () => AuditWriter | undefined) {
     this.#database = database;
@@ -32,6 +37,19 @@ export class SqliteChainOwner implements AuditChain {
 
   async begin(signer: ChainSigner): Promise<void> {
     this.#signer = signer;
+    this.#memory.begin(signer);
+    this.#memory.look(latestOpening(this.#database), signer.publicKeys);
+  }
+
+  get identityKeys(): readonly KeyObject[] {
+    return this.#signer?.publicKeys ?? [];
+  }
+
+  /** Waits for a chain that ends; it does where another key signs by now, so that the next one vouches for it. */
+  async settled(): Promise<void> {
+    if (this.#signer !== undefined && this.#isOpen() && this.#memory.hasOtherKey(this.#signer))
+      await this.#end().catch(() => undefined);
+    else await this.#ending?.catch(() => undefined);
   }
 
   /**
@@ -46,33 +64,58 @@ export class SqliteChainOwner implements AuditChain {
     const identityKeys = signer.publicKeys;
     if (this.#own === undefined) {
       const nowMs = Date.now();
-      this.#own = new SqliteChain(this.#database, beginChain(this.#database, signer, nowMs), identityKeys);
+      const facts = beginChain(this.#database, signer, { nowMs, memory: this.#memory });
+      this.#own = new SqliteChain(this.#database, facts, identityKeys);
       this.#openedMs = nowMs;
     }
     if (writer?.isRunning !== true) return this.#own;
-    const { number, chain, openedMs, link, hash, sequence, key } = this.#own.live;
     // Messages come in their order: it has the chain before the next batch. That it could not take it, the batch says.
-    const facts = { number, chain, openedMs, link, hash, sequence, key };
-    void writer.goOnWith({ facts, identityKeys }).catch(() => undefined);
+    void writer.goOnWith({ facts: factsOf(this.#own.live), identityKeys }).catch(() => undefined);
     this.#givenTo = writer;
     this.#own = undefined;
     return undefined;
   }
 
   async signHead(): Promise<void> {
-    const nowMs = Date.now();
-    await this.#sign(nowMs, nowMs - this.#openedMs > defaultLimits.auditChainMs);
+    const signer = this.#signer;
+    if (signer === undefined) return;
+    this.#memory.look(latestOpening(this.#database), signer.publicKeys);
+    if (this.#memory.hasOtherKey(signer)) {
+      await this.#end();
+      // At once: the key of before is gone soon.
+      this.ofNext();
+    } else if (Date.now() - this.#openedMs > defaultLimits.auditChainMs) await this.#end();
+    else await this.#sign(false);
   }
 
-  async end(): Promise<void> {
-    await this.#sign(Date.now(), true);
+  end(): Promise<void> {
+    return this.#end();
   }
 
-  async #sign(nowMs: number, isLast: boolean): Promise<void> {
-    const given = this.#givenTo;
-    if (isLast) this.#givenTo = undefined;
-    if (given?.isRunning === true) await given.head(nowMs, isLast);
-    this.#own?.head(nowMs, isLast);
-    if (isLast) this.#own = undefined;
+  #isOpen(): boolean {
+    return this.#own !== undefined || this.#givenTo?.isRunning === true;
   }
+
+  #end(): Promise<void> {
+    this.#ending = this.#sign(true);
+    return this.#ending;
+  }
+
+  async #sign(isLast: boolean): Promise<void> {
+    const [given, own, nowMs] = [this.#givenTo, this.#own, Date.now()];
+    if (isLast) this.#givenTo = this.#own = undefined;
+    if (given?.isRunning === true) {
+      const witness = await given.head(nowMs, isLast);
+      if (isLast) this.#memory.ended(witness);
+    }
+    if (own === undefined) return;
+    own.head(nowMs, isLast);
+    if (isLast) this.#memory.ended(own.live.witness);
+  }
+}
+
+/** What another thread can be given. */
+function factsOf(live: LiveChain): ChainFacts {
+  const { number, chain, opening, openedMs, unchainedThrough, link, hash, sequence, key } = live;
+  return { number, chain, opening, openedMs, unchainedThrough, link, hash, sequence, key };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -43,6 +43,9 @@ test('the command says what was found, and ends with 1 then; a public key will d
     report.findings.map(({ kind, link }) => [kind, link]),
     [['removed', 8]],
   );
+  const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' });
+  await writeFile(file, `${other}${await readFile(file, 'utf8')}`);
+  assert.equal(run('--key', file, '--format', 'json').stdout, broken.stdout, 'one of several');
   const wrong = run('--key', configFile);
   assert.equal(wrong.status, 64);
 });

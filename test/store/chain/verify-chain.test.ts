@@ -111,8 +111,14 @@ const tamperings: Readonly<Record<string, Tampering>> = {
   },
   swaps: (snapshot, draw) => {
     const places = chained(snapshot);
-    const [one, other] = [draw(places.length), draw(places.length - 1)];
-    const [a, b] = [places[one]!, places[other < one ? other : other + 1]!];
+    const a = places[draw(places.length)]!;
+    // In which order two neighbours of two chains came is said by none.
+    const others = places.filter(
+      (at) =>
+        Math.abs(at - a) > 1 ||
+        (at !== a && snapshot.rows[at]!.place!.number === snapshot.rows[a]!.place!.number),
+    );
+    const b = others[draw(others.length)]!;
     const [first, second] = [snapshot.rows[a]!, snapshot.rows[b]!];
     snapshot.rows[a] = { ...second, sequence: first.sequence };
     snapshot.rows[b] = { ...first, sequence: second.sequence };

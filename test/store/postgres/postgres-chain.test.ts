@@ -6,6 +6,7 @@ import { openStore } from '../../../src/store/open-store.ts';
 import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
 import { chainCutConformance } from '../../conformance/chain-cuts.ts';
 import { type AttackedStore, chainConformance, chainSigner, storeChained } from '../../conformance/chain.ts';
+import { chainKeysConformance } from '../../conformance/chain-keys.ts';
 import { postgresBinaries, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 
 const binaries = postgresBinaries();
@@ -36,6 +37,7 @@ describe('PostgreSQL', { skip }, () => {
 
   chainConformance('PostgreSQL', attackedStore);
   chainCutConformance('PostgreSQL', attackedStore);
+  chainKeysConformance('PostgreSQL', attackedStore);
 
   test('a store that went back is noticed: another chain begins, and says how far the one before had been', async () => {
     const signer = chainSigner();

@@ -70,9 +70,9 @@ test('the thread removes old events, and gives how many', () =>
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
     await writer.append(batchOf(['1', '2', '3'].map((id) => auditEntry(id))));
-    assert.equal(await writer.prune({ keepEvents: 1, batch: 10 }), 2);
+    assert.equal(await writer.prune({ keepEvents: 1, batch: 10 }, []), 2);
     await writer.close();
-    await assert.rejects(writer.prune({ keepEvents: 1, batch: 10 }), /has ended/);
+    await assert.rejects(writer.prune({ keepEvents: 1, batch: 10 }, []), /has ended/);
     const stored = await store.audit.query({ limit: 100 });
     assert.deepEqual(
       stored.map(({ id }) => id),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
 import { chainCutConformance } from '../../conformance/chain-cuts.ts';
 import { type AttackedStore, chainConformance } from '../../conformance/chain.ts';
+import { chainKeysConformance } from '../../conformance/chain-keys.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 async function attackedStore(): Promise<AttackedStore> {
@@ -25,3 +26,4 @@ async function attackedStore(): Promise<AttackedStore> {
 
 chainConformance('SQLite', attackedStore);
 chainCutConformance('SQLite', attackedStore);
+chainKeysConformance('SQLite', attackedStore);
