@@ -24,7 +24,7 @@ import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
-import { openGatewayKeys } from './open-gateway-keys.ts';
+import { isSharedStore, openGatewayKeys } from './open-gateway-keys.ts';
 import { openPeers } from './open-peers.ts';
 import { keepOperatorPorts } from './operator-ports.ts';
 import { openRecords, type Records } from './open-records.ts';
@@ -77,7 +77,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const start = beginStart(config, options, stack);
   const opened = await openGatewayStore(start);
   const { identity, sessions: known } = opened.store;
-  const isShared = opened.outage !== undefined;
+  const isShared = isSharedStore(opened.store);
   const keys = await openGatewayKeys(start, { identity, sessions: known, isShared });
   const { signingKey: place } = keys.places;
   const signingKey = stack.use(await FollowedSigningKey.open({ place, log: start.log }));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { asProxyError } from '../protocol/error.ts';
 import type { IdentityStore } from '../store/gateway-store.ts';
-import type { SessionStore } from '../store/store.ts';
+import type { AuditStore, SessionStore } from '../store/store.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { IdentityConfig } from './config/identity-settings.ts';
@@ -36,6 +36,11 @@ export interface KeysStore {
   readonly sessions: Pick<SessionStore, 'list'>;
   /** Whether other gateways can be on it. */
   readonly isShared: boolean;
+}
+
+/** A file of this machine has the gateways of one state folder alone, which have its keys. */
+export function isSharedStore({ audit }: { readonly audit: Pick<AuditStore, 'delivery'> }): boolean {
+  return audit.delivery !== undefined;
 }
 
 export interface GatewayKeys {

@@ -6,7 +6,7 @@ import { openConfiguredStore } from './config/store-settings.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { followServerAuthority, openIdentity, renewIdentity } from './gateway-identity.ts';
-import { type GatewayKeys, openGatewayKeys } from './open-gateway-keys.ts';
+import { type GatewayKeys, isSharedStore, openGatewayKeys } from './open-gateway-keys.ts';
 import type { PortIdentity } from './workers/worker-messages.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
@@ -32,7 +32,7 @@ async function openShared(
   const isOnDuty = (): boolean => false;
   const keys = await openGatewayKeys(
     { config, environment, clock, log, stack: own, isOnDuty },
-    { identity: store.identity, sessions: store.sessions, isShared: store.probe !== undefined },
+    { identity: store.identity, sessions: store.sessions, isShared: isSharedStore(store) },
   );
   await keys.places.interception.open(clock());
   await keys.places.signingKey.open();

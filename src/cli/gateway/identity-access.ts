@@ -5,7 +5,7 @@ import { openConfiguredStore } from '../../gateway/config/store-settings.ts';
 import { identityPlaces, type IdentityPlaces } from '../../gateway/identity/identity-places.ts';
 import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
 import { placesOf } from '../../gateway/identity/stored-identity.ts';
-import { openSealedStore } from '../../gateway/open-gateway-keys.ts';
+import { isSharedStore, openSealedStore } from '../../gateway/open-gateway-keys.ts';
 import type { IdentityStore } from '../../store/gateway-store.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
@@ -16,7 +16,7 @@ export async function withStore<T>(
   access: { readonly isReader?: boolean } = {},
 ): Promise<T> {
   await using store = await openConfiguredStore(config, workloadEnvironment(process.env), access);
-  return await use({ identity: store.identity, isShared: store.probe !== undefined });
+  return await use({ identity: store.identity, isShared: isSharedStore(store) });
 }
 
 /** For an identity in the store; undefined for one in files. */
