@@ -95,8 +95,10 @@ class DuplexBytes implements ByteStream {
   start(sink: ByteSink): void {
     this.#sink = sink;
     this.#reads = shareReads(this.#socket, memory, this.#onData);
-    if (this.#reads === undefined) this.#socket.on('data', this.#onData);
-    else this.#reads.start(() => this.#isPaused);
+    if (this.#reads !== undefined) return this.#reads.start(() => this.#isPaused);
+    this.#socket.on('data', this.#onData);
+    // One that was paused does not flow for a listener alone.
+    if (!this.#isPaused) this.#socket.resume();
   }
 
   write(piece: Uint8Array): boolean {
