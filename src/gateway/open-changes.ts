@@ -33,8 +33,13 @@ interface Following extends KnownHistory {
 export async function openChanges(start: Start, following: Following): Promise<TakenChanges> {
   const { stack, onFault } = start;
   const { store, history, sessions, policies, access } = following;
+  const { watch } = sessions;
+  watch.onEnded((id) => {
+    const ending = watch.ended.find(id);
+    if (ending !== undefined) following.recent.end(id, ending, start.clock());
+  });
   history.onWayBack((way) => assertKnown(start, following, way));
-  const followers = [sessions.watch, policies, access].map((one) => () => one.taken());
+  const followers = [watch, policies, access].map((one) => () => one.taken());
   return stack.use(await TakenChanges.open({ store, history, followers, onFault }));
 }
 

@@ -1,6 +1,6 @@
 // A session as it is stored, from its row.
 
-import type { NumberedEnding, SessionRecord, SessionState } from './store.ts';
+import type { NewSession, NumberedEnding, SessionEnding, SessionRecord, SessionState } from './store.ts';
 import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
@@ -10,6 +10,47 @@ export const usedBefore = 'its token had been used before';
 /** The reasons of sessions whose time was over. */
 export const uncommittedInTime = 'it was not committed in time';
 export const lifeIsOver = 'it reached its longest life';
+
+/** In place of a session of which only the ending is known: no token and no principal is its own. */
+export function lostSession(id: string, nowMs: number): NewSession {
+  return {
+    id,
+    tokenKey: `lost ${id}`,
+    tokenExpiresMs: nowMs,
+    principalId: 'unknown',
+    claims: {},
+    posture: {
+      runtime: 'node',
+      runtimeVersion: 'unknown',
+      platform: 'unknown',
+      nondumpable: false,
+      execOnly: false,
+      untraced: false,
+      coreLimitZero: false,
+      inspectorClosed: false,
+      environmentClean: false,
+      jailed: false,
+      uid: 0,
+      notes: ['the store lost this session; only its ending is known'],
+    },
+    keyThumbprint: 'unknown',
+    agentVersion: 'unknown',
+    enrolledMs: nowMs,
+    commitByMs: nowMs,
+    endsMs: nowMs,
+  };
+}
+
+/** Whether only the ending of this one is known. */
+export function isLost({ id, tokenKey }: Pick<NewSession, 'id' | 'tokenKey'>): boolean {
+  return tokenKey === lostSession(id, 0).tokenKey;
+}
+
+/** How a session ended that is over. */
+export function endingOfOver({ state, reason, overMs }: SessionRecord): SessionEnding | undefined {
+  if (overMs === undefined) return undefined;
+  return { state: state === 'revoked' ? 'revoked' : 'ended', reason: reason ?? '' };
+}
 
 const states: readonly SessionState[] = ['enrolled', 'committed', 'ended', 'revoked'];
 

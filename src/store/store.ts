@@ -105,9 +105,15 @@ export interface SessionStore {
   expire(nowMs: number, limit?: number): Promise<readonly SessionRecord[]>;
   /**
    * Of a store that went back: the session is there again, committed if it was, and its token used up; others that began with a token
-   * that was used are revoked. One that is over stays over, and one whose token another one has is over. Repeating it changes nothing.
+   * that was used are revoked. One that is over stays over, and one whose token another one has is over. What was ended on purpose comes
+   * back ended, never living between, and its token used. Repeating it changes nothing.
    */
   restore(session: SessionRecord, nowMs: number): Promise<RestoreOutcome>;
+  /**
+   * Of a store that went back: as `end`, and where the session is not there, it is put there as over, so that whoever restores it finds
+   * that. False if it is over.
+   */
+  restoreEnding(id: string, ending: SessionEnding, nowMs: number): Promise<boolean>;
   /** Newest first. */
   list(query: SessionQuery): Promise<readonly SessionRecord[]>;
   /** Endings after a point of the store's change counter, by any process; without one, only the counter. */

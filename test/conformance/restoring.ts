@@ -66,6 +66,50 @@ export function restoringConformance(open: () => Promise<Store>): void {
     assert.equal((await store.sessions.find('a'))?.state, 'revoked');
   });
 
+  test('what was ended on purpose comes back ended with its token used, and whoever used that again is revoked', async () => {
+    for (const lost of [committed, enrolled]) {
+      const over: SessionRecord = { ...lost, state: 'revoked', reason: 'stolen', overMs: 2500 };
+      await using store = await open();
+      await store.sessions.enrol(newSession('copy'), bounds);
+      assert.deepEqual(await store.sessions.restore(over, 3000), { isChanged: true, revoked: ['copy'] });
+      const { state, reason } = (await store.sessions.find('a')) ?? {};
+      assert.deepEqual([state, reason], ['revoked', 'stolen']);
+      assert.equal(await store.tokens.consumedBy('token-1'), 'a');
+      assert.deepEqual(await store.sessions.restore(over, 4000), { isChanged: false, revoked: [] });
+      const { endings } = await store.sessions.endingsSince(0);
+      assert.deepEqual(endings.map(({ sessionId }) => sessionId).toSorted(), ['a', 'copy']);
+    }
+  });
+
+  test('an ending whose session was lost is there, and the session comes back no more, but its token is used', async () => {
+    await using store = await open();
+    const ending = { state: 'revoked', reason: 'stolen' } as const;
+    assert.equal(await store.sessions.restoreEnding('a', ending, 2000), true);
+    assert.equal(await store.sessions.restoreEnding('a', ending, 2000), false);
+    const { endings } = await store.sessions.endingsSince(0);
+    assert.deepEqual(
+      endings.map(({ sessionId, state, reason }) => [sessionId, state, reason]),
+      [['a', 'revoked', 'stolen']],
+    );
+    await store.sessions.restore(committed, 3000);
+    assert.deepEqual(await store.sessions.find('a'), { ...committed, ...ending, overMs: 2000 });
+    // The use of its token once more is told as that.
+    assert.deepEqual(await store.sessions.enrol(newSession('copy'), bounds), {
+      kind: 'token_consumed',
+      sessionId: 'a',
+    });
+    assert.equal(await store.tokens.consumedBy('token-1'), 'a');
+    assert.deepEqual(await store.sessions.restore(committed, 4000), { isChanged: false, revoked: [] });
+  });
+
+  test('an ending that was lost ends the session that is there, and takes along a token that was not used', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    assert.equal(await store.sessions.restoreEnding('a', { state: 'ended', reason: 'x' }, 2000), true);
+    assert.equal((await store.sessions.find('a'))?.state, 'ended');
+    assert.equal(await store.tokens.consumedBy('token-1'), 'a');
+  });
+
   test('a store says where it is, with the number of its newest change', async () => {
     await using store = await open();
     await store.sessions.enrol(newSession('a'), bounds);

@@ -2,7 +2,7 @@
 
 import { defaultLimits } from '../../protocol/limits.ts';
 import { lifeIsOver, supersededReason, uncommittedInTime } from '../../store/session-row.ts';
-import type { NumberedEnding, SessionStore } from '../../store/store.ts';
+import type { NumberedEnding, SessionRecord, SessionStore } from '../../store/store.ts';
 import type { RecentSessions } from './recent-sessions.ts';
 
 export interface AssertedAgain {
@@ -25,16 +25,23 @@ export async function assertAgain(
 ): Promise<AssertedAgain> {
   let [restored, ended] = [0, 0];
   const reused: { sessionId: string; by: string }[] = [];
-  for (const session of known.recent.all) {
-    const { isChanged, revoked } = await sessions.restore(session, nowMs);
-    if (isChanged) restored += 1;
-    for (const sessionId of revoked) reused.push({ sessionId, by: session.id });
-  }
+  // The endings first: a session of which one gateway knows that it is over, and another one that it lived, is over, whoever comes first.
   const there = await sessions.endedSince(0, 2 * defaultLimits.recentSessionsMax);
   const isThere = new Set(there.map(({ sessionId }) => sessionId));
   for (const { sessionId, state, reason } of known.endings) {
     if (isThere.has(sessionId) || byItself.has(reason)) continue;
-    if (await sessions.end(sessionId, { state, reason }, nowMs)) ended += 1;
+    if (await sessions.restoreEnding(sessionId, { state, reason }, nowMs)) ended += 1;
+  }
+  for (const session of known.recent.all(nowMs)) {
+    if (leftItsToken(session)) continue;
+    const { isChanged, revoked } = await sessions.restore(session, nowMs);
+    if (isChanged) restored += 1;
+    for (const sessionId of revoked) reused.push({ sessionId, by: session.id });
   }
   return { sessions: restored, endings: ended, reused };
+}
+
+/** It is over, was never committed, and took no token along. */
+function leftItsToken({ overMs, committedMs, reason }: SessionRecord): boolean {
+  return overMs !== undefined && committedMs === undefined && byItself.has(reason ?? '');
 }

@@ -2,15 +2,26 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { SessionRecord, SessionStore, TokenStore } from '../../store/store.ts';
+import type { SessionEnding, SessionRecord, SessionStore, TokenStore } from '../../store/store.ts';
 import type { StoreHistory } from './store-history.ts';
 
 export class RecentSessions {
   /** By their ids; those that changed last at the end. */
   readonly #sessions = new Map<string, { readonly session: SessionRecord; readonly atMs: number }>();
 
-  get all(): readonly SessionRecord[] {
-    return [...this.#sessions.values()].map(({ session }) => session);
+  /** Those that are not too old: one that lived longer ago may have ended since, and that is forgotten too. */
+  all(nowMs: number): readonly SessionRecord[] {
+    const { historyKeptMs } = defaultLimits;
+    return [...this.#sessions.values()]
+      .filter(({ atMs }) => nowMs - atMs <= historyKeptMs)
+      .map(({ session }) => session);
+  }
+
+  /** It stays, as over: that its token is used is to be told too. */
+  end(id: string, { state, reason }: SessionEnding, nowMs: number): void {
+    const session = this.find(id);
+    if (session !== undefined && session.overMs === undefined)
+      this.note({ ...session, state, reason, overMs: nowMs }, nowMs);
   }
 
   note(session: SessionRecord, nowMs: number): void {
@@ -60,7 +71,13 @@ export function rememberedSessions(
       if (again === undefined && !history.isSettled) throw unsettled();
       return again;
     },
-    end: (id, ending, nowMs) => store.sessions.end(id, ending, nowMs),
+    end: async (id, ending, nowMs) => {
+      const isEnded = await store.sessions.end(id, ending, nowMs);
+      // At once: whoever is told so may count on it, also where the store loses it before it is read here.
+      if (isEnded) recent.end(id, ending, nowMs);
+      return isEnded;
+    },
+    restoreEnding: (id, ending, nowMs) => store.sessions.restoreEnding(id, ending, nowMs),
     restore: (session, nowMs) => store.sessions.restore(session, nowMs),
     expire: (nowMs, limit) => store.sessions.expire(nowMs, limit),
     list: (query) => store.sessions.list(query),

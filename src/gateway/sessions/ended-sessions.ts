@@ -12,6 +12,9 @@ interface HeardEnding extends NumberedEnding {
 const recentEndings = 4096;
 const endingsOfPage = 256;
 
+/** Of an ending of which it is not known yet, or no more, which change of the store it is. */
+export const withoutNumber = 0;
+
 export class EndedSessions {
   /** By their ids; the oldest first. */
   readonly #ended = new Map<string, HeardEnding>();
@@ -45,6 +48,10 @@ export class EndedSessions {
     return this.#ended.has(sessionId);
   }
 
+  find(sessionId: string): NumberedEnding | undefined {
+    return this.#ended.get(sessionId);
+  }
+
   isComplete(nowMs: number): boolean {
     return nowMs > this.#incompleteUntilMs;
   }
@@ -72,12 +79,12 @@ export class EndedSessions {
     return heard < this.#before ? undefined : this.#recent.slice(heard - this.#before);
   }
 
-  /** All with a number above this one, a page at a time: what is heard meanwhile is among them. */
+  /** All with a number above this one or without any, a page at a time: what is heard meanwhile is among them. */
   *pagesAbove(sequence: number): Generator<readonly NumberedEnding[]> {
     let page: NumberedEnding[] = [];
     let looked = 0;
     for (const ending of this.#ended.values()) {
-      if (ending.sequence > sequence) page.push(ending);
+      if (ending.sequence > sequence || ending.sequence === withoutNumber) page.push(ending);
       looked += 1;
       if (page.length < endingsOfPage && looked % recentEndings !== 0) continue;
       yield page;

@@ -73,7 +73,9 @@ export interface AuthenticatedSession {
 export async function openSessionService(options: SessionServiceOptions): Promise<SessionService> {
   const audit = new SessionAudit(options.audit, options.strangerRefusalsPerMinuteMax);
   const { accessTokenLifetimeMs, storeOutageMs } = options.limits ?? defaultLimits;
-  const endedKeptMs = accessTokenLifetimeMs + storeOutageMs + clockSkewSeconds * 1000;
+  const servedMs = accessTokenLifetimeMs + storeOutageMs + clockSkewSeconds * 1000;
+  // No shorter than sessions that a store may lose: their endings are told with them.
+  const endedKeptMs = Math.max(servedMs, defaultLimits.historyKeptMs);
   const ended = new EndedSessions(endedKeptMs);
   const watch = await SessionWatch.open({
     store: options.store,
@@ -369,7 +371,7 @@ export class SessionService implements AsyncDisposable {
     const { id, principalId } = session;
     if (!(await this.#options.store.sessions.end(id, ending, at.nowMs))) return false;
     // The streams end first: a failing audit must not keep a revoked session alive.
-    await this.#watch.look();
+    await this.#watch.endedHere(id, ending);
     await this.#audit.record({
       ...stepOf(at),
       action: ending.state,

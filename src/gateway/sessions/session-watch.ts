@@ -2,8 +2,14 @@
 
 import { defaultLimits } from '../../protocol/limits.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
-import { type NumberedEnding, pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
-import type { EndedSessions } from './ended-sessions.ts';
+import {
+  type NumberedEnding,
+  pruneBatch,
+  type SessionEnding,
+  type SessionRecord,
+  type Store,
+} from '../../store/store.ts';
+import { type EndedSessions, withoutNumber } from './ended-sessions.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
@@ -84,7 +90,19 @@ export class SessionWatch implements AsyncDisposable {
 
   /** What ended as another gateway says: it knows by the store, or by another one that does. */
   hear(endings: readonly NumberedEnding[]): void {
-    for (const ending of endings) if (!this.ended.has(ending.sessionId)) this.#tell(ending);
+    for (const ending of endings) {
+      const known = this.ended.find(ending.sessionId);
+      const isNumbered = known?.sequence === withoutNumber && ending.sequence !== withoutNumber;
+      if (known === undefined || isNumbered) this.#tell(ending);
+    }
+  }
+
+  /** It ended by this process, and is over here at once, whether or not the store still has that when it is read. */
+  async endedHere(sessionId: string, ending: SessionEnding): Promise<void> {
+    const here = { ...ending, sessionId, sequence: withoutNumber };
+    if (!this.ended.has(sessionId)) this.ended.add(here, this.#options.clock());
+    await this.look();
+    if (this.ended.find(sessionId)?.sequence === withoutNumber) this.#tell(here);
   }
 
   /** The store went back: all its endings are told again. */

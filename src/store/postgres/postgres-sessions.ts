@@ -1,8 +1,12 @@
 // Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
 
+import { ProxyError } from '../../protocol/error.ts';
 import {
   endingOf,
+  endingOfOver,
+  isLost,
   lifeIsOver,
+  lostSession,
   sessionOf,
   supersededReason,
   uncommittedInTime,
@@ -92,10 +96,14 @@ export class PostgresSessions implements SessionStore {
   }
 
   end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
+    return this.#database.transaction((statements) => endOne(statements, { ...ending, id }, nowMs));
+  }
+
+  restoreEnding(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
     return this.#database.transaction(async (statements) => {
-      const session = await lockSession(statements, id);
-      if (session?.state !== 'enrolled' && session?.state !== 'committed') return false;
-      if (session.state === 'enrolled') await useUp(statements, session);
+      // It waits for another gateway that puts it there; then it is the session of that one that ends.
+      if ((await insertMissing(statements, lostSession(id, nowMs))) === 0)
+        return await endOne(statements, { ...ending, id }, nowMs);
       await endAll(statements, [{ ...ending, id }], nowMs);
       return true;
     });
@@ -129,7 +137,10 @@ export class PostgresSessions implements SessionStore {
       await lock(statements, 'token', tokenKey);
       const row = await statements.get(`SELECT ${columns} FROM session WHERE id = $1 FOR UPDATE`, [id]);
       const there = row === undefined ? undefined : sessionOf(row);
-      if (there?.overMs !== undefined) return { isChanged: false, revoked: [] };
+      const over = endingOfOver(session);
+      const isUsed = committedMs !== undefined || over !== undefined;
+      if (there !== undefined && isLost(there)) await fill(statements, session);
+      if (there?.overMs !== undefined && !isUsed) return { isChanged: false, revoked: [] };
       if (there === undefined) await insert(statements, session);
       const consumer = await consumerOf(statements, tokenKey);
       const rows = await statements.all(
@@ -138,7 +149,7 @@ export class PostgresSessions implements SessionStore {
       );
       const others = rows.map((one) => textOf(one, 'id'));
       const isNew = there === undefined;
-      if (committedMs === undefined) {
+      if (!isUsed) {
         const isReplaced = others.length > 0 || (consumer !== undefined && consumer !== id);
         if (isReplaced) await endAll(statements, [{ id, state: 'revoked', reason: supersededReason }], nowMs);
         return { isChanged: isNew || isReplaced, revoked: [] };
@@ -151,11 +162,9 @@ export class PostgresSessions implements SessionStore {
       if (consumer !== undefined && consumer !== id)
         await statements.run('DELETE FROM consumed_token WHERE token_key = $1', [tokenKey]);
       if (consumer !== id) await useUp(statements, session);
-      const changed = await statements.run(
-        `UPDATE session SET state = 'committed', committed_ms = $2 WHERE id = $1 AND state = 'enrolled'`,
-        [id, committedMs],
-      );
-      return { isChanged: isNew || consumer !== id || changed > 0, revoked };
+      const isCommitted = committedMs !== undefined && (await markCommitted(statements, id, committedMs));
+      const ended = over === undefined ? [] : await endAll(statements, [{ ...over, id }], nowMs);
+      return { isChanged: isNew || consumer !== id || isCommitted || ended.length > 0, revoked };
     });
   }
 
@@ -257,24 +266,61 @@ async function lockSession(statements: Statements, id: string): Promise<SessionR
   return row === undefined ? undefined : sessionOf(row);
 }
 
-async function insert(statements: Statements, session: NewSession): Promise<void> {
+/** False if there is none that lives. One that was not committed takes its token along. */
+async function endOne(statements: Statements, ending: Ending, nowMs: number): Promise<boolean> {
+  const session = await lockSession(statements, ending.id);
+  if (session?.state !== 'enrolled' && session?.state !== 'committed') return false;
+  if (session.state === 'enrolled') await useUp(statements, session);
+  await endAll(statements, [ending], nowMs);
+  return true;
+}
+
+/** What was known by its ending alone has its own facts again; its token is refused as used, and not as revoked. */
+async function fill(statements: Statements, session: SessionRecord): Promise<void> {
   await statements.run(
+    `UPDATE session SET token_key = $2, token_expires_ms = $3, principal_id = $4, claims = $5, posture = $6,
+       key_thumbprint = $7, agent_version = $8, enrolled_ms = $9, commit_by_ms = $10, ends_ms = $11, committed_ms = $12
+     WHERE id = $1`,
+    [...valuesOf(session), session.committedMs ?? null],
+  );
+}
+
+function valuesOf(session: NewSession): readonly (string | number)[] {
+  return [
+    session.id,
+    session.tokenKey,
+    session.tokenExpiresMs,
+    session.principalId,
+    JSON.stringify(session.claims),
+    JSON.stringify(session.posture),
+    session.keyThumbprint,
+    session.agentVersion,
+    session.enrolledMs,
+    session.commitByMs,
+    session.endsMs,
+  ];
+}
+
+async function markCommitted(statements: Statements, id: string, committedMs: number): Promise<boolean> {
+  const sql = `UPDATE session SET state = 'committed', committed_ms = $2 WHERE id = $1 AND state = 'enrolled'`;
+  return (await statements.run(sql, [id, committedMs])) > 0;
+}
+
+async function insert(statements: Statements, session: NewSession): Promise<void> {
+  if ((await insertMissing(statements, session)) === 0)
+    throw new ProxyError(
+      'store_unavailable',
+      'Another gateway stored the same session at this moment; try again.',
+    );
+}
+
+/** How many it inserted: none where there is one of that id. */
+async function insertMissing(statements: Statements, session: NewSession): Promise<number> {
+  return await statements.run(
     `INSERT INTO session (id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint,
        agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11)`,
-    [
-      session.id,
-      session.tokenKey,
-      session.tokenExpiresMs,
-      session.principalId,
-      JSON.stringify(session.claims),
-      JSON.stringify(session.posture),
-      session.keyThumbprint,
-      session.agentVersion,
-      session.enrolledMs,
-      session.commitByMs,
-      session.endsMs,
-    ],
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11) ON CONFLICT (id) DO NOTHING`,
+    valuesOf(session),
   );
 }
 

@@ -2,7 +2,10 @@
 
 import {
   endingOf,
+  endingOfOver,
+  isLost,
   lifeIsOver,
+  lostSession,
   sessionOf,
   supersededReason,
   uncommittedInTime,
@@ -175,7 +178,10 @@ export class SqliteSessions implements SessionStore {
     const database = this.#database;
     return database.transaction((): RestoreOutcome => {
       const there = this.#find(id);
-      if (there?.overMs !== undefined) return { isChanged: false, revoked: [] };
+      const over = endingOfOver(session);
+      const isUsed = committedMs !== undefined || over !== undefined;
+      if (there !== undefined && isLost(there)) this.#fill(session);
+      if (there?.overMs !== undefined && !isUsed) return { isChanged: false, revoked: [] };
       const isNew = there === undefined;
       if (isNew) this.#insert(session);
       const consumer = consumerOf(database, tokenKey);
@@ -185,7 +191,7 @@ export class SqliteSessions implements SessionStore {
           id,
         })
         .map((row) => textOf(row, 'id'));
-      if (committedMs === undefined) {
+      if (!isUsed) {
         const isReplaced = others.length > 0 || (consumer !== undefined && consumer !== id);
         if (isReplaced) this.#end(id, { state: 'revoked', reason: supersededReason }, nowMs);
         return { isChanged: isNew || isReplaced, revoked: [] };
@@ -194,11 +200,47 @@ export class SqliteSessions implements SessionStore {
       if (consumer !== undefined && consumer !== id)
         database.run('DELETE FROM consumed_token WHERE token_key = :tokenKey', { tokenKey });
       if (consumer !== id) this.#useUp(session);
-      const changed = database.run(
-        `UPDATE session SET state = 'committed', committed_ms = :committedMs WHERE id = :id AND state = 'enrolled'`,
-        { id, committedMs },
-      );
-      return { isChanged: isNew || consumer !== id || changed > 0, revoked: others };
+      const isCommitted = committedMs !== undefined && this.#markCommitted(id, committedMs);
+      const isEnded = over !== undefined && this.#end(id, over, nowMs);
+      return { isChanged: isNew || consumer !== id || isCommitted || isEnded, revoked: others };
+    });
+  }
+
+  /** What was known by its ending alone has its own facts again; its token is refused as used, and not as revoked. */
+  #fill(session: SessionRecord): void {
+    this.#database.run(
+      `UPDATE session SET token_key = :tokenKey, token_expires_ms = :tokenExpiresMs, principal_id = :principalId,
+         claims = :claims, posture = :posture, key_thumbprint = :keyThumbprint, agent_version = :agentVersion,
+         enrolled_ms = :enrolledMs, commit_by_ms = :commitByMs, ends_ms = :endsMs, committed_ms = :committedMs
+       WHERE id = :id`,
+      {
+        id: session.id,
+        tokenKey: session.tokenKey,
+        tokenExpiresMs: session.tokenExpiresMs,
+        principalId: session.principalId,
+        claims: JSON.stringify(session.claims),
+        posture: JSON.stringify(session.posture),
+        keyThumbprint: session.keyThumbprint,
+        agentVersion: session.agentVersion,
+        enrolledMs: session.enrolledMs,
+        commitByMs: session.commitByMs,
+        endsMs: session.endsMs,
+        committedMs: session.committedMs ?? null,
+      },
+    );
+  }
+
+  #markCommitted(id: string, committedMs: number): boolean {
+    const sql = `UPDATE session SET state = 'committed', committed_ms = :committedMs WHERE id = :id AND state = 'enrolled'`;
+    return this.#database.run(sql, { id, committedMs }) > 0;
+  }
+
+  async restoreEnding(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
+    return this.#database.transaction(() => {
+      const session = this.#find(id);
+      if (session === undefined) this.#insert(lostSession(id, nowMs));
+      if (session?.state === 'enrolled') this.#useUp(session);
+      return this.#end(id, ending, nowMs);
     });
   }
 

@@ -5,7 +5,7 @@ import { RecentSessions, rememberedSessions } from '../../../src/gateway/changes
 import { StoreHistory } from '../../../src/gateway/changes/store-history.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
-import { supersededReason } from '../../../src/store/session-row.ts';
+import { supersededReason, uncommittedInTime } from '../../../src/store/session-row.ts';
 import type { NumberedEnding } from '../../../src/store/store.ts';
 import { newSession } from '../../conformance/new-session.ts';
 
@@ -98,11 +98,61 @@ test('what began here is remembered for a time and in a number', () => {
   recent.note({ ...newSession('old'), state: 'enrolled' }, 0);
   recent.note({ ...newSession('new'), state: 'enrolled' }, defaultLimits.historyKeptMs + 1);
   assert.deepEqual(
-    recent.all.map(({ id }) => id),
+    recent.all(defaultLimits.historyKeptMs + 1).map(({ id }) => id),
     ['new'],
   );
   for (let i = 0; i < defaultLimits.recentSessionsMax; i += 1)
     recent.note({ ...newSession(`s${i}`), state: 'enrolled' }, defaultLimits.historyKeptMs + 1);
   assert.equal(recent.find('new'), undefined);
-  assert.equal(recent.all.length, defaultLimits.recentSessionsMax);
+  assert.equal(recent.all(defaultLimits.historyKeptMs + 1).length, defaultLimits.recentSessionsMax);
+});
+
+const lived = { ...newSession('a'), state: 'committed', committedMs: 2000 } as const;
+const stolen = { state: 'revoked', reason: 'stolen' } as const;
+
+test('a session of longer ago is not put back: that it was revoked may be forgotten', async () => {
+  const { stack, recent, store } = await scene();
+  await using _ = stack;
+  recent.note(lived, 2000);
+  const nowMs = 2000 + defaultLimits.historyKeptMs + 1;
+  await assertAgain(store().sessions, { recent, endings: [] }, nowMs);
+  assert.equal(await store().sessions.find('a'), undefined);
+});
+
+test('of two gateways of which one knows that a session ended and the other one that it lived, it is over, whoever is first', async () => {
+  const endings = [{ ...stolen, sessionId: 'a', sequence: 9 }];
+  for (const isEndingFirst of [true, false]) {
+    const { stack, recent, store } = await scene();
+    await using _ = stack;
+    recent.note(lived, 2000);
+    const tellings = [
+      () => assertAgain(store().sessions, { recent: new RecentSessions(), endings }, 5000),
+      () => assertAgain(store().sessions, { recent, endings: [] }, 5000),
+    ];
+    for (const tell of isEndingFirst ? tellings : tellings.toReversed()) await tell();
+    assert.equal((await store().sessions.find('a'))?.state, 'revoked');
+    assert.equal(await store().tokens.consumedBy('token-1'), 'a');
+  }
+});
+
+test('what ended by this gateway is over behind a failover also where the ending was not read before', async () => {
+  for (const commits of [true, false]) {
+    const { stack, sessions, goBack, store } = await scene();
+    await using _ = stack;
+    await sessions.enrol(newSession('a'), bounds);
+    if (commits) await sessions.commit('a', 2000);
+    assert.equal(await sessions.end('a', stolen, 2500), true);
+    await goBack();
+    assert.equal((await sessions.find('a'))?.state, 'revoked');
+    assert.equal(await store().tokens.consumedBy('token-1'), 'a');
+  }
+});
+
+test('one that was not committed in time took no token along, and takes none now', async () => {
+  const { stack, recent, store } = await scene();
+  await using _ = stack;
+  recent.note({ ...newSession('a'), state: 'enrolled' }, 2000);
+  recent.end('a', { state: 'ended', reason: uncommittedInTime }, 2500);
+  await assertAgain(store().sessions, { recent, endings: [] }, 5000);
+  assert.equal(await store().tokens.consumedBy('token-1'), undefined);
 });

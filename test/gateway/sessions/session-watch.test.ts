@@ -190,6 +190,24 @@ test('behind more endings than are kept, a gateway that starts takes nobody for 
   }
 });
 
+test('what ended by this process is over here also where the store lost it before it was read', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await using watch = await open(store);
+  const told: string[] = [];
+  watch.onEnded((sessionId, reason) => told.push(`${sessionId} ${reason}`));
+  await watch.endedHere('lost', revoked);
+  assert.deepEqual(told, ['lost operator']);
+  assert.throws(() => watch.ended.assertNotEnded('lost'), { code: 'session_revoked' });
+  // Whoever begins to follow hears it, whatever number it asks from.
+  assert.deepEqual(
+    [...watch.ended.pagesAbove(99)].flat().map(({ sessionId }) => sessionId),
+    ['lost'],
+  );
+  // With its number it is told once more, so that others may count it as taken.
+  for (let i = 0; i < 2; i += 1) watch.hear([{ ...revoked, sessionId: 'lost', sequence: 7 }]);
+  assert.deepEqual([told.length, watch.ended.find('lost')?.sequence], [2, 7]);
+});
+
 test('after closing nothing is told any more and no timer is left', async () => {
   await using store = await openStore('sqlite::memory:');
   await store.sessions.enrol(newSession('a'), bounds);
