@@ -53,6 +53,8 @@ async function assertKnown(
   const { watch } = sessions;
   const endings = watch.ended.latest(defaultLimits.recentSessionsMax);
   const asserted = await assertAgain(store.sessions, { recent, endings }, nowMs);
+  // Those that the store has get their numbers of now.
+  watch.ended.forgetNumbers();
   await watch.again();
   // It holds whether or not the audit has it.
   await tell(new SessionAudit(observedSink(audit, onSessionEvent)), way, { asserted, nowMs }).catch(

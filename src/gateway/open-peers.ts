@@ -71,7 +71,12 @@ export async function openPeers(
       await serveWorkers(tunnels);
       const listen = { address: peers.address, port: peerPortOf(peers, place?.number ?? 1) };
       const take = tunnels.takeSpliced.bind(tunnels);
-      const feeds = new ChangeFeeds({ watch, store: store.gateways, onFault });
+      const feeds = new ChangeFeeds({
+        watch,
+        store: store.gateways,
+        history: () => changes.history,
+        onFault,
+      });
       const follow = feeds.serve.bind(feeds);
       const listening = { identity, listen, limits, clock, take, follow, onFault };
       const { port } = stack.use(await listenForPeers(listening));
@@ -111,13 +116,16 @@ async function openPresence(
 function heardOf(
   { watch, changes, canBeAway }: Following,
   presence: GatewayPresenceWriter,
-): Pick<FollowedPeersOptions, 'sequence' | 'hear' | 'unsaid'> {
+): Pick<FollowedPeersOptions, 'sequence' | 'hear' | 'history' | 'unsaid'> {
   return {
     sequence: () => watch.sequence,
-    hear: (endings) => {
+    history: () => changes.history,
+    hear: (endings, history) => {
       watch.hear(endings);
       // Where endings are numbered by themselves the store is never away.
-      if (canBeAway) changes.heard(endings.map(({ sequence }) => sequence));
+      if (!canBeAway) return;
+      const numbers = endings.map(({ sequence }) => sequence);
+      changes.heard(numbers, history);
     },
     unsaid: () => presence.unsaid,
   };

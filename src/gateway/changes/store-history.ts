@@ -22,6 +22,7 @@ export class StoreHistory {
   readonly #listeners = new Set<(way: WayBack) => Promise<void>>();
   #known: ChangePlace | undefined;
   #waysBack = 0;
+  #isGoingBack = false;
   /** From then on what is not in the store is unknown: each gateway has asserted what it knows. */
   #settledMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<unknown> = Promise.resolve();
@@ -35,6 +36,11 @@ export class StoreHistory {
   /** How often it went back. */
   get waysBack(): number {
     return this.#waysBack;
+  }
+
+  /** Of which history the numbers are that are known here; undefined where that is not known, as on a way back. */
+  get name(): string | undefined {
+    return this.#isGoingBack ? undefined : this.#known?.history;
   }
 
   /** Whether what is not in the store may be called unknown. Look first. */
@@ -73,11 +79,13 @@ export class StoreHistory {
     }
     // Until it has come through nothing is called unknown.
     this.#settledMs = Number.POSITIVE_INFINITY;
+    this.#isGoingBack = true;
     for (const listener of this.#listeners) await listener({ from, to: place });
     this.#waysBack += 1;
     this.#settledMs = this.#ticks() + defaultLimits.historySettleMs;
     const now = await this.#changes.place();
     this.#known = now;
+    this.#isGoingBack = false;
     return now.number;
   }
 }

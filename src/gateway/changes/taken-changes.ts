@@ -10,7 +10,7 @@ const lookIntervalMs = 500;
 
 export interface TakenChangesOptions {
   readonly store: Pick<Store, 'onChange'>;
-  readonly history: Pick<StoreHistory, 'look' | 'waysBack'>;
+  readonly history: Pick<StoreHistory, 'look' | 'name' | 'waysBack'>;
   /** Each follows one kind of change: whether all of it that was there before the call is taken. */
   readonly followers: readonly (() => Promise<boolean>)[];
   readonly onFault: (error: ProxyError) => void;
@@ -45,8 +45,17 @@ export class TakenChanges implements AsyncDisposable {
     return this.#number;
   }
 
-  /** Numbers of changes that hold here, by another way than the store. What lies between them and was not heard of is waited for. */
-  heard(numbers: readonly number[]): void {
+  /** Of which history the numbers are. */
+  get history(): string | undefined {
+    return this.#options.history.name;
+  }
+
+  /**
+   * Numbers of changes that hold here, by another way than the store. What lies between them and was not heard of is waited for. Those
+   * of another history say nothing: there the same number is another change.
+   */
+  heard(numbers: readonly number[], history: string | undefined): void {
+    if (history === undefined || history !== this.history) return;
     const before = this.#number;
     for (const number of numbers) if (number === this.#number + 1) this.#number = number;
     if (this.#number !== before) this.#tell();

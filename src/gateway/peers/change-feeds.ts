@@ -12,6 +12,8 @@ const heartbeatMs = 1000;
 export interface ChangeFeedsOptions {
   readonly watch: Pick<SessionWatch, 'ended' | 'onEnded'>;
   readonly store: Pick<GatewayStore, 'vouch'>;
+  /** Of which history of the store the numbers here are. */
+  readonly history: () => string | undefined;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -33,7 +35,9 @@ export class ChangeFeeds {
       const lines = linesOf(socket);
       const first = await lines.next();
       if (first.done === true) return;
-      const { above } = readChangeLine(askedSchema, first.value);
+      const asked = readChangeLine(askedSchema, first.value);
+      // A number of another history says nothing of what was read: all is told.
+      const above = this.#isOurs(asked.history) ? asked.above : 0;
       await Promise.all([this.#tell(socket, above, gone.signal), this.#hear(lines, incarnation)]);
     } catch (error) {
       // That a gateway went away is seen by what it says in the store.
@@ -44,8 +48,12 @@ export class ChangeFeeds {
     }
   }
 
+  #isOurs(history: string | undefined): boolean {
+    return history !== undefined && history === this.#options.history();
+  }
+
   async #tell(socket: Socket, above: number, gone: AbortSignal): Promise<void> {
-    const { watch } = this.#options;
+    const { watch, history } = this.#options;
     const { ended } = watch;
     let news = Promise.withResolvers<undefined>();
     const wake = (): void => news.resolve(undefined);
@@ -57,13 +65,14 @@ export class ChangeFeeds {
         news = Promise.withResolvers();
         const timer = setTimeout(wake, heartbeatMs);
         const recent = heard === undefined ? undefined : ended.heardBehind(heard);
+        const ofRecent = history();
         heard = ended.heard;
         // From the beginning, and where so many ended that it is not known which were told: twice is harmless.
         for (const page of recent === undefined ? ended.pagesAbove(above) : pagesOf(recent))
-          await sendLine(socket, toldLine(page));
+          await sendLine(socket, toldLine(page, recent === undefined ? history() : ofRecent));
         await news.promise;
         clearTimeout(timer);
-        if (ended.heard === heard) await sendLine(socket, toldLine([]));
+        if (ended.heard === heard) await sendLine(socket, toldLine([], history()));
       }
     } finally {
       unlisten();
@@ -73,8 +82,8 @@ export class ChangeFeeds {
   async #hear(lines: AsyncGenerator<string>, incarnation: string): Promise<void> {
     const { store, onFault } = this.#options;
     for await (const line of lines) {
-      const { taken } = readChangeLine(takenSchema, line);
-      if (taken === undefined) continue;
+      const { taken, history } = readChangeLine(takenSchema, line);
+      if (taken === undefined || !this.#isOurs(history)) continue;
       await store
         .vouch({ incarnation, changeSeen: taken }, defaultLimits.gatewayLeaseMs)
         .catch((error: unknown) => onFault(asProxyError(error)));

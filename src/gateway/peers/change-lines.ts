@@ -7,6 +7,8 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { NumberedEnding } from '../../store/store.ts';
 
 const number = z.int().nonnegative();
+/** Of which history of the store the numbers of the line are; numbers of another one say nothing. */
+const history = z.string().max(200).optional();
 const endingSchema = z
   .tuple([number, z.string().min(1).max(200), z.enum(['ended', 'revoked']), z.string().max(4000)])
   .transform(([sequence, sessionId, state, reason]): NumberedEnding => ({
@@ -17,14 +19,18 @@ const endingSchema = z
   }));
 
 /** The first line of who follows: of which number on it wants endings. */
-export const askedSchema = z.object({ above: number });
+export const askedSchema = z.object({ above: number, history });
 /** Its later lines: it lives, and what it has taken and could not say in the store. */
-export const takenSchema = z.object({ taken: number.optional() });
+export const takenSchema = z.object({ taken: number.optional(), history });
 /** Lines of who is followed. */
-export const toldSchema = z.object({ endings: z.array(endingSchema).max(1000) });
+export const toldSchema = z.object({ endings: z.array(endingSchema).max(1000), history });
 
-export function toldLine(endings: readonly NumberedEnding[]): z.input<typeof toldSchema> {
+export function toldLine(
+  endings: readonly NumberedEnding[],
+  ofHistory: string | undefined,
+): z.input<typeof toldSchema> {
   return {
+    history: ofHistory,
     endings: endings.map(({ sequence, sessionId, state, reason }) => [
       sequence,
       sessionId,

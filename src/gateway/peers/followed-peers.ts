@@ -24,7 +24,9 @@ export interface FollowedPeersOptions {
   /** Up to which number endings were read from the store. */
   readonly sequence: () => number;
   /** Ends those of them that live here. */
-  readonly hear: (endings: readonly NumberedEnding[]) => void;
+  readonly hear: (endings: readonly NumberedEnding[], history: string | undefined) => void;
+  /** Of which history of the store the numbers here are. */
+  readonly history: () => string | undefined;
   /** What was taken here and could not be said in the store. */
   readonly unsaid: () => number | undefined;
   readonly onFault: (error: ProxyError) => void;
@@ -76,7 +78,7 @@ export class FollowedPeers implements AsyncDisposable {
 
   /** Until the connection ends. Rejects with why. */
   async #follow({ incarnation, address }: KnownPeer): Promise<void> {
-    const { identity, sequence, hear } = this.#options;
+    const { identity, sequence, hear, history } = this.#options;
     const found = await connectPeer(address, incarnation, identity, changesProtocol);
     if (found.kind === 'absent') return;
     const { socket } = found;
@@ -86,11 +88,11 @@ export class FollowedPeers implements AsyncDisposable {
     this.#stop.signal.addEventListener('abort', stop, { once: true });
     try {
       if (this.#stop.signal.aborted) return;
-      await sendLine(socket, { above: sequence() });
+      await sendLine(socket, { above: sequence(), history: history() });
       const saying = this.#say(socket, gone.signal);
       for await (const line of linesOf(socket)) {
-        const { endings } = readChangeLine(toldSchema, line);
-        if (endings.length > 0) hear(endings);
+        const told = readChangeLine(toldSchema, line);
+        if (told.endings.length > 0) hear(told.endings, told.history);
       }
       await saying;
     } finally {
@@ -103,7 +105,7 @@ export class FollowedPeers implements AsyncDisposable {
     while (!gone.aborted) {
       await wait(sayIntervalMs, undefined, { signal: gone }).catch(() => undefined);
       const taken = this.#options.unsaid();
-      await sendLine(socket, taken === undefined ? {} : { taken });
+      await sendLine(socket, taken === undefined ? {} : { taken, history: this.#options.history() });
     }
   }
 }

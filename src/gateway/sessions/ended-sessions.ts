@@ -74,6 +74,12 @@ export class EndedSessions {
     }
   }
 
+  /** The store went back: the numbers were those of another history. */
+  forgetNumbers(): void {
+    for (const [id, ending] of this.#ended) this.#ended.set(id, { ...ending, sequence: withoutNumber });
+    this.#recent = this.#recent.map((ending) => ({ ...ending, sequence: withoutNumber }));
+  }
+
   /** Those that were heard behind the first `heard` ones; undefined where that is too far back. */
   heardBehind(heard: number): readonly NumberedEnding[] | undefined {
     return heard < this.#before ? undefined : this.#recent.slice(heard - this.#before);

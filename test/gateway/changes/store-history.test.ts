@@ -39,12 +39,18 @@ test('a lower number, and another history of the same number, are a way back, wh
 test('nothing is unknown from the way back on until each gateway has had its time', async () => {
   const { state, history } = scene();
   const during: boolean[] = [];
-  history.onWayBack(async () => void during.push(history.isSettled));
+  const names: (string | undefined)[] = [history.name];
+  history.onWayBack(async () => {
+    during.push(history.isSettled);
+    names.push(history.name);
+  });
   await history.look();
+  names.push(history.name);
   assert.equal(history.isSettled, true);
   state.number = 1;
   await history.look();
   assert.deepEqual([during, history.isSettled], [[false], false]);
+  assert.deepEqual([...names, history.name], [undefined, '1', undefined, '1']);
   state.ticksMs = defaultLimits.historySettleMs;
   assert.equal(history.isSettled, true);
 });

@@ -14,6 +14,7 @@ function scene() {
           if (state.fails) throw new ProxyError('store_unavailable', 'away');
           return state.newest;
         },
+        name: 'h',
         get waysBack() {
           return state.waysBack;
         },
@@ -70,7 +71,7 @@ test('where nothing changed nobody is made to look', async () => {
 test('one that is committed while others look is not taken with them', async () => {
   const state = { newest: 5 };
   await using changes = await TakenChanges.open({
-    history: { look: async () => state.newest, waysBack: 0 },
+    history: { look: async () => state.newest, name: 'h', waysBack: 0 },
     store: { onChange: () => () => undefined },
     followers: [
       async () => {
@@ -86,13 +87,20 @@ test('one that is committed while others look is not taken with them', async () 
 test('what is heard of by another way is taken up to the first that was not', async () => {
   const { state, open, looked } = scene();
   await using changes = await open();
-  changes.heard([2, 3, 5]);
+  changes.heard([2, 3, 5], 'h');
   assert.equal(changes.number, 3);
-  changes.heard([2]);
+  changes.heard([2], 'h');
   assert.equal(changes.number, 3);
   state.newest = 5;
   await looked(changes);
   assert.equal(changes.number, 5);
+});
+
+test('a number of another history, or of one that is not said, is not taken', async () => {
+  const { open } = scene();
+  await using changes = await open();
+  for (const history of ['other', undefined]) changes.heard([2], history);
+  assert.equal(changes.number, 1);
 });
 
 test('what a store that went back has is taken anew, also where its number is the same or lower', async () => {

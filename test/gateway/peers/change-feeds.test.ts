@@ -22,6 +22,8 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
   const ended = new EndedSessions(60_000);
   const listeners = new Set<(sessionId: string, reason: string) => void>();
   const vouched: object[] = [];
+  const place = { history: 'h' };
+  const heardOf: (string | undefined)[] = [];
   const faults: string[] = [];
   const news: (() => void)[] = [];
   const identity = newPeer(incarnation);
@@ -33,6 +35,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
         return () => listeners.delete(listener);
       },
     },
+    history: () => place.history,
     store: {
       vouch: async (gateway) => {
         vouched.push(gateway);
@@ -67,7 +70,19 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     look();
     await promise;
   };
-  return { identity, ended, hear, vouched, faults, until, listener, listeners, port: listener.port };
+  return {
+    place,
+    heardOf,
+    identity,
+    ended,
+    hear,
+    vouched,
+    faults,
+    until,
+    listener,
+    listeners,
+    port: listener.port,
+  };
 }
 
 type Telling = Awaited<ReturnType<typeof tellingPeer>>;
@@ -84,7 +99,11 @@ async function following(own: Telling, others: readonly Telling[], unsaid?: numb
     identity: own.identity,
     directory,
     sequence: () => 5,
-    hear: (endings) => endings.forEach(own.hear),
+    history: () => own.place.history,
+    hear: (endings, history) => {
+      own.heardOf.push(history);
+      endings.forEach(own.hear);
+    },
     unsaid: () => unsaid,
     onFault: ({ message }) => assert.fail(message),
   });
@@ -123,6 +142,26 @@ test('what is taken and could not be said in the store is said by who is followe
   stack.use(await following(other, [one], 42));
   await one.until(() => one.vouched.length > 0);
   assert.deepEqual(one.vouched[0], { incarnation: other.identity.incarnation, changeSeen: 42 });
+});
+
+test('numbers of another history neither keep an ending back, nor say what was taken', async () => {
+  const { stack, peers } = await scene(2);
+  await using _ = stack;
+  const [one, other] = peers as [Telling, Telling];
+  other.place.history = 'before';
+  one.hear(ending('numbered low in the later history', 3));
+  stack.use(await following(other, [one], 40));
+  await other.until(() => other.ended.has('numbered low in the later history'));
+  assert.deepEqual(other.heardOf, ['h']);
+  // The first of the two is read before the second one.
+  const socket = await dial(one);
+  socket.write('{"above":0,"history":"h"}\n{"taken":41,"history":"before"}\n{"taken":42,"history":"h"}\n');
+  await one.until(() => one.vouched.length > 0);
+  assert.deepEqual(
+    one.vouched.map((said) => 'changeSeen' in said && said.changeSeen),
+    [42],
+  );
+  socket.destroy();
 });
 
 test('what one knows goes around all of them, also where they follow fewer than there are', async () => {

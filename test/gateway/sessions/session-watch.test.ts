@@ -208,6 +208,21 @@ test('what ended by this process is over here also where the store lost it befor
   assert.deepEqual([told.length, watch.ended.find('lost')?.sequence], [2, 7]);
 });
 
+test('behind a way back an ending has the number that the store gives it now, or none', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  await using watch = await open(store);
+  await store.sessions.end('a', revoked, 2000);
+  await watch.look();
+  watch.hear([{ ...revoked, sessionId: 'gone', sequence: 91 }]);
+  watch.ended.forgetNumbers();
+  const numbers = () => ['a', 'gone'].map((id) => watch.ended.find(id)?.sequence);
+  assert.deepEqual(numbers(), [0, 0]);
+  assert.deepEqual(new Set(watch.ended.heardBehind(0)?.map(({ sequence }) => sequence)), new Set([0]));
+  await watch.again();
+  assert.deepEqual(numbers(), [1, 0]);
+});
+
 test('after closing nothing is told any more and no timer is left', async () => {
   await using store = await openStore('sqlite::memory:');
   await store.sessions.enrol(newSession('a'), bounds);

@@ -127,6 +127,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/peers/peer-identity.ts peerNameOf',
     'src/gateway/peers/peer-identity.ts incarnationOf',
     'src/gateway/peers/change-lines.ts readChangeLine',
+    'src/gateway/peers/change-lines.ts toldLine',
     'src/gateway/peers/spliced-upgrade.ts parseSplicedFacts',
     'src/gateway/tunnels/incarnation.ts newIncarnation',
     'src/gateway/tunnels/incarnation.ts holderOf',
