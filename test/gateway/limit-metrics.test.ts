@@ -35,6 +35,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminHeadBytesMax: 'the parser refuses it',
   adminResponseTimeoutMs: 'of a command',
   adminResponseBytesMax: 'of a command',
+  adminEmptyPagesMax: 'of a command',
   adminRequestTimeoutMs: 'the server closes the connection',
   adminScannedEventsMax: 'the response says how far it looked',
   adminListedMax: 'the newest are shown',

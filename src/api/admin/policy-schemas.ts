@@ -129,7 +129,11 @@ const versionFields = {
   backTo: count.optional().describe('It is this earlier version again.'),
 };
 
-const publishedFiles = z.array(z.object({ name: z.string(), text: z.string() }).readonly()).readonly();
+const publishedFiles = z
+  .array(
+    z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$/), text: z.string() }).readonly(),
+  )
+  .readonly();
 
 /** Never changes, so its ETag is that of the version. */
 export const policyVersionSchema = z.object({ ...versionFields, files: publishedFiles }).readonly();

@@ -7,7 +7,7 @@ import { accessDefinition } from '../commands/access-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
-import { confirmationLine } from './confirmation-line.ts';
+import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import type { OperatorBackend } from './operator-backend.ts';
 import { openOperatorBackend } from './operator-place.ts';
 
@@ -53,7 +53,7 @@ async function act(
   await using backend = await openOperatorBackend(options, 'write');
   const done = await action(backend, options.note?.slice(0, noteCharactersMax));
   if (!options.json) process.stdout.write(`${harmlessText(done)}\n`);
-  const confirmation = await backend.confirm();
+  const confirmation = await askedConfirmation(() => backend.confirm());
   process.stdout.write(
     options.json ? jsonLine({ id, done, ...confirmation }) : confirmationLine(confirmation),
   );

@@ -4,7 +4,8 @@ import type { OutputOf } from '../../api/admin/routes.ts';
 import { describeAsked } from '../../gateway/access/access-request.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
 import type { SessionSummary } from '../../gateway/sessions/session-summary.ts';
-import { asProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { AdminConnection } from './admin-connection.ts';
 import type { EventsAsked, OperatorBackend } from './operator-backend.ts';
@@ -47,12 +48,10 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
     },
     revokeToken: async (id) => (await connection.ask('revokeToken', { id })).name,
     events: async (asked, limit, before) => {
-      const query = {
-        ...queryOf(asked),
-        count: String(Math.min(limit, pageEventsMax)),
-        ...given({ before }),
-      };
-      const { items, next } = await connection.ask('exchanges', { query });
+      const query = { ...queryOf(asked), count: String(Math.min(limit, pageEventsMax)) };
+      const { items, next } = await filledPage(before, (place) =>
+        connection.ask('exchanges', { query: { ...query, ...place } }),
+      );
       return { events: items, next };
     },
     eventsBehind: async (asked, id, limit) => {
@@ -66,23 +65,42 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
   };
 }
 
+interface ListPage<Item> {
+  readonly items: readonly Item[];
+  readonly next?: string | undefined;
+}
+
+type AskPage<Item> = (before: { readonly before?: string }) => Promise<ListPage<Item>>;
+
 /** Pages until there are so many, or no more. */
-async function listed<Item>(
-  limit: number,
-  page: (before: {
-    readonly before?: string;
-  }) => Promise<{ readonly items: readonly Item[]; readonly next?: string | undefined }>,
-): Promise<readonly Item[]> {
+async function listed<Item>(limit: number, ask: AskPage<Item>): Promise<readonly Item[]> {
   const items: Item[] = [];
   let next: string | undefined;
   do {
-    const found = await page(next === undefined ? {} : { before: next });
+    const found = await filledPage(next, ask);
     items.push(...found.items);
-    // A cursor that leads nowhere else would be followed for ever.
-    if (found.next === next) break;
     next = found.next;
   } while (next !== undefined && items.length < limit);
   return items.slice(0, limit);
+}
+
+/**
+ * A page with something on it, or the last one. Whoever sees few of many is led over empty ones; one that leads on over any number of them is
+ * none of ours, whatever its cursors are. @throws ProxyError admin_unreachable
+ */
+async function filledPage<Item>(before: string | undefined, ask: AskPage<Item>): Promise<ListPage<Item>> {
+  const { adminEmptyPagesMax } = defaultLimits;
+  let next = before;
+  for (let empty = 0; empty < adminEmptyPagesMax; empty += 1) {
+    const page = await ask(given({ before: next }));
+    if (page.items.length > 0 || page.next === undefined) return page;
+    next = page.next;
+  }
+  throw new ProxyError(
+    'admin_unreachable',
+    `it leads on over ${adminEmptyPagesMax} pages with nothing on them (adminEmptyPagesMax)`,
+    { limit: 'adminEmptyPagesMax' },
+  );
 }
 
 function queryOf({ sessionId, verdict, fromMs, trace, host }: EventsAsked): Readonly<Record<string, string>> {

@@ -3,7 +3,7 @@
 import { sessionDefinition } from '../commands/session-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
-import { confirmationLine } from './confirmation-line.ts';
+import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
 
@@ -56,7 +56,7 @@ async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Pr
   await using backend = await openOperatorBackend(options, 'write');
   await backend.revokeSession(id, reason);
   if (!options.json) process.stdout.write(`revoked ${id}\n`);
-  const confirmation = await backend.confirm();
+  const confirmation = await askedConfirmation(() => backend.confirm());
   process.stdout.write(
     options.json ? jsonLine({ id, state: 'revoked', ...confirmation }) : confirmationLine(confirmation),
   );

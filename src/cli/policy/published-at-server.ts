@@ -3,6 +3,7 @@
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import type { AdminConnection } from '../operator/admin-connection.ts';
+import { askedConfirmation, outcomesIfKnown } from '../operator/confirmation-line.ts';
 import { confirmAtServer } from '../operator/server-backend.ts';
 import type {
   Changed,
@@ -64,16 +65,18 @@ async function changeAt(
   const seen = asked ?? (await publishedNumber(connection, policy));
   const common = { seen, ...(note === undefined ? {} : { note }) };
   const { version, warnings, diff } = await send(connection, policy, change, common);
-  const confirmation = await confirmAtServer(connection);
-  const [line] = await historyOf(connection, policy, 1);
-  const isOurs = line?.version.number === version.number;
+  const confirmation = await askedConfirmation(() => confirmAtServer(connection));
+  const outcomes = await outcomesIfKnown(async () => {
+    const [line] = await historyOf(connection, policy, 1);
+    return line?.version.number === version.number ? line.outcomes : [];
+  });
   return {
     version: shownVersion(version),
     warnings,
     diff,
     machine: { diff, warnings },
     confirmation,
-    outcomes: isOurs ? line.outcomes : [],
+    outcomes,
     isFollowed: undefined,
   };
 }

@@ -16,6 +16,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { PolicyStore, PolicyText, PolicyVersion } from '../../store/policy-store.ts';
 import type { Store } from '../../store/store.ts';
 import { problemText } from '../gateway/policy-warnings.ts';
+import { askedConfirmation, outcomesIfKnown } from '../operator/confirmation-line.ts';
 import { openOperatorDesk, type OperatorDesk } from '../operator/operator-audit.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
 import type {
@@ -84,8 +85,10 @@ async function changeIn(
     diff: diff === undefined ? undefined : diffText(diff),
     machine: { diff, warnings },
     isFollowed,
-    confirmation: isFollowed ? await confirmChange(store) : undefined,
-    outcomes: isFollowed ? await policies.outcomes(version.policy, version.number) : [],
+    confirmation: isFollowed ? await askedConfirmation(() => confirmChange(store)) : undefined,
+    outcomes: isFollowed
+      ? await outcomesIfKnown(() => policies.outcomes(version.policy, version.number))
+      : [],
   };
 }
 

@@ -151,7 +151,8 @@ export async function show({ options, arguments: { VERSION: text } }: ShowInput)
 /** As it was published; on a terminal, what would act on it is shown. */
 function fileText(name: string, text: string, count: number): string {
   const shown = process.stdout.isTTY ? text.replaceAll(/[^\n\t]+/g, harmlessText) : text;
-  const head = count === 1 ? '' : `# ${name}\n`;
+  // Into a file too: a name of two lines would be read as a line of the policy.
+  const head = count === 1 ? '' : `# ${harmlessText(name)}\n`;
   return `${head}${shown}${shown.endsWith('\n') ? '' : '\n'}`;
 }
 

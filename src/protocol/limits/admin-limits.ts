@@ -25,6 +25,11 @@ export const adminLimits = {
     'admin_unreachable',
     'A response of the admin API to a command: a page of 1,000 events, each of the longest.',
   ),
+  adminEmptyPagesMax: fixedRow(
+    100,
+    'admin_unreachable',
+    'Pages in a row with nothing on them that a command asks the admin API for: each has looked at adminScannedEventsMax.',
+  ),
   adminScannedEventsMax: fixedRow(
     20_000,
     'limit_exceeded',

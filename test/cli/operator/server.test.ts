@@ -251,7 +251,8 @@ test('a server that is none of ours steers nothing: no redirect is followed, and
   hostile.listen(0, '127.0.0.1');
   await once(hostile, 'listening');
   const at = `https://127.0.0.1:${(hostile.address() as AddressInfo).port}`;
-  const list = () => tried('session', 'list', '--server', at, ...there('viewer').slice(2));
+  const hostileAt = () => ['--server', at, ...there('viewer').slice(2)];
+  const list = () => tried('session', 'list', ...hostileAt());
   respond = (response) => response.writeHead(307, { location: `${server}/v1/sessions` }).end();
   assert.match((await list()).stderr, /it responds with status 307 \[admin_unreachable\]/);
   assert.equal(seen.length, 1);
@@ -264,11 +265,74 @@ test('a server that is none of ours steers nothing: no redirect is followed, and
   const { stderr } = await list();
   assert.match(stderr, /\[operator_refused\]/);
   for (const control of controls) assert.equal(stderr.includes(control), false);
-  // A cursor without an end.
-  respond = (response) => response.end(JSON.stringify({ items: [], next: 'again' }));
-  assert.match((await list()).stdout, /^id /);
+  // Cursors without an end, the same and ever others.
+  const before = (): string => String(seen.at(-1)).replace(/.*before=/, '');
+  for (const next of [() => 'again', () => (before() === 'a' ? 'b' : 'a'), () => `p${seen.length}`]) {
+    respond = (response) => response.end(JSON.stringify({ items: [], next: next() }));
+    for (const command of ['session list', 'access list', 'audit tail']) {
+      seen.length = 0;
+      const { code, stderr: said } = await tried(...command.split(' '), ...hostileAt());
+      assert.equal(code, 69, said);
+      assert.match(said, /100 pages with nothing on them \(adminEmptyPagesMax\) \[admin_unreachable\]/);
+    }
+  }
+  // A policy whose file has a name that acts.
+  const version = { policy: 'main', number: 1, version: 'v', published: '2026-01-01T00:00:00.000Z' };
+  const files = [evil, 'b'].map((name) => ({ name, text: 'a' }));
+  respond = (response) =>
+    response.end(
+      JSON.stringify({
+        ...version,
+        id: 'main@1',
+        publishedBy: 'x',
+        withdrawn: false,
+        files,
+      }),
+    );
+  const shown = await tried('policy', 'show', ...hostileAt());
+  assert.match(shown.stderr, /no admin API that this program knows/);
+  for (const control of controls) assert.equal(`${shown.stdout}${shown.stderr}`.includes(control), false);
   hostile.close();
   hostile.closeAllConnections();
+});
+
+test('what is done is done where nobody can say who has it: a note, and the exit code of what was done', async () => {
+  const cut = https.createServer({ ...authority.issue('127.0.0.1') }, (request, response) => {
+    const { method, url = '' } = request;
+    request.resume();
+    if (method === 'GET' && url.startsWith('/v1/changes')) response.writeHead(502).end('<html>');
+    else if (method === 'GET') response.writeHead(503).end('<html>');
+    else if (url.includes('/sessions/')) response.end(JSON.stringify(revoked));
+    else response.end(JSON.stringify(published));
+  });
+  cut.listen(0, '127.0.0.1');
+  await once(cut, 'listening');
+  const port = (cut.address() as AddressInfo).port;
+  const at = ['--server', `https://127.0.0.1:${port}`, ...there('administrator').slice(2)];
+  const time = '2026-01-01T00:00:00.000Z';
+  const session = { id: 'a', principal: 'p', claims: {}, state: 'revoked', created: time, expires: time };
+  const revoked = { ...session, tunnels: 0, posture: [], notes: [], agentVersion: '1' };
+  const version = {
+    id: 'main@1',
+    policy: 'main',
+    number: 1,
+    version: 'v',
+    withdrawn: false,
+    published: time,
+  };
+  const published = { version: { ...version, publishedBy: 'x', files: [] }, warnings: [] };
+  const revoke = await tried('session', 'revoke', 'a', ...at);
+  assert.deepEqual([revoke.code, revoke.stdout], [0, 'revoked a\n'], revoke.stderr);
+  assert.match(
+    revoke.stderr,
+    /it is done; which gateways have taken it is not known: .* \[admin_unreachable\]/,
+  );
+  await writeFile(file('one.yaml'), 'rules:\n  - { name: one, hosts: one.test }\n');
+  const publish = await tried('policy', 'publish', file('one.yaml'), '--seen', '0', ...at);
+  assert.deepEqual([publish.code, publish.stdout], [0, 'published main@1, version v\n'], publish.stderr);
+  assert.match(publish.stderr, /it is done; what gateways made of it is not known: /);
+  cut.close();
+  cut.closeAllConnections();
 });
 
 test('policies are published, shown, rolled back and withdrawn by the API, as in the store', async () => {
