@@ -37,6 +37,14 @@ ALTER ROLE upstreamproxy_gateway SET statement_timeout = '5s';
 ALTER ROLE upstreamproxy_gateway SET lock_timeout = '5s';
 ALTER ROLE upstreamproxy_gateway SET idle_in_transaction_session_timeout = '3s';
 
+-- Whoever else logs in here and leaves a transaction open, or waits for a lock in one, stops the writes of all. Against an oversight: a session can set
+-- it otherwise. Programs of the gateway ask for their own deadlines.
+DO $$
+BEGIN
+  EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = %L', current_database(), '5s');
+  EXECUTE format('ALTER DATABASE %I SET lock_timeout = %L', current_database(), '5s');
+END $$;
+
 -- A gateway that starts first makes the functions; if the roles were there, it has granted them already.
 DO $$
 DECLARE

@@ -10,6 +10,8 @@ export interface OperatorAct {
   readonly sessionId?: string;
   readonly principal?: string;
   readonly details: Readonly<Record<string, unknown>>;
+  /** It cannot be read, and is told as what it is: the others that wait are not held up by it. */
+  readonly isDamaged?: true;
 }
 
 export interface ActStore {

@@ -31,6 +31,8 @@ export interface PolicyVersion extends Omit<NewPolicyVersion, 'files'> {
   /** Of the files; the same files have the same. */
   readonly hash: string;
   readonly isWithdrawn: boolean;
+  /** A column that holds what no program writes. Nobody takes that version, and the others go on. */
+  readonly damaged?: 'binding' | 'back_to';
 }
 
 export interface PublishBounds {

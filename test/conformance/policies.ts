@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { versionOf } from '../../src/gateway/policies/policy-version.ts';
 import type { NewPolicyVersion, PublishOutcome } from '../../src/store/policy-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -11,7 +12,7 @@ export function newPolicy(text: string, changes: Partial<NewPolicyVersion> = {})
   return {
     policy: 'main',
     files: [{ name: 'policy.yaml', text }],
-    version: `v-${text}`,
+    version: versionOf([{ file: '', text }]),
     publishedMs: 1000,
     publishedBy: 'ada',
     ...changes,
@@ -58,7 +59,7 @@ export function policyConformance(open: () => Promise<Store>): void {
     for (const seen of [0, 2, -1]) {
       const outcome = await publish(store, newPolicy('b'), seen);
       assert.ok(outcome.kind === 'changed');
-      assert.equal(outcome.published?.version, 'v-a');
+      assert.equal(outcome.published?.version, newPolicy('a').version);
     }
     assert.deepEqual(await publish(store, newPolicy('b', { policy: 'other' }), 1), {
       kind: 'changed',
@@ -68,7 +69,7 @@ export function policyConformance(open: () => Promise<Store>): void {
     assert.equal(await published(store, newPolicy('b'), 1), 2);
     assert.deepEqual(
       (await store.policies.published()).map(({ version }) => version),
-      ['v-b'],
+      [newPolicy('b').version],
     );
   });
 

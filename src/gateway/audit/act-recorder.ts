@@ -56,12 +56,21 @@ export class ActRecorder implements AsyncDisposable {
   }
 }
 
-function eventOf({ id, atMs, action, message, sessionId, principal, details }: OperatorAct): AuditEvent {
+function eventOf({
+  id,
+  atMs,
+  action,
+  message,
+  sessionId,
+  principal,
+  details,
+  isDamaged,
+}: OperatorAct): AuditEvent {
   return {
     v: auditEventVersion,
     id,
     time: new Date(atMs).toISOString(),
-    kind: 'session',
+    kind: isDamaged === true ? 'alarm' : 'session',
     action,
     traceId: newTraceId(),
     verdict: 'info',

@@ -95,7 +95,11 @@ export async function rollBackPolicy(
 ): Promise<Published> {
   const { policy, to } = wish;
   const earlier = await desk.policies.find(policy, to);
-  const files = earlier === undefined ? undefined : await desk.policies.files(earlier.hash);
+  // Whom a damaged one was for is not known.
+  const files =
+    earlier === undefined || earlier.damaged !== undefined
+      ? undefined
+      : await desk.policies.files(earlier.hash);
   if (earlier === undefined || files === undefined)
     throw new ProxyError(
       'operation_unknown',

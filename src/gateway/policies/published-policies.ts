@@ -104,10 +104,12 @@ export class PublishedPolicies implements AsyncDisposable {
 
   /** Those of which nothing is held, or not for all whom they are for now; they are denied everything. */
   get unread(): readonly UnreadPolicy[] {
-    return this.refused.flatMap(({ version: { policy, binding } }) => {
+    return this.refused.flatMap(({ version: { policy, binding, damaged } }) => {
       const held = this.#held.get(policy);
-      const isHeld =
-        held?.policy !== undefined && JSON.stringify(held.version.binding) === JSON.stringify(binding);
+      // Whom a damaged one is for is not known: those of the one before keep that.
+      const isSameBinding =
+        damaged === 'binding' || JSON.stringify(held?.version.binding) === JSON.stringify(binding);
+      const isHeld = held?.policy !== undefined && isSameBinding;
       return isHeld ? [] : [{ name: policy, binding }];
     });
   }
@@ -268,19 +270,26 @@ export class PublishedPolicies implements AsyncDisposable {
     | Omit<HeldPolicy, 'version'>
     | { readonly problems: readonly PolicyProblem[]; readonly isPassing?: boolean }
   > {
-    const { policy: name, isWithdrawn } = version;
+    const { policy: name, isWithdrawn, damaged } = version;
+    const place = publishedPlace(version);
+    const refused = (message: string): { readonly problems: readonly PolicyProblem[] } => ({
+      problems: [{ file: place, line: 1, column: 1, message, severity: 'error' }],
+    });
+    if (damaged !== undefined)
+      return refused(`the store has something else in its column ${damaged}; publish it again`);
     if (isWithdrawn) return { policy: undefined, files: [] };
     const files = await this.#options.store.files(version.hash);
-    const place = publishedPlace(version);
-    if (files === undefined) {
-      const message = 'its files are not in the store; publish it again';
-      return { problems: [{ file: place, line: 1, column: 1, message, severity: 'error' }] };
-    }
+    if (files === undefined) return refused('its files are not in the store; publish it again');
     const sources = files.map((file) => ({ file: `${place}/${file.name}`, text: file.text }));
     const result = await loadPolicy(sources, this.#options.names, signal);
     // A turn for everybody else between two policies.
     await setImmediate();
     if ('problems' in result) return result;
+    // What the audit says was published is what is in force.
+    if (result.policy.version !== version.version)
+      return refused(
+        `its files are version ${result.policy.version}, not ${version.version}; publish it again`,
+      );
     const problems = name === ceilingName ? checkCeiling(result.policy) : [];
     return problems.length > 0 ? { problems } : { policy: result.policy, files };
   }

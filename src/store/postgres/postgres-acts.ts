@@ -6,7 +6,7 @@ import type { ActStore, OperatorAct } from '../act-store.ts';
 import { filesAsJson } from '../policy-row.ts';
 import type { PolicyStore } from '../policy-store.ts';
 import type { SessionStore, Store } from '../store.ts';
-import { integerOf, jsonOf, type StoredRow, textOf } from '../stored-row.ts';
+import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import type { PostgresDatabase, Values } from './postgres-database.ts';
 
 export class PostgresActs implements ActStore {
@@ -25,10 +25,10 @@ export class PostgresActs implements ActStore {
       `WITH taken AS (UPDATE operator_act SET taken_by = $1, taken_at = clock_timestamp() WHERE sequence IN (
          SELECT sequence FROM operator_act WHERE ${free} ORDER BY sequence LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING sequence, id, at_ms, event)
-       SELECT id, at_ms, event FROM taken ORDER BY sequence`,
+       SELECT id, at_ms, event, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms FROM taken ORDER BY sequence`,
       [taker, limit],
     );
-    return rows.map(actOf);
+    return rows.map((row) => readAct(row) ?? damagedAct(row));
   }
 
   async recorded(ids: readonly string[]): Promise<void> {
@@ -36,15 +36,17 @@ export class PostgresActs implements ActStore {
   }
 }
 
-function actOf(row: StoredRow): OperatorAct {
-  // Made by the functions alone; each field is looked at all the same.
-  const event = jsonOf<Record<string, unknown>>(row, 'event');
-  const { action, message, sessionId, principal, details } = event;
+/** Made by the functions alone; each field is looked at all the same. Undefined for what they never make. */
+function readAct(row: StoredRow): OperatorAct | undefined {
+  const { id, at_ms: atMs, event } = row;
+  const { action, message, sessionId, principal, details } = objectOf(event);
+  if (typeof id !== 'string' || typeof action !== 'string' || typeof message !== 'string') return undefined;
+  if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) return undefined;
   return {
-    id: textOf(row, 'id'),
-    atMs: integerOf(row, 'at_ms'),
-    action: String(action),
-    message: String(message),
+    id,
+    atMs,
+    action,
+    message,
     ...(typeof sessionId === 'string' ? { sessionId } : {}),
     ...(typeof principal === 'string' ? { principal } : {}),
     details: Object.fromEntries(
@@ -53,6 +55,29 @@ function actOf(row: StoredRow): OperatorAct {
       ),
     ),
   };
+}
+
+function damagedAct(row: StoredRow): OperatorAct {
+  const id = textOf(row, 'id');
+  return {
+    id,
+    atMs: integerOf(row, 'now_ms'),
+    action: 'act_unreadable',
+    message:
+      'An operator did something by a login of their own, and the store does not say any more what it was.',
+    details: { id },
+    isDamaged: true,
+  };
+}
+
+function objectOf(text: unknown): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(String(text));
+    // Fields of it are looked at one by one.
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
 }
 
 /** The store as the login may use it: as it is for a gateway's role, by acts for one of an operator. */

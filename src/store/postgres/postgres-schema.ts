@@ -4,6 +4,7 @@ import type { Migration } from '../schema-version.ts';
 import { actsScript } from './postgres-acts-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
+import { publishChecksScript } from './postgres-publish-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
 export const changeChannel = 'upstreamproxy_change';
@@ -302,4 +303,5 @@ export const migrations: readonly Migration[] = [
   { version: 6, servesFrom: 1, script: 'ALTER TABLE operator_token ADD COLUMN log_in text;' },
   { version: 7, servesFrom: 1, script: auditChainScript },
   { version: 8, servesFrom: 1, script: actsScript },
+  { version: 9, servesFrom: 1, script: publishChecksScript },
 ];

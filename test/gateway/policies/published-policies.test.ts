@@ -81,8 +81,9 @@ async function scene(): Promise<Scene> {
       const heads = await store.policies.published();
       const seen = heads.find((one) => one.policy === policy)?.number ?? 0;
       const files = text === undefined ? [] : [{ name: 'p.yaml', text }];
+      const version = versionOf(files.map((file) => ({ ...file, file: file.name })));
       const outcome = await store.policies.publish(
-        { policy, files, version: 'v', publishedMs: clock.nowMs, publishedBy: 'ada', ...changes },
+        { policy, files, version, publishedMs: clock.nowMs, publishedBy: 'ada', ...changes },
         seen,
         bounds,
       );
@@ -390,7 +391,7 @@ test('gateways on one store follow what is published: each takes it, or keeps wh
         {
           policy: 'main',
           files: [{ name: 'p.yaml', text }],
-          version: 'v',
+          version: versionOf([{ file: '', text }]),
           publishedMs: Date.now(),
           publishedBy: 'ada',
         },
@@ -415,4 +416,23 @@ test('gateways on one store follow what is published: each takes it, or keeps wh
       [1, 1],
     );
   });
+});
+
+test('a version that is called otherwise than its files, or that cannot be read, is refused alone', async () => {
+  await using at = await scene();
+  await at.publish(rule('a.example.com'));
+  await at.publish(rule('c.example.com'), { policy: 'web', binding: { team: 'web' } });
+  const policies = await at.open();
+  await at.publish(rule('b.example.com'), { version: 'forged' });
+  await at.publish(rule('c.example.com'), { policy: 'web', binding: { team: Infinity } });
+  await policies.look();
+  assert.equal(allows(policies.current, 'a.example.com'), true);
+  assert.equal(allows(policies.current, 'b.example.com'), false);
+  assert.ok(
+    at.told.some((line) => /its files are version [0-9a-f]{12}, not forged; publish it again/.test(line)),
+  );
+  assert.ok(at.told.some((line) => /something else in its column binding; publish it again/.test(line)));
+  await at.publish(rule('d.example.com'));
+  await policies.look();
+  assert.equal(allows(policies.current, 'd.example.com'), true);
 });

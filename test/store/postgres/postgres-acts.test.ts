@@ -7,6 +7,7 @@ import { Client } from 'pg';
 import { ActRecorder } from '../../../src/gateway/audit/act-recorder.ts';
 import { AuditLog } from '../../../src/gateway/audit/audit-log.ts';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
+import { versionOf } from '../../../src/gateway/policies/policy-version.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { newSession } from '../../conformance/new-session.ts';
 import { newPolicy, policyBounds } from '../../conformance/policies.ts';
@@ -252,6 +253,12 @@ describe('acts of operators', { skip }, () => {
     } = accessRequest('w', { sessionId: 'a', pendingUntilMs: laterMs, host: 'wide.test' });
     await gateway.access.file(wide, accessBounds);
     const files = JSON.stringify([['policy.yaml', 'x']]);
+    const { version } = newPolicy('x');
+    const twice = JSON.stringify([
+      ['policy.yaml', 'x'],
+      ['policy.yaml', 'y'],
+    ]);
+    const both = versionOf(['x', 'y'].map((text) => ({ file: '', text })));
     for (const call of [
       `operator_grant_access('r', 'host', 'session', 86400001, NULL, NULL)`,
       `operator_grant_access('r', 'host', 'session', 0, NULL, NULL)`,
@@ -259,22 +266,116 @@ describe('acts of operators', { skip }, () => {
       `operator_grant_access('r', NULL, 'session', 1000, NULL, NULL)`,
       `operator_grant_access('w', 'exact', 'session', 1000, NULL, NULL)`,
       `operator_close_access('r', 'ended', NULL, NULL)`,
-      `operator_publish_policy('Main', '${files}', 'v', NULL, 0, NULL, NULL, NULL)`,
+      `operator_publish_policy('Main', '${files}', '${version}', NULL, 0, NULL, NULL, NULL)`,
       `operator_publish_policy('main', '{}', 'v', NULL, 0, NULL, NULL, NULL)`,
       `operator_publish_policy('main', '[[1,2]]', 'v', NULL, 0, NULL, NULL, NULL)`,
       `operator_publish_policy('main', '[["../x","y"]]', 'v', NULL, 0, NULL, NULL, NULL)`,
       `operator_publish_policy('main', 'x', 'v', NULL, 0, NULL, NULL, NULL)`,
       `operator_publish_policy('main', '${files}', 'v w', NULL, 0, NULL, NULL, NULL)`,
-      `operator_publish_policy('main', '${files}', 'v', '{"a":1}', 0, NULL, NULL, NULL)`,
-      `operator_publish_policy('web', '${files}', 'v', NULL, 0, NULL, NULL, NULL)`,
-      `operator_publish_policy('web', '${files}', 'v', '{}', 0, NULL, NULL, NULL)`,
-      `operator_publish_policy('web', '${files}', 'v', '[1]', 0, NULL, NULL, NULL)`,
-      `operator_publish_policy('web', '${files}', 'v', '{"a":{"b":1}}', 0, NULL, NULL, NULL)`,
+      `operator_publish_policy('main', '${files}', '${version}', '{"a":1}', 0, NULL, NULL, NULL)`,
+      ...[
+        'NULL',
+        `'{}'`,
+        `'[1]'`,
+        `'{"a":{"b":1}}'`,
+        `'{"a":1e999}'`,
+        `'{"a":-1e999999}'`,
+        `'{"a":1,"a":2}'`,
+      ].map(
+        (binding) =>
+          `operator_publish_policy('web', '${files}', '${version}', ${binding}, 0, NULL, NULL, NULL)`,
+      ),
+      `operator_publish_policy('main', '${files}', '${both}', NULL, 0, NULL, NULL, NULL)`,
+      `operator_publish_policy('main', '${twice}', '${both}', NULL, 0, NULL, NULL, NULL)`,
+      `operator_publish_policy('main', '${files}', '${version}', NULL, 0, NULL, 9223372036854775807, NULL)`,
+      `operator_publish_policy('main', '${files}', '${version}', NULL, 0, NULL, 1, NULL)`,
     ])
       assert.deepEqual(await as('ada', database, `SELECT ${call} AS outcome`), { outcome: 'usage' }, call);
     assert.deepEqual(await gateway.acts.take('g', 10), []);
     await as('ada', database, `SELECT operator_revoke_session('a', '${'x'.repeat(5000)}', NULL)`);
     assert.equal((await gateway.sessions.find('a'))?.reason?.length, 1000);
+    await close(parts);
+  });
+
+  test('a version is published again with its own files alone, and is called as the program calls it', async () => {
+    const parts = await scene();
+    const { ada, gateway } = parts;
+    const odd = [
+      { name: 'b.yaml', text: '# \u202e "\\\n\u0007 é \u{1f600}' },
+      { name: 'a.yaml', text: '' },
+    ];
+    const version = versionOf(odd.map(({ name, text }) => ({ file: name, text })));
+    const one = await ada.policies.publish(newPolicy('', { files: odd, version }), 0, policyBounds);
+    assert.equal(one.kind, 'published');
+    assert.equal((await ada.policies.publish(newPolicy('x'), 1, policyBounds)).kind, 'published');
+    await assert.rejects(ada.policies.publish(newPolicy('x', { backTo: 1 }), 2, policyBounds), {
+      code: 'usage',
+    });
+    const again = newPolicy('', { files: odd, version, backTo: 1 });
+    assert.equal((await ada.policies.publish(again, 2, policyBounds)).kind, 'published');
+    const gone = newPolicy('', { files: [], version: versionOf([]) });
+    assert.equal((await ada.policies.publish(gone, 3, policyBounds)).kind, 'published');
+    assert.deepEqual((await gateway.policies.find('main', 3))?.backTo, 1);
+    await assert.rejects(
+      as('ada', parts.database, `SELECT operator_store_policy('main', '[]', 'v', NULL, 4, NULL, NULL, NULL)`),
+      { code: '42501' },
+    );
+    await close(parts);
+  });
+
+  test('a version in the store that cannot be read is marked, and keeps nobody from the others', async () => {
+    const parts = await scene();
+    const { ada, gateway, database } = parts;
+    const binding = { team: 'web' };
+    await ada.policies.publish(newPolicy('x'), 0, policyBounds);
+    await ada.policies.publish(newPolicy('y', { policy: 'web', binding }), 0, policyBounds);
+    await server.run('UPDATE policy_version SET back_to = 9223372036854775807', database);
+    await server.run(`UPDATE policy_version SET binding = '{"a":1e999}' WHERE policy = 'web'`, database);
+    assert.deepEqual(
+      (await gateway.policies.published()).map((one) => [one.policy, one.binding, one.backTo, one.damaged]),
+      [
+        ['main', undefined, undefined, 'back_to'],
+        ['web', undefined, undefined, 'binding'],
+      ],
+    );
+    await close(parts);
+  });
+
+  test('an act that cannot be read becomes an alarm, and those that wait with it are taken', async () => {
+    const parts = await scene();
+    const { ada, gateway, database } = parts;
+    await server.run(
+      `INSERT INTO operator_act (id, at_ms, event) VALUES ('x1', 1, 'nonsense'), ('x2', 1, '{"message":"m"}'),
+         ('x3', 9223372036854775807, '{"action":"revoked","message":"m"}')`,
+      database,
+    );
+    await ada.sessions.end('a', { state: 'revoked', reason: 'x' }, 1);
+    const audit = new AuditLog({ store: gateway.audit }, undefined);
+    const options = { acts: gateway.acts, audit, taker: 'one', isOnDuty: () => true };
+    const recorder = new ActRecorder({ ...options, onFault: assert.ifError });
+    await waitUntil(
+      'all acts are taken',
+      async () => (await server.run('SELECT 1 FROM operator_act', database)).rows.length === 0,
+    );
+    await recorder[Symbol.asyncDispose]();
+    await audit.close();
+    const events = await gateway.audit.query({ limit: 100 });
+    assert.deepEqual(
+      events.map(({ kind, action, id }) => [kind, action, kind === 'alarm' ? id : '']).sort(),
+      [
+        ['alarm', 'act_unreadable', 'x1'],
+        ['alarm', 'act_unreadable', 'x2'],
+        ['alarm', 'act_unreadable', 'x3'],
+        ['session', 'revoked', ''],
+      ],
+    );
+    await close(parts);
+  });
+
+  test('a transaction that a login leaves open ends by the database, and so does its wait for a lock', async () => {
+    const parts = await scene();
+    for (const setting of ['idle_in_transaction_session_timeout', 'lock_timeout'])
+      assert.deepEqual(await as('ada', parts.database, `SHOW ${setting}`), { [setting]: '5s' });
     await close(parts);
   });
 });
