@@ -32,6 +32,7 @@ export function streamHost(
     },
     requestSend: (stream) => hooks.requestSend(stream),
     sendData: (streamId, data) => connection.sendData(streamId, data),
+    lacksCredit: (streamId) => connection.lacksCredit(streamId),
     end: (streamId) => {
       connection.end(streamId);
       hooks.changed();

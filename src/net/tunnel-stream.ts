@@ -20,6 +20,8 @@ export interface TunnelStreamHost {
   requestSend(stream: TunnelStream): void;
   /** Takes what credit allows and returns the count. */
   sendData(streamId: number, data: Uint8Array): number;
+  /** What was not taken waits for credit of the stream, and not for room on the link. */
+  lacksCredit(streamId: number): boolean;
   end(streamId: number): void;
   /** The count of consumed bytes may have changed. */
   consumptionChanged(stream: TunnelStream): void;
@@ -70,6 +72,8 @@ export class TunnelStream extends Duplex {
   #resetAfterEnd = false;
   #outgoing: Uint8Array[] = [];
   #outgoingDone: WriteCallback | undefined;
+  /** Bytes of the write that Writable waits for; what it has beyond them comes later. */
+  #writingBytes = 0;
   #sink: TunnelStreamSink | undefined;
   /** The sink takes nothing for now. */
   #isHeld = false;
@@ -179,6 +183,11 @@ export class TunnelStream extends Duplex {
   send(piece: Uint8Array): boolean {
     if (this.destroyed || this.writableEnded || this.#resetAfterEnd) return true;
     if (this.#sink === undefined) return this.write(new Uint8Array(piece));
+    if (this.#buffersWrites) {
+      this.write(new Uint8Array(piece));
+      this.#isWaitedFor = true;
+      return false;
+    }
     const isFirst = this.#outgoing.length === 0;
     this.#outgoing.push(isFirst ? piece : new Uint8Array(piece));
     if (isFirst) this.#host.requestSend(this);
@@ -259,8 +268,8 @@ export class TunnelStream extends Duplex {
   }
 
   /**
-   * Link: sends what waits. `sent` if nothing is left, `blocked` if credit is used up (the link calls again when it came
-   * back), `more` if `bytesMax` was reached.
+   * Link: sends what waits. `sent` if nothing is left, `blocked` if the stream's credit is used up (the link calls again when
+   * it came back), `more` if `bytesMax` or the room on the link was reached, where frames count with their heads.
    */
   sendPending(bytesMax: number): 'sent' | 'blocked' | 'more' {
     let room = bytesMax;
@@ -272,7 +281,7 @@ export class TunnelStream extends Duplex {
       room -= taken;
       if (taken === chunk.length) this.#outgoing.shift();
       else if (taken > 0) this.#outgoing[0] = chunk.subarray(taken);
-      if (taken < part.length) return 'blocked';
+      if (taken < part.length) return this.#host.lacksCredit(this.streamId) ? 'blocked' : 'more';
     }
     this.#completeWrite();
     return 'sent';
@@ -302,13 +311,13 @@ export class TunnelStream extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#send([chunk], callback);
+    this.#send([chunk], chunk.length, callback);
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], callback: WriteCallback): void {
     const buffers = chunks.map(({ chunk }) => chunk);
     const length = buffers.reduce((sum, { length }) => sum + length, 0);
-    this.#send(length <= joinBytesMax ? [Buffer.concat(buffers, length)] : buffers, callback);
+    this.#send(length <= joinBytesMax ? [Buffer.concat(buffers, length)] : buffers, length, callback);
   }
 
   override _final(callback: WriteCallback): void {
@@ -331,13 +340,19 @@ export class TunnelStream extends Duplex {
     callback(error);
   }
 
-  #send(chunks: Uint8Array[], callback: WriteCallback): void {
+  /** What was written before has not come to `outgoing` yet: what `send` takes goes behind it. */
+  get #buffersWrites(): boolean {
+    return this.writableLength > this.#writingBytes;
+  }
+
+  #send(chunks: Uint8Array[], length: number, callback: WriteCallback): void {
     if (this.#resetAfterEnd) {
       callback();
       return;
     }
     this.#outgoing.push(...chunks);
     this.#outgoingDone = callback;
+    this.#writingBytes = length;
     this.#idleTimer?.refresh();
     this.#host.requestSend(this);
   }
@@ -345,8 +360,11 @@ export class TunnelStream extends Duplex {
   #completeWrite(): void {
     const done = this.#outgoingDone;
     this.#outgoingDone = undefined;
+    this.#writingBytes = 0;
     this.#idleTimer?.refresh();
+    // Writable may write here what it had buffered.
     done?.();
+    if (this.#outgoing.length > 0 || this.#buffersWrites) return;
     if (this.#finalDone !== undefined) {
       const final = this.#finalDone;
       this.#finalDone = undefined;

@@ -181,6 +181,11 @@ export class TunnelConnection {
     return count;
   }
 
+  /** Not to be asked again before `writable`: also of one that is over. */
+  lacksCredit(id: number): boolean {
+    return this.#streams.get(id)?.awaitsCredit ?? true;
+  }
+
   /** No more data from this side; the other direction stays open. */
   end(id: number): void {
     const stream = this.#streams.get(id);

@@ -343,6 +343,7 @@ test('what is consumed is counted when it is read, not when it arrives', async (
     refuse() {},
     requestSend() {},
     sendData: () => 0,
+    lacksCredit: () => true,
     end() {},
     consumptionChanged() {},
     closed() {},

@@ -53,20 +53,23 @@ export function join(socket: Socket, stream: RelayStream, limits: Limits): void 
   if (socket.readableEnded) stream.end();
   else
     socket.once('end', () => {
-      if (!socket.destroyed) stream.end();
+      if (socket.destroyed) return;
+      far.flush();
+      stream.end();
     });
+  // First: what the client's socket holds goes behind what was written to the stream, and not beside it.
+  far.start({
+    onData: (chunk) => {
+      if (!socket.destroyed && !client.write(chunk)) far.pause();
+    },
+    onDrain: () => client.resume(),
+  });
   client.start({
     onData: (chunk) => {
       // Behind the stream it is dropped.
       if (!stream.destroyed && !far.write(chunk)) client.pause();
     },
     onDrain: () => far.resume(),
-  });
-  far.start({
-    onData: (chunk) => {
-      if (!socket.destroyed && !client.write(chunk)) far.pause();
-    },
-    onDrain: () => client.resume(),
   });
 }
 

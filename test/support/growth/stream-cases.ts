@@ -150,6 +150,7 @@ const idleHost: TunnelStreamHost = {
   refuse: nothing,
   requestSend: nothing,
   sendData: () => 0,
+  lacksCredit: () => true,
   end: nothing,
   consumptionChanged: nothing,
   closed: nothing,
