@@ -1,5 +1,7 @@
 // When a tunnel had no link: whoever waits for what comes through it does not count that time, up to a bound.
 
+import type { Duplex } from 'node:stream';
+
 import { defaultLimits } from '../protocol/limits.ts';
 
 export interface LinkAbsence {
@@ -69,7 +71,46 @@ export function deadlineWith(
   return { clear: () => clearTimeout(timer) };
 }
 
-/** Whether somebody who was silent for so long could not be heard for a part of it: then one more such time is due. */
-export function wasAway(absence: LinkAbsence | undefined, silentMs: number): boolean {
-  return (absence?.since(performance.now() - silentMs) ?? 0) > 0;
+/** Judges a timer that each octet starts again: was the silence before it too long, or could the peer not be heard for a part of it? */
+export class Silence {
+  readonly #absence: LinkAbsence | undefined;
+  readonly #limitMs: number;
+  readonly #progress: () => number;
+  /** The timer was set to so long. */
+  #waitedMs: number;
+  #mark: number | undefined;
+  #sinceMs = 0;
+
+  /** The timer is set to `limitMs`. `progress` is another number after each octet, so a silence is one, however often it is looked at. */
+  constructor(absence: LinkAbsence | undefined, limitMs: number, progress: () => number) {
+    this.#absence = absence;
+    this.#limitMs = limitMs;
+    this.#waitedMs = limitMs;
+    this.#progress = progress;
+  }
+
+  /** At the timeout: what the timer is to be set to now. Undefined: it was too long. */
+  moreMs(): number | undefined {
+    const nowMs = performance.now();
+    const mark = this.#progress();
+    if (mark !== this.#mark) {
+      this.#mark = mark;
+      this.#sinceMs = nowMs - this.#waitedMs;
+    }
+    const forgivenMs = this.#absence?.since(this.#sinceMs) ?? 0;
+    const leftMs = this.#limitMs + forgivenMs - (nowMs - this.#sinceMs);
+    // Timers may come a millisecond early.
+    if (leftMs < 2) return undefined;
+    this.#waitedMs = Math.ceil(Math.max(leftMs, lookMsMin));
+    return this.#waitedMs;
+  }
+}
+
+/** Of a socket or what looks like one: octets that came, and that left it. */
+export function octetsMoved(socket: Duplex): number {
+  const of = (name: 'bytesRead' | 'bytesWritten'): number => {
+    const told: unknown = Reflect.get(socket, name);
+    return typeof told === 'number' ? told : 0;
+  };
+  return of('bytesRead') + of('bytesWritten') - socket.writableLength;
 }

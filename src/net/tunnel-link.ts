@@ -19,7 +19,7 @@ import type { WebSocketConnection, WebSocketHandlers } from './websocket-connect
 import { closeCode } from './websocket-frame.ts';
 
 /** A tunnel under load has some megabytes on their way: as many blocks are used again, by whichever tunnel. */
-const blocks = new SpareBlocks(32);
+const sharedBlocks = new SpareBlocks(32);
 
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
@@ -61,6 +61,8 @@ export class TunnelLink implements AsyncDisposable {
     this.#pings = new TunnelPings(limits.pingTimeoutMs);
     const { spare, unread, agreesOnModes, isResumable } = options;
     const nowMs = this.#nowMs();
+    // What another kind of stream was given may be somebody else's when it says that it is written.
+    const blocks = webSocket.isOnSocket ? sharedBlocks : undefined;
     const agreed = { agreesOnModes, isResumable };
     this.#connection = new TunnelConnection({ role, limits, nowMs, spare, unread, blocks, ...agreed });
     this.#gaps = new LinkGaps(this.#nowMs, limits.resumeWindowMs);
@@ -365,6 +367,7 @@ export class TunnelLink implements AsyncDisposable {
     if (nowMs - this.#sparesDroppedMs >= this.#limits.pingIntervalMs) {
       this.#sparesDroppedMs = nowMs;
       this.#connection.output.dropSpares();
+      sharedBlocks.dropOnceIn(this.#limits.pingIntervalMs, performance.now());
     }
     if ((this.#connection.deadlineMs ?? Infinity) <= nowMs) this.#connection.handleTimeout(nowMs);
     this.#handleEvents();

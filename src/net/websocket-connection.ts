@@ -1,5 +1,6 @@
 // One WebSocket after its handshake (RFC 6455 §5–7): binary messages only, no extensions, payload as it comes.
 
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
@@ -95,6 +96,11 @@ export class WebSocketConnection {
       },
     });
     this.#socketClosed = this.#watchSocket(socket);
+  }
+
+  /** On one of the runtime's own, which is done with what it was given when it says so. */
+  get isOnSocket(): boolean {
+    return this.#socket instanceof Socket;
   }
 
   /** Bytes that were given to the socket and have not left it. */

@@ -42,17 +42,16 @@ export class OutputQueue {
   readonly #taken = new Set<OutputBlock>();
   readonly #smallSpares: Uint8Array[] = [];
   readonly #largeSpares: SpareBlocks;
+  readonly #isShared: boolean;
   /** The last block that was taken had more than fits a small one: the next one will. */
   #isBusy = false;
   #bytes = 0;
   #controlBytes = 0;
 
-  /** @param largeSpares shared with others whose limits are the same */
-  constructor(
-    limits: Pick<Limits, 'controlQueueBytesMax' | 'messageBytesMax'>,
-    largeSpares = new SpareBlocks(sparesMax),
-  ) {
-    this.#largeSpares = largeSpares;
+  /** @param sharedSpares shared with others whose limits are the same */
+  constructor(limits: Pick<Limits, 'controlQueueBytesMax' | 'messageBytesMax'>, sharedSpares?: SpareBlocks) {
+    this.#isShared = sharedSpares !== undefined;
+    this.#largeSpares = sharedSpares ?? new SpareBlocks(sparesMax);
     this.#controlBytesMax = limits.controlQueueBytesMax;
     this.#blockBytesMax = Math.max(frameHeaderBytes + 1, Math.min(largeBlockBytes, limits.messageBytesMax));
     this.#smallBytes = Math.min(smallBlockBytes, this.#blockBytesMax);
@@ -121,10 +120,10 @@ export class OutputQueue {
     this.#taken.clear();
   }
 
-  /** A tunnel that is quiet holds no blocks. */
+  /** A tunnel that is quiet holds no blocks; who shares some drops those. */
   dropSpares(): void {
     this.#smallSpares.length = 0;
-    this.#largeSpares.drop();
+    if (!this.#isShared) this.#largeSpares.drop();
     this.#isBusy = false;
   }
 

@@ -5,6 +5,7 @@
 export class SpareBlocks {
   readonly #countMax: number;
   readonly #blocks: Uint8Array[] = [];
+  #droppedMs = -Infinity;
 
   constructor(countMax: number) {
     this.#countMax = countMax;
@@ -22,5 +23,12 @@ export class SpareBlocks {
 
   drop(): void {
     this.#blocks.length = 0;
+  }
+
+  /** As `drop`, for what many share: the timer of each of them asks, and once in such a time is enough. */
+  dropOnceIn(intervalMs: number, nowMs: number): void {
+    if (nowMs - this.#droppedMs < intervalMs) return;
+    this.#droppedMs = nowMs;
+    this.drop();
   }
 }

@@ -1,9 +1,9 @@
 // What counts of a wait for somebody whose tunnel has no link for a while.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test, type TestContext } from 'node:test';
 
-import { deadlineWith, LinkGaps, wasAway } from '../../src/net/link-absence.ts';
+import { deadlineWith, type LinkAbsence, LinkGaps, Silence } from '../../src/net/link-absence.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 
 test('the gaps of a tunnel count from when they are asked for, one that lasts too, and no more than is forgiven', () => {
@@ -54,7 +54,53 @@ test('a deadline that was cleared while it was moved is over', (context) => {
   context.mock.timers.tick(600_000);
 });
 
-test('whoever has no tunnel is never away', () => {
-  assert.equal(wasAway(undefined, 1e9), false);
-  assert.equal(wasAway({ since: () => 1 }, 10), true);
+suite('a silence', () => {
+  /** Looks at a timer as it ends, until the silence is over; how long that took. */
+  function lasts(
+    context: TestContext,
+    absence: LinkAbsence | undefined,
+    onWait = (_ms: number): void => {},
+  ): number {
+    let nowMs = 1000;
+    let progress = 0;
+    context.mock.method(performance, 'now', () => nowMs);
+    const silence = new Silence(absence, 100, () => progress);
+    nowMs += 100;
+    for (let looks = 0; looks < 1000; looks += 1) {
+      const moreMs = silence.moreMs();
+      if (moreMs === undefined) break;
+      onWait(moreMs);
+      nowMs += moreMs;
+    }
+    progress += 1;
+    return nowMs - 1000;
+  }
+
+  test('without a tunnel lasts for its limit', (context) => {
+    assert.equal(lasts(context, undefined), 100);
+  });
+
+  test('of a peer that gives its link up again and again is forgiven up to the bound', (context) => {
+    // A gap of 10 ms in each 50.
+    const absence: LinkAbsence = {
+      since: (sinceMs) => Math.min(200, ((performance.now() - sinceMs) / 50) * 10),
+    };
+    const lastedMs = lasts(context, absence);
+    assert.ok(lastedMs >= 125 && lastedMs <= 400, String(lastedMs));
+  });
+
+  test('begins again with each octet', (context) => {
+    let nowMs = 0;
+    let progress = 0;
+    context.mock.method(performance, 'now', () => nowMs);
+    const silence = new Silence({ since: () => 50 }, 100, () => progress);
+    nowMs = 100;
+    assert.equal(silence.moreMs(), 100);
+    progress = 1;
+    // The octet came at 130, and started the timer again.
+    nowMs = 230;
+    assert.equal(silence.moreMs(), 100);
+    nowMs = 330;
+    assert.equal(silence.moreMs(), undefined);
+  });
 });

@@ -308,3 +308,13 @@ test('a message above the limit is not sent', async () => {
   pair.client.destroy();
   pair.server.destroy();
 });
+
+test('only on a socket of the runtime may blocks be shared with others', async () => {
+  const limits = defaultLimits;
+  const [end, peer] = duplexPair();
+  const onPair = new WebSocketConnection({ socket: end, role: 'server', limits, zeroMask: false });
+  const { client, server } = await socketPair();
+  const onSocket = new WebSocketConnection({ socket: server, role: 'server', limits, zeroMask: false });
+  assert.deepEqual([onPair.isOnSocket, onSocket.isOnSocket], [false, true]);
+  for (const socket of [end, peer, client, server]) socket.destroy();
+});

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { headroomBytes, type OutputBlock, OutputQueue } from '../../src/protocol/output-queue.ts';
+import { SpareBlocks } from '../../src/protocol/spare-blocks.ts';
 import { join, parseFrames } from './conversation.ts';
 
 function queueOf(changes: Partial<typeof defaultLimits> = {}): OutputQueue {
@@ -110,6 +111,23 @@ describe('the output queue', () => {
     queue.pushControl({ type: 'ping', nonce: 1 });
     const small = take(queue);
     assert.ok(small.bytes.length < 20_000 && !again.some(({ bytes }) => bytes === small.bytes));
+  });
+
+  test('what many share is dropped once in a time, whichever of them asks', () => {
+    const shared = new SpareBlocks(3);
+    shared.keep(new Uint8Array(8));
+    new OutputQueue(defaultLimits, shared).dropSpares();
+    assert.notEqual(shared.take(8), undefined, 'one of them dropped what is for all');
+    for (const [nowMs, isKept] of [
+      [0, false],
+      [999, true],
+      [1000, false],
+      [1500, true],
+    ] as const) {
+      shared.keep(new Uint8Array(8));
+      shared.dropOnceIn(1000, nowMs);
+      assert.equal(shared.take(8) !== undefined, isKept, String(nowMs));
+    }
   });
 
   test('gives what was pushed, whatever is pushed, taken and given back between', () => {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { bytesOf } from '../../net/byte-stream.ts';
-import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
+import { type LinkAbsence, octetsMoved, Silence } from '../../net/link-absence.ts';
 import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
@@ -44,8 +44,11 @@ export function join(socket: Socket, stream: RelayStream, limits: Limits): void 
     }
   });
   socket.setTimeout(limits.idleTimeoutMs);
+  const absence: LinkAbsence = { since: (sinceMs) => stream.absence?.since(sinceMs) ?? 0 };
+  const silence = new Silence(absence, limits.idleTimeoutMs, () => octetsMoved(socket));
   socket.on('timeout', () => {
-    if (wasAway(stream.absence, limits.idleTimeoutMs)) return void socket.setTimeout(limits.idleTimeoutMs);
+    const moreMs = silence.moreMs();
+    if (moreMs !== undefined) return void socket.setTimeout(moreMs);
     stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
     if (!socket.destroyed) resetSocket(socket);
   });

@@ -154,6 +154,14 @@ async function endTls(
   if (opening.first.length > 0) socket.unshift(opening.first);
   const modes = (): readonly PlainMode[] => tunnel.plainModes?.(opening.fields.authority) ?? [];
   const outcome = await clientTls.end(socket, opening.fields, modes);
+  // The runtime leaves a connection open whose TLS is broken behind its handshake, and tells it once: maybe while this waits.
+  let broken: ProxyError | undefined;
+  let onBroken = (): void => {};
+  if (outcome.kind === 'ended')
+    outcome.socket.once('error', (error: NodeJS.ErrnoException) => {
+      broken = brokenTls(error);
+      onBroken();
+    });
   const fields = outcome.kind === 'left' ? opening.fields : outcome.fields;
   let stream: RelayStream;
   try {
@@ -179,18 +187,22 @@ async function endTls(
     return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
   }
   if (outcome.kind === 'left') return join(socket, stream, limits);
-  join(resettable(outcome.socket, socket), stream, limits);
-  // The runtime leaves a connection open whose TLS is broken behind its handshake.
-  outcome.socket.once('error', (error: NodeJS.ErrnoException) => {
-    stream.reset(
-      hasLeft(error)
-        ? new ProxyError('cancelled', 'the client reset its connection')
-        : new ProxyError('tls_handshake', `TLS of the client broke: ${error.message}`),
-    );
+  const { socket: tls } = outcome;
+  onBroken = () => {
+    stream.reset(broken ?? new ProxyError('cancelled', 'the client closed its connection'));
     // Not the connection below: its end may be on its way.
-    resetSocket(outcome.socket);
+    resetSocket(tls);
     socket.destroy();
-  });
+  };
+  if (broken === undefined) return join(resettable(tls, socket), stream, limits);
+  stream.once('error', () => {});
+  onBroken();
+}
+
+function brokenTls(error: NodeJS.ErrnoException): ProxyError {
+  return hasLeft(error)
+    ? new ProxyError('cancelled', 'the client reset its connection')
+    : new ProxyError('tls_handshake', `TLS of the client broke: ${error.message}`);
 }
 
 function noLongerPlain({ authority, mode }: OpenFields): ProxyError {

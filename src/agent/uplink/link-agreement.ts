@@ -77,6 +77,11 @@ export class LinkAgreement {
     return this.#known.promise;
   }
 
+  /** The tunnel goes on upon another link, which has an agreement of its own: whoever waits looks there. */
+  replaced(): void {
+    this.#known.resolve();
+  }
+
   /** Throws frame_unexpected for what a gateway does not send, or not now. */
   receive(frame: LinkFrame): void {
     switch (frame.type) {
@@ -136,7 +141,12 @@ export async function agreedWithin(
   if (link === undefined) return;
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, ms);
-  await Promise.race([agreements.get(link)?.known, link.closed, late.promise]);
+  const over = Promise.race([link.closed, late.promise]).then(() => true);
+  for (let asked = agreements.get(link), isOver = false; asked !== undefined && !isOver;) {
+    isOver = await Promise.race([over, asked.known.then(() => false)]);
+    const now = agreements.get(link);
+    asked = now === asked ? undefined : now;
+  }
   clearTimeout(timer);
 }
 

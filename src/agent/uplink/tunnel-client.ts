@@ -82,8 +82,10 @@ export class TunnelClient implements AsyncDisposable {
       agreeOn: (_link, exporter, send, onFault) =>
         new LinkAgreement({ ...this.#agreementFacts(exporter), send, onFault, onConcluded: () => undefined }),
       onResumed: (link, agreement) => {
+        const old = this.#agreements.get(link);
         if (agreement === undefined) this.#agreements.delete(link);
         else this.#agreements.set(link, agreement);
+        old?.replaced();
       },
     });
     if (options.asksForModes !== true) this.#agreed.resolve('it is not asked for');

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { hostField } from '../../http/authority.ts';
 import type { DialResult } from '../../net/dialer.ts';
-import { wasAway } from '../../net/link-absence.ts';
+import { Silence } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
@@ -184,14 +184,20 @@ async function exchange(
     fail(new ProxyError('cancelled', 'the client went away'));
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
-  let hasHead = false;
+  let silence: Silence | undefined;
+  let moved = 0;
+  const count = (chunk: Buffer): void => void (moved += chunk.length);
+  request.body?.on('data', count);
   stream.setTimeout(limits.responseHeadTimeoutMs);
   stream.on('timeout', () => {
-    if (hasHead && wasAway(request.absence, limits.idleTimeoutMs)) stream.setTimeout(limits.idleTimeoutMs);
-    else fail(hasHead ? idleFor(`nothing of the response of ${host} moved`) : respondLate(host));
+    const moreMs = silence?.moreMs();
+    if (moreMs !== undefined) stream.setTimeout(moreMs);
+    else
+      fail(silence !== undefined ? idleFor(`nothing of the response of ${host} moved`) : respondLate(host));
   });
   stream.once('response', () => {
-    hasHead = true;
+    silence = new Silence(request.absence, limits.idleTimeoutMs, () => moved - stream.bufferSize);
+    stream.on('data', count);
     stream.setTimeout(limits.idleTimeoutMs);
   });
   const isEnded = receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });

@@ -2,7 +2,7 @@
 
 import type { Duplex, Transform } from 'node:stream';
 
-import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
+import { type LinkAbsence, Silence } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { LimitName, Limits } from '../../protocol/limits.ts';
 import { meteredStream, type SpendBytes } from './metered-stream.ts';
@@ -50,7 +50,8 @@ export async function pipeBoth(
     first.destroy(error);
     second.destroy(error);
   };
-  const timer = idle === undefined ? undefined : idleTimer(idle, end);
+  const timer =
+    idle === undefined ? undefined : idleTimer(idle, () => bytes.fromFirst + bytes.fromSecond, end);
   const count = (from: Duplex, name: 'fromFirst' | 'fromSecond'): void => {
     from.on('data', (chunk: Buffer) => {
       bytes[name] += chunk.length;
@@ -70,7 +71,7 @@ export async function pipeBoth(
   link(first, second, closed, [...meter(), ...throughFirst]);
   link(second, first, closed, [...meter(), ...throughSecond]);
   await promise;
-  clearTimeout(timer);
+  timer?.clear();
   return fault === undefined ? bytes : { ...bytes, fault };
 }
 
@@ -85,14 +86,18 @@ function breakOff(sides: readonly Duplex[]): PipedBytes {
 
 function idleTimer(
   { limits, name, absence }: NonNullable<PipeOptions['idle']>,
+  bytesMoved: () => number,
   end: (error: ProxyError) => void,
-): NodeJS.Timeout {
-  const timer = setTimeout(() => {
-    if (wasAway(absence, limits[name])) timer.refresh();
+): { refresh(): void; clear(): void } {
+  const silence = new Silence(absence, limits[name], bytesMoved);
+  let timer = setTimeout(look, limits[name]);
+  function look(): void {
+    const moreMs = silence.moreMs();
+    if (moreMs !== undefined) timer = setTimeout(look, moreMs);
     else
       end(new ProxyError('timeout', `no byte either way for ${limits[name]} ms (${name})`, { limit: name }));
-  }, limits[name]);
-  return timer;
+  }
+  return { refresh: () => void timer.refresh(), clear: () => clearTimeout(timer) };
 }
 
 function link(from: Duplex, to: Duplex, closed: () => void, through: readonly Transform[]): void {

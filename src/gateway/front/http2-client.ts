@@ -10,7 +10,7 @@ import type { ClientExchange } from '../exchange/client-exchange.ts';
 import { http2FieldObject } from '../../net/http2-fields.ts';
 import type { Http2Windows } from './http2-windows.ts';
 import { watchEnd } from '../../net/http2-stream-end.ts';
-import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
+import { type LinkAbsence, Silence } from '../../net/link-absence.ts';
 import { owned } from '../../net/shared-reads.ts';
 
 interface Http2Request {
@@ -37,11 +37,16 @@ export class Http2Client implements ClientExchange {
   #fault: ProxyError | undefined;
   readonly #idleTimeoutMs: number;
   readonly #windows: Http2Windows | undefined;
-  readonly #absence: LinkAbsence | undefined;
   readonly bodyWindowBytes: number;
   /** Runs while a response is sent. Node's own timer of a stream takes an acknowledged PING for progress of the stream. */
   #untaken: NodeJS.Timeout | undefined;
-  readonly #onTaken = (): void => void this.#untaken?.refresh();
+  /** What was given and what was taken, in pieces. */
+  #moves = 0;
+  readonly #silence: Silence;
+  readonly #onTaken = (): void => {
+    this.#moves += 1;
+    this.#untaken?.refresh();
+  };
 
   constructor(
     stream: ServerHttp2Stream,
@@ -50,8 +55,8 @@ export class Http2Client implements ClientExchange {
   ) {
     this.#stream = stream;
     this.#idleTimeoutMs = idleTimeoutMs;
+    this.#silence = new Silence(absence, idleTimeoutMs, () => this.#moves);
     this.#windows = windows;
-    this.#absence = absence;
     this.bodyWindowBytes = windows?.streamBytes ?? 0;
     this.rawHeaders = rawHeaders;
     this.endsAtHead = endsAtHead;
@@ -141,9 +146,8 @@ export class Http2Client implements ClientExchange {
 
   sendData(chunk: Uint8Array): boolean {
     if (this.#ended || !this.#stream.writable) return true;
-    if (this.#untaken === undefined)
-      this.#untaken = setTimeout(() => this.#giveUpUntaken(), this.#idleTimeoutMs).unref();
-    else this.#untaken.refresh();
+    if (this.#untaken === undefined) this.#awaitTaken(this.#idleTimeoutMs);
+    this.#onTaken();
     return this.#stream.write(owned(chunk), this.#onTaken);
   }
 
@@ -171,10 +175,15 @@ export class Http2Client implements ClientExchange {
     this.#stream.destroy(error);
   }
 
+  #awaitTaken(ms: number): void {
+    this.#untaken = setTimeout(() => this.#giveUpUntaken(), ms).unref();
+  }
+
   /** A client that grants no window would hold the origin, and the refusal, for ever. */
   #giveUpUntaken(): void {
     if (this.#stream.bufferSize === 0) return;
-    if (wasAway(this.#absence, this.#idleTimeoutMs)) return this.#onTaken();
+    const moreMs = this.#silence.moreMs();
+    if (moreMs !== undefined) return this.#awaitTaken(moreMs);
     const message = `the client took nothing of its response for ${this.#idleTimeoutMs} ms (idleTimeoutMs)`;
     this.#fault = new ProxyError('timeout', message, { limit: 'idleTimeoutMs' });
     this.#abort.abort(this.#fault);

@@ -3,7 +3,7 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { wasAway } from '../../net/link-absence.ts';
+import { octetsMoved, Silence } from '../../net/link-absence.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
@@ -112,9 +112,11 @@ export class Http2Front {
     session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
     const { absence } = connection.scene;
     session.setTimeout(limits.idleTimeoutMs);
+    const silence = new Silence(absence, limits.idleTimeoutMs, () => octetsMoved(socket));
     session.on('timeout', () => {
-      if (wasAway(absence, limits.idleTimeoutMs)) session.setTimeout(limits.idleTimeoutMs);
-      else session.close();
+      const moreMs = silence.moreMs();
+      if (moreMs === undefined) session.close();
+      else session.setTimeout(moreMs);
     });
     session.once('close', () => this.#sessions.delete(session));
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { ClientTls } from '../../../src/agent/relay/client-tls.ts';
@@ -32,7 +32,7 @@ async function through(port: number, to = authority): Promise<Socket> {
 }
 
 /** A client that trusts the session's root alone; not yet through its handshake. */
-function securing(socket: Socket, options: ConnectionOptions = {}): TLSSocket {
+function securing(socket: Duplex, options: ConnectionOptions = {}): TLSSocket {
   const tls = connectTls({
     socket,
     servername: 'origin.test',
@@ -269,6 +269,41 @@ test('a client whose TLS was ended for a link that is gone waits until the next 
   const stream = await fixture.nextStream();
   assert.deepEqual([stream.fields.mode, isAgreed], ['http1', true]);
   stream.destroy();
+});
+
+test('TLS that breaks while the tunnel makes room for another one is told once there is a stream', async () => {
+  let asked = 0;
+  let isAgreed = false;
+  const waits = Promise.withResolvers<void>();
+  const agreed = Promise.withResolvers<void>();
+  await using fixture = await fixtureOf(() => {
+    asked += 1;
+    return asked <= 2 || isAgreed ? both : [];
+  });
+  fixture.whenAgreed = () => {
+    waits.resolve();
+    return agreed.promise;
+  };
+  const socket = await through(fixture.relay.port);
+  // Between the client's TLS and its connection, so that the test can write past TLS.
+  const below = new Duplex({
+    read() {},
+    write: (chunk: Buffer, _encoding, callback) => void socket.write(chunk, callback),
+  });
+  socket.on('data', (chunk: Buffer) => below.push(chunk));
+  const tls = securing(below);
+  tls.on('error', () => {});
+  await Promise.all([waits.promise, once(tls, 'secureConnect')]);
+  // A record that no key opens; the alert of it comes back.
+  socket.write(Buffer.from([0x17, 3, 3, 0, 32, ...Array<number>(32).fill(7)]));
+  await once(socket, 'data');
+  isAgreed = true;
+  agreed.resolve();
+  const stream = await fixture.nextStream();
+  await closedOf(stream);
+  assert.equal(stream.streamError?.code, 'tls_handshake');
+  tls.destroy();
+  socket.destroy();
 });
 
 describe('a link that came while the handshake went on, and takes no plaintext,', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { test } from 'node:test';
-import { LinkAgreement } from '../../../src/agent/uplink/link-agreement.ts';
+import { agreedWithin, LinkAgreement } from '../../../src/agent/uplink/link-agreement.ts';
+import type { TunnelLink } from '../../../src/net/tunnel-link.ts';
 import { LinkVerifier } from '../../../src/protocol/link-proof.ts';
 import type { LinkFrame } from '../../../src/protocol/frame.ts';
 
@@ -145,4 +146,22 @@ test('a gateway that sees another link is not asked for its keys: it agrees to n
 test('hosts before a reply end the tunnel', () => {
   const { agreement } = between({ signer: before, known: [before] }, () => assert.fail());
   assert.throws(() => agreement.receive(hosts), { code: 'frame_unexpected' });
+});
+
+test('whoever waits for an agreement waits for the one that replaced it', async () => {
+  const signer = generateKeyPairSync('ed25519');
+  const old = between({ signer, known: [signer] }, () => []).agreement;
+  const next = between({ signer, known: [signer] }, () => []);
+  let current = old;
+  // What is asked of a link here is only whether it is over.
+  const link = { closed: new Promise<undefined>(() => {}) } as unknown as TunnelLink;
+  let isAgreed = false;
+  const waiting = agreedWithin(link, { get: () => current }, 600_000).then(() => assert.ok(isAgreed));
+  current = next.agreement;
+  old.replaced();
+  const reply = await next.reply();
+  isAgreed = true;
+  current.receive(reply);
+  current.receive(hosts);
+  await waiting;
 });
