@@ -58,3 +58,15 @@ export class TunnelInboundQueue {
     this.#blockUsed = 0;
   }
 }
+
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Who takes the bytes of a stream by calls, without the machinery of a Duplex. */
+export interface TunnelStreamSink {
+  /** The next bytes, which hold until this returns. */
+  onData(chunk: Buffer): void;
+  /** All that `send` took has left. */
+  onDrain(): void;
+}

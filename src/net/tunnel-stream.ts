@@ -4,12 +4,12 @@ import { Buffer } from 'node:buffer';
 import { Duplex } from 'node:stream';
 
 import { ProxyError } from '../protocol/error.ts';
-import { errorCodeOfWire, errorTable } from '../protocol/error-table.ts';
+import { errorCodeOfWire } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
-
+import { resetReason } from '../protocol/tunnel-fault.ts';
 import type { LinkAbsence } from './link-absence.ts';
 import { owned } from './shared-reads.ts';
-import { compact, TunnelInboundQueue } from './tunnel-inbound-queue.ts';
+import { bufferOf, compact, TunnelInboundQueue, type TunnelStreamSink } from './tunnel-inbound-queue.ts';
 
 /** What a stream asks of the link that it belongs to. */
 export interface TunnelStreamHost {
@@ -27,14 +27,6 @@ export interface TunnelStreamHost {
   consumptionChanged(stream: TunnelStream): void;
   /** The stream is over here; what is open of it on the wire is reset with `error`, or as cancelled. */
   closed(stream: TunnelStream, error: ProxyError | undefined): void;
-}
-
-/** Who takes the bytes of a stream by calls, without the machinery of a Duplex. */
-export interface TunnelStreamSink {
-  /** The next bytes, which hold until this returns. */
-  onData(chunk: Buffer): void;
-  /** All that `send` took has left. */
-  onDrain(): void;
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -405,14 +397,4 @@ export class TunnelStream extends Duplex {
     this.#endPushed = true;
     this.push(null);
   }
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** The text of a foreign error may tell the peer what is not meant for it: it gets the code's meaning instead. */
-function resetReason(error: Error): ProxyError {
-  if (error instanceof ProxyError) return error;
-  return new ProxyError('stream_reset', errorTable.stream_reset.meaning, { cause: error });
 }

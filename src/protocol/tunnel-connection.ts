@@ -137,15 +137,13 @@ export class TunnelConnection {
     if (this.#role !== 'agent') throw new ProxyError('internal', 'only the agent opens streams');
     const streamId = this.#streams.lastStreamId + 1;
     if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) throw noNewStreams();
-    const { streamsMax } = this.#limits;
-    if (this.#streams.liveCount >= streamsMax) throw streamLimit(streamsMax);
+    if (this.#streams.liveCount >= this.#limits.streamsMax) throw streamLimit(this.#limits.streamsMax);
     const bytesMax = sentBytesMax(this.#limits, 'controlFrameBytesMax');
     this.#output.pushEncodedControl(encodeOpen(streamId, fields, bytesMax));
     this.#addStream(streamId, fields);
     return streamId;
   }
 
-  /** The gateway takes the stream. */
   accept(id: number): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.accepted) return;
@@ -181,7 +179,6 @@ export class TunnelConnection {
     return count;
   }
 
-  /** Not to be asked again before `writable`: also of one that is over. */
   lacksCredit(id: number): boolean {
     return this.#streams.get(id)?.awaitsCredit ?? true;
   }
@@ -218,7 +215,6 @@ export class TunnelConnection {
     this.#streams.settle(stream);
   }
 
-  /** Asks for a `pong` event. */
   ping(nowMs: number): void {
     if (this.#failure === undefined) this.#send({ type: 'ping', nonce: this.#keepAlive.ping(nowMs) });
   }
@@ -382,10 +378,9 @@ export class TunnelConnection {
     if (this.#role !== 'gateway') throw unexpected('open from the gateway');
     const { lastStreamId, count } = this.#streams;
     if (streamId !== lastStreamId + 1) throw unexpected(`open of stream ${streamId} after ${lastStreamId}`);
-    const { streamsMax } = this.#limits;
-    if (this.#goawaySent || count >= streamsMax) {
+    if (this.#goawaySent || count >= this.#limits.streamsMax) {
       this.#streams.lastStreamId = streamId;
-      const error = this.#goawaySent ? gatewayDrains() : streamLimit(streamsMax);
+      const error = this.#goawaySent ? gatewayDrains() : streamLimit(this.#limits.streamsMax);
       if (error.limit !== undefined) this.#events.push({ type: 'declined', error });
       return this.#send({ type: 'refuse', streamId, code: error.wireCode, message: error.message });
     }

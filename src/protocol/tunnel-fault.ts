@@ -1,5 +1,6 @@
 // The faults that a tunnel connection finds, and the texts that it sends.
 
+import { errorTable } from './error-table.ts';
 import { ProxyError } from './error.ts';
 import type { OpenFields } from './frame.ts';
 import { encodeFrame, frameHeaderBytes, uint31Max } from './frame-codec.ts';
@@ -97,4 +98,10 @@ export function addCredit(credit: number, bytes: number, owner: string): number 
 export function bounded(message: string): string {
   const isLong = message.length > messageCharactersMax;
   return (isLong ? `${message.slice(0, messageCharactersMax)}…` : message).toWellFormed();
+}
+
+/** The text of a foreign error may tell the peer what is not meant for it: it gets the code's meaning instead. */
+export function resetReason(error: Error): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError('stream_reset', errorTable.stream_reset.meaning, { cause: error });
 }

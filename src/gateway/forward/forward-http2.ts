@@ -213,6 +213,7 @@ async function exchange(
   } finally {
     request.signal.removeEventListener('abort', onAbort);
     stopSending();
+    request.body?.off('data', count);
     // An early final response: nobody waits for the rest of the body.
     if (!stream.closed && !stream.writableFinished) cancel.abort();
   }
