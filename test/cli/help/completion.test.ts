@@ -55,7 +55,7 @@ const shells: readonly {
 }[] = [
   { shell: 'bash', ask: (lines) => askBash(bashCompletion(name, places), lines) },
   { shell: 'zsh', ask: (lines, folder) => askZsh(zshCompletion(name, places), lines, folder) },
-  { shell: 'fish', ask: (lines) => askFish(fishCompletion(name, places), lines) },
+  { shell: 'fish', ask: (lines, folder) => askFish(fishCompletion(name, places), lines, folder) },
 ];
 
 for (const { shell, ask } of shells) {

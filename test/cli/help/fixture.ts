@@ -28,11 +28,15 @@ ${asked.join('\n')}`;
   return blocksOf(await mustRun('bash', ['--norc', '-s'], { input: program }));
 }
 
-export async function askFish(script: string, lines: readonly Line[]): Promise<Offered> {
+export async function askFish(script: string, lines: readonly Line[], folder: string): Promise<Offered> {
   // A word of fish: its two escapes. Behind a tab it says what the word is.
   const word = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const asked = lines.map((line) => `echo '--- '; complete -C ${word(line.join(' '))}`);
-  const printed = await mustRun('fish', ['--no-config'], { input: `${script}\n${asked.join('\n')}\n` });
+  const printed = await mustRun('fish', ['--no-config'], {
+    // It makes folders at home as it starts.
+    env: { PATH: process.env['PATH'], HOME: folder },
+    input: `${script}\n${asked.join('\n')}\n`,
+  });
   return blocksOf(printed).map((words) => words.map((text) => text.replace(/\t.*/, '')));
 }
 

@@ -76,6 +76,7 @@ function OneBody({
   if (body === undefined) return null;
   const { type = 'no type', coding, bytes, whole, redacted, text, base64, note } = body;
   const { text: shown, leftOut } = bodyText(text ?? base64 ?? '');
+  const label = name === 'Request' ? 'The request' : 'The response';
   return (
     <>
       <h3>{name}</h3>
@@ -97,11 +98,7 @@ function OneBody({
         </p>
       )}
       {shown === '' ? null : (
-        <pre
-          className="told body"
-          tabIndex={0}
-          aria-label={name === 'Request' ? 'The request' : 'The response'}
-        >
+        <pre className="told body" tabIndex={0} aria-label={label}>
           {shown}
         </pre>
       )}
