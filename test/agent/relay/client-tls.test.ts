@@ -271,40 +271,49 @@ test('a client whose TLS was ended for a link that is gone waits until the next 
   stream.destroy();
 });
 
-test('TLS that breaks while the tunnel makes room for another one is told once there is a stream', async () => {
-  let asked = 0;
-  let isAgreed = false;
-  const waits = Promise.withResolvers<void>();
-  const agreed = Promise.withResolvers<void>();
-  await using fixture = await fixtureOf(() => {
-    asked += 1;
-    return asked <= 2 || isAgreed ? both : [];
-  });
-  fixture.whenAgreed = () => {
-    waits.resolve();
-    return agreed.promise;
-  };
-  const socket = await through(fixture.relay.port);
-  // Between the client's TLS and its connection, so that the test can write past TLS.
-  const below = new Duplex({
-    read() {},
-    write: (chunk: Buffer, _encoding, callback) => void socket.write(chunk, callback),
-  });
-  socket.on('data', (chunk: Buffer) => below.push(chunk));
-  const tls = securing(below);
-  tls.on('error', () => {});
-  await Promise.all([waits.promise, once(tls, 'secureConnect')]);
-  // A record that no key opens; the alert of it comes back.
-  socket.write(Buffer.from([0x17, 3, 3, 0, 32, ...Array<number>(32).fill(7)]));
-  await once(socket, 'data');
-  isAgreed = true;
-  agreed.resolve();
-  const stream = await fixture.nextStream();
-  await closedOf(stream);
-  assert.equal(stream.streamError?.code, 'tls_handshake');
-  tls.destroy();
-  socket.destroy();
-});
+const silentOnBrokenTls =
+  process.versions['bun'] === undefined
+    ? false
+    : 'Bun says nothing of it: the connection ends by idleTimeoutMs';
+
+test(
+  'TLS that breaks while the tunnel makes room for another one is told once there is a stream',
+  { skip: silentOnBrokenTls },
+  async () => {
+    let asked = 0;
+    let isAgreed = false;
+    const waits = Promise.withResolvers<void>();
+    const agreed = Promise.withResolvers<void>();
+    await using fixture = await fixtureOf(() => {
+      asked += 1;
+      return asked <= 2 || isAgreed ? both : [];
+    });
+    fixture.whenAgreed = () => {
+      waits.resolve();
+      return agreed.promise;
+    };
+    const socket = await through(fixture.relay.port);
+    // Between the client's TLS and its connection, so that the test can write past TLS.
+    const below = new Duplex({
+      read() {},
+      write: (chunk: Buffer, _encoding, callback) => void socket.write(chunk, callback),
+    });
+    socket.on('data', (chunk: Buffer) => below.push(chunk));
+    const tls = securing(below);
+    tls.on('error', () => {});
+    await Promise.all([waits.promise, once(tls, 'secureConnect')]);
+    // A record that no key opens; the alert of it comes back.
+    socket.write(Buffer.from([0x17, 3, 3, 0, 32, ...Array<number>(32).fill(7)]));
+    await once(socket, 'data');
+    isAgreed = true;
+    agreed.resolve();
+    const stream = await fixture.nextStream();
+    await closedOf(stream);
+    assert.equal(stream.streamError?.code, 'tls_handshake');
+    tls.destroy();
+    socket.destroy();
+  },
+);
 
 describe('a link that came while the handshake went on, and takes no plaintext,', () => {
   for (const [name, options] of [
@@ -471,11 +480,6 @@ describe('an end is an end, and a reset a reset', () => {
     await resourcesSettled(baseline);
   });
 });
-
-const silentOnBrokenTls =
-  process.versions['bun'] === undefined
-    ? false
-    : 'Bun says nothing of it: the connection ends by idleTimeoutMs';
 
 test(
   'a client whose TLS breaks behind its handshake is reset, and its stream with it',
