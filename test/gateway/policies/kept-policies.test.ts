@@ -16,8 +16,9 @@ const bounds = { policiesMax: 10, policyVersionsMax: 2 };
 async function publish(store: Store, text: string, policy: string, seen: number): Promise<void> {
   const files = text === '' ? [] : [{ name: 'p.yaml', text }];
   const binding = policy === 'main' ? {} : { binding: { team: policy } };
+  const version = versionOf(files.map((file) => ({ file: file.name, text: file.text })));
   const outcome = await store.policies.publish(
-    { policy, files, version: 'v', publishedMs: 1, publishedBy: 'ada', ...binding },
+    { policy, files, version, publishedMs: 1, publishedBy: 'ada', ...binding },
     seen,
     bounds,
   );
