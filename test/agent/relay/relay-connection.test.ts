@@ -240,16 +240,18 @@ describe('how a connection ends', () => {
     assert.equal(error.code, 'cancelled');
   });
 
-  // A known fault: under Bun the end of such a client is not told while its socket is full; its stream ends by `idleTimeoutMs`.
-  const isBun = process.versions['bun'] !== undefined;
-  test('a client that closes in the middle of a response resets the stream', { skip: isBun }, async () => {
+  test('a client that closes in the middle of a response resets the stream', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
+    // As whoever is at the far end does: a socket of Bun ends before it resets, and an end is read before what follows it.
+    stream.resume();
     stream.write(Buffer.alloc(5_000_000));
     await client.received('\0');
     client.socket.destroy();
     await closedOf(stream);
-    assert.equal((stream.errored as ProxyError).code, 'cancelled');
+    assert.ok(!stream.writableFinished);
+    const reset = process.versions['bun'] === undefined ? stream : fixture.opened[0];
+    assert.equal((reset?.errored as ProxyError).code, 'cancelled');
   });
 
   test('a connection without a byte for the idle time is reset on both sides', async () => {
