@@ -1,8 +1,9 @@
 // What is remembered of somebody who was sent to the identity provider: sealed, in a cookie of theirs, so that no stranger fills the gateway
 // and any gateway of the same identity takes them back.
 
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { z } from 'zod';
+import { openOctets, sealingKeyBytes, sealOctets } from '../../system/sealed-octets.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 
 const sealedSchema = z.strictObject({
@@ -18,8 +19,6 @@ const sealedSchema = z.strictObject({
 
 export type SealedLogIn = Readonly<z.output<typeof sealedSchema>>;
 
-const algorithm = 'aes-256-gcm';
-const [ivBytes, tagBytes, keyBytes] = [12, 16, 32];
 /** A cookie has 4,096 bytes, with its name. */
 const sealedCharactersMax = 3_900;
 /** The signature of this text is the key: Ed25519 gives one text one signature (RFC 8032 §5.1.6), and nobody else can make it. */
@@ -35,37 +34,26 @@ export class LogInSeal {
 
   /** Undefined if it is too long for a cookie. */
   seal(logIn: SealedLogIn): string | undefined {
-    const iv = randomBytes(ivBytes);
-    const cipher = createCipheriv(algorithm, this.#key(), iv, { authTagLength: tagBytes });
-    const text = Buffer.concat([cipher.update(JSON.stringify(logIn), 'utf8'), cipher.final()]);
-    const sealed = Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64url');
+    const text = Buffer.from(JSON.stringify(logIn));
+    const sealed = sealOctets(this.#key(), text, context).toString('base64url');
     return sealed.length <= sealedCharactersMax ? sealed : undefined;
   }
 
   /** Undefined for what was not sealed here, or is over. */
   open(sealed: string, nowMs: number): SealedLogIn | undefined {
     if (sealed.length > sealedCharactersMax || !/^[A-Za-z0-9_-]+$/.test(sealed)) return undefined;
-    const bytes = Buffer.from(sealed, 'base64url');
-    if (bytes.length <= ivBytes + tagBytes) return undefined;
-    const decipher = createDecipheriv(algorithm, this.#key(), bytes.subarray(0, ivBytes), {
-      authTagLength: tagBytes,
-    });
-    decipher.setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
-    try {
-      const text = Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]);
-      const { data } = sealedSchema.safeParse(JSON.parse(text.toString('utf8')));
-      return data !== undefined && data.untilMs > nowMs ? data : undefined;
-    } catch {
-      // Of another key, or changed.
-      return undefined;
-    }
+    const text = openOctets(this.#key(), Buffer.from(sealed, 'base64url'), context);
+    if (text === undefined) return undefined;
+    // Sealed here, so it is what was written here, by this version or by another one.
+    const { data } = sealedSchema.safeParse(JSON.parse(text.toString('utf8')));
+    return data !== undefined && data.untilMs > nowMs ? data : undefined;
   }
 
   #key(): Uint8Array {
     const { kid } = this.#signer;
     if (this.#known?.kid !== kid) {
       const signature = this.#signer.signText(Buffer.from(context));
-      this.#known = { kid, key: new Uint8Array(hkdfSync('sha256', signature, '', context, keyBytes)) };
+      this.#known = { kid, key: new Uint8Array(hkdfSync('sha256', signature, '', context, sealingKeyBytes)) };
     }
     return this.#known.key;
   }

@@ -7,7 +7,8 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { type CapturedExchange, decodeCaptured, encodeCaptured } from './captured-exchange.ts';
-import { dayKey, seal, type SealingKey, unseal } from './day-keys.ts';
+import { openOctets, sealOctets } from '../../system/sealed-octets.ts';
+import { dayKey, type SealingKey } from './day-keys.ts';
 
 const dayMs = 86_400_000;
 const lookIntervalMs = 3_600_000;
@@ -91,7 +92,7 @@ export class CapturedBodies implements AsyncDisposable {
     const sealed = await readFile(join(folder, `${id}${suffix}`)).catch(absent);
     if (sealed === undefined) return undefined;
     const key = await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: false });
-    const text = unseal(key, sealed, purposeOf(id));
+    const text = openOctets(key.reveal(), sealed, purposeOf(id));
     const captured = text === undefined ? undefined : decodeCaptured(Buffer.from(text));
     if (captured === undefined)
       throw new ProxyError('internal', `what was kept of ${id} cannot be read: it was changed, or cut off`);
@@ -163,7 +164,7 @@ export class CapturedBodies implements AsyncDisposable {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       this.#day = { day, key: await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: true }) };
     }
-    const sealed = seal(this.#day.key, text, purposeOf(id));
+    const sealed = sealOctets(this.#day.key.reveal(), text, purposeOf(id));
     await writeFile(join(folder, `${id}${suffix}`), sealed, { mode: 0o600, flag: 'wx' });
   }
 

@@ -1,54 +1,31 @@
 // Keys of days: what is kept of a day is sealed by a key of its own, which stands beside it, sealed by the key of the gateway. Whoever has
 // the folder alone has nothing, and a day whose key is gone is gone.
 
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { Secret } from '../../protocol/secret.ts';
+import { openOctets, sealingKeyBytes, sealOctets } from '../../system/sealed-octets.ts';
 
-const algorithm = 'aes-256-gcm';
-const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
 const keyName = 'key';
 
 export type SealingKey = Secret<Uint8Array>;
 
-/** Seals octets for one purpose: under another they do not open. */
-export function seal(key: SealingKey, text: Uint8Array, purpose: string): Buffer {
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv(algorithm, key.reveal(), nonce);
-  cipher.setAAD(Buffer.from(purpose));
-  return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]);
-}
-
-/** Undefined where it was sealed by another key, for another purpose, or was changed. */
-export function unseal(key: SealingKey, sealed: Uint8Array, purpose: string): Buffer | undefined {
-  if (sealed.length < nonceBytes + tagBytes) return undefined;
-  const decipher = createDecipheriv(algorithm, key.reveal(), sealed.subarray(0, nonceBytes));
-  decipher.setAAD(Buffer.from(purpose));
-  decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes));
-  try {
-    const text = decipher.update(sealed.subarray(nonceBytes, sealed.length - tagBytes));
-    return Buffer.concat([text, decipher.final()]);
-  } catch {
-    return undefined;
-  }
-}
-
 /** The key of the gateway, from what a source holds. */
 export function keyFromText(text: string): SealingKey {
-  return new Secret(new Uint8Array(hkdfSync('sha256', text, '', 'upstreamproxy captured bodies', keyBytes)));
+  return new Secret(
+    new Uint8Array(hkdfSync('sha256', text, '', 'upstreamproxy captured bodies', sealingKeyBytes)),
+  );
 }
 
 /** The key of the gateway in a file, which is made where it is missing. @throws ProxyError config_invalid */
 export async function keyOfFile(path: string): Promise<SealingKey> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return new Secret(new Uint8Array(await madeOnce(path, () => randomBytes(keyBytes))));
+    return new Secret(new Uint8Array(await madeOnce(path, () => randomBytes(sealingKeyBytes))));
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw unusable(path, faultReason(error), error);
@@ -63,10 +40,10 @@ export async function dayKey(
 ): Promise<SealingKey> {
   const path = join(folder, keyName);
   const purpose = `upstreamproxy day ${day}`;
-  const make = (): Buffer => seal(gatewayKey, randomBytes(keyBytes), purpose);
+  const make = (): Buffer => sealOctets(gatewayKey.reveal(), randomBytes(sealingKeyBytes), purpose);
   const sealed = isMade ? await madeOnce(path, make) : await readFile(path);
-  const key = unseal(gatewayKey, sealed, purpose);
-  if (key?.length !== keyBytes) throw unusable(path, 'it is not of this gateway, or was changed');
+  const key = openOctets(gatewayKey.reveal(), sealed, purpose);
+  if (key?.length !== sealingKeyBytes) throw unusable(path, 'it is not of this gateway, or was changed');
   return new Secret(new Uint8Array(key));
 }
 

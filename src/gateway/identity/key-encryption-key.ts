@@ -1,11 +1,9 @@
 // The key-encryption key of an identity in the store: 32 octets that are not in the store, by which the data key of a version is wrapped.
 
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
+import { openOctets, sealingKeyBytes, sealNonceBytes, sealOctets } from '../../system/sealed-octets.ts';
 
-const cipher = 'aes-256-gcm';
-const nonceBytes = 12;
-const tagBytes = 16;
-export const keyBytes = 32;
+export const keyBytes = sealingKeyBytes;
 
 /** Ciphertext with its tag, base64 both. */
 export interface Sealed {
@@ -13,30 +11,19 @@ export interface Sealed {
   readonly data: string;
 }
 
-/** AES-256-GCM under a fresh nonce; `bound` has to be the same again when it is opened. */
+/** `bound` has to be the same again when it is opened. */
 export function seal(key: Uint8Array, plain: Uint8Array, bound: string): Sealed {
-  const nonce = randomBytes(nonceBytes);
-  const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
-  sealing.setAAD(Buffer.from(bound));
-  const data = Buffer.concat([sealing.update(plain), sealing.final(), sealing.getAuthTag()]);
-  return { nonce: nonce.toString('base64'), data: data.toString('base64') };
+  const sealed = sealOctets(key, plain, bound);
+  return {
+    nonce: sealed.toString('base64', 0, sealNonceBytes),
+    data: sealed.toString('base64', sealNonceBytes),
+  };
 }
 
-/** Undefined for another key, another `bound`, and whatever was changed: which of them it is cannot be known. */
+/** Undefined for another key, another `bound`, and whatever was changed. */
 export function unseal(key: Uint8Array, { nonce, data }: Sealed, bound: string): Buffer | undefined {
-  const [iv, octets] = [Buffer.from(nonce, 'base64'), Buffer.from(data, 'base64')];
-  if (iv.length !== nonceBytes || octets.length < tagBytes) return undefined;
-  const opening = createDecipheriv(cipher, key, iv, { authTagLength: tagBytes });
-  opening.setAAD(Buffer.from(bound));
-  opening.setAuthTag(octets.subarray(-tagBytes));
-  const first = opening.update(octets.subarray(0, -tagBytes));
-  try {
-    return Buffer.concat([first, opening.final()]);
-  } catch {
-    return undefined;
-  } finally {
-    first.fill(0);
-  }
+  const [first, rest] = [Buffer.from(nonce, 'base64'), Buffer.from(data, 'base64')];
+  return first.length === sealNonceBytes ? openOctets(key, Buffer.concat([first, rest]), bound) : undefined;
 }
 
 export interface KeyEncryptionKey {

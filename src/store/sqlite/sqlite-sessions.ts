@@ -74,19 +74,7 @@ export class SqliteSessions implements SessionStore {
          agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
        VALUES (:id, :tokenKey, :tokenExpiresMs, :principalId, :claims, :posture, :keyThumbprint,
          :agentVersion, 'enrolled', :enrolledMs, :commitByMs, :endsMs)`,
-      {
-        id: session.id,
-        tokenKey: session.tokenKey,
-        tokenExpiresMs: session.tokenExpiresMs,
-        principalId: session.principalId,
-        claims: JSON.stringify(session.claims),
-        posture: JSON.stringify(session.posture),
-        keyThumbprint: session.keyThumbprint,
-        agentVersion: session.agentVersion,
-        enrolledMs: session.enrolledMs,
-        commitByMs: session.commitByMs,
-        endsMs: session.endsMs,
-      },
+      factsOf(session),
     );
   }
 
@@ -214,17 +202,7 @@ export class SqliteSessions implements SessionStore {
          enrolled_ms = :enrolledMs, commit_by_ms = :commitByMs, ends_ms = :endsMs, committed_ms = :committedMs
        WHERE id = :id`,
       {
-        id: session.id,
-        tokenKey: session.tokenKey,
-        tokenExpiresMs: session.tokenExpiresMs,
-        principalId: session.principalId,
-        claims: JSON.stringify(session.claims),
-        posture: JSON.stringify(session.posture),
-        keyThumbprint: session.keyThumbprint,
-        agentVersion: session.agentVersion,
-        enrolledMs: session.enrolledMs,
-        commitByMs: session.commitByMs,
-        endsMs: session.endsMs,
+        ...factsOf(session),
         committedMs: session.committedMs ?? null,
       },
     );
@@ -314,4 +292,21 @@ export class SqliteTokens implements TokenStore {
 function consumerOf(database: SqliteDatabase, tokenKey: string): string | undefined {
   const row = database.get('SELECT session_id FROM consumed_token WHERE token_key = :tokenKey', { tokenKey });
   return row === undefined ? undefined : textOf(row, 'session_id');
+}
+
+/** What a session is made of, as values of a statement. */
+function factsOf(session: NewSession): Readonly<Record<string, string | number>> {
+  return {
+    id: session.id,
+    tokenKey: session.tokenKey,
+    tokenExpiresMs: session.tokenExpiresMs,
+    principalId: session.principalId,
+    claims: JSON.stringify(session.claims),
+    posture: JSON.stringify(session.posture),
+    keyThumbprint: session.keyThumbprint,
+    agentVersion: session.agentVersion,
+    enrolledMs: session.enrolledMs,
+    commitByMs: session.commitByMs,
+    endsMs: session.endsMs,
+  };
 }

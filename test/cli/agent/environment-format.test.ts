@@ -34,9 +34,10 @@ test('fish that sources the fish form has the very values', async (context) => {
   if (spawnSync('fish', ['--version']).error !== undefined) return context.skip('fish is not installed');
   const paths = { LIST_PATH: ':/a:/b', HGRCPATH: '/x:~/y' };
   const script = `${formatEnvironment({ ...awkward, ...paths }, 'fish')}env -0`;
-  const output = await mustRun('fish', ['--no-config', '-c', script], {
-    env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
-  });
+  // It makes folders in its home, whichever that is.
+  const output = await withTemporaryDirectory((HOME) =>
+    mustRun('fish', ['--no-config', '-c', script], { env: { PATH: process.env['PATH'], HOME } }),
+  );
   const seen = variablesOf(output);
   for (const [name, value] of Object.entries({ ...awkward, ...paths }))
     assert.equal(seen.get(name), value, name);

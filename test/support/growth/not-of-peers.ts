@@ -42,8 +42,6 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/captured/day-keys.ts keyOfFile',
     'src/gateway/captured/day-keys.ts dayKey',
     'src/gateway/captured/captured-exchange.ts decodeCaptured',
-    'src/gateway/captured/day-keys.ts seal',
-    'src/gateway/captured/day-keys.ts unseal',
     'src/gateway/policies/',
     'src/gateway/admission/descriptor-share.ts descriptorShare',
     'src/gateway/admission/networks.ts networkList',
