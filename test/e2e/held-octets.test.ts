@@ -79,7 +79,12 @@ async function openFlood(target: ProxyTarget): Promise<Flood> {
   const statuses = new Map<number, number>();
   const problems = new Set<string>();
   const sessions: ClientHttp2Session[] = [];
+  let woken = Promise.withResolvers<void>();
+  const refused = (): number => [...statuses.values()].reduce((sum, count) => sum + count, 0);
   for (let i = 0; i < connections; i += 1) {
+    // What is kept of refusals until the agent has acknowledged it takes room of the same budget, beyond a tunnel's own part: with those of
+    // all connections at once it would be chance whether the last upload that has room gets it.
+    while (refused() < i * uploadsPerConnection - admitted) await woken.promise;
     const session = await http2Through(target);
     sessions.push(session);
     for (let n = 0; n < uploadsPerConnection; n += 1) {
@@ -88,6 +93,8 @@ async function openFlood(target: ProxyTarget): Promise<Flood> {
       stream.on('response', (head) => {
         const status = Number(head[':status']);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        woken.resolve();
+        woken = Promise.withResolvers();
         void text(stream).then(
           (said) => problems.add(/\((\w+Max)\)/.exec(said)?.[1] ?? said),
           () => undefined,
@@ -97,7 +104,7 @@ async function openFlood(target: ProxyTarget): Promise<Flood> {
     }
   }
   return {
-    refused: () => [...statuses.values()].reduce((sum, count) => sum + count, 0),
+    refused,
     statuses,
     problems,
     close: () => {
