@@ -1,4 +1,4 @@
-// `npm run check`: format, lint, words, types, dead code, tests. Runs all of them and fails if one failed.
+// `npm run check`: format, lint, words, prose, types, dead code, tests. Runs all of them and fails if one failed.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['format', 'oxfmt', '--check'],
   ['lint', 'oxlint', '--deny-warnings', '--report-unused-disable-directives'],
   ['words', 'node', 'scripts/check-words.ts'],
+  ['prose', 'node', 'scripts/check-prose.ts'],
   ['types', 'tsc', '-b', 'tsconfig.json'],
   ['dead code', 'knip'],
   ['tests', 'node', '--disable-warning=ExperimentalWarning', 'scripts/test.ts'],

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { checkFiles, proseFiles } from '../scripts/prose/check-files.ts';
 import { limitTable } from '../src/protocol/limits.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,7 +31,7 @@ function sectionsOf(text: string): readonly string[] {
 
 test('every document of docs is listed in its README', () => {
   const listed = new Set(links(read('docs/README.md')).map(({ path }) => `docs/${path}`));
-  const files = globSync('docs/*/*.md', { cwd: root }).toSorted();
+  const files = globSync('docs/**/*.md', { cwd: root, exclude: ['docs/README.md'] }).toSorted();
   assert.ok(files.length > 20);
   assert.deepEqual(
     files.filter((file) => !listed.has(file)),
@@ -53,6 +54,29 @@ test('links in documents lead to files, and to headings that they have', () => {
   }
   assert.ok(seen > 100, `${seen} links were seen`);
   assert.deepEqual(broken, []);
+});
+
+test('documents, and what commands and errors say, keep the rules for prose', () => {
+  assert.deepEqual(
+    checkFiles(root, proseFiles(root)),
+    [],
+    'write what each line says; CONTRIBUTING.md has the rules, `node scripts/check-prose.ts FILE…` looks at one file',
+  );
+});
+
+test('the tour of the source names what is in the files that it leads to', () => {
+  const named = [...read('docs/tour.md').matchAll(/\[`([^`\]]+)`\]\(\.\.\/([^)]+)\)/g)];
+  assert.ok(named.length > 20, `${named.length} names were seen`);
+  const missing = named.filter(
+    ([, name = '', file = '']) =>
+      !file.endsWith(name) &&
+      !new RegExp(`\\b(?:function|class|interface|const|type) ${name}\\b`).test(read(file)),
+  );
+  assert.deepEqual(
+    missing.map(([all]) => all),
+    [],
+    'the name was moved: lead docs/tour.md to where it is now',
+  );
 });
 
 test('every row of budgets.md names limits that are there, and a test that is there', () => {

@@ -32,6 +32,11 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/agents.md');
   });
 
+  test('the guide to upgrades does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/upgrades.md');
+  });
+
   test(
     'the first requests of the README go as shown; what needs a registry outside is left out',
     { skip },

@@ -84,10 +84,15 @@ class GuideRun implements AsyncDisposable {
     }
   }
 
-  /** Its command goes on to the end of the guide; what is shown has to come. */
+  /** Its command goes on to the end of the guide, or until another command has ended it; what is shown has to come. */
   async #typeGateway(step: GuideCommand): Promise<void> {
+    const isFirst = !this.#terminals.has('gateway');
     const terminal = this.#terminal('gateway');
-    if (step.command !== '') terminal.start(this.#replaced(step.command));
+    if (step.command !== '') {
+      if (!isFirst) await terminal.finished(2 * patienceMs);
+      this.#gatewaySaid = 0;
+      terminal.start(this.#replaced(step.command));
+    }
     const shown = step.output.map((line) => this.#replaced(line));
     let wrong: string | undefined;
     const isSaid = (): boolean => {
