@@ -5,6 +5,7 @@ import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import { alarmText } from './audit/alarms.ts';
 import type { GatewayConfig } from './config/config.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
 import type { LinkLogIn } from './admin/link-log-in.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { Metrics } from './metrics.ts';
@@ -23,6 +24,8 @@ export interface GatewayOptions {
   readonly link?: LinkLogIn;
   readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly clock?: () => number;
+  /** Ports that are open already. */
+  readonly sockets?: ListeningSockets;
   /** Of a worker: where it stands among the others. */
   readonly place?: WorkerPlace;
 }
@@ -35,6 +38,7 @@ export interface Start {
   readonly link: LinkLogIn | undefined;
   readonly log: NonNullable<GatewayOptions['log']>;
   readonly clock: () => number;
+  readonly sockets: ListeningSockets;
   readonly metrics: Metrics;
   /** Through which events go on to receivers of telemetry. */
   readonly tap: EventTap;
@@ -59,7 +63,15 @@ export function beginStart(
   options: GatewayOptions,
   stack: AsyncDisposableStack,
 ): Start {
-  const { environment = {}, homes, link, log = () => undefined, clock = Date.now, place } = options;
+  const {
+    environment = {},
+    homes,
+    link,
+    log = () => undefined,
+    clock = Date.now,
+    sockets = {},
+    place,
+  } = options;
   const { tracesSampled = 0 } = config.telemetry?.otlp ?? {};
   const metrics = new Metrics(
     tracesSampled === 0 ? undefined : (traceId) => isSampled(traceId, tracesSampled),
@@ -71,6 +83,7 @@ export function beginStart(
     link,
     log,
     clock,
+    sockets,
     metrics,
     tap: new EventTap(),
     stack,

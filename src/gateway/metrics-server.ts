@@ -10,6 +10,8 @@ import { metricsFormat, type MetricsFormat, metricsTypes } from './metrics-text.
 export interface MetricsServerOptions {
   readonly address: string;
   readonly port: number;
+  /** Of a socket that listens there already. */
+  readonly descriptor?: number | undefined;
   readonly text: (format: MetricsFormat) => string | Promise<string>;
 }
 
@@ -17,7 +19,7 @@ export interface MetricsServerOptions {
 export async function listenMetrics(
   options: MetricsServerOptions,
 ): Promise<{ readonly address: string; readonly port: number } & AsyncDisposable> {
-  const { address, port, text } = options;
+  const { address, port, descriptor, text } = options;
   const server = http.createServer({
     requestTimeout: defaultLimits.metricsRequestTimeoutMs,
     headersTimeout: defaultLimits.metricsRequestTimeoutMs,
@@ -30,7 +32,7 @@ export async function listenMetrics(
     }
     void respond(response, text, metricsFormat(request.headers.accept));
   });
-  server.listen({ host: address, port });
+  server.listen(descriptor === undefined ? { host: address, port } : { fd: descriptor });
   try {
     await once(server, 'listening');
   } catch (error) {

@@ -87,12 +87,12 @@ export function allCounts(observed: Observed): () => Promise<ProcessCounts> {
 }
 
 /** On a port of their own, where the configuration has one. @throws ProxyError gateway_port_unusable */
-export async function openMetrics(observed: Observed): Promise<void> {
-  const { config, stack } = observed;
+export async function openMetrics(observed: Observed & Pick<Start, 'sockets'>): Promise<void> {
+  const { config, stack, sockets } = observed;
   if (config.metrics === undefined) return;
   const counts = allCounts(observed);
   const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts(), format);
-  const server = stack.use(await listenMetrics({ ...config.metrics, text }));
+  const server = stack.use(await listenMetrics({ ...config.metrics, text, descriptor: sockets.metrics }));
   observed.parts.loops?.keepForOperators(server.address, server.port);
 }
 
@@ -104,7 +104,7 @@ interface Reached {
 
 /** @throws ProxyError gateway_port_unusable */
 export async function openAdmin(
-  observed: Observed & Pick<Start, 'environment'> & { readonly isReady: () => boolean } & Reached,
+  observed: Observed & Pick<Start, 'environment' | 'sockets'> & { readonly isReady: () => boolean } & Reached,
 ): Promise<void> {
   const { config, store, policies, parts: serving, stack, clock, log, place } = observed;
   const { admin } = config;
@@ -139,6 +139,7 @@ export async function openAdmin(
     parts,
     socket: admin.socket,
     listen: admin.listen,
+    descriptor: observed.sockets.admin,
     socketRoles: new Map(Object.entries(admin.socketRoles).map(([uid, role]) => [Number(uid), role])),
     log,
     onLimit: observed.onLimit,

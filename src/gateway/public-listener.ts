@@ -9,12 +9,16 @@ import { countStrangers } from './admission/public-connections.ts';
 import type { StrangerConnections } from './admission/stranger-connections.ts';
 import type { GatewayConfig } from './config/config.ts';
 
-/** Listens at the public port, and gives its number. @throws ProxyError gateway_port_unusable */
-export async function listen(server: Server, config: Pick<GatewayConfig, 'listen'>): Promise<number> {
+/** Listens at the public port, or on `descriptor`, which does already. Gives its number. @throws ProxyError gateway_port_unusable */
+export async function listen(
+  server: Server,
+  config: Pick<GatewayConfig, 'listen'>,
+  descriptor?: number,
+): Promise<number> {
   const { address, port } = config.listen;
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   server.once('error', reject);
-  server.listen({ host: address, port }, () => {
+  server.listen(descriptor === undefined ? { host: address, port } : { fd: descriptor }, () => {
     resolve(undefined);
   });
   try {

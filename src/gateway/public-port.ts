@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config/config.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { type CertificateGivers, openIdentity, renewIdentity } from './gateway-identity.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
 import { listen, openFailures, openStrangers } from './public-listener.ts';
 import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './sessions/session-endpoints.ts';
@@ -39,6 +40,7 @@ export interface PublicPortNeeds {
   readonly config: GatewayConfig;
   readonly stack: AsyncDisposableStack;
   readonly clock: () => number;
+  readonly sockets: ListeningSockets;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly onLimit: (limit: LimitName) => void;
   readonly authority: CertificateAuthority;
@@ -58,6 +60,7 @@ export async function openPublicPort({
   config,
   stack,
   clock,
+  sockets: open,
   log,
   onLimit,
   authority,
@@ -101,7 +104,7 @@ export async function openPublicPort({
   });
   connections.guard(server);
   const sockets = socketsOf(server);
-  const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
+  const port = place === undefined ? await listen(server, config, open.gateway) : serveHanded(server, place);
   stack.defer(() => closeServer(server, sockets));
   keepCertificate(server, { config, stack, clock, log, givers, place }, { identity, renewable });
   origins.listensAt(port);

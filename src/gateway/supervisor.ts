@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { GatewayConfig } from './config/config.ts';
 import { type MetricsFormat, metricsText } from './metrics-text.ts';
 import { listenMetrics } from './metrics-server.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
 import { listen, localUrl, openFailures, openStrangers } from './public-listener.ts';
 import { SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
@@ -26,6 +27,8 @@ export interface SupervisorOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly clock?: () => number;
+  /** Ports that are open already. */
+  readonly sockets?: ListeningSockets;
   /** Called when files and ports are open, before a worker is started: the process becomes another user here. */
   readonly beforeWorkers?: () => void;
 }
@@ -35,7 +38,7 @@ export interface Supervisor extends AsyncDisposable {
   /** Rejects when a worker dies again and again. */
   readonly failed: Promise<never>;
   /** As `Gateway.reload`, in every worker. */
-  reload(): void;
+  reload(): Promise<void>;
   /** As `Gateway.close`. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -62,7 +65,7 @@ export async function startSupervisor(
   options: SupervisorOptions,
 ): Promise<Supervisor> {
   await using stack = new AsyncDisposableStack();
-  const { log, clock = Date.now } = options;
+  const { log, clock = Date.now, sockets = {} } = options;
   const { environment } = options;
   const identity = stack.use(await SharedIdentity.open(config, { clock, log, environment }));
   const passage = openPassageFolder(config, stack);
@@ -78,9 +81,9 @@ export async function startSupervisor(
   });
   const server = createServer({ pauseOnConnect: true, noDelay: true });
   server.on('connection', (socket) => hands.hand(socket, takers()));
-  const port = await listen(server, config);
+  const port = await listen(server, config, sockets.gateway);
   stack.defer(() => stopListening(server, hands));
-  const operatorPorts = await openOperatorPorts(config, { stack, counts });
+  const operatorPorts = await openOperatorPorts(config, { stack, counts, descriptor: sockets.metrics });
   options.beforeWorkers?.();
   const [failures, places] = [openFailures(config, clock), new SessionPlaces()];
   const passing = { identity, passage, hands, places, counts, failures };
@@ -104,9 +107,9 @@ export async function startSupervisor(
   return {
     url: localUrl(config, port),
     failed: opened.failed,
-    reload: () => {
-      void identity.look();
+    reload: async () => {
       opened.tell({ kind: 'reload' });
+      await identity.look();
     },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
@@ -116,12 +119,20 @@ export async function startSupervisor(
 /** Serves the metrics of all, and gives every port that is for operators alone. @throws ProxyError gateway_port_unusable */
 async function openOperatorPorts(
   { metrics, admin }: GatewayConfig,
-  { stack, counts }: { readonly stack: AsyncDisposableStack; readonly counts: WorkerCounts },
+  {
+    stack,
+    counts,
+    descriptor,
+  }: {
+    readonly stack: AsyncDisposableStack;
+    readonly counts: WorkerCounts;
+    readonly descriptor: number | undefined;
+  },
 ): Promise<WorkerStart['operatorPorts']> {
   const ports = admin?.listen === undefined ? [] : [admin.listen];
   if (metrics === undefined) return ports;
   const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts.all(), format);
-  const { address, port } = stack.use(await listenMetrics({ ...metrics, text }));
+  const { address, port } = stack.use(await listenMetrics({ ...metrics, text, descriptor }));
   return [...ports, { address, port }];
 }
 

@@ -23,6 +23,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   drainTimeoutMs: 'once, while the process ends',
   drainedTunnelsPerSecond: 'once, while the process ends',
   drainCommandsMax: 'once, while the process ends',
+  passedSocketsMax: 'the gateway does not start',
+  serviceNoticeTimeoutMs: 'of the service manager, which misses a notice',
   caBytesMax: 'of the agent',
   resumeUnknownMax: 'of the agent',
   linkGapsMax: 'what is older counts as any time does',

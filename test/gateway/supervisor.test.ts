@@ -105,7 +105,7 @@ test('a worker that starts while the certificate changes serves the new one', as
   const authority = serverFolder(set.config);
   await makeNextAuthority(authority, Date.now());
   await switchAuthority(authority, { nowMs: Date.now(), atOnce: true });
-  set.supervisor.reload();
+  await set.supervisor.reload();
   const hasNew = ({ certificates }: HandWorker): boolean =>
     certificates.some((one) => one !== identity.certificatePem);
   await waitUntil('one that serves is told', () => hasNew(other!));

@@ -24,6 +24,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'agent/uplink/delay.ts timerMsMax',
     'store/store-outage.ts timerMsMax',
     'gateway/config/config-schema.ts timerMsMax',
+    'system/service-manager.ts timerMsMax',
     'gateway/admin/log-in-seal.ts sealedCharactersMax',
     'gateway/credentials/sigv4/aws-claim.ts presignSecondsMax',
     'gateway/credentials/sources/background-renewals.ts delayMsMax',

@@ -8,8 +8,10 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { gatewayDefinition } from '../commands/gateway-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import type { ListeningSockets } from '../../gateway/listening-sockets.ts';
 import { commandOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import { activatedSockets } from './activated-sockets.ts';
 import { type DrainPlace, type DrainSocket, listenForDrain, requestDrain } from './drain-socket.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
@@ -20,6 +22,8 @@ import { workerCount } from './worker-count.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
 import type { CheckProblem } from './policy-warnings.ts';
+import { openService } from './service.ts';
+import { listenForReload } from '../terminal/reload-signal.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -64,7 +68,7 @@ async function check(file: string, json: boolean): Promise<number> {
 /** A gateway that runs, in this process or in several. */
 interface Running {
   readonly url: string;
-  readonly reload: () => void;
+  readonly reload: () => Promise<void>;
   readonly close: (options: { readonly drainMs: number }) => Promise<void>;
   /** Rejects if it ends by itself. */
   readonly failed: Promise<never>;
@@ -74,17 +78,18 @@ interface Start {
   readonly config: GatewayConfig;
   readonly log: GatewayLog;
   readonly workers: number;
+  readonly sockets: ListeningSockets;
   /** Takes the secrets out of this process's environment. */
   readonly forget: () => void;
   /** Becomes the user of --user. */
   readonly drop: () => void;
 }
 
-async function startOne({ config, log, forget, drop }: Start): Promise<Running> {
+async function startOne({ config, log, sockets, forget, drop }: Start): Promise<Running> {
   // Each form is loaded when it is used: a supervisor serves nobody.
   const { startGateway } = await import('../../gateway/gateway.ts');
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
-  const running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
+  const running = await startGateway(config, { environment: workloadEnvironment(process.env), log, sockets });
   countBuffersInHeapLimit();
   forget();
   try {
@@ -93,13 +98,13 @@ async function startOne({ config, log, forget, drop }: Start): Promise<Running> 
     await running.close();
     throw error;
   }
-  const reload = (): void => void running.reload();
+  const reload = (): Promise<void> => running.reload();
   const failed = new Promise<never>(() => undefined);
   return { url: running.url, reload, close: (options) => running.close(options), failed };
 }
 
 /** All that the workers read, they read as the user of --user: what is to be root's alone is for a gateway of one process. */
-async function startSeveral({ config, log, workers, forget, drop }: Start): Promise<Running> {
+async function startSeveral({ config, log, workers, sockets, forget, drop }: Start): Promise<Running> {
   const { startSupervisor } = await import('../../gateway/supervisor.ts');
   const environment = workloadEnvironment(process.env);
   forget();
@@ -108,6 +113,7 @@ async function startSeveral({ config, log, workers, forget, drop }: Start): Prom
     launch: launchWorker,
     environment,
     log,
+    sockets,
     beforeWorkers: drop,
   });
 }
@@ -134,40 +140,38 @@ async function gateway({ options: values, arguments: { drain: action } }: Gatewa
     throw new ProxyError('usage', `gateway ${action}: there is only "gateway drain"`);
   if (values.check) return await check(values.config, values.json);
   if (action !== undefined) return await drain(values.config);
+  return await serve(values);
+}
+
+async function serve(values: GatewayInput['options']): Promise<number> {
   const config = await loadGatewayConfig(values.config);
   const workers = workerCount(config, values.workers);
   const identity = values.user === undefined ? undefined : parseIdentity(values.user);
   if (identity !== undefined) requireDroppable(identity);
   outliveStandardError();
-  using shutdown = listenForShutdown();
   const log = gatewayLog(config.log);
   const warn = (message: string): void => log('warn', message);
+  using service = openService(process.env, warn);
+  using shutdown = listenForShutdown({ hangUpEnds: !service.isManaged });
+  using reloads = listenForReload(service.isManaged ? ['SIGUSR2', 'SIGHUP'] : ['SIGUSR2']);
+  const sockets = activatedSockets(service.sockets, config, workers);
   for (const warning of configurationWarnings(config)) warn(warning);
-  const wasClosed = protectProcess(warn);
-  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess, config.identity];
-  const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
-  if (open !== undefined) warn(open);
-  const made = identity === undefined ? [] : takeFiles(config);
-  const drop = (): void => {
-    if (identity === undefined) return;
-    becomeUser(config, identity, made);
-    // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
-    protectProcess(warn);
-  };
-  const forget = (): void => forgetSecrets(process.env, secrets);
+  const { forget, drop } = protect(config, identity, warn);
   const start = workers === 1 ? startOne : startSeveral;
-  const running = await start({ config, log, workers, forget, drop });
-  const { reload } = running;
-  process.on('SIGUSR2', reload);
+  const running = await start({ config, log, workers, sockets, forget, drop });
+  reloads.heed(() => service.reloading(running.reload));
   const place = { stateDirectory: config.stateDirectory, configFile: values.config };
   await using socket = await openDrainSocket(place, log);
-  log('info', `listening on ${running.url}`);
+  const listening = `listening on ${running.url}`;
+  log('info', listening);
+  await service.ready(listening);
   const { drainTimeoutMs: drainMs } = config.limits;
   const end = async (): Promise<void> => {
-    log('info', `draining for up to ${drainMs} ms`);
+    const draining = `draining for up to ${drainMs} ms`;
+    log('info', draining);
+    await service.stopping(draining, drainMs + endingMs);
     await running.close({ drainMs });
     socket?.tellEnded();
-    process.off('SIGUSR2', reload);
   };
   try {
     await Promise.race([shutdown.requested, socket?.requested ?? never, running.failed]);
@@ -175,6 +179,28 @@ async function gateway({ options: values, arguments: { drain: action } }: Gatewa
     await end();
   }
   return 0;
+}
+
+/** Closes this process, and gives what it does once files and ports are open. */
+function protect(
+  config: GatewayConfig,
+  identity: Identity | undefined,
+  warn: (message: string) => void,
+): Pick<Start, 'forget' | 'drop'> {
+  const wasClosed = protectProcess(warn);
+  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess, config.identity];
+  const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
+  if (open !== undefined) warn(open);
+  const made = identity === undefined ? [] : takeFiles(config);
+  return {
+    forget: () => forgetSecrets(process.env, secrets),
+    drop: () => {
+      if (identity === undefined) return;
+      becomeUser(config, identity, made);
+      // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
+      protectProcess(warn);
+    },
+  };
 }
 
 export const gatewayCommand = commandOf(gatewayDefinition, gateway);

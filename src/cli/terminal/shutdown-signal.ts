@@ -9,8 +9,12 @@ export interface Shutdown extends Disposable {
   readonly requested: Promise<void>;
 }
 
-/** Listens from now on. A second signal ends the process at once, for who does not want to wait for the drain. */
-export function listenForShutdown(): Shutdown {
+/**
+ * Listens from now on. A second signal ends the process at once, for who does not want to wait for the drain. SIGHUP says that a terminal is
+ * gone; a command that has none can use it for something else.
+ */
+export function listenForShutdown({ hangUpEnds = true } = {}): Shutdown {
+  const names = endSignals.filter((name) => hangUpEnds || name !== 'SIGHUP');
   const controller = new AbortController();
   const { promise: requested, resolve } = Promise.withResolvers<void>();
   // A signal listener alone does not keep the process alive.
@@ -21,13 +25,13 @@ export function listenForShutdown(): Shutdown {
     clearInterval(keepAlive);
     resolve();
   };
-  for (const name of endSignals) process.on(name, onSignal);
+  for (const name of names) process.on(name, onSignal);
   return {
     signal: controller.signal,
     requested,
     [Symbol.dispose]: () => {
       clearInterval(keepAlive);
-      for (const name of endSignals) process.off(name, onSignal);
+      for (const name of names) process.off(name, onSignal);
     },
   };
 }

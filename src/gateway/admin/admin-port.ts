@@ -28,16 +28,18 @@ export interface AdminPort {
 interface PortNeeds {
   readonly listen: AdminListen;
   readonly options: ServerOptions;
+  /** Of a socket that listens there already. */
+  readonly descriptor?: number | undefined;
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
 
 /** Listens at once. @throws ProxyError gateway_port_unusable */
-export async function openAdminPort({ listen, options, log }: PortNeeds): Promise<AdminPort> {
+export async function openAdminPort({ listen, options, descriptor, log }: PortNeeds): Promise<AdminPort> {
   const { address, port, tls } = listen;
   try {
     if (tls === undefined) {
       const server = http.createServer(options);
-      return { server, port: await listenAt(server, listen), following: undefined };
+      return { server, port: await listenAt(server, listen, descriptor), following: undefined };
     }
     const pair = await readPair(tls);
     const server = createHttpsServer({ ...options, ...pair, minVersion: 'TLSv1.2', handshakeTimeout });
@@ -54,7 +56,7 @@ export async function openAdminPort({ listen, options, log }: PortNeeds): Promis
       intervalMs: lookIntervalMs,
       onFault: ({ message }) => log('error', `the certificate of the admin API: ${message}`),
     });
-    const found = await listenAt(server, listen);
+    const found = await listenAt(server, listen, descriptor);
     following.start();
     return { server, port: found, following };
   } catch (error) {
@@ -72,9 +74,13 @@ async function readPair(tls: NonNullable<AdminListen['tls']>): Promise<{ cert: B
   return { cert, key };
 }
 
-async function listenAt(server: Server, { address, port }: AdminListen): Promise<number> {
+async function listenAt(
+  server: Server,
+  { address, port }: AdminListen,
+  descriptor: number | undefined,
+): Promise<number> {
   const listening = once(server, 'listening');
-  server.listen({ host: address, port });
+  server.listen(descriptor === undefined ? { host: address, port } : { fd: descriptor });
   await listening;
   // A server that listens on TCP has a port.
   return (server.address() as AddressInfo).port;

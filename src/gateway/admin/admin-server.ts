@@ -38,6 +38,8 @@ export interface AdminServerOptions {
   readonly socket: string | undefined;
   /** A TCP port beside it. */
   readonly listen?: AdminListen | undefined;
+  /** Of a socket that listens at that port already. */
+  readonly descriptor?: number | undefined;
   /** Where the files of the console are, if not beside the program. */
   readonly consoleFolder?: string;
   /** What users of this machine may do by their user id; others need a token. */
@@ -83,8 +85,8 @@ async function openPort(
   { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
 ): Promise<number> {
   const assets = await loadConsole(options.consoleFolder);
-  const open = async (place: AdminListen): Promise<number> => {
-    const needs = { listen: place, options: httpOptions, log: options.log };
+  const open = async (place: AdminListen, descriptor?: number): Promise<number> => {
+    const needs = { listen: place, options: httpOptions, log: options.log, descriptor };
     const { server, port, following } = await openAdminPort(needs);
     stack.defer(
       serveOn(server, options, (request, response) => api.serve(request, response, { listen, port, assets })),
@@ -92,7 +94,7 @@ async function openPort(
     if (following !== undefined) stack.use(following);
     return port;
   };
-  const port = await open(listen);
+  const port = await open(listen, options.descriptor);
   for (const { address } of adminPlaces(listen).slice(1))
     try {
       await open({ ...listen, address, port });

@@ -30,6 +30,16 @@ export const networkLimits = {
     'limit_exceeded',
     'Commands `gateway drain` that wait for the end of one gateway; a further one is cut off.',
   ),
+  passedSocketsMax: fixedRow(
+    16,
+    'config_invalid',
+    'Sockets that a service manager may pass (`LISTEN_FDS`): more than a configuration has places for.',
+  ),
+  serviceNoticeTimeoutMs: fixedRow(
+    1_000,
+    'timeout',
+    'A service manager that takes no notice for so long (`NOTIFY_SOCKET`) misses one; nothing but the notice waits for it.',
+  ),
   clientHelloBytesMax: row(
     64 * KiB,
     'tls_handshake',
