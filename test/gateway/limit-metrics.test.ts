@@ -31,6 +31,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resumablePingIntervalMs: 'of the agent',
   reconnectDelayMsInitial: 'of the agent',
   reconnectDelayMsMax: 'of the agent',
+  reconnectAwaitedDelayMs: 'of the agent',
   tunnelWaitTimeoutMs: 'of the agent',
   lingerTimeoutMs: 'of the agent',
   captureNamesMax: 'of the agent',

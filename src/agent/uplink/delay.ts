@@ -53,7 +53,12 @@ export function reconnectDelayMs(attempt: number, limits: Limits, random: () => 
     limits.reconnectDelayMsInitial * 2 ** Math.min(attempt, 30),
     limits.reconnectDelayMsMax,
   );
-  return Math.min(base * 2 ** (2 * random() - 1), limits.reconnectDelayMsMax);
+  return Math.min(jittered(base, random), limits.reconnectDelayMsMax);
+}
+
+/** Halved to doubled by `random`. */
+export function jittered(delayMs: number, random: () => number): number {
+  return delayMs * 2 ** (2 * random() - 1);
 }
 
 function cancelled(cause?: unknown): ProxyError {

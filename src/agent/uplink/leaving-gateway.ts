@@ -2,7 +2,8 @@
 
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { delay, reconnectDelayMs } from './delay.ts';
+import type { AttemptDelay } from './awaited-tunnel.ts';
+import { delay, jittered, reconnectDelayMs } from './delay.ts';
 import { reasonOf } from './session-over.ts';
 
 /** Attempts for which the wait grows: about a second from then on. */
@@ -14,8 +15,18 @@ interface Waiting {
   readonly random: () => number;
 }
 
-/** Milliseconds before attempt n, after this error. */
-export function delayAfter(error: ProxyError, attempt: number, { limits, random }: Waiting): number {
+/**
+ * How long to wait before attempt n, after this error. Jittered also for one that is awaited: agents whose workloads all wait for a gateway
+ * must not come at once when it is back, nor again and again while it is not.
+ */
+export function attemptDelayAfter(error: ProxyError, attempt: number, waiting: Waiting): AttemptDelay {
+  const atMostMs = delayAfter(error, attempt, waiting);
+  const { limits, random } = waiting;
+  const { reconnectAwaitedDelayMs } = limits;
+  return { atMostMs, awaitedMs: Math.min(atMostMs, jittered(reconnectAwaitedDelayMs, random)) };
+}
+
+function delayAfter(error: ProxyError, attempt: number, { limits, random }: Waiting): number {
   const grown = reasonOf(error) === 'shutting_down' ? Math.min(attempt, growingAttempts) : attempt;
   return reconnectDelayMs(grown, limits, random);
 }

@@ -6,14 +6,14 @@ import { type OpenFields, type PlainMode, tunnelSubprotocol } from '../../protoc
 import type { Limits } from '../../protocol/limits.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
+import { AwaitedTunnel, type AttemptDelay } from './awaited-tunnel.ts';
 import { CutTunnels } from './cut-tunnels.ts';
 import { delay, timerMsMax } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
-import { beyondLeaving, delayAfter } from './leaving-gateway.ts';
+import { attemptDelayAfter, beyondLeaving } from './leaving-gateway.ts';
 import { agreedWithin, LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
 import { endsSession, reasonOf } from './session-over.ts';
-import { unhandledResolvers } from './unhandled-resolvers.ts';
 import type { Logger } from '../../system/logger.ts';
 
 export interface TunnelClientOptions {
@@ -63,7 +63,7 @@ export class TunnelClient implements AsyncDisposable {
     link: undefined,
     fromBytes: 0,
   };
-  #up = unhandledResolvers();
+  readonly #awaited: AwaitedTunnel;
   #running: Promise<void> = Promise.resolve();
   #isEnded = false;
   #linksUsed = 0;
@@ -72,6 +72,7 @@ export class TunnelClient implements AsyncDisposable {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     const { session, limits, logger } = options;
+    this.#awaited = new AwaitedTunnel(limits);
     this.#cut = new CutTunnels({
       session,
       limits,
@@ -116,22 +117,12 @@ export class TunnelClient implements AsyncDisposable {
     return this.#linksUsed;
   }
 
-  /** Waits until a stream can be opened. Throws tunnel_lost after `tunnelWaitTimeoutMs`, or why there will be none. */
+  /**
+   * Waits until a stream can be opened, and has one tried for soon. Throws tunnel_lost after `tunnelWaitTimeoutMs`, or why there will be
+   * none.
+   */
   async whenUp(): Promise<void> {
-    if (this.isUp) return;
-    const { tunnelWaitTimeoutMs } = this.#options.limits;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const seconds = tunnelWaitTimeoutMs / 1000;
-      reject(
-        new ProxyError('tunnel_lost', `no tunnel to the gateway within ${seconds} s; it is tried again`),
-      );
-    }, tunnelWaitTimeoutMs);
-    try {
-      await Promise.race([this.#up.promise, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (!this.isUp) await this.#awaited.whenUp();
   }
 
   /** Modes of TLS that ended here in which a stream to the authority may be opened on the link that is up. */
@@ -212,10 +203,7 @@ export class TunnelClient implements AsyncDisposable {
     this.#link = undefined;
     for (const link of links) this.#retire(link);
     const reason = error ?? new ProxyError('shutting_down', 'the agent is ending');
-    // Those who wait now, and those who ask later, where there was a link until now.
-    this.#up.reject(reason);
-    this.#up = unhandledResolvers();
-    this.#up.reject(reason);
+    this.#awaited.end(reason);
     this.#ended.resolve(error);
     this.#abort.abort();
     return links;
@@ -234,13 +222,11 @@ export class TunnelClient implements AsyncDisposable {
         if (this.#isEnded) return;
         if (endsSession(error)) return this.destroy(error);
         const { limits } = this.#options;
-        const waitMs = delayAfter(error, attempt, { limits, random: this.#random });
-        this.#options.logger.warn(
-          `${error.message.replace(/\.$/, '')}; connecting again in ${Math.round(waitMs)} ms`,
-        );
+        const wait = attemptDelayAfter(error, attempt, { limits, random: this.#random });
+        this.#options.logger.warn(`${error.message.replace(/\.$/, '')}; ${nextAttempt(wait)}`);
         attempt += 1;
         try {
-          const again = await this.#resumedWithin(waitMs);
+          const again = await this.#resumedWithin(wait);
           if (again !== undefined) {
             lost = this.#use(again);
             upSinceMs = performance.now();
@@ -267,16 +253,16 @@ export class TunnelClient implements AsyncDisposable {
   }
 
   /** The tunnel that was lost last, if it goes on within the time, in which nothing else is tried. */
-  async #resumedWithin(waitMs: number): Promise<TunnelLink | undefined> {
+  async #resumedWithin(wait: AttemptDelay): Promise<TunnelLink | undefined> {
     const { link, resumed } = this.#lost;
     this.#lost = { link: undefined, resumed: Promise.resolve(false) };
     const { signal } = this.#abort;
-    const waited = delay(waitMs, signal);
-    waited.catch(() => undefined);
+    const waited = this.#awaited.untilAttempt(wait, signal);
     if (link === undefined) return void (await waited);
+    waited.catch(() => undefined);
     const { reconnectDelayMsInitial } = this.#options.limits;
     // It is tried after such a wait itself, and then has the time of another one before a fresh tunnel is.
-    const late = delay(waitMs + reconnectDelayMsInitial, signal).then(() => false);
+    const late = waited.then(() => delay(reconnectDelayMsInitial, signal)).then(() => false);
     const isBack = await Promise.race([resumed, late]);
     if (isBack && link.isOpen) {
       this.#retired.delete(link);
@@ -294,7 +280,7 @@ export class TunnelClient implements AsyncDisposable {
     const leave = (error: ProxyError): void => {
       if (this.#link === link) {
         this.#link = undefined;
-        this.#up = unhandledResolvers();
+        this.#awaited.lost();
       }
       lost.resolve(error);
     };
@@ -310,7 +296,7 @@ export class TunnelClient implements AsyncDisposable {
     this.#link = link;
     this.#used = { link, fromBytes: link.state.receivedBytes };
     this.#linksUsed += 1;
-    this.#up.resolve();
+    this.#awaited.found();
     return lost.promise;
   }
 
@@ -397,4 +383,9 @@ export class TunnelClient implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+function nextAttempt({ atMostMs, awaitedMs }: AttemptDelay): string {
+  const most = `connecting again in ${Math.round(atMostMs)} ms`;
+  return awaitedMs < atMostMs ? `${most}, sooner where a connection waits for it` : most;
 }

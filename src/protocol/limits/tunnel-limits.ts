@@ -96,6 +96,11 @@ export const tunnelLimits = {
     'tunnel_lost',
     'An agent finds a gateway that came back within this time.',
   ),
+  reconnectAwaitedDelayMs: fixedRow(
+    2_000,
+    'tunnel_lost',
+    'Least time between attempts, halved to doubled by jitter, while a connection of the workload waits for a tunnel: several within tunnelWaitTimeoutMs.',
+  ),
   tunnelWaitTimeoutMs: fixedRow(
     10_000,
     'tunnel_lost',

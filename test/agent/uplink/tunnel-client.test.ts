@@ -131,6 +131,26 @@ describe('a tunnel that is lost', () => {
     assert.equal(await echo(client, 'back'), 'back');
   });
 
+  test('is tried as soon as a connection waits for it, however long the next attempt was put off', async () => {
+    await using setting = await enrolled();
+    const long = 10 * patienceMs;
+    const outage = {
+      reconnectDelayMsInitial: long,
+      reconnectDelayMsMax: long,
+      reconnectAwaitedDelayMs: 10,
+      tunnelWaitTimeoutMs: patienceMs,
+    };
+    await using client = await open(setting, outage);
+    const { port } = setting.fake;
+    await setting.fake.stop();
+    await eventually(() => setting.logger.lines.length > 0, 'an attempt that is put off');
+    await setting.fake.listen(port);
+    await client.whenUp();
+    assert.equal(await echo(client, 'back'), 'back');
+    // One attempt is enough; it was no tight loop.
+    assert.equal(setting.logger.lines.filter((line) => line.includes('connecting again')).length, 1);
+  });
+
   test('makes new streams wait, and fail after the stated time', async () => {
     await using setting = await enrolled();
     await using client = await open(setting, { tunnelWaitTimeoutMs: 50 });
