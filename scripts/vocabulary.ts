@@ -28,7 +28,7 @@ export const bannedWords: readonly BannedWord[] = [
       { file: /^fuzz\/dns\.ts$/, why: 'answers of DNS' },
       { file: /^docs\/reference\/capture\.md$/, why: 'answers of DNS' },
       {
-        file: /^(?:src\/net\/dialer\.ts|docs\/reference\/(?:address-guard|audit|limits)\.md|schema\/gateway\.schema\.json)$/,
+        file: /^(?:src\/net\/dialer\.ts|docs\/reference\/(?:address-guard|audit|limits)\.md|schema\/gateway\.schema\.json|deploy\/chart\/values\.schema\.json)$/,
         line: nameService,
         why: 'lines on DNS',
       },

@@ -14,7 +14,6 @@ export const unfinished: ReadonlySet<string> = new Set([
   'docs/decisions/tls-termination.md',
   'docs/decisions/workers.md',
   'docs/guides/ci-jobs.md',
-  'docs/guides/kubernetes.md',
   'docs/reference/access.md',
   'docs/reference/address-guard.md',
   'docs/reference/admin-api.md',

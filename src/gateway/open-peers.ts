@@ -4,7 +4,7 @@
 import type { Store } from '../store/store.ts';
 import { formatAuthority } from '../http/authority.ts';
 import { defaultLimits } from '../protocol/limits.ts';
-import { type PeersSettings, peerPortOf } from './config/peers-settings.ts';
+import { peerHostOf, type PeersSettings, peerPortOf } from './config/peers-settings.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
@@ -36,7 +36,7 @@ interface Following {
   readonly canBeAway: boolean;
 }
 
-/** Throws ca_key_unusable. */
+/** Throws ca_key_unusable, and config_invalid where a variable of the configuration is missing. */
 export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
@@ -44,7 +44,7 @@ export async function openPeers(
   peersPlace: AuthorityPlace,
 ): Promise<Peers> {
   const { changes, watch } = following;
-  const { config, place, stack, clock, log, incarnation, onFault } = start;
+  const { config, environment, place, stack, clock, log, incarnation, onFault } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
   const noting = { store: store.gateways, directory, changes };
@@ -62,6 +62,7 @@ export async function openPeers(
         return await present(undefined);
       },
     };
+  const host = peerHostOf(peers, environment);
   const authority = stack.use(await FollowedAuthority.open({ place: peersPlace, clock, log }));
   const identity = new PeerIdentity(incarnation, authority, clock);
   const others = new PeerTunnels({ identity, directory, limits, log });
@@ -80,7 +81,7 @@ export async function openPeers(
       const follow = feeds.serve.bind(feeds);
       const listening = { identity, listen, limits, clock, take, follow, onFault };
       const { port } = stack.use(await listenForPeers(listening));
-      const presence = await present(formatAuthority({ host: peers.host, port }));
+      const presence = await present(formatAuthority({ host, port }));
       stack.use(new FollowedPeers({ ...heardOf(following, presence), identity, directory, onFault }));
       return presence;
     },

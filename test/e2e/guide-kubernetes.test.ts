@@ -1,5 +1,5 @@
-// The manifests of docs/guides/kubernetes.md without a cluster: their configuration starts a gateway, and the shell lines of
-// their pods run with paths of this machine.
+// The manifests of docs/guides/kubernetes.md and the pod of deploy/kubernetes without a cluster: their configuration starts a gateway, and the
+// shell lines of their pods run with paths of this machine.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -33,6 +33,7 @@ interface Manifest {
 interface Container {
   readonly command: readonly string[];
   readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
 }
 
 const skip = skipWithout('npm', 'curl', 'sh');
@@ -45,7 +46,11 @@ before(async () => {
   if (skip !== false) return;
   const text = await readFile(new URL('../../docs/guides/kubernetes.md', import.meta.url), 'utf8');
   const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => block);
-  const documents = blocks.flatMap((block) => parseAllDocuments(block));
+  const sidecar = await readFile(
+    new URL('../../deploy/kubernetes/agent-sidecar.yaml', import.meta.url),
+    'utf8',
+  );
+  const documents = [...blocks, sidecar].flatMap((block) => parseAllDocuments(block));
   assert.deepEqual(
     documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
     [],
@@ -95,25 +100,35 @@ async function mountVolume(path: string, mode: number): Promise<void> {
   await chmod(path, mode);
 }
 
+function containerOf(pod: string, which: 'containers' | 'initContainers'): Container {
+  const manifest = manifests.find(({ kind, metadata }) => kind === 'Pod' && metadata.name === pod);
+  return manifest?.spec?.[which]?.[0] ?? assert.fail(`${pod} has no ${which}`);
+}
+
+/** What stands in a pod, with the paths of this machine. */
+function withPlaces(text: string): string {
+  const { directory } = stage;
+  return text
+    .replaceAll('/etc/upstreamproxy', directory)
+    .replaceAll('/var/run/secrets/upstreamproxy', directory)
+    .replaceAll('/run/upstreamproxy', join(directory, 'run'));
+}
+
 /** The shell line of a container, with the paths and names of this machine, and a fresh token of a service account. */
 async function lineOf(
   pod: string,
   which: 'containers' | 'initContainers',
   serviceAccount: string,
 ): Promise<string> {
-  const manifest = manifests.find(({ kind, metadata }) => kind === 'Pod' && metadata.name === pod);
-  const [container] = manifest?.spec?.[which] ?? [];
-  const line = [...(container?.command ?? []), ...(container?.args ?? [])];
+  const { command, args = [] } = containerOf(pod, which);
+  const line = [...command, ...args];
   assert.deepEqual(line.slice(0, 2), ['sh', '-c']);
   const { directory } = stage;
   await writeFile(
     join(directory, 'token'),
     await stage.issueToken(`system:serviceaccount:${serviceAccount}`),
   );
-  return (line[2] ?? '')
-    .replaceAll('/etc/upstreamproxy', directory)
-    .replaceAll('/var/run/secrets/upstreamproxy', directory)
-    .replaceAll('/run/upstreamproxy', join(directory, 'run'))
+  return withPlaces(line[2] ?? '')
     .replaceAll(`https://${namespaced}:8443`, gateway.url.replace('127.0.0.1', 'localhost'))
     .replaceAll('--relay-port 8119', '--relay-port 0')
     .replaceAll('npm ci', 'npm view greeting version');
@@ -137,7 +152,7 @@ test('a service account of another namespace starts a session, and no rule is fo
 });
 
 test(
-  'the pod with the agent beside it: the job reads its environment, and gets through',
+  'the pod with the agent beside it: the job gets through by its variables, and by the file of the agent',
   { skip },
   async () => {
     const agent = spawn('sh', ['-c', await lineOf('job', 'initContainers', 'builds:build')], {
@@ -145,9 +160,21 @@ test(
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     try {
-      await waitForFile(join(stage.directory, 'run', 'environment'));
-      const line = await lineOf('job', 'containers', 'builds:build');
-      assert.equal((await mustRun('sh', ['-c', line], shell())).trim(), '1.0.0');
+      const file = join(stage.directory, 'run', 'environment');
+      await waitForFile(file);
+      const port = /127\.0\.0\.1:(\d+)/.exec(await readFile(file, 'utf8'))?.[1] ?? '';
+      const { command, env = [] } = containerOf('job', 'containers');
+      assert.deepEqual(command, ['npm', 'ci']);
+      const view = ['view', 'greeting', 'version'];
+      const { cwd, env: bare } = shell();
+      const variables = env.map(({ name, value }) => [name, withPlaces(value).replaceAll('8119', port)]);
+      const job = { cwd, env: { ...bare, ...Object.fromEntries(variables) } };
+      assert.equal((await mustRun('npm', view, job)).trim(), '1.0.0');
+      const own = { npm_config_fetch_retries: '0', npm_config_cache: join(cwd, 'other-cache') };
+      const alone = { cwd, env: { ...bare, ...own } };
+      assert.notEqual((await runCommand('npm', view, alone)).code, 0);
+      const sourced = `. ${file} && exec npm ${view.join(' ')}`;
+      assert.equal((await mustRun('sh', ['-c', sourced], shell())).trim(), '1.0.0');
     } finally {
       await endChild(agent);
     }

@@ -6,6 +6,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
 import type { z } from 'zod';
+import { chartFiles } from '../../scripts/chart-files.ts';
 import { gatewayConfigSchema } from '../../src/gateway/config/config-schema.ts';
 import { parseGatewayConfig } from '../../src/gateway/config/config.ts';
 import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
@@ -33,6 +34,16 @@ describe('a published schema is the one that checks', () => {
       );
     });
   }
+});
+
+test('the values of the Helm chart are checked by the schema of the gateway', () => {
+  const made = chartFiles(fileURLToPath(root)).get('values.schema.json') ?? '';
+  const file = new URL('deploy/chart/values.schema.json', root);
+  if (process.env['UPDATE_SCHEMAS'] === '1') writeFileSync(file, made);
+  assert.ok(
+    readFileSync(file, 'utf8') === made,
+    'write it anew: UPDATE_SCHEMAS=1 node --test test/policy/json-schema.test.ts',
+  );
 });
 
 test('every map in the schemas is closed', () => {

@@ -1,9 +1,11 @@
 // What `gateway --check` finds: whatever would keep the gateway from serving with these files here and now, each at its place.
 
 import { type GatewayConfig, loadWithPlaces } from '../../gateway/config/config.ts';
+import { peerHostOf } from '../../gateway/config/peers-settings.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { InvalidFilesError, type PolicyProblem, sortProblems } from '../../policy/problem.ts';
+import { asProxyError } from '../../protocol/error.ts';
 import { certificateFindings } from './certificate-findings.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
 import { type Finding, placeFindings } from './place-findings.ts';
@@ -22,6 +24,7 @@ export async function checkConfiguration(
     ...(await certificateFindings(config, Date.now())),
     ...(await secretFindings(config, environment)),
     ...(await placeFindings(config)),
+    ...peerFindings(config, environment),
   ];
   const problems = [
     ...findings.map(({ at, message, severity = 'error' }) => {
@@ -39,6 +42,17 @@ export async function checkConfiguration(
     message,
   }));
   return [...warnings, ...problems];
+}
+
+/** Whether this gateway knows by what others reach it. */
+function peerFindings({ peers }: GatewayConfig, environment: Environment): readonly Finding[] {
+  if (peers === undefined) return [];
+  try {
+    peerHostOf(peers, environment);
+    return [];
+  } catch (error) {
+    return [{ at: ['peers', 'host'], message: asProxyError(error).message }];
+  }
 }
 
 /** All that is wrong, not the first of it. Throws what is no fault of the files. */

@@ -5,6 +5,7 @@ import { strictMap } from '../../policy/yaml-source.ts';
 import { text } from '../../policy/schema-parts.ts';
 
 const portHint = 'write a port from 0 to 65535 (0 lets the system choose)';
+const hostHint = 'write a name or an address of this gateway, or host: { env: POD_IP }';
 
 export const peersSchema = strictMap(
   {
@@ -15,7 +16,17 @@ export const peersSchema = strictMap(
       },
       { hint: 'write listen: { address: 10.0.0.5, port: 8444 }', synonyms: { host: 'address' } },
     ).describe('Where other gateways reach this one. Each worker has a port of its own, from this one on.'),
-    host: text('write a name or an address of this gateway')
+    host: z
+      .union(
+        [
+          text(hostHint),
+          strictMap(
+            { env: text('write the name of a variable').describe('Variable of the gateway that has it.') },
+            { hint: hostHint },
+          ),
+        ],
+        { error: hostHint },
+      )
       .optional()
       .describe('By which others reach it; the address of listen by default.'),
   },

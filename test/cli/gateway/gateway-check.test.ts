@@ -192,3 +192,18 @@ test('a key-encryption key that is none is found by the check, and nothing of it
     assert.match(good.stdout, /gateway\.yaml is good\n$/);
   });
 });
+
+test('a variable by which other gateways would reach this one is asked for', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.yaml');
+    const peers =
+      'peers: { listen: { address: 0.0.0.0, port: 8444 }, host: { env: UPSTREAMPROXY_TEST_POD_IP } }';
+    await writeFile(config, `stateDirectory: state\n${peers}\n`);
+    const check = (env: NodeJS.ProcessEnv) =>
+      runCommand(launcher, ['gateway', '--config', config, '--check'], { env: { ...process.env, ...env } });
+    const { code, stderr } = await check({});
+    assert.equal(code, 78);
+    assert.match(stderr, /gateway\.yaml:2:\d+: error: peers\.host: .*UPSTREAMPROXY_TEST_POD_IP is not set/);
+    assert.equal((await check({ UPSTREAMPROXY_TEST_POD_IP: '10.1.2.3' })).code, 0);
+  });
+});

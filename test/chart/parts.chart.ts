@@ -1,0 +1,266 @@
+// What the chart makes, part by part, with the real Helm.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import {
+  chartFolder,
+  gateways,
+  gatewayYaml,
+  helm,
+  least,
+  type Manifest,
+  one,
+  template,
+  valuesFile,
+} from './support/helm.ts';
+import { joined, namedSets } from './support/value-sets.ts';
+
+const sets = namedSets();
+const set = (name: string) => sets.get(name) ?? assert.fail(name);
+
+test('helm lint --strict finds nothing, for every set of values', async () => {
+  for (const [name, values] of sets) {
+    const { code, stdout, stderr } = await helm(
+      'lint',
+      '--strict',
+      chartFolder,
+      '--values',
+      valuesFile(values),
+    );
+    assert.equal(code, 0, `${name}\n${stdout}${stderr}`);
+    assert.doesNotMatch(stdout, /\[(?:WARNING|ERROR)\]/, name);
+  }
+});
+
+test('the chart can be packed, and what was packed gives the same', async () => {
+  const folder = valuesFile(least).replace(/[^/]+$/, 'packed');
+  const packed = await helm('package', chartFolder, '--destination', folder);
+  assert.equal(packed.code, 0, packed.stderr);
+  const [, archive = ''] = /saved it to: (.*\.tgz)/.exec(packed.stdout) ?? [];
+  const from = async (chart: string) => {
+    const { stdout, stderr } = await helm(
+      'template',
+      'gateway',
+      chart,
+      '--values',
+      valuesFile(set('monitoring')),
+    );
+    assert.notEqual(stdout, '', stderr);
+    return stdout;
+  };
+  assert.equal(await from(archive), await from(chartFolder));
+});
+
+test('with nothing but an image: one gateway with a volume, closed to all but agents, and a policy that denies', async () => {
+  const manifests = await template(least);
+  assert.deepEqual(manifests.map(({ kind }) => kind).toSorted(), [
+    'ConfigMap',
+    'NetworkPolicy',
+    'Pod',
+    'Service',
+    'Service',
+    'ServiceAccount',
+    'StatefulSet',
+  ]);
+  assert.ok(!('policy' in JSON.parse(gatewayYaml(manifests))));
+  const { replicas, volumeClaimTemplates } = gateways(manifests)['spec'];
+  assert.deepEqual([replicas, volumeClaimTemplates.length], [1, 1]);
+  const { ingress } = one(manifests, 'NetworkPolicy')['spec'];
+  assert.deepEqual(
+    ingress.map(({ ports }: Manifest) => ports[0].port),
+    ['agents', 'metrics'],
+  );
+});
+
+test('every container is without root, rights, a writable root and a token', async () => {
+  let containers = 0;
+  for (const [name, values] of sets)
+    for (const manifest of await template(values)) {
+      const pod = manifest['kind'] === 'Pod' ? manifest['spec'] : manifest['spec']?.template?.spec;
+      if (pod === undefined) continue;
+      assert.equal(pod.automountServiceAccountToken, false, name);
+      assert.equal(pod.enableServiceLinks, false, name);
+      assert.equal(pod.hostNetwork ?? pod.hostPID ?? pod.shareProcessNamespace, undefined, name);
+      const { runAsNonRoot, runAsUser, seccompProfile, fsGroupChangePolicy } = pod.securityContext;
+      assert.deepEqual(
+        [runAsNonRoot, runAsUser, seccompProfile.type, fsGroupChangePolicy],
+        [true, 10_001, 'RuntimeDefault', 'OnRootMismatch'],
+        name,
+      );
+      for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+        containers += 1;
+        const { allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities } = container.securityContext;
+        assert.deepEqual(
+          [allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities],
+          [false, true, { drop: ['ALL'] }],
+          name,
+        );
+        for (const mount of container.volumeMounts)
+          assert.ok(mount.readOnly === true || mount.name === 'state', `${name}: ${mount.name}`);
+      }
+    }
+  assert.ok(containers >= 2 * sets.size);
+});
+
+test('no manifest has a secret: what is secret is named', async () => {
+  for (const [name, values] of sets)
+    for (const { kind, metadata } of await template(values))
+      assert.notEqual(kind, 'Secret', `${name}: ${metadata.name}`);
+});
+
+test('a mode is a number that every reader of YAML takes for the same', async () => {
+  const text = JSON.stringify(
+    await template(joined(set('several'), set('credentials'), set('tls'), set('admin'))),
+  );
+  const modes = [...text.matchAll(/"defaultMode":(\d+)/g)].map(([, mode]) => Number(mode));
+  assert.ok(modes.length >= 6);
+  assert.deepEqual([...new Set(modes)], [0o440]);
+});
+
+test('a changed configuration replaces the pods, and a changed policy does not', async () => {
+  const checksum = (manifests: readonly Manifest[]): string =>
+    gateways(manifests)['spec'].template.metadata.annotations['checksum/configuration'];
+  const policy = (text: string) => ({ policy: { files: { 'a.yaml': text } } });
+  const before = checksum(await template(joined(least, policy('rules: []\n'))));
+  assert.equal(checksum(await template(joined(least, policy('rules: [] # other\n')))), before);
+  assert.notEqual(
+    checksum(await template(joined(least, policy('rules: []\n'), { drainSeconds: 31 }))),
+    before,
+  );
+});
+
+test('pods of policy files get them where gateway.yaml looks for them', async () => {
+  for (const name of ['policy', 'given']) {
+    const manifests = await template(set(name));
+    const { volumes } = gateways(manifests)['spec'].template.spec;
+    const { sources } = volumes.find((volume: Manifest) => volume['name'] === 'configuration').projected;
+    const paths = sources.flatMap(({ configMap }: Manifest) =>
+      (configMap.items ?? []).map((item: Manifest) => item['path']),
+    );
+    assert.deepEqual(paths, JSON.parse(gatewayYaml(manifests)).policy, name);
+    assert.ok(paths.length > 0);
+    if (name === 'given') assert.equal(sources[1].configMap.name, 'our-policy');
+    else assert.ok(manifests.some(({ metadata }) => metadata.name === sources[1].configMap.name));
+  }
+});
+
+test('agents, monitoring, operators and other gateways each reach their port and no other', async () => {
+  const manifests = await template(joined(set('several'), set('admin'), { config: { workers: 3 } }));
+  const { ingress, podSelector } = one(manifests, 'NetworkPolicy')['spec'];
+  const byPort = new Map<string | number, Manifest>(
+    ingress.map((rule: Manifest) => [rule['ports'][0].port, rule]),
+  );
+  assert.deepEqual([...byPort.keys()], ['agents', 'metrics', 'admin', 8444]);
+  assert.deepEqual(byPort.get('agents')!['from'], [
+    { podSelector: { matchLabels: { network: 'gateway-only' } }, namespaceSelector: { matchLabels: {} } },
+  ]);
+  assert.deepEqual(byPort.get('admin')!['from'], [{ ipBlock: { cidr: '192.0.2.0/24' } }]);
+  assert.deepEqual(byPort.get(8444)!['from'], [{ podSelector }]);
+  assert.deepEqual(byPort.get(8444)!['ports'], [{ protocol: 'TCP', port: 8444, endPort: 8446 }]);
+  // The selector of the pods is what the test pod does not have: it is reached by nobody.
+  const labels = gateways(manifests)['spec'].template.metadata.labels;
+  for (const [key, value] of Object.entries(podSelector.matchLabels)) assert.equal(labels[key], value);
+  assert.notDeepEqual(one(manifests, 'Pod')['metadata'].labels, labels);
+  for (const { from } of ingress) assert.ok(from.length > 0, 'no source is every source');
+});
+
+test('the internet is every public address by TCP, and none of the cluster, of the machine or of its metadata', async () => {
+  const { egress } = one(await template(set('closed')), 'NetworkPolicy')['spec'];
+  const rule = egress.find(({ to }: Manifest) => to[0].ipBlock?.cidr === '0.0.0.0/0');
+  const [four, six] = rule.to.map(({ ipBlock }: Manifest) => ipBlock);
+  for (const network of [
+    '10.0.0.0/8',
+    '169.254.0.0/16',
+    '168.63.129.16/32',
+    '100.64.0.0/10',
+    '203.0.113.0/24',
+  ])
+    assert.ok(four.except.includes(network), network);
+  assert.equal(six.cidr, '2000::/3');
+  assert.ok(six.except.includes('2001:db8::/32') && six.except.includes('2002::/16'));
+  assert.deepEqual(rule.ports, [{ protocol: 'TCP', port: 1, endPort: 65_535 }]);
+  for (const { to } of egress) assert.ok(to.length > 0, 'no destination is every destination');
+  const open = one(
+    await template(joined(least, { networkPolicy: { internet: { enabled: false } } })),
+    'NetworkPolicy',
+  );
+  assert.ok(!JSON.stringify(open).includes('0.0.0.0/0'));
+});
+
+test('several gateways: pods with volumes, or without, an HPA by tunnels and CPU, and a budget', async () => {
+  assert.equal(gateways(await template(set('several')))['kind'], 'StatefulSet');
+  const stateless = gateways(await template(set('stateless')));
+  assert.equal(stateless['kind'], 'Deployment');
+  assert.deepEqual(stateless['spec'].strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+  const scaled = await template(set('scaled'));
+  assert.ok(!('replicas' in gateways(scaled)['spec']));
+  const { metrics, scaleTargetRef } = one(scaled, 'HorizontalPodAutoscaler')['spec'];
+  assert.deepEqual(
+    [scaleTargetRef.kind, scaleTargetRef.name],
+    ['StatefulSet', gateways(scaled)['metadata'].name],
+  );
+  assert.equal(metrics[0].pods.metric.name, 'upstreamproxy_tunnels');
+  assert.equal(metrics[0].pods.target.averageValue, '500');
+  assert.equal(metrics[1].containerResource.target.averageUtilization, 70);
+  assert.equal(one(scaled, 'PodDisruptionBudget')['spec'].maxUnavailable, 1);
+  assert.ok(!(await template(least)).some(({ kind }) => kind === 'PodDisruptionBudget'));
+});
+
+test('what Services, monitor and probes name is there', async () => {
+  const manifests = await template(joined(set('several'), set('monitoring'), set('admin')));
+  const { containers } = gateways(manifests)['spec'].template.spec;
+  const ports = new Set(containers[0].ports.map(({ name }: Manifest) => name));
+  for (const { kind, spec } of manifests.filter((each) => each['kind'] === 'Service'))
+    for (const { targetPort } of spec.ports) assert.ok(ports.has(targetPort), `${kind} ${targetPort}`);
+  const pods = manifests.find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-pods'));
+  const monitor = one(manifests, 'ServiceMonitor')['spec'];
+  for (const [key, value] of Object.entries(monitor.selector.matchLabels))
+    assert.equal(pods!['metadata'].labels[key], value);
+  assert.ok(pods!['spec'].ports.some(({ name }: Manifest) => name === monitor.endpoints[0].port));
+  assert.equal(pods!['spec'].publishNotReadyAddresses, true);
+  assert.equal(gateways(manifests)['spec'].serviceName, pods!['metadata'].name);
+});
+
+test('alerts and dashboard are those of deploy, and their own templates are left alone', async () => {
+  const manifests = await template(set('monitoring'));
+  const rules = await readFile(new URL('../../deploy/prometheus-rules.yaml', import.meta.url), 'utf8');
+  assert.deepEqual(one(manifests, 'PrometheusRule')['spec'], parse(rules));
+  const dashboard = await readFile(new URL('../../deploy/grafana-dashboard.json', import.meta.url), 'utf8');
+  assert.equal(one(manifests, 'ConfigMap', '-dashboard')['data']['upstreamproxy.json'], dashboard);
+});
+
+test('names under which agents reach it are in its certificate: those of the Service, and those that are given', async () => {
+  const config = JSON.parse(gatewayYaml(await template(set('names'), { name: 'egress', namespace: 'net' })));
+  assert.deepEqual(config.publicNames, [
+    'gateway.example.com',
+    '203.0.113.7',
+    'egress-upstreamproxy-gateway.net.svc.cluster.local',
+    'egress-upstreamproxy-gateway.net.svc',
+  ]);
+  assert.deepEqual(config.publicOrigins, ['https://gateway.example.com:9443']);
+  const other = JSON.parse(
+    gatewayYaml(await template(joined(set('port'), { publicNames: ['2001:db8::1'] }))),
+  );
+  assert.deepEqual(other.publicOrigins.slice(0, 2), [
+    'https://[2001:db8::1]:9000',
+    'https://gateway-upstreamproxy-gateway.upstreamproxy.svc.cluster.local:9000',
+  ]);
+  assert.ok(!('publicOrigins' in JSON.parse(gatewayYaml(await template(least)))));
+});
+
+test('the notes say what to do next', async () => {
+  const { code, stdout, stderr } = await helm(
+    'install',
+    'gateway',
+    chartFolder,
+    '--dry-run=client',
+    '--namespace',
+    'upstreamproxy',
+    '--values',
+    valuesFile(least),
+  );
+  if (code !== 0) assert.match(stderr, /cluster unreachable|connect/i);
+  else assert.match(stdout, /It has no policy, so it denies everything/);
+});

@@ -1,0 +1,326 @@
+// deploy/kubernetes without a cluster: the conditions of require-agent.yaml are evaluated, by a library of CEL that is not Kubernetes' own, for
+// the pod of agent-sidecar.yaml and for what would get around it. The agent is started by the line of that pod in the guide's test.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { Environment } from '@marcbachmann/cel-js';
+import { parseAllDocuments } from 'yaml';
+import { workloadEnvironment } from '../../src/agent/environment.ts';
+
+interface Policy {
+  readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+  readonly variables: readonly { readonly name: string; readonly expression: string }[];
+  readonly validations: readonly { readonly message: string; readonly expression: string }[];
+}
+
+/** As a reader of JSON gives it: what is looked at is said by the test. */
+type Node = Record<string, ReturnType<typeof JSON.parse>>;
+
+function documents(name: string): readonly Node[] {
+  const text = readFileSync(new URL(`../../deploy/kubernetes/${name}`, import.meta.url), 'utf8');
+  return parseAllDocuments(text).map((document) => {
+    assert.deepEqual([...document.errors, ...document.warnings], [], name);
+    return document.toJS() as Node;
+  });
+}
+
+const ofKind = (name: string, kind: string): readonly Node[] =>
+  documents(name).filter((one) => one['kind'] === kind);
+const policy = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicy')[0]!['spec'] as Policy;
+const params = ofKind('require-agent.yaml', 'ConfigMap')[0]!;
+const template = ofKind('agent-sidecar.yaml', 'Pod')[0]!;
+const pod = (): Node => structuredClone(template);
+
+/** As CEL has whole numbers. */
+function celValue(value: unknown): unknown {
+  if (typeof value === 'number') return BigInt(value);
+  if (Array.isArray(value)) return value.map(celValue);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, celValue(one)]));
+}
+
+const environment = new Environment()
+  .registerVariable('object', 'dyn')
+  .registerVariable('params', 'dyn')
+  .registerVariable('variables', 'map<string, dyn>');
+
+function evaluate(expression: string, context: Record<string, unknown>): unknown {
+  return environment.evaluate(expression, context);
+}
+
+/** The messages with which a pod is refused; none if it is let through. */
+function refusals(object: Node, parameters: Node = params): readonly string[] {
+  const context: Record<string, unknown> = {
+    object: celValue(object),
+    params: celValue(parameters),
+    variables: {},
+  };
+  if (policy.matchConditions.some(({ expression }) => evaluate(expression, context) === false)) return [];
+  const variables: Record<string, unknown> = {};
+  for (const { name, expression } of policy.variables)
+    variables[name] = evaluate(expression, { ...context, variables });
+  return policy.validations
+    .filter(({ expression }) => {
+      const verdict = evaluate(expression, { ...context, variables });
+      assert.equal(typeof verdict, 'boolean', expression);
+      return verdict === false;
+    })
+    .map(({ message }) => message);
+}
+
+const agentOf = (object: Node): Node => object['spec'].initContainers[0];
+const jobOf = (object: Node): Node => object['spec'].containers[0];
+const another = (): Node => ({ ...structuredClone(jobOf(template)), name: 'another' });
+
+const around: readonly (readonly [string, (object: Node) => void, RegExp])[] = [
+  ['no label of the network', (p) => delete p['metadata'].labels.network, /label network: gateway-only/],
+  ['no labels', (p) => delete p['metadata'].labels, /label network: gateway-only/],
+  ['another label', (p) => (p['metadata'].labels.network = 'open'), /label network: gateway-only/],
+  ['the network of the host', (p) => (p['spec'].hostNetwork = true), /^hostNetwork/],
+  ['processes of the host', (p) => (p['spec'].hostPID = true), /^hostPID/],
+  ['memory of the host', (p) => (p['spec'].hostIPC = true), /^hostPID/],
+  ['processes in common', (p) => (p['spec'].shareProcessNamespace = true), /shareProcessNamespace/],
+  [
+    'an ephemeral container in the agent',
+    (p) => (p['spec'].ephemeralContainers = [{ name: 'debug', targetContainerName: 'upstreamproxy-agent' }]),
+    /^ephemeral containers/,
+  ],
+  ['no agent', (p) => delete p['spec'].initContainers, /needs one container upstreamproxy-agent/],
+  ['an agent of another name', (p) => (agentOf(p)['name'] = 'agent'), /needs one container/],
+  ['an agent that ends first', (p) => delete agentOf(p)['restartPolicy'], /restartPolicy: Always/],
+  ['an agent that runs once', (p) => (agentOf(p)['restartPolicy'] = 'OnFailure'), /restartPolicy: Always/],
+  [
+    'a second container with its name',
+    (p) => p['spec'].containers.push({ ...another(), name: 'upstreamproxy-agent' }),
+    /needs one container/,
+  ],
+  ['another image', (p) => (agentOf(p)['image'] = 'images.example.com/evil:1'), /another than the ConfigMap/],
+  ['an image of another tag', (p) => (agentOf(p)['image'] += '-evil'), /another than the ConfigMap/],
+  ['another program', (p) => (agentOf(p)['command'] = ['sleep']), /another than the ConfigMap/],
+  ['no command', (p) => delete agentOf(p)['command'], /another than the ConfigMap/],
+  [
+    'another gateway',
+    (p) => (agentOf(p)['args'] = [agentOf(p)['args'][0].replace('gateway.upstreamproxy', 'gateway.evil')]),
+    /another than the ConfigMap/,
+  ],
+  ['a further argument', (p) => agentOf(p)['args'].push('; sleep 1'), /another than the ConfigMap/],
+  ['a variable', (p) => (agentOf(p)['env'] = [{ name: 'LD_PRELOAD', value: '/x' }]), /takes no variables/],
+  [
+    'variables',
+    (p) => (agentOf(p)['envFrom'] = [{ configMapRef: { name: 'evil' } }]),
+    /takes no variables, hooks/,
+  ],
+  [
+    'a hook',
+    (p) => (agentOf(p)['lifecycle'] = { postStart: { exec: { command: ['cat', '/token'] } } }),
+    /takes no variables, hooks/,
+  ],
+  [
+    'a probe that runs something',
+    (p) => (agentOf(p)['livenessProbe'] = { exec: { command: ['cat'] } }),
+    /takes no variables, hooks or probes/,
+  ],
+  [
+    'another start probe',
+    (p) => (agentOf(p)['startupProbe'].exec.command = ['true']),
+    /takes no variables, hooks or probes/,
+  ],
+  ['no start probe', (p) => delete agentOf(p)['startupProbe'], /takes no variables, hooks or probes/],
+  [
+    'an agent with privileges',
+    (p) => (agentOf(p)['securityContext'].privileged = true),
+    /without privileges/,
+  ],
+  ['an agent that may get some', (p) => delete agentOf(p)['securityContext'], /without privileges/],
+  [
+    'a volume over its program',
+    (p) => agentOf(p)['volumeMounts'].push({ name: 'upstreamproxy-tmp', mountPath: '/usr/local/bin' }),
+    /^the agent mounts/,
+  ],
+  [
+    'a volume of its own',
+    (p) => agentOf(p)['volumeMounts'].push({ name: 'evil', mountPath: '/tmp' }),
+    /^the agent mounts/,
+  ],
+  ['a part of a volume', (p) => (agentOf(p)['volumeMounts'][2].subPath = 'elsewhere'), /^the agent mounts/],
+  [
+    'trust from a folder of the host',
+    (p) => (p['spec'].volumes[2] = { name: 'upstreamproxy', hostPath: { path: '/evil' } }),
+    /are emptyDir/,
+  ],
+  [
+    'the authority of another gateway',
+    (p) => (p['spec'].volumes[1] = { name: 'upstreamproxy-ca', configMap: { name: 'evil' } }),
+    /is the ConfigMap of that name/,
+  ],
+  ['a token in every container', (p) => delete p['spec'].automountServiceAccountToken, /^automountService/],
+  [
+    'a token in every container, asked for',
+    (p) => (p['spec'].automountServiceAccountToken = true),
+    /^automountService/,
+  ],
+  [
+    'the token in the job',
+    (p) => jobOf(p)['volumeMounts'].push({ name: 'upstreamproxy-token', mountPath: '/token' }),
+    /^the token is for the agent alone/,
+  ],
+  [
+    'a second volume with a token in the job',
+    (p) => {
+      const sources = [{ serviceAccountToken: { path: 'token', audience: 'upstreamproxy' } }];
+      p['spec'].volumes.push({ name: 'mine', projected: { sources } });
+      jobOf(p)['volumeMounts'].push({ name: 'mine', mountPath: '/token' });
+    },
+    /^the token is for the agent alone/,
+  ],
+  [
+    'a job with privileges',
+    (p) => (jobOf(p)['securityContext'].privileged = true),
+    /^a privileged container, or one with added/,
+  ],
+  [
+    'a job that changes the network',
+    (p) => (jobOf(p)['securityContext'].capabilities = { add: ['NET_ADMIN'] }),
+    /^a privileged container, or one with added/,
+  ],
+  [
+    'trust that the job can write',
+    (p) => delete jobOf(p)['volumeMounts'][0].readOnly,
+    /mount it in each container, with readOnly/,
+  ],
+  [
+    'trust that the job can write at a second place',
+    (p) => jobOf(p)['volumeMounts'].push({ name: 'upstreamproxy', mountPath: '/mine' }),
+    /mount it in each container, with readOnly/,
+  ],
+  ['no trust', (p) => delete jobOf(p)['volumeMounts'], /mount it in each container/],
+  ['no environment', (p) => delete jobOf(p)['env'], /needs HTTP_PROXY.*\|each container needs SSL_CERT_FILE/],
+  [
+    'a proxy that is not set',
+    (p) => (jobOf(p)['env'] = jobOf(p)['env'].filter((e: Node) => e['name'] !== 'https_proxy')),
+    /needs HTTP_PROXY/,
+  ],
+  [
+    'another proxy behind the right one',
+    (p) => jobOf(p)['env'].push({ name: 'HTTPS_PROXY', value: 'http://evil.test:3128' }),
+    /needs HTTP_PROXY/,
+  ],
+  [
+    'a proxy from elsewhere',
+    (p) => (jobOf(p)['env'][0] = { name: 'HTTP_PROXY', valueFrom: { fieldRef: { fieldPath: 'x' } } }),
+    /needs HTTP_PROXY/,
+  ],
+  [
+    'other roots',
+    (p) => jobOf(p)['env'].push({ name: 'SSL_CERT_FILE', value: '/etc/ssl/mine.pem' }),
+    /needs SSL_CERT_FILE/,
+  ],
+  [
+    'a second container without the environment',
+    (p) => p['spec'].containers.push({ name: 'b', image: 'b' }),
+    /needs HTTP_PROXY/,
+  ],
+  [
+    'a container before it without the environment',
+    (p) => p['spec'].initContainers.unshift({ name: 'b', image: 'b' }),
+    /needs SSL_CERT_FILE/,
+  ],
+];
+
+describe('a pod is refused that would get around the agent by', () => {
+  for (const [name, change, message] of around)
+    test(name, () => {
+      const object = pod();
+      change(object);
+      const found = refusals(object).join('|');
+      assert.match(found, message);
+    });
+});
+
+test('the pod of the template is let through, with more containers that have what they need too', () => {
+  assert.deepEqual(refusals(pod()), []);
+  const more = pod();
+  more['spec'].containers.push(another());
+  more['spec'].initContainers.push({ ...another(), name: 'before' });
+  Object.assign(more['spec'], { hostNetwork: false, shareProcessNamespace: false, ephemeralContainers: [] });
+  assert.deepEqual(refusals(more), []);
+});
+
+test('every condition refuses one of these', () => {
+  const seen = new Set(
+    around.flatMap(([, change]) => {
+      const object = pod();
+      change(object);
+      return refusals(object);
+    }),
+  );
+  assert.deepEqual(
+    policy.validations.map(({ message }) => message).filter((message) => !seen.has(message)),
+    [],
+  );
+});
+
+test('whatever is left out of the pod, each condition gives true or false and no fault', () => {
+  let tried = 0;
+  const without = (node: unknown, root: Node): void => {
+    if (typeof node !== 'object' || node === null) return;
+    for (const key of Object.keys(node)) {
+      // What the API server demands: these are always there.
+      if (/^(?:spec|metadata|name|mountPath|containers)$/.test(key)) continue;
+      const parent = node as Node;
+      const value: unknown = parent[key];
+      if (!Array.isArray(parent)) {
+        delete parent[key];
+        tried += 1;
+        refusals(root);
+        parent[key] = value;
+      }
+    }
+    for (const child of Object.values(node)) without(child, root);
+  };
+  const object = pod();
+  without(object, object);
+  assert.ok(tried > 60, `${tried} were tried`);
+});
+
+test('without the ConfigMap of parameters the policy denies, and what is being deleted is left alone', () => {
+  const bindings = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding');
+  assert.equal(bindings.length, 2);
+  for (const { spec } of bindings) {
+    // Named with its namespace: else it would be looked for where the pod is, and who makes pods may make ConfigMaps.
+    const { name, namespace } = params['metadata'];
+    assert.deepEqual(spec.paramRef, { name, namespace, parameterNotFoundAction: 'Deny' });
+    assert.ok(spec.validationActions.includes('Deny'));
+  }
+  const ending = pod();
+  ending['spec'].hostNetwork = true;
+  ending['metadata'].deletionTimestamp = '2026-01-01T00:00:00Z';
+  assert.deepEqual(refusals(ending), []);
+  assert.notDeepEqual(refusals(pod(), { data: { image: 'a', line: 'b' } }), []);
+});
+
+test('the environment of the template is what the agent itself would write', () => {
+  const trust = '/run/upstreamproxy/trust';
+  const written = workloadEnvironment({
+    port: 8119,
+    files: { bundle: `${trust}/ca-bundle.pem`, ownCa: `${trust}/ca.pem` },
+    base: {},
+    placeholders: {},
+  });
+  const env: readonly { readonly name: string; readonly value: string }[] = jobOf(template)['env'];
+  for (const { name, value } of env) assert.equal(written[name], value, name);
+  assert.ok(env.length > 10);
+});
+
+test('the namespace closes every pod, and the gateway is found by the labels of the chart', () => {
+  const closed = ofKind('namespace.yaml', 'NetworkPolicy')[0]!['spec'];
+  assert.deepEqual(closed.podSelector, {});
+  assert.deepEqual(closed.policyTypes, ['Ingress', 'Egress']);
+  assert.equal(closed.ingress, undefined);
+  const [gateway] = closed.egress;
+  const chart = readFileSync(new URL('../../deploy/chart/Chart.yaml', import.meta.url), 'utf8');
+  const { matchLabels } = gateway.to[0].podSelector;
+  assert.match(chart, new RegExp(`^name: ${matchLabels['app.kubernetes.io/name']}$`, 'm'));
+  assert.equal(matchLabels['app.kubernetes.io/component'], 'gateway');
+});
