@@ -64,6 +64,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   cli: [
     ['.'],
+    ['job'],
     ['run'],
     ['policy', 'agent'],
     ['operator'],

@@ -152,6 +152,9 @@ interface SourceNode {
   readonly end?: number;
 }
 
+/** An example of a command: its words are those of the command. */
+const commandLine = /^upstreamproxy [a-z].* --[a-z]/;
+
 /** What a program says: its literals and templates that are sentences. Spans in backticks are code. */
 export function readSource(file: string, source: string): ProseText {
   const blocks: Block[] = [];
@@ -163,7 +166,8 @@ export function readSource(file: string, source: string): ProseText {
     const isText = type === 'Literal' && typeof node.value === 'string';
     if (isText || type === 'TemplateElement') {
       const raw = source.slice(isText ? start + 1 : start, isText ? end - 1 : end);
-      if (isSentence(raw)) blocks.push(literalBlock(raw, isText ? start + 1 : start));
+      if (isSentence(raw) && !commandLine.test(raw))
+        blocks.push(literalBlock(raw, isText ? start + 1 : start));
     }
     if (type !== 'ImportDeclaration') Object.values(value).forEach(visit);
   };

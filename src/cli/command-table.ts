@@ -4,6 +4,7 @@ import type { CommandTable } from './terminal/program.ts';
 
 // Each is loaded when it is used: the agent must not load a gateway, and `run` starts in few milliseconds.
 export const commands: CommandTable = new Map([
+  ['job', async () => (await import('./job/job.ts')).jobCommand],
   ['init', async () => (await import('./gateway/init.ts')).initCommand],
   ['run', async () => (await import('./run/run.ts')).runCommand],
   ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
@@ -31,6 +32,7 @@ export const commands: CommandTable = new Map([
     'embedded-gateway',
     async () => (await import('./run/embedded-gateway-process.ts')).embeddedGatewayCommand,
   ],
+  ['job-session', async () => (await import('./job/job-session.ts')).jobSessionCommand],
   ['gateway-worker', async () => (await import('./gateway/gateway-worker.ts')).gatewayWorkerCommand],
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);

@@ -105,6 +105,8 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'up to where a proposal for a person is told in full: beyond it stands a shorter one, and nothing is refused':
     [
       'cli/policy/git-proposal.ts refsMax',
+      'cli/job/job-annotations.ts levelMax',
+      'cli/job/job-summary.ts proposalCharactersMax',
       'cli/policy/path-template.ts beginningMax',
       'cli/policy/denied-paths.ts pathsMax',
       'cli/policy/seen-paths.ts patternsMax rememberedMax',

@@ -1,17 +1,15 @@
 // What the guides speak of, on this machine: a registry, a git server, an API, large files and an issuer of tokens.
 
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { delimiter, join } from 'node:path';
-
-import { exportJWK, SignJWT } from 'jose';
 
 import { freePort } from './free-port.ts';
 import { gitServer, type GitServer } from './git-server.ts';
 import type { FinishedCommand } from './guide-terminal.ts';
 import { runGuide } from './guide-run.ts';
 import { parseGuide, type Guide } from './guide.ts';
+import { jobTokenIssuer } from './job-token-issuer.ts';
 import { leadingProxy } from './leading-proxy.ts';
 import { httpOrigin, httpsOrigin, type Origin } from './origin.ts';
 import { packageRegistry } from './package-registry.ts';
@@ -51,7 +49,7 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
   );
   const api = stack.use(await httpsOrigin({ authority, handler: respondAsApi }));
   const files = stack.use(await httpsOrigin({ authority, handler: endless }));
-  const issuing = await tokenIssuer();
+  const issuing = await jobTokenIssuer();
   const issuer = stack.use(await httpsOrigin({ authority, handler: issuing.handler }));
   const jobTokens = stack.use(await httpOrigin({ handler: issuing.handler }));
   const proxy = stack.use(
@@ -129,39 +127,3 @@ const endless: RequestListener = (_request, response) => {
   const timer = setInterval(() => response.write(Buffer.alloc(4096)), beatMs);
   response.once('close', () => clearInterval(timer));
 };
-
-interface TokenIssuer {
-  /** Its metadata and keys; `/token` gives a token as a CI system makes them for its jobs. */
-  readonly handler: RequestListener;
-  token(subject: string): Promise<string>;
-}
-
-async function tokenIssuer(): Promise<TokenIssuer> {
-  const issuer = 'https://issuer.example.com';
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const key = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' };
-  const token = (subject: string): Promise<string> =>
-    new SignJWT({ repository: 'acme/shop', ref: 'refs/heads/main' })
-      .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'JWT' })
-      .setIssuer(issuer)
-      .setAudience('upstreamproxy')
-      .setSubject(subject)
-      .setJti(randomUUID())
-      .setIssuedAt()
-      .setExpirationTime('5m')
-      .sign(privateKey);
-  const handler: RequestListener = (request, response) => {
-    const send = (value: unknown): void => {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(value));
-    };
-    if (request.url === '/keys') send({ keys: [key] });
-    else if (request.url?.startsWith('/token') !== true) send({ issuer, jwks_uri: `${issuer}/keys` });
-    else
-      token('repo:acme/shop:ref:refs/heads/main').then(
-        (value) => send({ value }),
-        () => response.destroy(),
-      );
-  };
-  return { handler, token };
-}

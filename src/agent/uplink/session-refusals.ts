@@ -45,7 +45,7 @@ function malformed(what: string): ProxyError {
 }
 
 /** Throws gateway_protocol. Members that it does not know are left out. */
-function readRefusals(bytes: Buffer): SessionRefusals {
+export function readRefusals(bytes: Buffer): SessionRefusals {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());

@@ -16,6 +16,7 @@ import { gatewayDefinition } from './gateway-definition.ts';
 import { identityDefinition } from './identity-definition.ts';
 import { initDefinition } from './init-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
+import { jobDefinition, jobSessionDefinition } from './job-definition.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { loginDefinition } from './login-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
@@ -28,6 +29,7 @@ import { tokenDefinition } from './token-definition.ts';
 export const definitions: readonly Definition[] = [
   runDefinition,
   agentDefinition,
+  jobDefinition,
   initDefinition,
   gatewayDefinition,
   tokenDefinition,
@@ -49,6 +51,7 @@ export const definitions: readonly Definition[] = [
   explainDefinition,
   completionDefinition,
   embeddedGatewayDefinition,
+  jobSessionDefinition,
   jailHelperDefinition,
   workerDefinition,
 ];

@@ -31,6 +31,13 @@ export const runDefinition = {
       holds: 'file',
       help: "a gateway's configuration, for credentials and authorities; unless it or --policy names a policy, everything is refused",
     },
+    state: {
+      kind: 'path',
+      section: own,
+      placeholder: 'DIR',
+      holds: 'folder',
+      help: 'the private folder is made below this one instead',
+    },
     'home-credentials': {
       kind: 'choice',
       section: own,

@@ -2,12 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { loadGatewayConfig } from '../../gateway/config/config.ts';
-import { hostDiscovery } from '../../gateway/policies/discover-hosts.ts';
 import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
-import { policyNames } from '../../gateway/policies/open-policies.ts';
-import { PolicySource } from '../../gateway/policies/policy-source.ts';
-import { CompiledPolicy } from '../../policy/compiled-policy.ts';
+import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
 import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
 import { describeAccess } from '../../policy/denial.ts';
@@ -20,8 +16,9 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
+import { openPolicy } from './open-policy.ts';
 import { PolicyProposal } from './policy-proposal.ts';
-import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';
+import { problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
 import { replayText } from './policy-replay.ts';
 import { history, openPublished, publish, rollBack, show, withdraw } from './published.ts';
@@ -34,28 +31,6 @@ type ExplainInput = Input<Actions[1]>;
 type LearnInput = Input<Actions[2]>;
 type ReplayInput = Input<Actions[3]>;
 type DiffInput = Input<Actions[4]>;
-
-/** The policy of the files, or of the configuration. Throws `config_invalid` with every problem. */
-async function openPolicy(
-  files: readonly string[],
-  configFile: string | undefined,
-): Promise<{ policy: CompiledPolicy; warnings: readonly CheckProblem[] }> {
-  const config = configFile === undefined ? undefined : await loadGatewayConfig(configFile);
-  const paths = files.length > 0 ? files : (config?.policy.paths ?? []);
-  if (paths.length === 0)
-    throw new ProxyError(
-      'usage',
-      config?.policy.mode === 'store'
-        ? 'which policy? that of the configuration is in its store: policy show > policy.yaml, and name that file'
-        : 'which policy? name a file or folder, or a --config that has one',
-    );
-  const names = config === undefined ? { discover: hostDiscovery() } : policyNames(config);
-  await using source = await PolicySource.open(paths, { ...names, pollIntervalMs: 0 });
-  const policy = source.current;
-  if (!(policy instanceof CompiledPolicy))
-    throw new ProxyError('internal', 'a policy of files is a compiled one');
-  return { policy, warnings: policyWarnings(source, Date.now()) };
-}
 
 async function check({ options, arguments: { FILE: files } }: CheckInput): Promise<number> {
   const { json, config } = options;

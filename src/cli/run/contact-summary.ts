@@ -9,19 +9,23 @@ const hostsShown = 20;
 /** Of a place: a workload can make up more than there are. */
 const methodsShown = 20;
 
-interface Contact {
+/** One place and what became of the requests to it. */
+export interface Contact {
+  /** `https://host`, with the port where it is not the usual one. */
   readonly name: string;
-  readonly methods: Set<string>;
-  allowed: number;
-  refused: number;
+  readonly methods: ReadonlySet<string>;
+  readonly allowed: number;
+  readonly refused: number;
   /** Of those that were refused: raw TCP, for want of a rule. */
-  raw: number;
-  failed: number;
+  readonly raw: number;
+  readonly failed: number;
 }
+
+type Counted = { -readonly [Key in keyof Contact]: Contact[Key] } & { readonly methods: Set<string> };
 
 /** Counts what was contacted: `summaryRowsMax` places, and of all others how often. */
 export class Contacts {
-  readonly #byName = new Map<string, Contact>();
+  readonly #byName = new Map<string, Counted>();
   readonly #others = newContact('others');
 
   add(event: AuditEvent): void {
@@ -33,7 +37,7 @@ export class Contacts {
     count(this.#contact(name), event);
   }
 
-  #contact(name: string): Contact {
+  #contact(name: string): Counted {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
     if (this.#byName.size >= defaultLimits.summaryRowsMax) return this.#others;
@@ -42,15 +46,22 @@ export class Contacts {
     return contact;
   }
 
+  /** Most used first, and of all others how often; what stands in them is for a terminal. */
+  places(): { readonly named: readonly Contact[]; readonly others: number } {
+    return {
+      named: [...this.#byName.values()].toSorted((a, b) => total(b) - total(a)),
+      others: total(this.#others),
+    };
+  }
+
   /** The lines to print, most used first; empty if nothing was contacted. `learnCommand` is how to make a policy of it. */
   summary(learnCommand: string): string {
-    const named = [...this.#byName.values()].toSorted((a, b) => total(b) - total(a));
+    const { named, others } = this.places();
     if (named.length === 0) return '';
     const shown = named.slice(0, hostsShown);
     const width = Math.max(...shown.map(({ name }) => name.length));
     const lines = shown.map((contact) => contactLine(contact, width));
     const hidden = named.length - shown.length;
-    const others = total(this.#others);
     const rest = others === 0 ? '' : `, and others ${others === 1 ? 'once' : `${others} times`}`;
     const more = hidden > 0 ? `  and ${hidden} more${rest}\n` : '';
     const learn = learnLines([...named, this.#others], learnCommand);
@@ -58,11 +69,11 @@ export class Contacts {
   }
 }
 
-function newContact(name: string): Contact {
+function newContact(name: string): Counted {
   return { name, methods: new Set(), allowed: 0, refused: 0, raw: 0, failed: 0 };
 }
 
-function count(contact: Contact, { method, verdict, decided, errorCode }: AuditEvent): void {
+function count(contact: Counted, { method, verdict, decided, errorCode }: AuditEvent): void {
   const { methods } = contact;
   if (method !== undefined && methods.size < methodsShown) methods.add(method);
   if (verdict === 'allow' || decided === 'allow') contact.allowed += 1;

@@ -22,7 +22,7 @@ export class Denials {
 
   add(refusal: SessionRefusal): void {
     const { code, rule, count } = refusal;
-    const what = printableText(describe(refusal));
+    const what = printableText(refusalText(refusal));
     const why = printableText(rule === undefined ? code : `${code}, rule ${rule}`);
     const key = JSON.stringify([what, why]);
     const known = this.#byText.get(key);
@@ -53,7 +53,8 @@ export class Denials {
   }
 }
 
-function describe({ kind, method, scheme, host = '?', port, path = '' }: SessionRefusal): string {
+/** What was asked for, in one line. It has what a stranger wrote. */
+export function refusalText({ kind, method, scheme, host = '?', port, path = '' }: SessionRefusal): string {
   const shownPort =
     port === undefined || (scheme === 'https' && port === 443) || (scheme === 'http' && port === 80)
       ? ''

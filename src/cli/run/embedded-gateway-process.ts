@@ -35,6 +35,8 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 const tokenTtlSeconds = 120;
 const drainMs = 1_000;
 
+const observing: GatewayConfig['policy'] = { mode: 'observe', paths: [] };
+
 async function configure(
   state: string,
   file: string | undefined,
@@ -182,7 +184,8 @@ async function embeddedGateway({
 }: Input<typeof embeddedGatewayDefinition>): Promise<number> {
   try {
     const config = await configure(values.state, values.config, values.policy ?? []);
-    const own = values['keep-name-servers'] ? withNameServers(config) : config;
+    const decided = values.observe ? { ...config, policy: observing } : config;
+    const own = values['keep-name-servers'] ? withNameServers(decided) : decided;
     const port = values['ui-port'];
     const ui = port === undefined ? undefined : consoleAt(Number(port), values['ui-by-address']);
     await serve({

@@ -63,7 +63,7 @@ export async function startEmbeddedGateway(options: {
 }): Promise<EmbeddedGateway> {
   const { stateDirectory, signal, homes } = options;
   const args = homes === undefined ? options.args : [...options.args, '--home-credentials', homes.use];
-  const program = gatewayProgram();
+  const program = ownProgram();
   const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
   const log = await open(join(stateDirectory, 'gateway.log'), 'ax', 0o600);
   let child: ChildProcess;
@@ -116,7 +116,7 @@ interface Program {
  * By the launcher: always Node, whatever this process runs under, and with an environment of its own making. It takes its time,
  * so where it has started this process by Node it is not asked again: environment and runtime are those that it chose.
  */
-function gatewayProgram(): Program {
+export function ownProgram(): Program {
   const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
   if (process.argv[1] === main && process.versions['bun'] === undefined)
     return { file: process.execPath, args: (own) => [...process.execArgv, main, ...markArguments(own)] };

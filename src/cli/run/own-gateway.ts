@@ -3,11 +3,15 @@
 import type { AgentOptions } from '../agent/agent-options.ts';
 import { type EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
 import type { RunConsole } from './run-console.ts';
-import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
+import { keepAuditOnly, makeRunDirectory } from './state-directory.ts';
 
 export interface EmbeddedOptions {
+  /** The folder below which its own is made. */
+  readonly home: string;
   readonly policies: readonly string[];
   readonly config: string | undefined;
+  /** No policy decides, whatever the configuration says. */
+  readonly observe?: boolean;
   /** Secrets of the home that it puts on. */
   readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
   readonly console: Pick<RunConsole, 'port' | 'isByAddress'> | undefined;
@@ -25,11 +29,12 @@ export function beginOwnGateway(
   options: EmbeddedOptions,
   signal: AbortSignal,
 ): OwnGateway {
-  const { policies, config, homes, console: ui } = options;
-  const directory = makeRunDirectory(stateHome(process.env), Date.now());
+  const { home, policies, config, observe = false, homes, console: ui } = options;
+  const directory = makeRunDirectory(home, Date.now());
   const args = [
     ...policies.flatMap((file) => ['--policy', file]),
     ...(config === undefined ? [] : ['--config', config]),
+    ...(observe ? ['--observe'] : []),
     ...(ui === undefined ? [] : ['--ui-port', String(ui.port)]),
     ...(ui?.isByAddress === true ? ['--ui-by-address'] : []),
     // Its origins' names, too, must not be led to the agent.

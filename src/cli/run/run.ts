@@ -1,5 +1,7 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
+import { resolve } from 'node:path';
+
 import type { Jail } from '../../agent/jail/jail-process.ts';
 import { type HomeSecrets, noSecrets } from '../../agent/home-secrets/home-secrets.ts';
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
@@ -73,6 +75,8 @@ interface RunRequest {
   readonly jailOptions: JailOptions & { readonly relayPort: number };
   readonly policies: readonly string[];
   readonly config: string | undefined;
+  /** Where the folder of a gateway of its own is made. */
+  readonly home: string;
   readonly posture: boolean;
   readonly secrets: HomeSecrets;
   /** What the embedded gateway may do with them. */
@@ -103,7 +107,9 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jail = readJailOptions(values);
   const use = values['home-credentials'];
-  const secrets = secretsOf(jail, options.gatewayUrl === undefined, use !== 'off');
+  const home = values.state === undefined ? stateHome(process.env) : resolve(values.state);
+  const hidden = options.gatewayUrl === undefined ? home : undefined;
+  const secrets = secretsOf(jail, hidden, use !== 'off');
   const plan = { ...jail.plan, hides: secrets.covers };
   return {
     command,
@@ -111,6 +117,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     jailOptions: { ...jail, plan, relayPort: options.relayPort },
     policies,
     config: values.config,
+    home,
     posture: values.posture,
     secrets,
     homeUse: use === 'write' ? 'write' : 'read',
@@ -128,16 +135,17 @@ function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined):
   process.stderr.write(`upstreamproxy: running without ${what}: ${message} [${code}]\n`);
 }
 
+/** `home`: of a gateway of its own, which the command must not see. */
 function secretsOf(
   { isolate, plan, fsRead }: JailOptions,
-  hasOwnGateway: boolean,
+  home: string | undefined,
   isUsed: boolean,
 ): HomeSecrets {
   if (isolate === 'off' || !plan.layers.includes('files')) return noSecrets;
   const environment = workloadEnvironment(process.env);
   const { identity } = plan;
-  const replaces = hasOwnGateway && isUsed;
-  const state = hasOwnGateway ? { state: stateHome(process.env) } : {};
+  const replaces = home !== undefined && isUsed;
+  const state = home === undefined ? {} : { state: home };
   return findRunSecrets({ environment, fsRead, identity, replaces, ...state });
 }
 
@@ -152,9 +160,10 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   const { credentials } = secrets;
   const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
+  const own = { home: request.home, policies, config, homes, console: ui };
   const gateway =
     options.gatewayUrl === undefined
-      ? stack.use(beginOwnGateway(options, { policies, config, homes, console: ui }, interruption.signal))
+      ? stack.use(beginOwnGateway(options, own, interruption.signal))
       : undefined;
   let session: RunSession;
   try {

@@ -200,6 +200,36 @@ export const agentLimits = {
     'timeout',
     "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed. Where a command has run it has what is left of `runEndTimeoutMs`, and 400 ms at least.",
   ),
+  jobSessionTimeoutMs: fixedRow(
+    21_600_000,
+    'timeout',
+    'How long the session of `job begin` lasts at most, unless `--for` says otherwise: six hours, as long as jobs run that nobody gave more. One that is forgotten ends then.',
+  ),
+  jobWatchIntervalMs: fixedRow(
+    1_000,
+    'timeout',
+    'How often that session looks whether the process still runs that `--while` names.',
+  ),
+  jobStartTimeoutMs: fixedRow(
+    60_000,
+    'timeout',
+    'From the start of that session until its relay serves: a gateway of its own has 20 s of it, and enrolment its own deadlines.',
+  ),
+  jobEndTimeoutMs: fixedRow(
+    10_000,
+    'timeout',
+    'For that session to end once `job end` asked it to: more than its drain of a second and the end of its gateway take; then it is killed.',
+  ),
+  jobFileBytesMax: fixedRow(
+    4_194_304,
+    'limit_exceeded',
+    'Of what `job begin` leaves for `job end`: more than all variables of a process and a list of refusals come to. The commands of the job can write there; what is longer is taken for nothing.',
+  ),
+  jobReadTimeoutMs: fixedRow(
+    20_000,
+    'timeout',
+    'For `job end` to read the audit of the job, which its commands could have made as long as they like. What was read by then is reported, and that it is not all.',
+  ),
   removedFolderLevelsMax: fixedRow(
     16,
     'limit_exceeded',

@@ -14,6 +14,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/operator-place.ts readCa',
     'src/cli/help/',
     'src/cli/run/',
+    'src/cli/policy/open-policy.ts openPolicy',
     'src/cli/policy/published.ts openPublished',
     'src/cli/policy/published-in-store.ts findPublished',
     'src/cli/policy/explain-access.ts requestAccess',
@@ -100,6 +101,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
       'src/gateway/sessions/oidc-fetch.ts fetchIssuerJson',
     ],
   "an operator's run over a whole audit, off the path of any request; its readers of paths have cases": [
+    'src/cli/job/',
     'src/cli/operator/asked-time.ts askedTime',
     'src/cli/operator/audit-file.ts readAuditFile',
     'src/cli/operator/later-facts.ts readLaterFacts',

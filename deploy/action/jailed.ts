@@ -1,0 +1,78 @@
+// The commands of the input `run`, in the jail of `upstreamproxy run`. What they print is no order to the runner, and the runner's
+// files and tokens are not theirs.
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { runToEnd } from './child.ts';
+import type { Inputs } from './inputs.ts';
+import { endArguments, runArguments } from './job-arguments.ts';
+import { type Places, saveProcess } from './places.ts';
+import { ActionError, command, required, type Variables } from './runner.ts';
+
+/** By these a step gives orders to the runner, or acts in the name of the job. */
+const withheld = /^(?:GITHUB_(?:ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)|ACTIONS_.*|INPUT_.*|STATE_.*)$/;
+
+/** Folders of the home that installers keep what they fetched in. */
+const caches = ['.cache', '.npm'];
+
+export interface JailedStep {
+  readonly program: string;
+  readonly inputs: Inputs;
+  readonly places: Places;
+  /** For another gateway. */
+  readonly token: string | undefined;
+  readonly variables: Variables;
+}
+
+/** Throws ActionError if the commands failed, or were refused something that makes the step fail. */
+export async function runJailed({ program, inputs, places, token, variables }: JailedStep): Promise<void> {
+  mkdirSync(places.temporary, { mode: 0o700 });
+  const script = join(places.temporary, 'run.sh');
+  writeFileSync(script, `${inputs.run ?? ''}\n`, { mode: 0o600 });
+  const writable = [...writablePlaces(variables), places.temporary, ...inputs.write];
+  const env = Object.fromEntries(Object.entries(variables).filter(([name]) => !withheld.test(name)));
+  const quietWord = randomBytes(16).toString('hex');
+  process.stdout.write(command('stop-commands', quietWord));
+  let code: number;
+  try {
+    ({ code } = await runToEnd(program, runArguments(inputs, places, { writable, script }), {
+      env: { ...env, TMPDIR: places.temporary },
+      secret: token,
+      onStart: (pid) => saveProcess(variables, pid),
+    }));
+  } finally {
+    process.stdout.write(`\n::${quietWord}::\n`);
+  }
+  const end = await endRun(program, inputs, places, variables);
+  if (code !== 0) throw new ActionError(`the commands ended with ${code}`);
+  if (end === 1)
+    throw new ActionError('something was refused, and fail-on-denial is true: see the summary of the job');
+  if (end !== 0) throw new ActionError(`upstreamproxy job end ended with ${end}`);
+}
+
+/** Another gateway has the audit, and `run` has said what it refused. */
+async function endRun(
+  program: string,
+  inputs: Inputs,
+  places: Places,
+  variables: Variables,
+): Promise<number> {
+  if (inputs.gateway !== undefined) return 0;
+  const named = [
+    ...inputs.policies.map((path) => `--policy=${path}`),
+    ...(inputs.mode === 'observe' ? ['--observe'] : []),
+  ];
+  const { code } = await runToEnd(program, [...endArguments(inputs, places, variables), ...named], {
+    isLast: true,
+  });
+  return code;
+}
+
+function writablePlaces(variables: Variables): readonly string[] {
+  const home = variables['HOME'];
+  const kept = home === undefined ? [] : caches.map((name) => join(home, name));
+  for (const path of kept) mkdirSync(path, { recursive: true });
+  return [required(variables, 'GITHUB_WORKSPACE'), ...kept];
+}

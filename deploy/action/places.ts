@@ -1,0 +1,72 @@
+// Where a step of the action keeps things until its end, below the folder that the runner empties.
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { appendValue, required, type Variables } from './runner.ts';
+
+export interface Places {
+  /** Of `upstreamproxy job`. */
+  readonly state: string;
+  /** What npm installs. */
+  readonly program: string;
+  /** For the commands of `run`. */
+  readonly temporary: string;
+}
+
+const [stateName, processName] = ['places', 'process'];
+const graceMs = 5_000;
+const lookMs = 50;
+
+/** New ones, which the post step of this step finds again, however this one ends. */
+export function makePlaces(variables: Variables): Places {
+  const base = join(required(variables, 'RUNNER_TEMP'), `upstreamproxy-${randomBytes(8).toString('hex')}`);
+  appendValue(required(variables, 'GITHUB_STATE'), stateName, base);
+  return placesAt(base);
+}
+
+/** The process that the post step ends, if this step is killed before it has ended. */
+export function saveProcess(variables: Variables, pid: number): void {
+  appendValue(required(variables, 'GITHUB_STATE'), processName, `${pid} ${startOf(pid) ?? ''}`);
+}
+
+/** Ends it, if it is still the same; what runs in its jail ends with it. */
+export async function endSavedProcess(variables: Variables): Promise<void> {
+  const [, digits, started] = /^(\d+) (\d+)$/.exec(variables[`STATE_${processName}`] ?? '') ?? [];
+  const pid = Number(digits);
+  const isThere = (): boolean => started !== undefined && startOf(pid) === started;
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const lateMs = performance.now() + graceMs;
+    if (isThere()) process.kill(pid, signal);
+    while (isThere() && performance.now() < lateMs) await wait(lookMs);
+  }
+}
+
+/** In ticks since the boot (proc(5), field 22 of stat). The name in brackets can have any character. */
+function startOf(pid: number): string | undefined {
+  try {
+    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return state === 'Z' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined: the main step did not come so far. */
+export function savedPlaces(variables: Variables): Places | undefined {
+  const base = variables[`STATE_${stateName}`];
+  return base === undefined || base === '' ? undefined : placesAt(base);
+}
+
+function placesAt(base: string): Places {
+  return { state: `${base}-job`, program: `${base}-program`, temporary: `${base}-tmp` };
+}
+
+/** All that a step may have left there but for the session's own. */
+export function removePlaces({ program, temporary }: Places): void {
+  for (const path of [program, temporary]) rmSync(path, { recursive: true, force: true });
+}

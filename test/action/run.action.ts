@@ -1,0 +1,77 @@
+// The input `run`: commands in the jail, which give the runner no orders and find no other way out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { openActionStage } from '../support/action-stage.ts';
+import { waitUntil } from '../support/program.ts';
+
+const policy = 'rules:\n  - name: api\n    hosts: api.example.com\n';
+
+test('commands of run have no way out but the proxy, give no orders, and get no token of the job', async () => {
+  await using stage = await openActionStage();
+  const { runner, api } = stage;
+  await stage.write('policy.yaml', policy);
+  const result = await runner.use(
+    {
+      ...stage.inputs,
+      policy: 'policy.yaml',
+      'fail-on-denial': 'false',
+      run: `curl -sS https://api.example.com/hello
+echo "::error::forged"; echo "##[add-mask]hello"; echo "::set-env name=X::y"
+env | grep -c '^ACTIONS_\\|^GITHUB_ENV=\\|^INPUT_' || true
+if curl -sS --noproxy '*' -m 5 -k https://127.0.0.1:${api.port}/hello; then echo OUT; fi
+if echo x=y >> "$RUNNER_TEMP"/_runner_file_commands/set_env_1; then echo WROTE; fi
+echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"`,
+    },
+    { ...stage.idToken, ACTIONS_RUNTIME_TOKEN: 'secret' },
+  );
+  assert.equal(result.code, 0, result.log + JSON.stringify(result.annotations));
+  assert.match(result.log, /^hello$/m);
+  assert.match(result.log, /^::error::forged$/m);
+  assert.match(result.log, /^0$/m);
+  assert.doesNotMatch(result.log, /^OUT$|^WROTE$/m);
+  assert.deepEqual(result.annotations, []);
+  assert.deepEqual(result.orders, ['stop-commands']);
+  assert.deepEqual(runner.environment, {});
+  assert.match(result.summary, /^## upstreamproxy: 1 request, 0 refused$/m);
+  for (const post of await runner.finish()) assert.equal(post.code, 0, post.log);
+  assert.deepEqual(await stage.leftFiles(), []);
+});
+
+test('a step of run fails with its commands, and by a refusal that the commands hide', async () => {
+  await using stage = await openActionStage();
+  const { runner } = stage;
+  await stage.write('policy.yaml', policy);
+  const inputs = { ...stage.inputs, policy: 'policy.yaml' };
+  const failed = await runner.use({ ...inputs, run: 'exit 7' });
+  assert.deepEqual(
+    [failed.code, failed.annotations.map(({ text }) => text)],
+    [1, ['the commands ended with 7']],
+  );
+  const hidden = await runner.use({ ...inputs, run: 'curl -s https://other.example.com/ || true' });
+  assert.equal(hidden.code, 1);
+  assert.match(hidden.annotations[0]?.text ?? '', /^GET https:\/\/other\.example\.com\/: policy_denied/);
+  await runner.finish();
+  assert.deepEqual(await stage.leftFiles(), []);
+});
+
+test('commands of run end with a step that is cancelled, and with one that is killed', async () => {
+  for (const [intMs, termMs] of [
+    [60_000, 60_000],
+    [10, 10],
+  ] as const) {
+    await using stage = await openActionStage();
+    const { runner } = stage;
+    await stage.write('policy.yaml', policy);
+    const trap = intMs === 10 ? 'trap "" INT TERM; ' : '';
+    const run = `${trap}echo "begun $$"; while :; do sleep 0.1; done`;
+    const step = await runner.startUse({ ...stage.inputs, policy: 'policy.yaml', run });
+    await waitUntil('the commands run', () => /^begun /m.test(step.said()));
+    step.cancel(intMs, termMs);
+    await step.ended;
+    await runner.finish();
+    await waitUntil('nothing runs any more', () => stage.leftProcesses().length === 0);
+    assert.deepEqual(await stage.leftFiles(), []);
+  }
+});
