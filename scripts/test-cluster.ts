@@ -76,6 +76,12 @@ const parts: readonly Part[] = [
     environment: { UPSTREAMPROXY_OUTAGE_SECONDS: String(outageSeconds) },
   },
   {
+    what: 'scenario s, gateways replaced while the database is away',
+    pattern: '/^scenario s/',
+    file: 'test/e2e/start-from-peer.test.ts',
+    environment: fleet,
+  },
+  {
     what: 'scenario d, a standby takes over',
     pattern: '/^scenario d/',
     file: 'test/e2e/store-failover.test.ts',

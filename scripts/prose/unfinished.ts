@@ -9,7 +9,6 @@ export const unfinished: ReadonlySet<string> = new Set([
   'docs/decisions/dependencies.md',
   'docs/decisions/flow-control.md',
   'docs/decisions/forwarding.md',
-  'docs/decisions/postgres.md',
   'docs/decisions/resume.md',
   'docs/decisions/tls-termination.md',
   'docs/decisions/workers.md',

@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly sockets?: ListeningSockets;
   /** Of a worker: where it stands among the others. */
   readonly place?: WorkerPlace;
+  /** Gives up a start that waits for a store that is away. */
+  readonly signal?: AbortSignal;
 }
 
 /** What every phase of the start has at hand. */
@@ -54,6 +56,7 @@ export interface Start {
   readonly place: WorkerPlace | undefined;
   /** Names this process: what other gateways know it by. */
   readonly incarnation: string;
+  readonly signal: AbortSignal | undefined;
   /** Whether this process does what one of all workers does. Asked each time. */
   readonly isOnDuty: () => boolean;
 }
@@ -71,6 +74,7 @@ export function beginStart(
     clock = Date.now,
     sockets = {},
     place,
+    signal,
   } = options;
   const { tracesSampled = 0 } = config.telemetry?.otlp ?? {};
   const metrics = new Metrics(
@@ -89,6 +93,7 @@ export function beginStart(
     stack,
     origins: new PublicOrigins(config),
     place,
+    signal,
     incarnation: newIncarnation(place?.gatewayName ?? newGatewayName()),
     isOnDuty: () => place?.seat.isOnDuty ?? true,
     onFault: (error) => {

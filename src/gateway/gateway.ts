@@ -39,6 +39,7 @@ import { localUrl } from './public-listener.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
+import { ProofNonces } from './sessions/proof-nonces.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
@@ -76,9 +77,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   await using stack = new AsyncDisposableStack();
   const start = beginStart(config, options, stack);
   const opened = await openGatewayStore(start);
-  const { identity, sessions: known } = opened.store;
-  const isShared = isSharedStore(opened.store);
-  const keys = await openGatewayKeys(start, { identity, sessions: known, isShared });
+  const keys = await openGatewayKeys(start, { ...opened.store, isShared: isSharedStore(opened.store) });
   const { signingKey: place } = keys.places;
   const signingKey = stack.use(await FollowedSigningKey.open({ place, log: start.log }));
   const records = await openRecords(start, opened, signingKey);
@@ -104,6 +103,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   });
   await openAdmin({ ...observed, isReady, fetch: ways.upstream.fetch, signingKey });
   ways.loops.listensAs([...config.publicNames, config.listen.address], port);
+  opened.known?.started();
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>
@@ -221,6 +221,7 @@ async function openSessions(
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
       absence: outage,
+      nonces: new ProofNonces(place === undefined ? {} : { secret: place.passages.nonceSecret }),
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));
@@ -301,10 +302,10 @@ type TunnelNeeds = Records & {
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
   start: Start,
-  { store, audit, outage, parts, sessions, signingKey, policies, changes, places }: TunnelNeeds,
+  { store, audit, outage, known, from, parts, sessions, signingKey, policies, changes, places }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
-  const following = { changes, watch: sessions.watch, canBeAway: outage !== undefined };
+  const following = { changes, watch: sessions.watch, outage, known, from };
   const peers = await openPeers(start, store, following, places.peers);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);

@@ -8,10 +8,12 @@ import { observedSink } from './audit/alarms.ts';
 import type { DurableAuditSink } from './audit/audit-log.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { type AssertedAgain, assertAgain } from './changes/assert-again.ts';
+import type { KnownStore } from './changes/known-store.ts';
 import type { RecentSessions } from './changes/recent-sessions.ts';
 import type { StoreHistory, WayBack } from './changes/store-history.ts';
 import { TakenChanges } from './changes/taken-changes.ts';
 import type { Start } from './gateway-start.ts';
+import type { PeerStart } from './peers/asked-peers.ts';
 import type { Policies } from './policies/open-policies.ts';
 import type { SessionService } from './sessions/session-service.ts';
 
@@ -19,9 +21,13 @@ import type { SessionService } from './sessions/session-service.ts';
 export interface KnownHistory {
   readonly history: StoreHistory;
   readonly recent: RecentSessions;
+  /** Of a store that can be away: what it last said. */
+  readonly known: KnownStore | undefined;
 }
 
 interface Following extends KnownHistory {
+  /** Who handed over what this gateway started with. */
+  readonly from: PeerStart | undefined;
   readonly store: Store;
   readonly audit: DurableAuditSink;
   readonly sessions: SessionService;
@@ -40,7 +46,9 @@ export async function openChanges(start: Start, following: Following): Promise<T
   });
   history.onWayBack((way) => assertKnown(start, following, way));
   const followers = [watch, policies, access].map((one) => () => one.taken());
-  return stack.use(await TakenChanges.open({ store, history, followers, onFault }));
+  const isHanded = following.from !== undefined;
+  const standIns = (): number => following.known?.standIns ?? 0;
+  return stack.use(await TakenChanges.open({ store, history, followers, standIns, isHanded, onFault }));
 }
 
 /** Tells the store again what is known here, and the operator that it had to be told. */

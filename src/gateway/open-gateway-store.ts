@@ -1,57 +1,97 @@
 // The store of a gateway; one that is another process is watched for being away.
 
+import { asProxyError } from '../protocol/error.ts';
+import { LateStore } from '../store/late-store.ts';
 import type { Store } from '../store/store.ts';
-import { askedStore, StoreOutage } from '../store/store-outage.ts';
+import { askedStore, StoreOutage, type StoreOutageOptions } from '../store/store-outage.ts';
+import { withOwn } from '../store/with-own.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
+import { KnownStore } from './changes/known-store.ts';
 import { RecentSessions, rememberedSessions } from './changes/recent-sessions.ts';
 import { StoreHistory } from './changes/store-history.ts';
 import type { Start } from './gateway-start.ts';
 import type { KnownHistory } from './open-changes.ts';
+import { isAwayAtStart, openFromPeers } from './open-from-peers.ts';
+import type { PeerStart } from './peers/asked-peers.ts';
 
 export interface GatewayStore extends KnownHistory {
   readonly store: Store;
   /** Of a store that can be away. */
   readonly outage: StoreOutage | undefined;
+  /** Who handed over what this gateway starts with, where the store was away. */
+  readonly from: PeerStart | undefined;
 }
 
-/** Throws as `openStore` does: a gateway that has not read its store serves nothing. */
-export async function openGatewayStore({
-  config,
-  environment,
-  stack,
-  clock,
-  log,
-}: Start): Promise<GatewayStore> {
-  const store = stack.use(await openConfiguredStore(config, environment));
+interface Opened {
+  readonly store: Store;
+  readonly late?: {
+    readonly begin: Store['audit']['chain']['begin'];
+    readonly from: PeerStart;
+    readonly why: string;
+  };
+}
+
+/** Throws as `openStore` does: a gateway that has not read its store, and has heard nothing of it, serves nothing. */
+export async function openGatewayStore(start: Start): Promise<GatewayStore> {
+  const { stack } = start;
+  const { store: opened, late } = await openOrAsk(start);
+  const store = stack.use(opened);
   const { probe } = store;
   const recent = new RecentSessions();
-  if (probe === undefined) return { store, outage: undefined, recent, history: new StoreHistory(store) };
-  const { storeOutageMs } = config.limits;
-  const outage = stack.use(
-    new StoreOutage({
-      probe,
-      outageMs: storeOutageMs,
-      clock,
-      onBegin: (why) =>
-        log(
-          'warn',
-          `the store is away: running sessions go on for ${storeOutageMs / 1000} s (storeOutageMs), and none begins. ${why}`,
-        ),
-      onFault: ({ message }) => log('error', message),
-      onEnd: (awayMs) => log('info', `the store is back after ${(awayMs / 1000).toFixed(1)} s`),
-      onPast: () =>
-        log(
-          'error',
-          `the store is away for more than ${storeOutageMs / 1000} s (storeOutageMs): nothing is forwarded`,
-        ),
-    }),
-  );
+  const from = late?.from;
+  if (probe === undefined)
+    return { store, outage: undefined, recent, history: new StoreHistory(store), known: undefined, from };
+  const begin = late === undefined ? {} : { begin: { awayMs: late.from.awayMs, why: late.why } };
+  const outage = stack.use(new StoreOutage({ probe, ...begin, ...tellerOf(start) }));
   const asked = askedStore(store, outage);
-  const history = new StoreHistory(asked);
-  return {
-    store: { ...asked, sessions: rememberedSessions(asked, recent, history) },
+  const known = new KnownStore(
+    late === undefined ? asked : chainedBy(asked, late.begin),
     outage,
-    recent,
-    history,
+    from?.facts,
+  );
+  const said = known.asked();
+  const history = new StoreHistory(said);
+  const sessions = rememberedSessions(said, recent, history);
+  return { store: { ...said, sessions }, outage, recent, history, known, from };
+}
+
+function tellerOf({ config, clock, log }: Start): Omit<StoreOutageOptions, 'probe' | 'begin'> {
+  const { storeOutageMs } = config.limits;
+  const bound = `${storeOutageMs / 1000} s (storeOutageMs)`;
+  return {
+    outageMs: storeOutageMs,
+    clock,
+    onBegin: (why) =>
+      log('warn', `the store is away: running sessions go on for ${bound}, and none begins. ${why}`),
+    onFault: ({ message }) => log('error', message),
+    onEnd: (awayMs) => log('info', `the store is back after ${(awayMs / 1000).toFixed(1)} s`),
+    onPast: () => log('error', `the store is away for more than ${bound}: nothing is forwarded`),
   };
+}
+
+async function openOrAsk(start: Start): Promise<Opened> {
+  const { config, environment, log } = start;
+  const openStore = (): Promise<Store> => openConfiguredStore(config, environment);
+  try {
+    return { store: await openStore() };
+  } catch (error) {
+    const why = asProxyError(error);
+    if (!isAwayAtStart(config, why)) throw error;
+    const found = await openFromPeers({ start, openStore, why });
+    if (found.kind === 'store') return { store: found.store };
+    const late = new LateStore({
+      open: openStore,
+      onRefused: ({ message }) => log('error', `the store cannot be opened: ${message}`),
+    });
+    return {
+      store: late.store(),
+      late: { begin: (signer) => late.begin(signer), from: found.start, why: why.message },
+    };
+  }
+}
+
+/** Its chain begins with it. */
+function chainedBy(store: Store, begin: Store['audit']['chain']['begin']): Store {
+  const { audit } = store;
+  return { ...store, audit: withOwn(audit, { chain: withOwn(audit.chain, { begin }) }) };
 }

@@ -1,21 +1,28 @@
 // What a process has to do with other gateways on its store: it says that it serves, leads agents to tunnels of others, and takes those
 // that others lead here.
 
+import type { ChangePlace } from '../store/change-store.ts';
 import type { Store } from '../store/store.ts';
+import type { StoreOutage } from '../store/store-outage.ts';
 import { formatAuthority } from '../http/authority.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { peerHostOf, type PeersSettings, peerPortOf } from './config/peers-settings.ts';
+import type { KnownStore } from './changes/known-store.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import type { AuthorityPlace } from './identity/identity-places.ts';
+import type { PeerStart } from './peers/asked-peers.ts';
 import { ChangeFeeds } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
 import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
-import { PeerDirectory } from './peers/peer-directory.ts';
+import { type KnownPeer, PeerDirectory } from './peers/peer-directory.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
-import { listenForPeers } from './peers/peer-listener.ts';
+import { listenForPeers, type PeerListenerOptions } from './peers/peer-listener.ts';
+import { PeerStarts } from './peers/peer-starts.ts';
 import { PeerTunnels } from './peers/peer-tunnels.ts';
+import { readSeenPeers, type SeenPeers, SeenPeersFile } from './peers/seen-peers.ts';
+import { endedKeptMsOf } from './sessions/ended-sessions.ts';
 import type { SessionWatch } from './sessions/session-watch.ts';
 import { orderedPlaces, type TunnelPlaces } from './tunnels/tunnel-places.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
@@ -32,8 +39,11 @@ export interface Peers {
 interface Following {
   readonly changes: TakenChanges;
   readonly watch: SessionWatch;
-  /** The store is another process. */
-  readonly canBeAway: boolean;
+  /** Of a store that is another process. */
+  readonly outage: StoreOutage | undefined;
+  readonly known: KnownStore | undefined;
+  /** Who handed over what this gateway started with. */
+  readonly from: PeerStart | undefined;
 }
 
 /** Throws ca_key_unusable, and config_invalid where a variable of the configuration is missing. */
@@ -76,13 +86,21 @@ export async function openPeers(
         watch,
         store: store.gateways,
         history: () => changes.history,
+        onAddress: (name, address) => directory.heard({ incarnation: name, address }),
         onFault,
       });
       const follow = feeds.serve.bind(feeds);
-      const listening = { identity, listen, limits, clock, take, follow, onFault };
+      const known = (): readonly KnownPeer[] =>
+        directory.lastCurrent.filter((one) => one.incarnation !== incarnation);
+      const starts = startsOf(start, following, known);
+      const listening = { identity, listen, limits, clock, take, follow, start: starts, onFault };
       const { port } = stack.use(await listenForPeers(listening));
-      const presence = await present(formatAuthority({ host, port }));
-      stack.use(new FollowedPeers({ ...heardOf(following, presence), identity, directory, onFault }));
+      const address = formatAuthority({ host, port });
+      const presence = await present(address);
+      hearOfOthers(directory, following, address);
+      await keepSeen(start, following, known);
+      const heard = heardOf(following, presence);
+      stack.use(new FollowedPeers({ ...heard, identity, directory, address, onFault }));
       return presence;
     },
   };
@@ -114,8 +132,61 @@ async function openPresence(
   return presence;
 }
 
+/** What others are handed that start while the store is away. */
+function startsOf(
+  { config, clock, onFault }: Start,
+  { changes, watch, outage, known }: Following,
+  peers: () => readonly KnownPeer[],
+): PeerListenerOptions['start'] {
+  // A store that is never away is read at the start.
+  if (outage === undefined || known === undefined) return async (socket) => void socket.destroy();
+  const starts = new PeerStarts({
+    facts: () => known.facts,
+    place: () => placeOf(changes),
+    ended: watch.ended,
+    keptMs: endedKeptMsOf(config.limits),
+    absence: outage,
+    clock,
+    peers,
+    onFault,
+  });
+  return (socket) => starts.serve(socket);
+}
+
+function placeOf({ history, number }: TakenChanges): ChangePlace | undefined {
+  return history === undefined ? undefined : { history, number };
+}
+
+/** Of a start without the store, which does not say where they are. */
+function hearOfOthers(directory: PeerDirectory, { from }: Following, own: string): void {
+  for (const peer of from === undefined ? [] : [...from.peers, from])
+    if (peer.address !== own) directory.heard(peer);
+}
+
+/** For the next start, where the store may be away. Of several processes one is enough. */
+async function keepSeen(
+  { config, stack, place, onFault }: Start,
+  { changes, known }: Following,
+  peers: () => readonly KnownPeer[],
+): Promise<void> {
+  if (known === undefined || (place?.number ?? 1) !== 1) return;
+  const now = (): SeenPeers => {
+    const at = placeOf(changes);
+    const { identity } = known.facts;
+    return {
+      ...(at === undefined ? {} : { place: at }),
+      peers: peers().map(({ address }) => address),
+      ...(config.identity.kind !== 'store' || identity === undefined ? {} : { identity: { ...identity } }),
+    };
+  };
+  const { stateDirectory } = config;
+  // What cannot be read is told by a start that needs it, and is replaced here.
+  const before = (await readSeenPeers(stateDirectory).catch(() => undefined))?.peers ?? [];
+  stack.use(new SeenPeersFile({ stateDirectory, before, now, onFault }));
+}
+
 function heardOf(
-  { watch, changes, canBeAway }: Following,
+  { watch, changes, outage }: Following,
   presence: GatewayPresenceWriter,
 ): Pick<FollowedPeersOptions, 'sequence' | 'hear' | 'history' | 'unsaid'> {
   return {
@@ -124,7 +195,7 @@ function heardOf(
     hear: (endings, history) => {
       watch.hear(endings);
       // Where endings are numbered by themselves the store is never away.
-      if (!canBeAway) return;
+      if (outage === undefined) return;
       const numbers = endings.map(({ sequence }) => sequence);
       changes.heard(numbers, history);
     },

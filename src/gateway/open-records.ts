@@ -20,12 +20,13 @@ export interface Records extends KnownHistory {
   readonly spool: Partial<Pick<SpooledAudit, 'state'>>;
   /** Of a store that can be away. */
   readonly outage: StoreOutage | undefined;
+  readonly from: GatewayStore['from'];
 }
 
 /** The audit on its store, whose chain the key signs, with what an earlier process left open in it. */
 export async function openRecords(
   start: Start,
-  { store, outage, history, recent }: GatewayStore,
+  { store, outage, history, recent, known, from }: GatewayStore,
   signingKey: ChainSigner,
 ): Promise<Records> {
   const { config, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
@@ -50,9 +51,14 @@ export async function openRecords(
     await spool?.adopt();
     await recover();
   };
-  if (isOnDuty()) await takeOver();
+  if (isOnDuty()) await takeOver().catch((error: unknown) => requireAway(outage, error));
   spool?.start();
   spool?.keepAdopting(isOnDuty, recover);
   place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit, spool: kept, outage, history, recent };
+  return { store, audit, spool: kept, outage, history, recent, known, from };
+}
+
+/** What was left is taken over when the store is back. */
+function requireAway(outage: StoreOutage | undefined, error: unknown): void {
+  if (outage?.sinceMs === undefined || asProxyError(error).code !== 'store_unavailable') throw error;
 }

@@ -26,6 +26,8 @@ const agreesToken = 'agree';
 export const resumeField = 'upstreamproxy-resume';
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+export type HandshakeField = readonly [name: string, value: string];
+
 export interface ConnectWebSocketOptions {
   /** Connected, any TLS done. It is destroyed if the handshake fails. */
   readonly socket: Duplex;
@@ -34,7 +36,9 @@ export interface ConnectWebSocketOptions {
   readonly path: string;
   /** Offered in this order; the response must name one of them. */
   readonly subprotocols: readonly string[];
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: readonly HandshakeField[];
+  /** Told of the fields of the response, whatever its status. */
+  readonly onFields?: (fields: HeaderList) => void;
   /** Ask for a mask of zero; has no effect outside TLS. */
   readonly zeroMask?: boolean;
   /** Offer to agree on modes for the tunnel. */
@@ -58,6 +62,7 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     prepareSocket(socket);
     const response = await exchangeHeads(options, request);
     const { status = 0, headers = new HeaderList() } = response.head ?? {};
+    options.onFields?.(headers);
     if (status !== 101)
       throw new WebSocketRefusedError(status, parseProblem(Buffer.from(response.bodySoFar)));
     checkResponse(headers, key);
@@ -256,6 +261,8 @@ export interface AcceptWebSocketOptions {
   readonly allowModes?: boolean;
   /** Go on with the tunnel when the connection is lost, with a client that does. */
   readonly allowResume?: boolean;
+  /** More fields of the response, by the subprotocol that was chosen. */
+  readonly extraFields?: (subprotocol: string) => readonly HandshakeField[];
   readonly limits: Limits;
 }
 
@@ -282,6 +289,7 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
     ...(zeroMask ? [[maskField, 'zero'] as const] : []),
     ...(agreesOnModes ? [[modesField, agreesToken] as const] : []),
     ...(isResumable ? [[resumeField, agreesToken] as const] : []),
+    ...(options.extraFields?.(subprotocol) ?? []),
   ] as const;
   prepareSocket(socket);
   const connection = new WebSocketConnection({
@@ -328,8 +336,14 @@ function headerTokens(value: string | undefined): readonly string[] {
 }
 
 /** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
-export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
+export function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  problem: SessionProblem,
+  extraFields: readonly HandshakeField[] = [],
+): void {
   const fields = [
+    ...extraFields,
     ['Content-Type', problemType],
     ['Cache-Control', 'no-store'],
     ...(status === 503 ? ([['Retry-After', '1']] as const) : []),

@@ -24,6 +24,8 @@ export interface StoreOutageOptions {
   readonly onPast?: () => void;
   /** What a listener threw; the others are told all the same. */
   readonly onFault?: (error: ProxyError) => void;
+  /** It is away from the beginning. */
+  readonly begin?: { readonly awayMs: number; readonly why: string };
 }
 
 /** What others ask of it. */
@@ -52,12 +54,14 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
   #pastTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** It was there a moment ago. */
+  /** It was there a moment ago, unless `begin` says since when it is not. */
   constructor(options: StoreOutageOptions) {
+    const { begin } = options;
     this.#options = options;
     this.#ticks = options.ticks ?? (() => performance.now());
     this.#clock = options.clock ?? Date.now;
-    this.#seenMs = this.#ticks();
+    this.#seenMs = this.#ticks() - (begin?.awayMs ?? 0);
+    if (begin !== undefined) this.#begin(begin.why);
   }
 
   get sinceMs(): number | undefined {
@@ -238,7 +242,8 @@ function asked<Part extends object>(part: Part, ask: Ask): Part {
   });
 }
 
-function storeIsAway(cause?: unknown): ProxyError {
+/** What who asks it is told. */
+export function storeIsAway(cause?: unknown): ProxyError {
   return new ProxyError('store_unavailable', 'The store of the gateway is away; try again later.', {
     cause,
     retryAfterSeconds: defaultLimits.storeRetryAfterSeconds,

@@ -40,7 +40,7 @@ async function openScene(stack: AsyncDisposableStack): Promise<Scene> {
   await writeFile(policy, 'rules: []\n');
   const config = {
     ...embeddedConfig(join(folder, 'state'), { policy: { mode: 'files', paths: [policy] } }),
-    peers: { address: '127.0.0.1', port: 0, host: '127.0.0.1' },
+    peers: { address: '127.0.0.1', port: 0, host: '127.0.0.1', known: [] },
   };
   const gateway = stack.use(await startGateway(config, { log: () => undefined }));
   const key = await openSigningKey(identityFolder(config));
@@ -90,6 +90,7 @@ const holds: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       clock: Date.now,
       onFault: () => undefined,
       follow: async (followed) => void followed.destroy(),
+      start: async (starting) => void starting.destroy(),
       take: ({ request, socket, head }) =>
         acceptWebSocket({
           request,

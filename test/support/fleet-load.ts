@@ -6,6 +6,8 @@ import { waitUntil } from './program.ts';
 import type { ProxyTarget } from './proxy-client.ts';
 
 export interface Load extends Disposable {
+  /** Lets the long exchanges come to their end. */
+  release(): void;
   /** Ends it. Gives how many requests there were of all, and what failed. */
   stop(): Promise<Asking>;
 }
@@ -22,6 +24,7 @@ export async function load(
   const stop = new AbortController();
   const asking = targets.map((target) => keepAsking(target, stop.signal, history));
   return {
+    release: () => running.batch.release(),
     stop: async () => {
       stop.abort();
       running.batch.release();

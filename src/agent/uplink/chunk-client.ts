@@ -11,6 +11,7 @@ import { printable } from '../../protocol/printable.ts';
 import { DestinationRefused } from './destination-refused.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
+import { noNonceYet } from './session-key.ts';
 import { endsSession, reasonOf } from './session-over.ts';
 
 export interface ChunkClientOptions {
@@ -26,6 +27,10 @@ export class ChunkClient implements AsyncDisposable {
   readonly #streams = new Set<ChunkStream>();
   #endReason: ProxyError | undefined;
   #renewing: Promise<void> | undefined;
+  /** The last one that a gateway gave. */
+  #nonce = noNonceYet;
+  /** Until then connections are spread over gateways that know nothing of each other's nonces. */
+  #withoutNonceUntilMs = Number.NEGATIVE_INFINITY;
 
   private constructor(options: ChunkClientOptions) {
     this.#options = options;
@@ -130,12 +135,35 @@ export class ChunkClient implements AsyncDisposable {
     }
   }
 
+  /** With a nonce of the gateway. Where another one is reached each time, by proofs that all of them remember. */
   async #connect(signal: AbortSignal | undefined): Promise<WebSocketConnection> {
+    if (performance.now() < this.#withoutNonceUntilMs) return await this.#connectOnce(signal, undefined);
+    for (let refusals = 0; refusals < defaultLimits.chunkNonceRefusalsMax; refusals += 1) {
+      const used = this.#nonce;
+      try {
+        return await this.#connectOnce(signal, used);
+      } catch (error) {
+        const isOfNonce = reasonOf(asProxyError(error)) === 'proof_invalid' && this.#nonce !== used;
+        if (!isOfNonce) throw error;
+      }
+    }
+    this.#withoutNonceUntilMs = performance.now() + defaultLimits.proofNonceMs;
+    return await this.#connectOnce(signal, undefined);
+  }
+
+  async #connectOnce(
+    signal: AbortSignal | undefined,
+    nonce: string | undefined,
+  ): Promise<WebSocketConnection> {
     const { session, limits } = this.#options;
     const { webSocket } = await openGatewayWebSocket({
       session,
       limits,
       subprotocol: chunkSubprotocol,
+      nonce,
+      onNonce: (next) => {
+        this.#nonce = next;
+      },
       signal,
     });
     // It ended while the gateway took its time.

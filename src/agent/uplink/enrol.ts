@@ -125,10 +125,14 @@ export class AgentSession {
   }
 
   /** `Authorization` and `DPoP` for one request with the access token. */
-  async authorize(method: string, path: string): Promise<readonly (readonly [string, string])[]> {
+  async authorize(
+    method: string,
+    path: string,
+    nonce?: string,
+  ): Promise<readonly (readonly [string, string])[]> {
     const url = `${this.gateway.address.baseUrl}${path}`;
     const accessToken = this.#response.access_token;
-    const proof = await this.#key.proof({ method, url, accessToken });
+    const proof = await this.#key.proof({ method, url, accessToken, nonce });
     return [
       ['Authorization', `DPoP ${accessToken}`],
       ['DPoP', proof],

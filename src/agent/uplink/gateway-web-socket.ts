@@ -16,6 +16,10 @@ export interface GatewayWebSocketOptions {
   readonly asksForModes?: boolean;
   /** `agree`, or the tunnel to go on with. */
   readonly resume?: string;
+  /** Of the gateway: its proof counts there alone. */
+  readonly nonce?: string | undefined;
+  /** Told of the one for the next proof. */
+  readonly onNonce?: (nonce: string) => void;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -25,12 +29,15 @@ export interface GatewayWebSocket {
   readonly exporter: Uint8Array | undefined;
 }
 
+/** What gateways give is shorter; what is none of this form is no nonce (RFC 9449 §8.1). */
+const nonceForm = /^[A-Za-z0-9._~-]{1,256}$/;
+
 /** @throws ProxyError as `openConnection` and `connectWebSocket` do */
 export async function openGatewayWebSocket(options: GatewayWebSocketOptions): Promise<GatewayWebSocket> {
-  const { session, limits, subprotocol, asksForModes = false, resume, signal } = options;
+  const { session, limits, subprotocol, asksForModes = false, resume, nonce, onNonce, signal } = options;
   const { gateway } = session;
   // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
-  const headers = await session.authorize('GET', tunnelPath);
+  const headers = await session.authorize('GET', tunnelPath, nonce);
   const socket = await openConnection(gateway, limits, signal);
   try {
     const exporter = asksForModes ? linkExporter(socket) : undefined;
@@ -40,6 +47,10 @@ export async function openGatewayWebSocket(options: GatewayWebSocketOptions): Pr
       path: `${gateway.address.prefix}${tunnelPath}`,
       subprotocols: [subprotocol],
       headers,
+      onFields: (fields) => {
+        const next = fields.all('dpop-nonce');
+        if (next.length === 1 && next[0] !== undefined && nonceForm.test(next[0])) onNonce?.(next[0]);
+      },
       offersModes: exporter !== undefined,
       // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
       zeroMask: gateway.address.secure,

@@ -10,7 +10,12 @@ export interface ProofTarget {
   readonly url: string;
   /** The access token that goes with the request; its hash is signed along. */
   readonly accessToken?: string;
+  /** Of the gateway, or `noNonceYet`, where it gives some. */
+  readonly nonce?: string | undefined;
 }
+
+/** Asks for a nonce: the proof counts with one of the gateway's alone. */
+export const noNonceYet = 'none';
 
 /** A fresh Ed25519 key pair; the private half is not extractable. */
 export class SessionKey {
@@ -50,6 +55,7 @@ export class SessionKey {
       htu: target.url,
       iat: Math.floor(this.#clock() / 1000),
       ...(target.accessToken === undefined ? {} : { ath: sha256(target.accessToken) }),
+      ...(target.nonce === undefined ? {} : { nonce: target.nonce }),
     };
     const input = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(claims))}`;
     const signature = await crypto.subtle.sign('Ed25519', this.#privateKey, Buffer.from(input, 'latin1'));

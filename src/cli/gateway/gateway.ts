@@ -83,13 +83,16 @@ interface Start {
   readonly forget: () => void;
   /** Becomes the user of --user. */
   readonly drop: () => void;
+  /** Of a signal to the process: nothing is waited for any more. */
+  readonly signal: AbortSignal;
 }
 
-async function startOne({ config, log, sockets, forget, drop }: Start): Promise<Running> {
+async function startOne({ config, log, sockets, forget, drop, signal }: Start): Promise<Running> {
   // Each form is loaded when it is used: a supervisor serves nobody.
   const { startGateway } = await import('../../gateway/gateway.ts');
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
-  const running = await startGateway(config, { environment: workloadEnvironment(process.env), log, sockets });
+  const environment = workloadEnvironment(process.env);
+  const running = await startGateway(config, { environment, log, sockets, signal });
   countBuffersInHeapLimit();
   forget();
   try {
@@ -135,6 +138,16 @@ async function drain(configFile: string): Promise<number> {
   return 0;
 }
 
+/** Undefined where it was given up by the signal. */
+async function unlessEnded(starting: Promise<Running>, signal: AbortSignal): Promise<Running | undefined> {
+  try {
+    return await starting;
+  } catch (error) {
+    if (signal.aborted && error instanceof Error && error.name === 'AbortError') return undefined;
+    throw error;
+  }
+}
+
 async function gateway({ options: values, arguments: { drain: action } }: GatewayInput): Promise<number> {
   if (action !== undefined && action !== 'drain')
     throw new ProxyError('usage', `gateway ${action}: there is only "gateway drain"`);
@@ -158,7 +171,9 @@ async function serve(values: GatewayInput['options']): Promise<number> {
   for (const warning of configurationWarnings(config)) warn(warning);
   const { forget, drop } = protect(config, identity, warn);
   const start = workers === 1 ? startOne : startSeveral;
-  const running = await start({ config, log, workers, sockets, forget, drop });
+  const { signal } = shutdown;
+  const running = await unlessEnded(start({ config, log, workers, sockets, forget, drop, signal }), signal);
+  if (running === undefined) return 0;
   reloads.heed(() => service.reloading(running.reload));
   const place = { stateDirectory: config.stateDirectory, configFile: values.config };
   await using socket = await openDrainSocket(place, log);

@@ -40,7 +40,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   resume_refused:
     'The connection could not prove that the tunnel is its own. The agent opens a new tunnel by itself. If you see this often and nothing was cut, somebody may be replaying connections: look at the audit.',
   peer_unreachable:
-    'The gateway that holds the tunnel is down or cannot be reached from the others. The agent goes on trying, then opens a new tunnel. Check `peers` in the configuration and the network between gateways.',
+    'The gateway that holds the tunnel is down or cannot be reached from the others. The agent goes on trying, then opens a new tunnel. Check `peers` in the configuration and the network between gateways. A gateway that starts while the store is away says by it why no other one could hand over what it has to know: `docs/reference/store.md`, "Starting while the store is away".',
   stream_reset:
     'The origin or the client ended one stream in the middle. Try the request again if it may be repeated.',
   token_unreadable:

@@ -13,6 +13,10 @@ export interface TakenChangesOptions {
   readonly history: Pick<StoreHistory, 'look' | 'name' | 'waysBack'>;
   /** Each follows one kind of change: whether all of it that was there before the call is taken. */
   readonly followers: readonly (() => Promise<boolean>)[];
+  /** How often something else than the store said what followers asked: that may not be the newest. */
+  readonly standIns?: () => number;
+  /** In a start without the store another gateway has handed over what followers have read, and up to which change. */
+  readonly isHanded?: boolean;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -35,7 +39,9 @@ export class TakenChanges implements AsyncDisposable {
 
   static async open(options: TakenChangesOptions): Promise<TakenChanges> {
     const changes = new TakenChanges(options);
-    await changes.#repeated.now();
+    const { isHanded = false, history } = options;
+    if (isHanded) changes.#number = await history.look();
+    else await changes.#repeated.now();
     changes.#repeated.start();
     return changes;
   }
@@ -72,15 +78,16 @@ export class TakenChanges implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { history, followers } = this.#options;
+    const { history, followers, standIns = () => 0 } = this.#options;
     // Before the followers look: what is committed meanwhile may be missed by one of them.
     const newest = await history.look();
     const before = this.#number;
     const { waysBack } = history;
     if (newest === before && waysBack === this.#waysBack) return;
+    const stoodIn = standIns();
     const taken = await Promise.all(followers.map((follower) => follower()));
     // Whose look failed has told why; the next one tries again.
-    if (!taken.every((isTaken) => isTaken)) return;
+    if (!taken.every((isTaken) => isTaken) || standIns() !== stoodIn) return;
     // More was heard of by another way while they looked.
     if (waysBack === this.#waysBack && this.#number !== before && this.#number > newest) return;
     this.#number = newest;

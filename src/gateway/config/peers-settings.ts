@@ -9,13 +9,15 @@ export interface PeersSettings {
   readonly port: number;
   /** By which others reach it; or the variable that has it, where one file serves several gateways. */
   readonly host: string | { readonly env: string };
+  /** `host:port` of others, for a start while the store is away. */
+  readonly known: readonly string[];
 }
 
 /** None where the file has no `peers`. */
 export function peersSettings(document: PeersDocument | undefined): { readonly peers?: PeersSettings } {
   if (document === undefined) return {};
-  const { listen, host = listen.address } = document;
-  return { peers: { ...listen, host } };
+  const { listen, host = listen.address, known = [] } = document;
+  return { peers: { ...listen, host, known } };
 }
 
 /** By which others reach it. Throws ProxyError `config_invalid` where its variable has neither a name nor an address. */

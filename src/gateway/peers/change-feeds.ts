@@ -14,6 +14,8 @@ export interface ChangeFeedsOptions {
   readonly store: Pick<GatewayStore, 'vouch'>;
   /** Of which history of the store the numbers here are. */
   readonly history: () => string | undefined;
+  /** Where one that follows is reached. */
+  readonly onAddress?: (incarnation: string, address: string) => void;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -36,6 +38,7 @@ export class ChangeFeeds {
       const first = await lines.next();
       if (first.done === true) return;
       const asked = readChangeLine(askedSchema, first.value);
+      if (asked.at !== undefined) this.#options.onAddress?.(incarnation, asked.at);
       // A number of another history says nothing of what was read: all is told.
       const above = this.#isOurs(asked.history) ? asked.above : 0;
       await Promise.all([this.#tell(socket, above, gone.signal), this.#hear(lines, incarnation)]);

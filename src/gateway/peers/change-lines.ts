@@ -9,7 +9,8 @@ import type { NumberedEnding } from '../../store/store.ts';
 const number = z.int().nonnegative();
 /** Of which history of the store the numbers of the line are; numbers of another one say nothing. */
 const history = z.string().max(200).optional();
-const endingSchema = z
+/** Number, session, how it ended and why. */
+export const endingSchema = z
   .tuple([number, z.string().min(1).max(200), z.enum(['ended', 'revoked']), z.string().max(4000)])
   .transform(([sequence, sessionId, state, reason]): NumberedEnding => ({
     sequence,
@@ -18,8 +19,8 @@ const endingSchema = z
     reason,
   }));
 
-/** The first line of who follows: of which number on it wants endings. */
-export const askedSchema = z.object({ above: number, history });
+/** The first line of who follows: of which number on it wants endings, and where others reach it. */
+export const askedSchema = z.object({ above: number, history, at: z.string().max(300).optional() });
 /** Its later lines: it lives, and what it has taken and could not say in the store. */
 export const takenSchema = z.object({ taken: number.optional(), history });
 /** Lines of who is followed. */
@@ -29,15 +30,16 @@ export function toldLine(
   endings: readonly NumberedEnding[],
   ofHistory: string | undefined,
 ): z.input<typeof toldSchema> {
-  return {
-    history: ofHistory,
-    endings: endings.map(({ sequence, sessionId, state, reason }) => [
-      sequence,
-      sessionId,
-      state,
-      reason.slice(0, 4000),
-    ]),
-  };
+  return { history: ofHistory, endings: endings.map(endingLine) };
+}
+
+export function endingLine({
+  sequence,
+  sessionId,
+  state,
+  reason,
+}: NumberedEnding): z.input<typeof endingSchema> {
+  return [sequence, sessionId, state, reason.slice(0, 4000)];
 }
 
 /** Throws ProxyError peer_unreachable for what is none. */
@@ -52,9 +54,12 @@ export function readChangeLine<T>(schema: z.ZodType<T>, line: string): T {
 }
 
 /** Lines until the end. One that is too long, or does not come in time, ends the connection. */
-export async function* linesOf(socket: Socket): AsyncGenerator<string> {
-  const { peerLineBytesMax, peerSilenceMs } = defaultLimits;
-  const silence = setTimeout(() => socket.destroy(), peerSilenceMs);
+export async function* linesOf(
+  socket: Socket,
+  silenceMs: number = defaultLimits.peerSilenceMs,
+): AsyncGenerator<string> {
+  const { peerLineBytesMax } = defaultLimits;
+  const silence = setTimeout(() => socket.destroy(), silenceMs);
   let begun: Buffer[] = [];
   let bytes = 0;
   try {

@@ -21,6 +21,8 @@ const sayIntervalMs = 300;
 export interface FollowedPeersOptions {
   readonly identity: PeerIdentity;
   readonly directory: PeerDirectory;
+  /** Where others reach this one. */
+  readonly address?: string;
   /** Up to which number endings were read from the store. */
   readonly sequence: () => number;
   /** Ends those of them that live here. */
@@ -78,7 +80,7 @@ export class FollowedPeers implements AsyncDisposable {
 
   /** Until the connection ends. Rejects with why. */
   async #follow({ incarnation, address }: KnownPeer): Promise<void> {
-    const { identity, sequence, hear, history } = this.#options;
+    const { identity, address: at, sequence, hear, history } = this.#options;
     const found = await connectPeer(address, incarnation, identity, changesProtocol);
     if (found.kind === 'absent') return;
     const { socket } = found;
@@ -88,7 +90,7 @@ export class FollowedPeers implements AsyncDisposable {
     this.#stop.signal.addEventListener('abort', stop, { once: true });
     try {
       if (this.#stop.signal.aborted) return;
-      await sendLine(socket, { above: sequence(), history: history() });
+      await sendLine(socket, { above: sequence(), history: history(), at });
       const saying = this.#say(socket, gone.signal);
       for await (const line of linesOf(socket)) {
         const told = readChangeLine(toldSchema, line);

@@ -7,15 +7,22 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { incarnationOf, type PeerIdentity, peerNameOf, peerProtocol } from './peer-identity.ts';
 
+/** The name that is asked for where it is not known who listens. */
+const anyone = '0'.repeat(32);
+
 export type PeerConnection =
-  | { readonly kind: 'connected'; readonly socket: TLSSocket }
+  | { readonly kind: 'connected'; readonly socket: TLSSocket; readonly incarnation: string }
   /** Nobody listens there, or another process of the gateways does. */
   | { readonly kind: 'absent' };
 
-/** @param address `host:port` @throws ProxyError peer_unreachable where nothing is known of it */
+/**
+ * @param address `host:port`
+ * @param incarnation undefined: whichever process of the gateways listens there
+ * @throws ProxyError peer_unreachable where nothing is known of it
+ */
 export async function connectPeer(
   address: string,
-  incarnation: string,
+  incarnation: string | undefined,
   identity: PeerIdentity,
   protocol = peerProtocol,
 ): Promise<PeerConnection> {
@@ -27,8 +34,8 @@ export async function connectPeer(
   );
   try {
     await happened(carrier, 'connect');
-    const socket = await secured(carrier, incarnation, { identity, protocol });
-    return socket === undefined ? { kind: 'absent' } : { kind: 'connected', socket };
+    const found = await secured(carrier, incarnation, { identity, protocol });
+    return found === undefined ? { kind: 'absent' } : { kind: 'connected', ...found };
   } catch (error) {
     carrier.destroy();
     if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return { kind: 'absent' };
@@ -43,29 +50,31 @@ export async function connectPeer(
 /** Undefined where another process of the gateways responds. */
 async function secured(
   carrier: Socket,
-  incarnation: string,
+  incarnation: string | undefined,
   { identity, protocol }: { readonly identity: PeerIdentity; readonly protocol: string },
-): Promise<TLSSocket | undefined> {
+): Promise<{ readonly socket: TLSSocket; readonly incarnation: string } | undefined> {
   let shown: string | undefined;
   const socket = connectTls({
     ...identity.secureOptions(),
     socket: carrier,
-    servername: peerNameOf(incarnation),
+    servername: peerNameOf(incarnation ?? anyone),
     ALPNProtocols: [protocol],
     rejectUnauthorized: true,
     // Asked once the chain is verified: who it is is looked at here alone.
     checkServerIdentity: (_name, { subjectaltname }) => {
       shown = incarnationOf(subjectaltname);
-      return shown === incarnation ? undefined : new Error('it is another one');
+      const isMeant = shown !== undefined && (incarnation === undefined || shown === incarnation);
+      return isMeant ? undefined : new Error('it is another one');
     },
   });
   try {
     await happened(socket, 'secureConnect');
     if (socket.alpnProtocol !== protocol) throw new Error('it speaks another protocol');
-    return socket;
+    if (shown === undefined) throw new Error('it shows no name');
+    return { socket, incarnation: shown };
   } catch (error) {
     socket.destroy();
-    if (shown !== undefined && shown !== incarnation) return undefined;
+    if (incarnation !== undefined && shown !== undefined && shown !== incarnation) return undefined;
     throw error;
   }
 }

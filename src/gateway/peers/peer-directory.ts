@@ -39,7 +39,18 @@ export class PeerDirectory {
     );
   }
 
-  /** Those that served when the store was last asked. */
+  /** One says where it is: the store may not. */
+  heard(peer: KnownPeer): void {
+    const { incarnation, address } = peer;
+    this.#keep({ incarnation, peerAddress: address });
+    // Whoever was there before is gone.
+    const others = this.#lastCurrent.filter(
+      (one) => one.address !== address && one.incarnation !== incarnation,
+    );
+    this.#lastCurrent = [...others.slice(-defaultLimits.peersKnownMax + 1), peer];
+  }
+
+  /** Those that served when the store was last asked, and those that were heard of since. */
   get lastCurrent(): readonly KnownPeer[] {
     return this.#lastCurrent;
   }
@@ -79,7 +90,7 @@ export class PeerDirectory {
     }
   }
 
-  #keep({ incarnation, peerAddress }: GatewayPresence): void {
+  #keep({ incarnation, peerAddress }: Pick<GatewayPresence, 'incarnation' | 'peerAddress'>): void {
     if (peerAddress === undefined) return;
     const [oldest] = this.#addresses.keys();
     if (oldest !== undefined && this.#addresses.size >= defaultLimits.peersKnownMax)

@@ -7,7 +7,13 @@ import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { readPassedStart } from '../tunnels/passed-start.ts';
 import type { SplicedUpgrade } from '../tunnels/tunnel-server.ts';
-import { changesProtocol, incarnationOf, type PeerIdentity, peerProtocol } from './peer-identity.ts';
+import {
+  changesProtocol,
+  incarnationOf,
+  type PeerIdentity,
+  peerProtocol,
+  startProtocol,
+} from './peer-identity.ts';
 import { parseSplicedFacts } from './spliced-upgrade.ts';
 
 /** Its own certificate is made anew long before its end, and when another authority signs. */
@@ -23,6 +29,8 @@ export interface PeerListenerOptions {
   readonly take: (upgrade: SplicedUpgrade) => void;
   /** Another gateway follows what ends here. */
   readonly follow: (socket: TLSSocket, incarnation: string) => Promise<void>;
+  /** Another gateway starts, and asks for what it has to know. */
+  readonly start: (socket: TLSSocket, incarnation: string) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -37,7 +45,7 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
     ...identity.secureOptions(),
     requestCert: true,
     rejectUnauthorized: true,
-    ALPNProtocols: [peerProtocol, changesProtocol],
+    ALPNProtocols: [peerProtocol, changesProtocol, startProtocol],
     handshakeTimeout: limits.handshakeTimeoutMs,
     allowHalfOpen: true,
     noDelay: true,
@@ -79,10 +87,11 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
   };
 }
 
-async function take(socket: TLSSocket, { take: serve, follow }: PeerListenerOptions): Promise<void> {
+async function take(socket: TLSSocket, { take: serve, follow, start }: PeerListenerOptions): Promise<void> {
   socket.on('error', () => socket.destroy());
   const peer = socket.authorized ? incarnationOf(socket.getPeerCertificate().subjectaltname) : undefined;
   if (peer !== undefined && socket.alpnProtocol === changesProtocol) return await follow(socket, peer);
+  if (peer !== undefined && socket.alpnProtocol === startProtocol) return await start(socket, peer);
   if (peer === undefined || socket.alpnProtocol !== peerProtocol) return void socket.destroy();
   const timer = setTimeout(() => socket.destroy(), defaultLimits.peerReplyTimeoutMs);
   try {

@@ -45,11 +45,16 @@ export interface VerifiedProof {
   readonly jwk: SessionPublicKey;
 }
 
+/** What a proof is judged with. */
+interface ProofContext {
+  readonly proofs: Pick<ProofStore, 'remember'>;
+  readonly limits?: Limits;
+  /** Told of the nonce of a proof that has one, once everything else is right; throws where it is not good. */
+  readonly takeNonce?: (nonce: unknown) => void;
+}
+
 /** Verifies a proof and remembers it, so that it counts once. Throws ProxyError `proof_invalid` or `limit_exceeded`. */
-export async function verifyProof(
-  input: ProofInput,
-  context: { readonly proofs: Pick<ProofStore, 'remember'>; readonly limits?: Limits },
-): Promise<VerifiedProof> {
+export async function verifyProof(input: ProofInput, context: ProofContext): Promise<VerifiedProof> {
   const limits = context.limits ?? defaultLimits;
   const { jwk, key, algorithm } = await keyOfProof(input.proof);
   const thumbprint = await thumbprintOf(jwk);
@@ -61,6 +66,7 @@ export async function verifyProof(
   const issuedMs = checkAge(claims, input.nowMs, limits.proofAgeMsMax);
   const { jti } = claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw invalid('its jti is not a name');
+  if (claims['nonce'] !== undefined) context.takeNonce?.(claims['nonce']);
   // Last, so that only holders of a right key can take room in the store.
   const outcome = await context.proofs.remember(
     { keyThumbprint: thumbprint, jti, expiresMs: issuedMs + limits.proofAgeMsMax + 1 },

@@ -1,8 +1,9 @@
 // Sessions that ended lately, for the time in which the store cannot be asked: what is revoked stays out. Other gateways are told of them.
 
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { NumberedEnding } from '../../store/store.ts';
+import { clockSkewSeconds } from './session-token.ts';
 
 interface HeardEnding extends NumberedEnding {
   readonly heardMs: number;
@@ -14,6 +15,16 @@ const endingsOfPage = 256;
 
 /** Of an ending of which it is not known yet, or no more, which change of the store it is. */
 export const withoutNumber = 0;
+
+/** As long as an access token may live, with what a store that is away adds to that; no shorter than sessions that a store may lose. */
+export function endedKeptMsOf({
+  accessTokenLifetimeMs,
+  storeOutageMs,
+}: Pick<Limits, 'accessTokenLifetimeMs' | 'storeOutageMs'>): number {
+  const servedMs = accessTokenLifetimeMs + storeOutageMs + clockSkewSeconds * 1000;
+  // Their endings are told with them.
+  return Math.max(servedMs, defaultLimits.historyKeptMs);
+}
 
 export class EndedSessions {
   /** By their ids; the oldest first. */

@@ -7,6 +7,7 @@ import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { ProofStore, SessionRecord, Store } from '../../store/store.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import { ProofMemory } from './proof-memory.ts';
+import { NonceNeeded, type NonceOrigin, ProofNonces } from './proof-nonces.ts';
 import { verifyProof, type ProofInput, type SessionPublicKey, type VerifiedProof } from './dpop-proof.ts';
 import {
   type AccessTokenIssuer,
@@ -37,6 +38,7 @@ export class SessionAuthenticator {
   readonly #accessTokens: AccessTokenIssuer;
   readonly #absence: StoreAbsence | undefined;
   readonly #ended: EndedSessions;
+  readonly #nonces: ProofNonces;
   readonly #seen = new ProofMemory();
 
   constructor(options: {
@@ -47,12 +49,14 @@ export class SessionAuthenticator {
     readonly absence: StoreAbsence | undefined;
     /** What is known of ended sessions while it is. */
     readonly ended: EndedSessions;
+    readonly nonces?: ProofNonces | undefined;
   }) {
     this.#store = options.store;
     this.#limits = options.limits;
     this.#accessTokens = options.accessTokens;
     this.#absence = options.absence;
     this.#ended = options.ended;
+    this.#nonces = options.nonces ?? new ProofNonces();
   }
 
   /**
@@ -70,7 +74,7 @@ export class SessionAuthenticator {
   async authenticateHolder(
     request: SessionRequest,
     expiry: 'strict' | 'renewable' = 'strict',
-  ): Promise<{ readonly session: LivingSession; readonly key: SessionPublicKey }> {
+  ): Promise<AuthenticatedHolder> {
     const { authorization, proof, method, url, nowMs } = request;
     const accessToken = /^DPoP ([A-Za-z0-9._-]+)$/i.exec(authorization ?? '')?.[1];
     if (accessToken === undefined) {
@@ -81,14 +85,22 @@ export class SessionAuthenticator {
     }
     const expiredForMsMax = expiry === 'renewable' ? this.#limits.sessionLifetimeMs : clockSkewSeconds * 1000;
     const facts = await verifyAccessToken(this.#accessTokens, accessToken, { nowMs, expiredForMsMax });
-    const { jwk: key } = await this.verifyProof({
-      proof,
-      method,
-      url,
-      nowMs,
-      accessToken,
-      expectedThumbprint: facts.keyThumbprint,
+    const { sessionId } = facts;
+    let nonce: NonceOrigin | undefined;
+    const expected = { accessToken, expectedThumbprint: facts.keyThumbprint };
+    const { jwk: key } = await this.verifyProof({ proof, method, url, nowMs, ...expected }, (given) => {
+      nonce = this.#nonces.originOf(given, sessionId, nowMs);
+      if (nonce === undefined) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
+      return nonce === 'own';
     });
+    if (nonce === 'own' && this.#isKnownHere(facts, nowMs)) {
+      this.#ended.assertNotEnded(sessionId);
+      return {
+        session: { ...facts.session, id: sessionId, keyThumbprint: facts.keyThumbprint },
+        key,
+        isKnownHere: true,
+      };
+    }
     const session = await this.#byStoreOr(
       async () => {
         const found = storedSession(await this.#store.sessions.find(facts.sessionId), facts, nowMs);
@@ -97,20 +109,54 @@ export class SessionAuthenticator {
       },
       (sinceMs) => this.#carriedSession(facts, sinceMs, nowMs),
     );
-    return { session, key };
+    return { session, key, isKnownHere: false };
   }
 
-  /** Throws ProxyError `proof_invalid` or `limit_exceeded`. */
+  /** For the next proof of the session. */
+  nonceFor(sessionId: string, nowMs: number): string {
+    return this.#nonces.give(sessionId, nowMs);
+  }
+
+  /**
+   * Whether all is known here that the store would say: a session that ended since its token was given is among those that ended lately.
+   * A token that says less, or was given while the store was away, is asked for.
+   */
+  #isKnownHere(
+    facts: VerifiedAccessToken,
+    nowMs: number,
+  ): facts is VerifiedAccessToken & { readonly session: CarriedSession } {
+    const { session, expiresMs, awaySinceMs } = facts;
+    const isWhole =
+      session !== undefined && session.uncommittedUntilMs === undefined && awaySinceMs === undefined;
+    const isAway = this.#absence?.sinceMs !== undefined;
+    return (
+      isWhole &&
+      !isAway &&
+      nowMs < session.endsMs &&
+      nowMs < expiresMs + clockSkewSeconds * 1000 &&
+      this.#ended.isComplete(nowMs)
+    );
+  }
+
+  /**
+   * `isOwn` judges the nonce of a proof that has one: whether it counts at this process alone, so that nobody else has to know of it.
+   * Throws ProxyError `proof_invalid` or `limit_exceeded`, and what `isOwn` does.
+   */
   async verifyProof(
     input: Omit<ProofInput, 'proof'> & { readonly proof: string | undefined },
+    isOwn?: (nonce: unknown) => boolean,
   ): Promise<VerifiedProof> {
     const { proof } = input;
     if (proof === undefined)
       throw new ProxyError('proof_invalid', 'The request has no DPoP proof, or more than one.');
+    let isHereAlone = false;
+    const takeNonce = (nonce: unknown): void => {
+      isHereAlone = isOwn?.(nonce) === true;
+    };
     const remember: ProofStore['remember'] = async (seen, bounds) => {
       // What this process took before the store went away counts afterwards too.
       const here = await this.#seen.remember(seen, bounds);
-      if (here !== 'new') return here;
+      if (here !== 'new' || isHereAlone) return here;
       // An enrolment needs the store: without an access token nothing is told by what is known here.
       const isOfSession = input.accessToken !== undefined;
       return await this.#byStoreOr(
@@ -118,7 +164,12 @@ export class SessionAuthenticator {
         isOfSession ? () => here : undefined,
       );
     };
-    return await verifyProof({ ...input, proof }, { proofs: { remember }, limits: this.#limits });
+    return await verifyProof({ ...input, proof }, { proofs: { remember }, limits: this.#limits, takeNonce });
+  }
+
+  /** The same, by what is known here. */
+  requireNotEnded(sessionId: string): void {
+    this.#ended.assertNotEnded(sessionId);
   }
 
   /** Throws `session_unknown` or `session_revoked` for one that is over. */
@@ -171,6 +222,14 @@ export class SessionAuthenticator {
       awaySinceMs: Math.min(sinceMs, facts.awaySinceMs ?? sinceMs),
     };
   }
+}
+
+/** The session of a request, and who holds its key. */
+export interface AuthenticatedHolder {
+  readonly session: LivingSession;
+  readonly key: SessionPublicKey;
+  /** Nothing was asked of the store. */
+  readonly isKnownHere: boolean;
 }
 
 /** What is known of a session that may be used now. */

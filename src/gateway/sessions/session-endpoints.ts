@@ -12,6 +12,7 @@ import {
   type SessionResponse,
 } from '../../protocol/session-messages.ts';
 import { newTraceId } from '../audit/event-identity.ts';
+import { NonceNeeded } from './proof-nonces.ts';
 import type { SessionRequest } from './session-authenticator.ts';
 import type { SessionService } from './session-service.ts';
 
@@ -200,6 +201,7 @@ function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: str
   const { code, httpStatus } = refusal;
   // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
   if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
+  if (refusal instanceof NonceNeeded) response.setHeader('dpop-nonce', refusal.nonce);
   if (refusal.retryAfterSeconds !== undefined)
     response.setHeader('retry-after', String(refusal.retryAfterSeconds));
   const message = isOurFault(refusal)

@@ -5,9 +5,7 @@ import type { Principal } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { SessionResponse } from '../../protocol/session-messages.ts';
-import type { StoreAbsence } from '../../store/store-outage.ts';
-import type { SessionRecord, Store } from '../../store/store.ts';
-import type { DurableAuditSink } from '../audit/audit-log.ts';
+import type { SessionRecord } from '../../store/store.ts';
 import { type SessionPublicKey, thumbprintOf } from './dpop-proof.ts';
 import { SessionAudit } from '../audit/session-audit.ts';
 import {
@@ -16,39 +14,13 @@ import {
   SessionAuthenticator,
   type SessionRequest,
 } from './session-authenticator.ts';
-import { EndedSessions } from './ended-sessions.ts';
+import { EndedSessions, endedKeptMsOf } from './ended-sessions.ts';
 import { principalIdOf } from './principal-id.ts';
 import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
-import {
-  clockSkewSeconds,
-  verifySessionToken,
-  type TokenIssuer,
-  type VerifiedToken,
-} from './session-token.ts';
+import { verifySessionToken, type VerifiedToken } from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
-import { type Responding, type SessionFacts, sessionResponse, enrolmentFactsOf } from './session-response.ts';
-import type { SigningKey } from './signing-key.ts';
-
-export interface SessionServiceOptions {
-  readonly store: Store;
-  readonly audit: DurableAuditSink;
-  readonly signingKey: SigningKey;
-  /** `iss` of the access tokens. */
-  readonly issuer: string;
-  /** The audience that session tokens must name; also that of the access tokens. */
-  readonly audience: string;
-  /** Issuers whose session tokens are taken: usually `ownIssuer(signingKey, issuer)` and OIDC issuers. */
-  readonly trust: readonly TokenIssuer[];
-  readonly sessionFacts: (principal: Principal) => SessionFacts;
-  readonly limits?: Limits;
-  readonly clock?: () => number;
-  /** Told of faults that no request waits for. */
-  readonly onFault?: (error: ProxyError) => void;
-  readonly isOnDuty?: (() => boolean) | undefined;
-  readonly strangerRefusalsPerMinuteMax?: number;
-  /** Of a store that can be away. */
-  readonly absence?: StoreAbsence | undefined;
-}
+import { type Responding, sessionResponse, enrolmentFactsOf } from './session-response.ts';
+import type { SessionServiceOptions } from './session-service-options.ts';
 
 export interface EnrolInput {
   readonly token: string;
@@ -67,15 +39,14 @@ export interface AuthenticatedSession {
   readonly expiresMs: number;
   /** That of the session, which made the request. */
   readonly key: SessionPublicKey;
+  /** Nothing was asked of the store. */
+  readonly isKnownHere?: boolean;
 }
 
 /** Opens the service and begins to watch for endings. The store and the audit belong to the caller. */
 export async function openSessionService(options: SessionServiceOptions): Promise<SessionService> {
   const audit = new SessionAudit(options.audit, options.strangerRefusalsPerMinuteMax);
-  const { accessTokenLifetimeMs, storeOutageMs } = options.limits ?? defaultLimits;
-  const servedMs = accessTokenLifetimeMs + storeOutageMs + clockSkewSeconds * 1000;
-  // No shorter than sessions that a store may lose: their endings are told with them.
-  const endedKeptMs = Math.max(servedMs, defaultLimits.historyKeptMs);
+  const endedKeptMs = endedKeptMsOf(options.limits ?? defaultLimits);
   const ended = new EndedSessions(endedKeptMs);
   const watch = await SessionWatch.open({
     store: options.store,
@@ -124,6 +95,7 @@ export class SessionService implements AsyncDisposable {
       accessTokens,
       absence: options.absence,
       ended,
+      nonces: options.nonces,
     });
     this.#audit = audit;
     this.#watch = watch;
@@ -337,8 +309,18 @@ export class SessionService implements AsyncDisposable {
 
   /** Whose request this is; for the tunnel. Throws `token_…`, `proof_invalid`, `session_unknown` or `session_revoked`. */
   async authenticate(request: SessionRequest): Promise<AuthenticatedSession> {
-    const { session, key } = await this.#authenticator.authenticateHolder(request);
-    return { principal: principalOf(session), expiresMs: session.endsMs, key };
+    const { session, key, isKnownHere } = await this.#authenticator.authenticateHolder(request);
+    return { principal: principalOf(session), expiresMs: session.endsMs, key, isKnownHere };
+  }
+
+  /** For the next proof of the session. */
+  nonceFor(sessionId: string): string {
+    return this.#authenticator.nonceFor(sessionId, this.#now());
+  }
+
+  /** Throws `session_revoked` for one of which it is known here that it is over. */
+  requireNotEnded(sessionId: string): void {
+    this.#authenticator.requireNotEnded(sessionId);
   }
 
   /** Throws `session_unknown` or `session_revoked` for one that is over. */

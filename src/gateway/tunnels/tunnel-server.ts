@@ -8,22 +8,28 @@ import { chunkStream } from '../../net/chunk-stream.ts';
 import { LinkSettling } from '../../net/link-settling.ts';
 import { linkExporter } from '../../net/link-exporter.ts';
 import { parseResumeName, type ResumeName } from '../../net/resume-name.ts';
-import { acceptWebSocket, refuseUpgrade, resumeField } from '../../net/websocket-handshake.ts';
+import {
+  acceptWebSocket,
+  type HandshakeField,
+  refuseUpgrade,
+  resumeField,
+} from '../../net/websocket-handshake.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import type { Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import { serveChunkStream } from './chunk-tunnel.ts';
-import { holderOf } from './incarnation.ts';
 import { LinkTunnel } from './link-tunnel.ts';
 import { challengeCandidate, staleAttempt } from './resume-candidate.ts';
 import type { StreamParts } from './stream-scene.ts';
+import { NonceNeeded } from '../sessions/proof-nonces.ts';
 import { sessionRequestOf } from '../sessions/session-endpoints.ts';
 import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
 import { verifierOf } from '../sessions/session-signature.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 import type { SessionUpgrade, TunnelPlaces } from './tunnel-places.ts';
+import { draining, nonceChallenge, nonceFields, noTunnel, tunnelLimit } from './tunnel-refusals.ts';
 
 /** `unknown`: the tunnel is not here. */
 export type ResumeOutcome = 'resumed' | 'refused' | 'unknown';
@@ -122,7 +128,8 @@ export class TunnelServer {
 
   #refuse(socket: Duplex, fault: ProxyError): void {
     this.#count(fault);
-    refuseUpgrade(socket, fault.httpStatus, sessionProblem(fault.code, fault.message));
+    const fields = fault instanceof NonceNeeded ? [...nonceFields(fault.nonce), nonceChallenge] : [];
+    refuseUpgrade(socket, fault.httpStatus, sessionProblem(fault.code, fault.message), fields);
   }
 
   /** Agents that end TLS are told where they leave it to the gateway now. */
@@ -214,17 +221,22 @@ export class TunnelServer {
     if (name !== undefined) return this.#takeOn({ ...upgrade, who: principal }, name);
     if (this.#draining) throw draining();
     this.#checkCount(principal.sessionId);
-    const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol]);
+    const nextNonce = (subprotocol: string): readonly HandshakeField[] =>
+      subprotocol === chunkSubprotocol
+        ? nonceFields(this.#options.sessions.nonceFor(principal.sessionId))
+        : [];
+    const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol], nextNonce);
     const isChunks = webSocket.subprotocol === chunkSubprotocol;
     const tunnel = isChunks
       ? this.#serveChunks(webSocket, session)
       : this.#serveLink(webSocket, session, exporter);
-    await this.#endIfOver(tunnel);
+    await this.#endIfOver(tunnel, session);
   }
 
   #accept(
     { request, socket, head, exporter }: Omit<SessionUpgrade, 'session'>,
     subprotocols: readonly string[],
+    extraFields: (subprotocol: string) => readonly HandshakeField[] = () => [],
   ): WebSocketConnection {
     const { limits } = this.#options.parts;
     return acceptWebSocket({
@@ -232,6 +244,7 @@ export class TunnelServer {
       socket,
       head,
       subprotocols,
+      extraFields,
       // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
       allowZeroMask: 'encrypted' in socket,
       allowModes: exporter !== undefined,
@@ -280,9 +293,11 @@ export class TunnelServer {
   }
 
   /** The session may have ended since it was asked for: nobody could tell a tunnel that was not there yet. */
-  async #endIfOver(tunnel: OpenTunnel): Promise<void> {
+  async #endIfOver(tunnel: OpenTunnel, { isKnownHere }: AuthenticatedSession): Promise<void> {
+    const { sessions } = this.#options;
     try {
-      await this.#options.sessions.requireAlive(tunnel.sessionId);
+      if (isKnownHere === true) sessions.requireNotEnded(tunnel.sessionId);
+      else await sessions.requireAlive(tunnel.sessionId);
     } catch (error) {
       tunnel.dismiss(asProxyError(error));
       this.#options.places?.ended(tunnel.sessionId);
@@ -376,23 +391,4 @@ export class TunnelServer {
         tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
     }
   }
-}
-
-/** What this process named and does not have nobody has; of others it cannot know. The same is said of tunnels of other sessions. */
-function noTunnel(tunnelId: Uint8Array, incarnation: string): ProxyError {
-  return holderOf(tunnelId) === incarnation
-    ? new ProxyError('resume_refused', 'the tunnel is over, or was never one of this session')
-    : new ProxyError('resume_unknown', 'there is no such tunnel here');
-}
-
-function draining(): ProxyError {
-  return new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
-}
-
-function tunnelLimit(tunnelsPerSessionMax: number): ProxyError {
-  return new ProxyError(
-    'limit_exceeded',
-    `the session already has ${String(tunnelsPerSessionMax)} tunnels (tunnelsPerSessionMax)`,
-    { limit: 'tunnelsPerSessionMax' },
-  );
 }

@@ -45,6 +45,11 @@ export const agentLimits = {
     'How long an agent asks again whose enrolment a gateway refuses with 503 and Retry-After; then its start fails, and its token is as good as before.',
   ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
+  chunkNonceRefusalsMax: fixedRow(
+    2,
+    'proof_invalid',
+    'The first nonce of a gateway is asked for by a refusal, and the next connection may reach another gateway; then the proof does without for a minute.',
+  ),
   chunkEndTimeoutMs: fixedRow(
     30_000,
     'timeout',

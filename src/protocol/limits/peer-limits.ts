@@ -44,6 +44,36 @@ export const peerLimits = {
     'peer_unreachable',
     'Whoever tells or follows changes says something each second; another one is followed then.',
   ),
+  seenPeersBytesMax: fixedRow(
+    4_194_304,
+    'peer_unreachable',
+    'The file of the state folder that says where others were: a sealed identity of 1 MiB, written as a text in JSON, and addresses.',
+  ),
+  peersAskedMax: fixedRow(
+    32,
+    'peer_unreachable',
+    'A gateway that starts while the store is away asks so many others what it has to know, all at once.',
+  ),
+  peerStartBytesMax: fixedRow(
+    268_435_456,
+    'peer_unreachable',
+    'What a gateway hands to one that starts: half a million sessions that ended are 60 MB, and policies come on top.',
+  ),
+  peerStartTimeoutMs: fixedRow(
+    60_000,
+    'peer_unreachable',
+    'For all of it, at whichever end; whoever starts asks again, or another one.',
+  ),
+  peerStartsServedMax: fixedRow(
+    4,
+    'peer_unreachable',
+    'Others that are handed it at once; the next one is told to ask again.',
+  ),
+  peerStartRetryMs: fixedRow(
+    2_000,
+    'peer_unreachable',
+    'Between two rounds in which a gateway that starts asks the store and the others.',
+  ),
   gatewayNoteMs: fixedRow(3_000, 'internal', 'Three of these fit into a lease.'),
   gatewayLeaseMs: fixedRow(
     10_000,

@@ -24,6 +24,11 @@ export const sessionLimits = {
     'store_unavailable',
     'What an access token says of its session, as JSON, for gateways that cannot ask the store. A session with more in its claims waits for the store.',
   ),
+  proofNonceMs: fixedRow(
+    60_000,
+    'proof_invalid',
+    'A nonce of the gateway counts as long as a proof does; the next connection brings another one.',
+  ),
   endedSessionsMax: fixedRow(
     500_000,
     'store_unavailable',

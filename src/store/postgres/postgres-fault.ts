@@ -2,6 +2,7 @@
 
 import { DatabaseError } from 'pg';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
 const readOnly = 'it is read-only; a gateway needs the primary, and a database that was not set read-only';
@@ -38,6 +39,26 @@ export function postgresFault(label: string, verb: string, error: unknown): Prox
   if (error instanceof ProxyError) return error;
   const message = `The store ${label} cannot be ${verb}: ${reasonOf(error)}.`;
   return new ProxyError('store_unavailable', message, { cause: error });
+}
+
+/** What a server says that is not there for anybody, or for one more. */
+const absences: ReadonlySet<string | undefined> = new Set(['53300', '57014', '57P01', '57P02', '57P03']);
+
+/** The fault of an opening; where the server may be there again by itself, with when to try again. */
+export function openingFault(error: unknown): unknown {
+  if (!isAbsence(error)) return error;
+  const { storeRetryAfterSeconds: retryAfterSeconds } = defaultLimits;
+  return new ProxyError('store_unavailable', error.message, { cause: error, retryAfterSeconds });
+}
+
+/** Whether nothing is heard of the server, or it says that it is not there now: what it refuses for good is none. */
+function isAbsence(error: unknown): error is ProxyError {
+  if (!(error instanceof ProxyError) || error.code !== 'store_unavailable') return false;
+  const { cause } = error;
+  if (cause instanceof DatabaseError) return absences.has(cause.code);
+  // A password that cannot be had is told by who has it.
+  if (!(cause instanceof Error) || cause instanceof ProxyError) return false;
+  return !('code' in cause && certificateFaults.has(String(cause.code)));
 }
 
 /** Whether the server refused one statement, and its connection can be used again. */

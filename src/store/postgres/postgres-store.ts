@@ -8,6 +8,7 @@ import { PostgresActs, storeOfOperator } from './postgres-acts.ts';
 import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
 import { PostgresChanges } from './postgres-changes.ts';
+import { openingFault } from './postgres-fault.ts';
 import { connectionConfig, type PostgresAccess as Access, serverFirstMs } from './postgres-connection.ts';
 import { PostgresDatabase } from './postgres-database.ts';
 import { PostgresShare } from './postgres-share.ts';
@@ -31,7 +32,7 @@ export async function openPostgresStore(
     await migrate(database, options);
   } catch (error) {
     await database.close();
-    throw error;
+    throw openingFault(error);
   }
   const holder = new PostgresHolder(database, connectionConfig(address, options));
   const probing = new PostgresDatabase(address, { ...options, limits: probeLimits(options) });

@@ -72,6 +72,12 @@ export class FakeGateway implements AsyncDisposable {
   onStream: ((stream: TunnelStream) => void) | undefined;
   /** Gets each connection of the chunk protocol; without it one is echoed behind a 200. */
   onChunks: ((connection: Duplex) => void) | undefined;
+  /** Which nonces of proofs count for upgrades; undefined: none is asked for. */
+  acceptsNonce: ((nonce: string | undefined) => boolean) | undefined;
+  /** Those of the upgrades so far. */
+  readonly nonces: (string | undefined)[] = [];
+  /** The next one that is given. */
+  nextNonce = 'nonce-1';
   readonly #options: FakeGatewayOptions;
   readonly #limits: Limits;
   readonly #proofs = new Set<string>();
@@ -257,6 +263,13 @@ export class FakeGateway implements AsyncDisposable {
     this.#proofs.add(String(proof['jti']));
   }
 
+  #takesNonce(request: IncomingMessage): boolean {
+    const [, claims = ''] = String(request.headers['dpop']).split('.');
+    const { nonce } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { readonly nonce?: string };
+    this.nonces.push(nonce);
+    return this.acceptsNonce?.(nonce) ?? true;
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.requests.push('tunnel');
     this.#tunnelSockets.add(socket);
@@ -268,11 +281,16 @@ export class FakeGateway implements AsyncDisposable {
       if (fault?.kind === 'refuse') throw new ProxyError(fault.code, 'told to refuse');
       if (request.url !== tunnelPath) throw new ProxyError('request_malformed', 'path');
       this.#authenticate(request);
+      if (!this.#takesNonce(request)) {
+        const problem = { error: 'proof_invalid', message: 'with a nonce' };
+        return refuseUpgrade(socket, 401, problem, [['DPoP-Nonce', this.nextNonce]]);
+      }
       const webSocket = acceptWebSocket({
         request,
         socket,
         head,
         subprotocols: [tunnelSubprotocol, chunkSubprotocol],
+        extraFields: () => (this.acceptsNonce === undefined ? [] : [['DPoP-Nonce', this.nextNonce]]),
         allowZeroMask: true,
         limits: this.#limits,
       });

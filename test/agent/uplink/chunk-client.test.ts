@@ -211,3 +211,62 @@ describe('the client of the chunk protocol', () => {
     await resourcesSettled(baseline);
   });
 });
+
+describe('the nonces of a gateway', () => {
+  const connected = async ({ client }: Setting): Promise<void> => {
+    const stream = await client.openStream(raw);
+    stream.destroy();
+  };
+
+  test('the first is asked for by one refusal, and each connection brings the one for the next', async () => {
+    await using session = await enrolled();
+    const { fake } = session;
+    fake.acceptsNonce = (nonce) => nonce === fake.nextNonce || nonce === 'nonce-2';
+    const client = await ChunkClient.open({ session: session.session, limits: quickLimits });
+    await using scene = { ...session, client, [Symbol.asyncDispose]: () => client.close() };
+    assert.deepEqual(fake.nonces, ['none', 'nonce-1']);
+    fake.nextNonce = 'nonce-2';
+    await assert.doesNotReject(connected(scene));
+    // It was given with the refusal of the one before.
+    assert.deepEqual(fake.nonces.slice(2), ['nonce-1', 'nonce-2']);
+    fake.nextNonce = 'nonce-3';
+    await connected(scene);
+    await connected(scene);
+    assert.deepEqual(fake.nonces.slice(4), ['nonce-2', 'nonce-3']);
+  });
+
+  test('a gateway of an earlier version, which knows none, is served by the same proofs', async () => {
+    await using scene = await setting();
+    await connected(scene);
+    assert.deepEqual(scene.fake.nonces, ['none', 'none']);
+  });
+
+  test('where each connection reaches another gateway, its proofs do without them', async () => {
+    await using session = await enrolled();
+    const { fake } = session;
+    let given = 0;
+    fake.acceptsNonce = (nonce) => {
+      fake.nextNonce = `nonce-${(given += 1)}`;
+      return nonce === undefined;
+    };
+    const client = await ChunkClient.open({ session: session.session, limits: quickLimits });
+    await using scene = { ...session, client, [Symbol.asyncDispose]: () => client.close() };
+    assert.deepEqual(fake.nonces, ['none', 'nonce-1', undefined]);
+    await connected(scene);
+    assert.deepEqual(fake.nonces.slice(3), [undefined]);
+  });
+
+  test('a refusal that gives none, or something else, is no reason to ask again', async () => {
+    await using session = await enrolled();
+    const { fake } = session;
+    fake.acceptsNonce = () => false;
+    for (const nonce of ['none', 'two words', 'x'.repeat(257)]) {
+      fake.nextNonce = nonce;
+      fake.nonces.length = 0;
+      await assert.rejects(ChunkClient.open({ session: session.session, limits: quickLimits }), {
+        code: 'websocket_refused',
+      });
+      assert.deepEqual(fake.nonces, ['none'], nonce);
+    }
+  });
+});

@@ -4,7 +4,16 @@ import { TakenChanges } from '../../../src/gateway/changes/taken-changes.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 
 function scene() {
-  const state = { newest: 1, fails: false, isTaken: true, looks: 0, waysBack: 0 };
+  const state = {
+    newest: 1,
+    fails: false,
+    isTaken: true,
+    looks: 0,
+    waysBack: 0,
+    standIns: 0,
+    standing: false,
+    isHanded: false,
+  };
   let tell: () => void = () => undefined;
   const faults: string[] = [];
   const open = () =>
@@ -31,9 +40,12 @@ function scene() {
         async () => true,
         async () => {
           state.looks += 1;
+          state.standIns += state.standing ? 1 : 0;
           return state.isTaken;
         },
       ],
+      standIns: () => state.standIns,
+      isHanded: state.isHanded,
       onFault: ({ message }) => faults.push(message),
     });
   /** Resolves when a look that was asked for is over: the next one behind it has begun. */
@@ -122,4 +134,24 @@ test('a store that is away leaves what was taken, and is told', async () => {
   state.fails = true;
   await looked(changes);
   assert.deepEqual([changes.number, faults], [1, ['away']]);
+});
+
+test('what somebody else said in place of the store does not count as the newest', async () => {
+  const { state, open, looked } = scene();
+  await using changes = await open();
+  [state.newest, state.standing] = [2, true];
+  await looked(changes);
+  assert.equal(changes.number, 1);
+  state.standing = false;
+  await looked(changes);
+  assert.equal(changes.number, 2);
+});
+
+test('what another gateway handed over is taken from the beginning, and heard of on from there', async () => {
+  const { state, open } = scene();
+  [state.newest, state.isHanded] = [9, true];
+  await using changes = await open();
+  assert.deepEqual([changes.number, state.looks], [9, 0]);
+  changes.heard([10], 'h');
+  assert.equal(changes.number, 10);
 });

@@ -54,6 +54,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     clock: Date.now,
     take: ({ socket }) => socket.destroy(),
     follow: (socket, name) => feeds.serve(socket, name),
+    start: async (socket) => void socket.destroy(),
     onFault: () => undefined,
   });
   const hear = (one: NumberedEnding): void => {

@@ -38,6 +38,7 @@ export async function listeningPeer(
     clock: Date.now,
     take,
     follow: async (socket) => void socket.destroy(),
+    start: async (socket) => void socket.destroy(),
     onFault: () => undefined,
   });
   const { port } = listener;

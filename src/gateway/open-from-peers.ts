@@ -1,0 +1,131 @@
+// A gateway that starts while its store is away: it serves nothing until the store is back, or another gateway has handed it what it has to
+// know. With that it goes on as one whose store went away while it served.
+
+import { lookup } from 'node:dns/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import { formatAuthority } from '../http/authority.ts';
+import { splitNumber } from '../http/digits-at-end.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import type { ChangePlace } from '../store/change-store.ts';
+import type { IdentityStore } from '../store/gateway-store.ts';
+import type { Store } from '../store/store.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { Start } from './gateway-start.ts';
+import { authorityOfDocument } from './identity/identity-document.ts';
+import { identityPlaces } from './identity/identity-places.ts';
+import { openSealedStore } from './open-gateway-keys.ts';
+import { askPeers, type PeerStart } from './peers/asked-peers.ts';
+import { type PeerAuthority, PeerIdentity } from './peers/peer-identity.ts';
+import { readSeenPeers, type SeenPeers } from './peers/seen-peers.ts';
+import { endedKeptMsOf } from './sessions/ended-sessions.ts';
+
+export type LateStart =
+  | { readonly kind: 'store'; readonly store: Store }
+  | { readonly kind: 'peer'; readonly start: PeerStart };
+
+export interface LateStartOptions {
+  readonly start: Start;
+  readonly openStore: () => Promise<Store>;
+  /** What the store said first. */
+  readonly why: ProxyError;
+}
+
+/** Waits for the one or the other, or the signal of the start. Throws what the store throws that is there and cannot be used. */
+export async function openFromPeers({ start, openStore, why }: LateStartOptions): Promise<LateStart> {
+  const { log, signal } = start;
+  log(
+    'warn',
+    `the store is away, and this gateway has not read it yet: it serves nothing until the store is back, or another gateway hands it what it has to know. ${why.message}`,
+  );
+  let floor: ChangePlace | undefined;
+  let told = '';
+  for (;;) {
+    const round = await askOnce(start, floor).catch((error: unknown) => ({
+      kind: 'none' as const,
+      floor,
+      reasons: [asProxyError(error).message],
+    }));
+    if (round.kind === 'handed') {
+      log('info', handedText(round.start));
+      return { kind: 'peer', start: round.start };
+    }
+    ({ floor } = round);
+    const reasons = round.reasons.join('; ');
+    if (reasons !== told) log('warn', `no other gateway could hand it over: ${reasons}`);
+    told = reasons;
+    await wait(defaultLimits.peerStartRetryMs, undefined, signal === undefined ? {} : { signal });
+    try {
+      return { kind: 'store', store: await openStore() };
+    } catch (error) {
+      if (asProxyError(error).retryAfterSeconds === undefined) throw error;
+    }
+  }
+}
+
+async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType<typeof askPeers> {
+  const { config, clock, incarnation } = start;
+  const seen = await readSeenPeers(config.stateDirectory);
+  const authority = await peersAuthority(start, seen);
+  const addresses = await addressesOf([...(config.peers?.known ?? []), ...(seen?.peers ?? [])]);
+  if (addresses.length === 0)
+    throw new ProxyError('peer_unreachable', 'none is known; name them under peers.known');
+  return await askPeers(addresses, {
+    identity: new PeerIdentity(incarnation, authority, clock),
+    floor: floor ?? seen?.place,
+    keptMs: endedKeptMsOf(config.limits),
+  });
+}
+
+/** Throws ProxyError where there is none without the store. */
+async function peersAuthority(
+  { config, environment, clock }: Start,
+  seen: SeenPeers | undefined,
+): Promise<PeerAuthority> {
+  const { identity } = config;
+  if (identity.kind !== 'store') return await identityPlaces(config).peers.read(clock());
+  const row = seen?.identity;
+  if (row === undefined)
+    throw new ProxyError(
+      'peer_unreachable',
+      'the keys are in the store, and the state folder has no copy of what is sealed there: this gateway has not served before with that folder',
+    );
+  const store: IdentityStore = {
+    version: async () => row.version,
+    read: async () => row,
+    write: async () => false,
+  };
+  await using stack = new AsyncDisposableStack();
+  const { sealed } = await openSealedStore(identity, { config, environment, clock, stack }, store);
+  const { document } = await sealed.readOne();
+  return authorityOfDocument(document.authorities.peers, clock());
+}
+
+/** `host:port` each, of a name all that it stands for. */
+async function addressesOf(places: readonly string[]): Promise<readonly string[]> {
+  const each = await Promise.all([...new Set(places)].slice(0, defaultLimits.peersAskedMax).map(resolved));
+  return [...new Set(each.flat())];
+}
+
+async function resolved(place: string): Promise<readonly string[]> {
+  const found = splitNumber(place, ':');
+  if (found === undefined) return [];
+  const late = wait(defaultLimits.peerConnectTimeoutMs, [], { ref: false });
+  const host = found.before.replaceAll(/[[\]]/g, '');
+  const addresses = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
+  return addresses.map(({ address }) => formatAuthority({ host: address, port: Number(found.digits) }));
+}
+
+function handedText({ address, incarnation, awayMs, facts }: PeerStart): string {
+  const { place, endings, policies = [], grants } = facts;
+  const away =
+    awayMs === 0 ? 'its store is there' : `its store has been away for ${(awayMs / 1000).toFixed(1)} s`;
+  return `the gateway ${incarnation} at ${address} handed over what it knows up to change ${place.number}: ${endings.length} sessions that ended, ${policies.length} policies, ${grants.length} grants; ${away}`;
+}
+
+/** Why a start went on without the store. */
+export function isAwayAtStart(config: Pick<GatewayConfig, 'peers'>, error: ProxyError): boolean {
+  return (
+    config.peers !== undefined && error.code === 'store_unavailable' && error.retryAfterSeconds !== undefined
+  );
+}

@@ -1,0 +1,228 @@
+// Asks other gateways for what one that starts while the store is away has to know. Of those that respond the one that has taken most is
+// believed, and nobody who knows less than this gateway knew.
+
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { AccessRecord } from '../../store/access-store.ts';
+import type { ChangePlace } from '../../store/change-store.ts';
+import type { SealedIdentity } from '../../store/gateway-store.ts';
+import type { PolicyText, PolicyVersion } from '../../store/policy-store.ts';
+import type { NumberedEnding } from '../../store/store.ts';
+import type { StartFacts } from '../changes/known-store.ts';
+import { linesOf, readChangeLine, sendLine } from './change-lines.ts';
+import { connectPeer } from './peer-connection.ts';
+import type { KnownPeer } from './peer-directory.ts';
+import { type PeerIdentity, startProtocol } from './peer-identity.ts';
+import { type HandedCounts, handedSchema, placeSchema, type StartPlace } from './start-lines.ts';
+
+export interface AskedPeersOptions {
+  readonly identity: PeerIdentity;
+  /** What is known already of how far the others are: nothing from before it is taken. */
+  readonly floor: ChangePlace | undefined;
+  /** How far back it has to be known what ended. */
+  readonly keptMs: number;
+}
+
+export interface PeerStart {
+  readonly facts: StartFacts;
+  readonly address: string;
+  readonly incarnation: string;
+  /** For how long the store had been away there. */
+  readonly awayMs: number;
+  /** The others. */
+  readonly peers: readonly KnownPeer[];
+}
+
+export type AskedPeers =
+  | { readonly kind: 'handed'; readonly start: PeerStart }
+  /** Nobody could; `floor` is the most that one of them knew. */
+  | { readonly kind: 'none'; readonly floor: ChangePlace | undefined; readonly reasons: readonly string[] };
+
+type Asked =
+  | { readonly address: string; readonly place: StartPlace }
+  | { readonly address: string; readonly reason: string };
+
+/** One round; each part of it has its deadline. Never rejects. */
+export async function askPeers(
+  addresses: readonly string[],
+  options: AskedPeersOptions,
+): Promise<AskedPeers> {
+  const asked = await Promise.all(
+    addresses.slice(0, defaultLimits.peersAskedMax).map((address) => placeOf(address, options)),
+  );
+  const reasons = asked.flatMap((one) => ('reason' in one ? [`${one.address}: ${one.reason}`] : []));
+  const found = asked.flatMap((one) => ('place' in one ? [one] : []));
+  const { floor } = options;
+  const best = found.reduce<ChangePlace | undefined>((most, { place }) => later(most, place), floor);
+  if (best === undefined) return { kind: 'none', floor, reasons };
+  const [able, others] = [
+    found.filter(({ place }) => isThere(place, best)),
+    found.filter(({ place }) => !isThere(place, best)),
+  ];
+  for (const { address, place } of others) reasons.push(`${address}: ${behindText(place, best)}`);
+  // Which of them is the store's is not for this gateway to guess.
+  if (floor === undefined && others.some(({ place }) => !isAfter(best, place)))
+    return { kind: 'none', floor, reasons };
+  for (const { address } of able.toSorted(byAbsence))
+    try {
+      return { kind: 'handed', start: await handed(address, best, options) };
+    } catch (error) {
+      reasons.push(`${address}: ${asProxyError(error).message}`);
+    }
+  return { kind: 'none', floor: best, reasons };
+}
+
+/** Who had the store last knows most of it. */
+function byAbsence(
+  { place: one }: { readonly place: StartPlace },
+  { place: other }: { readonly place: StartPlace },
+): number {
+  return (one.awayMs ?? 0) - (other.awayMs ?? 0);
+}
+
+async function placeOf(address: string, options: AskedPeersOptions): Promise<Asked> {
+  try {
+    const { place } = await ask(address, 'place', options);
+    return { address, place };
+  } catch (error) {
+    return { address, reason: asProxyError(error).message };
+  }
+}
+
+/** All of it. Throws ProxyError `peer_unreachable` where it ends before that, or is behind by now. */
+async function handed(address: string, best: ChangePlace, options: AskedPeersOptions): Promise<PeerStart> {
+  const { place, incarnation, parts } = await ask(address, 'all', options);
+  if (!isThere(place, best)) throw refused(behindText(place, best));
+  const { history, number, awayMs = 0 } = place;
+  const peers = place.peers.map(([name, at]) => ({ incarnation: name, address: at }));
+  return { facts: { ...parts, place: { history, number } }, address, incarnation, awayMs, peers };
+}
+
+interface Response {
+  readonly incarnation: string;
+  readonly place: StartPlace;
+  readonly parts: Omit<StartFacts, 'place'>;
+}
+
+async function ask(
+  address: string,
+  want: 'place' | 'all',
+  { identity, keptMs }: AskedPeersOptions,
+): Promise<Response> {
+  const found = await connectPeer(address, undefined, identity, startProtocol);
+  if (found.kind === 'absent') throw refused('nobody listens there');
+  const { socket, incarnation } = found;
+  const late = setTimeout(() => socket.destroy(), defaultLimits.peerStartTimeoutMs);
+  try {
+    // A gateway that is asked under its own address would hand itself what it does not know.
+    if (incarnation === identity.incarnation) throw refused('it is this gateway');
+    await sendLine(socket, { want });
+    const lines = linesOf(socket);
+    const first = await lines.next();
+    if (first.done === true) throw refused('it said nothing');
+    const place = readChangeLine(placeSchema, first.value);
+    if ('none' in place) throw refused(place.none);
+    if (place.keptMs < keptMs)
+      throw refused('it keeps what ended for less long (storeOutageMs, accessTokenLifetimeMs)');
+    const parts = want === 'all' ? await readParts(lines) : noParts();
+    return { incarnation, place, parts };
+  } finally {
+    clearTimeout(late);
+    socket.destroy();
+  }
+}
+
+interface Parts {
+  identity: SealedIdentity | undefined;
+  readonly endings: NumberedEnding[];
+  readonly policies: PolicyVersion[];
+  readonly files: Map<string, PolicyText[]>;
+  readonly grants: AccessRecord[];
+}
+
+function noParts(): Parts {
+  return { identity: undefined, endings: [], policies: [], files: new Map(), grants: [] };
+}
+
+/** Throws ProxyError `peer_unreachable` for what is not whole. */
+async function readParts(lines: AsyncGenerator<string>): Promise<Parts> {
+  const parts = noParts();
+  let bytes = 0;
+  let files = 0;
+  for await (const line of lines) {
+    bytes += line.length;
+    if (bytes > defaultLimits.peerStartBytesMax) throw refused('it hands on more than peerStartBytesMax');
+    const handed = readChangeLine(handedSchema, line);
+    if ('end' in handed) {
+      const { endings, policies, grants } = parts;
+      const counts: HandedCounts = {
+        endings: endings.length,
+        policies: policies.length,
+        files,
+        grants: grants.length,
+      };
+      if (parts.identity === undefined || !areSame(counts, handed.end)) break;
+      return parts;
+    }
+    if ('file' in handed) files += 1;
+    take(parts, handed);
+    if (parts.endings.length > defaultLimits.endedSessionsMax)
+      throw refused('too many sessions ended lately (endedSessionsMax)');
+  }
+  throw refused('it ended in the middle of what it handed on');
+}
+
+function take(parts: Parts, handed: ReturnType<typeof handedSchema.parse>): void {
+  if ('identity' in handed) parts.identity = handed.identity;
+  else if ('endings' in handed) parts.endings.push(...handed.endings);
+  else if ('policy' in handed) parts.policies.push(handed.policy);
+  else if ('grants' in handed) parts.grants.push(...handed.grants);
+  else if ('file' in handed) {
+    const { hash, name, data } = handed.file;
+    const list = parts.files.get(hash) ?? [];
+    list.push({ name, text: Buffer.from(data, 'base64').toString('utf8') });
+    parts.files.set(hash, list);
+  }
+}
+
+function areSame(one: HandedCounts, other: HandedCounts): boolean {
+  return (
+    one.endings === other.endings &&
+    one.policies === other.policies &&
+    one.files === other.files &&
+    one.grants === other.grants
+  );
+}
+
+/** The later one of two; the first where that cannot be said. */
+function later(one: ChangePlace | undefined, other: ChangePlace): ChangePlace {
+  const { history, number } = other;
+  return one === undefined || isAfter(other, one) ? { history, number } : one;
+}
+
+/** Whether it is there, or further. */
+function isThere(place: ChangePlace, best: ChangePlace): boolean {
+  return (place.history === best.history && place.number === best.number) || isAfter(place, best);
+}
+
+/** Of the same database on a later timeline a place is later whatever its number: whoever is on it has read the store since. */
+function isAfter(one: ChangePlace, other: ChangePlace): boolean {
+  if (one.history === other.history) return one.number > other.number;
+  const [ours, theirs] = [timelineOf(one.history), timelineOf(other.history)];
+  if (ours === undefined || theirs === undefined || ours.database !== theirs.database) return false;
+  return ours.timeline > theirs.timeline;
+}
+
+function timelineOf(history: string): { readonly timeline: number; readonly database: string } | undefined {
+  if (!/^[0-9A-F]{8} /.test(history)) return undefined;
+  return { timeline: Number.parseInt(history.slice(0, 8), 16), database: history.slice(9) };
+}
+
+function behindText({ history, number }: ChangePlace, best: ChangePlace): string {
+  if (history === best.history) return `it is at change ${number}, and ${best.number} is known`;
+  return `it knows another history of the store (${history}) than is known (${best.history})`;
+}
+
+function refused(message: string): ProxyError {
+  return new ProxyError('peer_unreachable', message);
+}

@@ -1,0 +1,249 @@
+// Gateways that are restarted while their database is away: each goes on with what another one hands it, and what was revoked stays out; where
+// all are restarted nobody serves until it is back.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import https from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { asProxyError } from '../../src/protocol/error.ts';
+import { reasonOf } from '../../src/agent/uplink/session-over.ts';
+import { mustRun } from '../support/command.ts';
+import { freePort } from '../support/free-port.ts';
+import { openFleet } from '../support/gateway-fleet.ts';
+import { gatewayPair } from '../support/gateway-pair.ts';
+import { askOn, GatewaySession } from '../support/gateway-session.ts';
+import { load, targetsAt } from '../support/fleet-load.ts';
+import { postgresBinaries } from '../support/postgres-server.ts';
+import { endChild, isRunning, launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const binaries = postgresBinaries();
+const skip = 'missing' in binaries ? binaries.missing : false;
+
+/** One that need not serve soon. */
+function begin(configFile: string) {
+  const child = spawn(launcher, ['gateway', '--config', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const said: string[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
+  return {
+    log: () => said.join('\n'),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    [Symbol.asyncDispose]: () => endChild(child),
+  };
+}
+
+/** What `/readyz` says; undefined where nobody listens. */
+function readyz(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const request = https.get({
+      host: '127.0.0.1',
+      port,
+      path: '/readyz',
+      agent: false,
+      rejectUnauthorized: false,
+    });
+    request.on('error', () => resolve(undefined));
+    request.on('response', (response) => void text(response).then(resolve, () => resolve(undefined)));
+  });
+}
+
+/** Why the gateway refuses the session. */
+async function refusalOf(asked: Promise<unknown>): Promise<string> {
+  try {
+    await asked;
+    return 'served';
+  } catch (error) {
+    return reasonOf(asProxyError(error));
+  }
+}
+
+async function scene(stack: AsyncDisposableStack) {
+  const folder = stack.use(await temporaryDirectory()).path;
+  const keyFile = join(folder, 'identity-key');
+  await writeFile(keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  const [first, other, firstPeer, otherPeer] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  const pair = stack.use(
+    await gatewayPair(
+      { rules: [], config: { identity: { store: true, keyEncryptionKey: { file: keyFile } } } },
+      (which) => {
+        const [port, peer] = which === 'first' ? [first, firstPeer] : [other, otherPeer];
+        return {
+          listen: { address: '127.0.0.1', port },
+          peers: { listen: { address: '127.0.0.1', port: peer } },
+        };
+      },
+    ),
+  );
+  const enrol = (): Promise<GatewaySession> =>
+    GatewaySession.enrol({
+      gatewayCaFile: pair.set.gatewayCaFile,
+      issueToken: () => pair.set.issueToken(),
+      gateway: { url: pair.balancerUrl },
+    });
+  const seen = (folderName: string) =>
+    readFile(join(pair.set.directory, folderName, 'peers-seen.json'), 'utf8');
+  return { pair, enrol, first, other, firstPeer, otherPeer, seen };
+}
+
+test(
+  'revoked, the database stopped, every gateway restarted one by one: the session stays out and the others go on; all at once: nobody serves',
+  { skip },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { pair, enrol, first, other, firstPeer, otherPeer, seen } = await scene(stack);
+    const { set, database, balancer } = pair;
+    const [revoked, living] = [await enrol(), await enrol()];
+    const said = await mustRun(launcher, ['session', 'revoke', revoked.id, '--config', set.configFile]);
+    assert.match(said, /confirmed by 2 of 2 gateways/);
+    // Each knows where the other one is, and how far both are, before anything happens.
+    await waitUntil('both have kept it', async () =>
+      [
+        [await seen('state').catch(() => ''), otherPeer],
+        [await seen('other-state').catch(() => ''), firstPeer],
+      ].every(([kept, peer]) => String(kept).includes(`127.0.0.1:${peer}`)),
+    );
+    process.kill(database.pid, 'SIGKILL');
+    await waitUntil('the database is gone', () => !isRunning(database.pid));
+    await waitUntil('both notice', () =>
+      [set.gateway, pair.other].every((one) => one.log().includes('the store is away')),
+    );
+
+    const check = async (port: number): Promise<void> => {
+      balancer.leadTo(port);
+      balancer.cut();
+      assert.equal(await readyz(port), 'ready, degraded: the store is away\n');
+      assert.equal(await refusalOf(revoked.session.renew()), 'session_revoked');
+      assert.equal(await refusalOf(revoked.openTunnel()), 'session_revoked');
+      await living.session.renew();
+      const link = await living.openTunnel();
+      // The policy is that of the others too: it is decided, not refused for want of one.
+      const { status } = await askOn(link, 'http://nowhere.test/');
+      assert.equal(status, 403);
+      link.destroy(asProxyError(new Error('enough')));
+      assert.equal(await refusalOf(enrol()), 'store_unavailable');
+    };
+
+    await set.gateway.close();
+    const firstAgain = stack.use(await startGatewayProcess(set.configFile));
+    assert.match(firstAgain.log(), /handed over what it knows up to change \d+: 1 sessions that ended/);
+    await check(first);
+    await waitUntil('the other one knows where it is', async () =>
+      (await seen('other-state')).includes(`127.0.0.1:${firstPeer}`),
+    );
+    await pair.other.close();
+    const otherAgain = stack.use(await startGatewayProcess(pair.otherConfigFile));
+    await check(other);
+    // Since when it is away is handed on: one gateway after the other does not go on for ever.
+    assert.match(otherAgain.log(), /its store has been away for \d+\.\d s/);
+
+    await Promise.all([firstAgain.close(), otherAgain.close()]);
+    const late = [stack.use(begin(set.configFile)), stack.use(begin(pair.otherConfigFile))] as const;
+    await waitUntil('both wait', () =>
+      late.every(({ log }) => /no other gateway could hand it over/.test(log())),
+    );
+    assert.deepEqual([await readyz(first), await readyz(other)], [undefined, undefined]);
+    assert.ok(late.every((one) => one.isRunning()));
+
+    await database.start();
+    for (const port of [first, other])
+      await waitUntil('it serves', async () => (await readyz(port)) === 'ready\n');
+    balancer.leadTo(first);
+    balancer.cut();
+    assert.equal(await refusalOf(revoked.session.renew()), 'session_revoked');
+    await living.session.renew();
+    await enrol();
+  },
+);
+
+const each = process.env['UPSTREAMPROXY_CLUSTER_EACH'];
+const whole = skip === false && each === undefined ? 'of npm run test:cluster' : skip;
+
+test(
+  'scenario s: a gateway that starts from another one takes the store when that is back, and its audit is whole',
+  { skip: whole },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { pair, enrol, other, firstPeer, seen } = await scene(stack);
+    const { set, database, balancer } = pair;
+    const living = await enrol();
+    await waitUntil('it has kept where the first one is', async () =>
+      (await seen('other-state').catch(() => '')).includes(`127.0.0.1:${firstPeer}`),
+    );
+    process.kill(database.pid, 'SIGKILL');
+    await waitUntil('the database is gone', () => !isRunning(database.pid));
+    await pair.other.close();
+    const again = stack.use(await startGatewayProcess(pair.otherConfigFile));
+    balancer.leadTo(other);
+    balancer.cut();
+    await living.session.renew();
+    await database.start();
+    await waitUntil('it is back', () => again.log().includes('the store is back'));
+    await waitUntil('it is ready', async () => (await readyz(other)) === 'ready\n');
+    await enrol();
+    await waitUntil('the audit has it', async () =>
+      (await set.audit()).some(({ action, sessionId }) => action === 'renewed' && sessionId === living.id),
+    );
+    await mustRun(launcher, ['audit', 'verify', '--config', set.configFile]);
+  },
+);
+
+const bodyBytes = 300_000;
+
+test(
+  'scenario s: while the database is away each of three gateways is replaced, and no request fails',
+  { skip: whole },
+  async (t) => {
+    await using fleet = await openFleet(3, { hasPeers: true });
+    const targets = await targetsAt(fleet, 0, 1, 2);
+    const { agent: stolen } = await fleet.startAgent(0);
+    const [{ id = '' } = {}] = (await fleet.command(0, 'session', 'list', '--json'))
+      .split('\n')
+      .filter((line) => line !== '')
+      // Printed by our own command: newest first.
+      .map((line) => JSON.parse(line) as { readonly id?: string });
+    await fleet.command(0, 'session', 'revoke', id);
+    await waitUntil('the agent is told', () => stolen.said().includes('session_revoked'));
+    const beganMs = performance.now();
+    process.kill(fleet.database.pid, 'SIGKILL');
+    await waitUntil('it is noticed', async () =>
+      (await Promise.all([0, 1, 2].map((number) => fleet.readiness(number)))).every((one) =>
+        one?.text.includes('degraded'),
+      ),
+    );
+    using running = await load(fleet, targets, { each: Number(each), bodyBytes });
+    const replaced: string[] = [];
+    for (const number of [0, 1, 2]) {
+      const gateway = fleet.gateways[number] ?? assert.fail('there is none');
+      process.kill(gateway.pid, 'SIGTERM');
+      // Long exchanges hold it: it goes on beside the next load.
+      await waitUntil('it drains', async () => (await fleet.readiness(number))?.status !== 200);
+      running.release();
+      await gateway.ended;
+      await fleet.restart(number);
+      replaced.push(
+        /handed over.*/.exec(fleet.gateways[number]?.log() ?? '')?.[0] ?? 'nobody handed anything over',
+      );
+      assert.match((await fleet.readiness(number))?.text ?? '', /degraded/);
+    }
+    const { asked, failed, slowestMs } = await running.stop();
+    const awayMs = performance.now() - beganMs;
+    await fleet.database.start();
+    for (const number of [0, 1, 2])
+      await waitUntil('it is back', async () => (await fleet.readiness(number))?.text === 'ready\n');
+    t.diagnostic(
+      `s: ${asked} exchanges while three gateways were replaced without a database for ${Math.round(awayMs / 1000)} s, ${failed.length} failed; the slowest short one took ${slowestMs} ms. ${replaced.at(-1)}`,
+    );
+    assert.deepEqual(failed, []);
+    assert.deepEqual(await fleet.check(), []);
+  },
+);

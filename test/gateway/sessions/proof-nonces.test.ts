@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { NonceNeeded, ProofNonces } from '../../../src/gateway/sessions/proof-nonces.ts';
+import type { SessionRequest } from '../../../src/gateway/sessions/session-authenticator.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { sessionCommitPath, sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import type { Store } from '../../../src/store/store.ts';
+import {
+  type AgentKey,
+  openTestSessions,
+  origin,
+  proofOf,
+  startMs,
+  type TestSessions,
+} from '../session-fixture.ts';
+
+const { proofNonceMs } = defaultLimits;
+
+test('a nonce counts for a minute, for its session, at the gateway that gave it', () => {
+  const nonces = new ProofNonces();
+  const nonce = nonces.give('one', startMs);
+  assert.match(nonce, /^[A-Za-z0-9_-]{48}$/);
+  assert.notEqual(nonces.give('one', startMs), nonce);
+  assert.equal(nonces.originOf(nonce, 'one', startMs), 'own');
+  assert.equal(nonces.originOf(nonce, 'one', startMs + proofNonceMs), 'own');
+  assert.equal(nonces.originOf(nonce, 'one', startMs + proofNonceMs + 1), undefined);
+  // A clock that goes back.
+  assert.equal(nonces.originOf(nonce, 'one', startMs - proofNonceMs - 1), undefined);
+  assert.equal(nonces.originOf(nonce, 'other', startMs), undefined);
+  assert.equal(new ProofNonces().originOf(nonce, 'one', startMs), undefined);
+});
+
+test('processes of one gateway know the nonces of each other as such', () => {
+  const secret = randomBytes(32);
+  const [one, other] = [new ProofNonces({ secret }), new ProofNonces({ secret })];
+  assert.equal(other.originOf(one.give('s', startMs), 's', startMs), 'sibling');
+});
+
+test('what is guessed or changed in any octet is no nonce', () => {
+  const nonces = new ProofNonces();
+  const bytes = Buffer.from(nonces.give('s', startMs), 'base64url');
+  for (const at of bytes.keys()) {
+    const changed = Buffer.from(bytes);
+    changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+    assert.equal(nonces.originOf(changed.toString('base64url'), 's', startMs), undefined, `octet ${at}`);
+  }
+  for (const wrong of [
+    undefined,
+    null,
+    7,
+    '',
+    'none',
+    {},
+    [bytes.toString('base64url')],
+    'A'.repeat(48),
+    'A'.repeat(1e6),
+  ])
+    assert.equal(nonces.originOf(wrong, 's', startMs), undefined);
+});
+
+/** A store that counts what it is asked of sessions and proofs. */
+async function countedStore(): Promise<{ readonly store: Store; readonly asked: string[] }> {
+  const store = await openStore('sqlite::memory:');
+  const asked: string[] = [];
+  const counted = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          asked.push(String(name));
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+  return { store: { ...store, sessions: counted(store.sessions), proofs: counted(store.proofs) }, asked };
+}
+
+interface Holder {
+  readonly sessionId: string;
+  readonly key: AgentKey;
+  readonly accessToken: string;
+}
+
+async function committed(sessions: TestSessions): Promise<Holder> {
+  const { sessionId, key, request } = await sessions.enrol(sessions.token());
+  const { access_token: accessToken } = await sessions.service.commit(request('POST', sessionCommitPath));
+  return { sessionId, key, accessToken };
+}
+
+function upgrade(
+  { key, accessToken }: Holder,
+  nonce: unknown,
+  nowMs: number,
+  claims: object = {},
+): SessionRequest {
+  const url = `${origin}${tunnelPath}`;
+  const given = nonce === undefined ? {} : { nonce };
+  return {
+    authorization: `DPoP ${accessToken}`,
+    proof: proofOf(key, { method: 'GET', url, nowMs, accessToken, claims: { ...given, ...claims } }),
+    method: 'GET',
+    url,
+    nowMs,
+  };
+}
+
+async function nonceOf(sessions: TestSessions, holder: Holder): Promise<string> {
+  try {
+    await sessions.service.authenticate(upgrade(holder, 'none', sessions.nowMs()));
+  } catch (error) {
+    if (error instanceof NonceNeeded) return error.nonce;
+    throw error;
+  }
+  return assert.fail('it was taken without one');
+}
+
+test('a proof with a nonce of the gateway counts once, and nothing is asked of the store', async () => {
+  const { store, asked } = await countedStore();
+  await using sessions = await openTestSessions({ store });
+  const holder = await committed(sessions);
+  const nowMs = sessions.nowMs();
+  asked.length = 0;
+  const nonce = await nonceOf(sessions, holder);
+  const request = upgrade(holder, nonce, nowMs);
+  const { principal, isKnownHere } = await sessions.service.authenticate(request);
+  assert.equal(principal.sessionId, holder.sessionId);
+  assert.equal(isKnownHere, true);
+  assert.deepEqual(
+    asked.filter((name) => name === 'find' || name === 'remember'),
+    [],
+  );
+  await assert.rejects(sessions.service.authenticate(request), { code: 'proof_invalid' });
+  // The nonce itself serves more than one connection of its minute.
+  await sessions.service.authenticate(upgrade(holder, nonce, nowMs));
+  sessions.advance(proofNonceMs + 1);
+  await assert.rejects(sessions.service.authenticate(upgrade(holder, nonce, sessions.nowMs())), NonceNeeded);
+});
+
+test('one of an agent without nonces counts by the store, as ever', async () => {
+  const { store, asked } = await countedStore();
+  await using sessions = await openTestSessions({ store });
+  const holder = await committed(sessions);
+  asked.length = 0;
+  const request = upgrade(holder, undefined, sessions.nowMs());
+  const { isKnownHere } = await sessions.service.authenticate(request);
+  assert.equal(isKnownHere, false);
+  assert.ok(asked.includes('remember') && asked.includes('find'));
+  await assert.rejects(sessions.service.authenticate(request), { code: 'proof_invalid' });
+});
+
+test('a captured proof counts at no other gateway on the store, for whatever it is asked', async () => {
+  const store = await openStore('sqlite::memory:');
+  const signingKey = createSigningKey();
+  await using one = await openTestSessions({ store, signingKey });
+  await using other = await openTestSessions({
+    store: { ...store, close: async () => undefined },
+    signingKey,
+  });
+  const holder = await committed(one);
+  const captured = upgrade(holder, await nonceOf(one, holder), one.nowMs());
+  await one.service.authenticate(captured);
+  await assert.rejects(other.service.authenticate(captured), NonceNeeded);
+  // Nor does the one that asked for a nonce.
+  const first = upgrade(holder, 'none', one.nowMs());
+  for (const { service } of [one, other]) await assert.rejects(service.authenticate(first), NonceNeeded);
+});
+
+test('a nonce is given to whoever has the key of a session, and nothing is kept of it', async () => {
+  await using sessions = await openTestSessions({ limits: { proofsPerKeyMax: 4 } });
+  const holder = await committed(sessions);
+  const other = await committed(sessions);
+  const nowMs = sessions.nowMs();
+  // More than a key may have remembered.
+  for (let i = 0; i < 10; i += 1) await nonceOf(sessions, holder);
+  const nonce = await nonceOf(sessions, holder);
+  await assert.rejects(sessions.service.authenticate(upgrade(other, nonce, nowMs)), NonceNeeded);
+  const stolen = { ...holder, key: other.key };
+  await assert.rejects(sessions.service.authenticate(upgrade(stolen, 'none', nowMs)), (error) => {
+    assert.ok(!(error instanceof NonceNeeded));
+    return true;
+  });
+  for (let i = 0; i < 2; i += 1) await sessions.service.authenticate(upgrade(holder, nonce, nowMs));
+  await assert.rejects(sessions.service.authenticate(upgrade(holder, nonce, nowMs)), {
+    code: 'limit_exceeded',
+  });
+});
+
+test('a session that was revoked, had its time, or was not committed is not served for its nonce', async () => {
+  await using sessions = await openTestSessions();
+  const holder = await committed(sessions);
+  const nonce = await nonceOf(sessions, holder);
+  await sessions.service.revoke(holder.sessionId, 'stolen');
+  await assert.rejects(sessions.service.authenticate(upgrade(holder, nonce, sessions.nowMs())), {
+    code: 'session_revoked',
+  });
+  const enrolled = await sessions.enrol(sessions.token());
+  const given = await nonceOf(sessions, enrolled);
+  const { isKnownHere } = await sessions.service.authenticate(upgrade(enrolled, given, sessions.nowMs()));
+  assert.equal(isKnownHere, false);
+});
+
+test('a renewal takes a proof with a nonce of the gateway, and with no other', async () => {
+  await using sessions = await openTestSessions();
+  const holder = await committed(sessions);
+  const url = `${origin}${sessionPath}`;
+  const renewal = (nonce: string): SessionRequest => {
+    const { accessToken, key } = holder;
+    const nowMs = sessions.nowMs();
+    const proof = proofOf(key, { url, nowMs, accessToken, claims: { nonce } });
+    return { authorization: `DPoP ${accessToken}`, proof, method: 'POST', url, nowMs };
+  };
+  await assert.rejects(sessions.service.renew(renewal('none')), NonceNeeded);
+  await sessions.service.renew(renewal(await nonceOf(sessions, holder)));
+});
