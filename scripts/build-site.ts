@@ -13,6 +13,11 @@ const site = join(root, 'site');
 const pagesFolder = join(site, 'pages');
 const output = join(root, 'dist/site');
 
+/** An arrow that goes up, out of a box; in the page itself. */
+const icon = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M2 8v6h12V8M8 11V2M4 6l4-4 4 4" fill="none" stroke="#4673d1" stroke-width="2"/></svg>',
+)}`;
+
 function writePages(): void {
   rmSync(pagesFolder, { recursive: true, force: true });
   const pages = sitePages(root);
@@ -39,6 +44,7 @@ function writeConfiguration(): void {
     srcDir: 'pages',
     outDir: output,
     lastUpdated: false,
+    head: [['link', { rel: 'icon', type: 'image/svg+xml', href: icon }]],
     metaChunk: true,
     markdown: {
       html: false,
@@ -61,7 +67,15 @@ function writeConfiguration(): void {
   };
   const folder = join(site, '.vitepress');
   mkdirSync(join(folder, 'theme'), { recursive: true });
-  writeFileSync(join(folder, 'config.mjs'), `export default ${JSON.stringify(configuration, null, 2)};\n`);
+  const text = `const configuration = ${JSON.stringify(configuration, null, 2)};
+// Names of headings as sites for code make them, and as test/documents.test.ts looks for them.
+const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 -]/g, '').replaceAll(' ', '-');
+configuration.markdown.anchor = { slugify };
+configuration.markdown.toc = { slugify };
+configuration.markdown.headers = { slugify };
+export default configuration;
+`;
+  writeFileSync(join(folder, 'config.mjs'), text);
   cpSync(join(site, 'style.css'), join(folder, 'theme/style.css'));
   writeFileSync(
     join(folder, 'theme/index.mjs'),

@@ -5,7 +5,8 @@ import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
 import { gfmTable } from 'micromark-extension-gfm-table';
 import { parseSync } from 'oxc-parser';
 
-export type BlockKind = 'heading' | 'paragraph' | 'item' | 'cell' | 'literal';
+/** `head`: the name of a table's column. */
+export type BlockKind = 'heading' | 'paragraph' | 'item' | 'head' | 'cell' | 'literal';
 
 export interface Block {
   readonly kind: BlockKind;
@@ -77,8 +78,7 @@ export function readMarkdown(source: string): ProseText {
   const visit = (node: MarkdownNode, parent: string): void => {
     const kind = kinds[node.type];
     if (kind !== undefined) {
-      const ofItem = kind === 'paragraph' && parent === 'listItem';
-      blocks.push(blockOf(source, node, ofItem ? 'item' : kind));
+      blocks.push(blockOf(source, node, kind === 'paragraph' && parent === 'listItem' ? 'item' : kind));
     }
     if (node.type === 'code') fences.push({ language: node.lang ?? '', offset: startOf(node) });
     if (node.type === 'link' || node.type === 'image') links.push(linkOf(node));
@@ -88,7 +88,9 @@ export function readMarkdown(source: string): ProseText {
         const found = allowanceOf(child, next);
         if (found !== undefined) allowances.push(found);
       }
-      visit(child, node.type);
+      if (node.type === 'table' && index === 0)
+        for (const cell of child.children ?? []) blocks.push(blockOf(source, cell, 'head'));
+      else visit(child, node.type);
     }
   };
   // mdast's own types name each node; the tree is read by the fields that all have in common.
@@ -139,6 +141,7 @@ function blockOf(source: string, node: MarkdownNode, kind: BlockKind): Block {
     } else for (const child of one.children ?? []) visit(child);
   };
   visit(node);
+  if (text === '') offsets.push(startOf(node));
   return { kind, text, offsets, ...(node.depth === undefined ? {} : { level: node.depth }) };
 }
 

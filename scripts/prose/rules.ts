@@ -263,6 +263,19 @@ const linkText: Rule = {
     }),
 };
 
+const tableHead: Rule = {
+  name: 'table-head',
+  says: 'Each column of a table has a name.',
+  audiences: everyone,
+  find: ({ blocks }) =>
+    blocks
+      .filter(({ kind, text }) => kind === 'head' && text.trim() === '')
+      .map((block) => ({
+        offset: at(block, 0),
+        message: 'a column of a table without a name: write one, such as "what"',
+      })),
+};
+
 const fenceLanguage: Rule = {
   name: 'fence-language',
   says: 'A block of code names its language: `text` where it has none.',
@@ -351,6 +364,7 @@ export const rules: readonly Rule[] = [
   headingCase,
   headingOrder,
   linkText,
+  tableHead,
   fenceLanguage,
   abbreviation,
 ];

@@ -93,16 +93,15 @@ export interface SidebarItem {
 
 export interface SidebarGroup {
   readonly text: string;
-  readonly collapsed: boolean;
   readonly items: readonly SidebarItem[];
 }
 
 /** The groups of the index, `docs/README.md`, in its order. */
 export function sidebar(root: string): readonly SidebarGroup[] {
-  const groups: { text: string; collapsed: boolean; items: SidebarItem[] }[] = [];
+  const groups: { text: string; items: SidebarItem[] }[] = [];
   for (const line of readFileSync(join(root, 'docs/README.md'), 'utf8').split('\n')) {
     const [, title] = /^## (.+)$/.exec(line) ?? [];
-    if (title !== undefined) groups.push({ text: title, collapsed: title === 'Decisions', items: [] });
+    if (title !== undefined) groups.push({ text: title, items: [] });
     const [, text, target] = /^- \[(.+?)\]\(([^)]+)\)/.exec(line) ?? [];
     if (text === undefined || target === undefined) continue;
     const source = posix.join('docs', target);

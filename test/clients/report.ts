@@ -162,9 +162,9 @@ export function documentPage(rows: readonly Row[], date: string): string {
   return [
     intro,
     `Seen on ${date}, of ${rows.length} checks:\n`,
-    '| | passed | failed | skipped |\n|---|---|---|---|',
+    '| setting | passed | failed | skipped |\n|---|---|---|---|',
     ...counts,
-    `\n| check | version | ${modes.map((mode) => titles[mode]).join(' | ')} | | what it needs, and what stands in the way |\n|---|---|---|---|---|---|---|---|`,
+    `\n| check | version | ${modes.map((mode) => titles[mode]).join(' | ')} | protocol | what it needs, and what stands in the way |\n|---|---|---|---|---|---|---|---|`,
     ...lines,
     '',
   ].join('\n');

@@ -1,7 +1,7 @@
 // The built documentation site in a real browser: `npm run test:site` builds it and runs this.
 
 import assert from 'node:assert/strict';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -48,6 +48,8 @@ after(async () => {
   server.closeAllConnections();
   server.close();
 });
+
+const usualPageBytes = 80_000;
 
 const htmlFiles = globSync('**/*.html', { cwd: folder });
 
@@ -110,6 +112,23 @@ describe('in a browser', () => {
       assert.deepEqual(faults, []);
       await watched.context.close();
     });
+
+  // axe takes seconds for each of the largest pages, which have the same parts as the others.
+  test('no page shuts anybody out, and none asks another host', async () => {
+    const watched = await openPage(browser, origin, { width: 1280, height: 900, theme: 'light' });
+    const { page, faults } = watched;
+    const usual = htmlFiles.filter(
+      (one) => one !== '404.html' && statSync(join(folder, one)).size < usualPageBytes,
+    );
+    assert.ok(usual.length > 30, `${usual.length} pages`);
+    for (const file of usual) {
+      await page.goto(`${origin}/${file}`);
+      await page.locator('main h1').first().waitFor();
+      assert.deepEqual(await axeFindings(page), [], file);
+    }
+    assert.deepEqual(faults, []);
+    await watched.context.close();
+  });
 
   test('search finds a page about credentials, and opens it', async () => {
     const watched = await openPage(browser, origin, { width: 1280, height: 900, theme: 'light' });

@@ -44,7 +44,7 @@ export async function runRow(row: MatrixCase, scene: Scene): Promise<RowResult> 
 /** The head of the table, in Markdown. */
 export function tableHead(): string {
   const names = columns.map(([client, upstream]) => `${client} → ${upstream}`);
-  return `| | ${names.join(' | ')} | clients |\n|---|${'---|'.repeat(names.length + 1)}`;
+  return `| what | ${names.join(' | ')} | clients |\n|---|${'---|'.repeat(names.length + 1)}`;
 }
 
 /** One line of the table. */

@@ -79,6 +79,11 @@ const cases: readonly Case[] = [
     good: 'See [the audit](audit.md) and [README.md](README.md).',
   },
   { rule: 'link-text', bad: '![](a.png)', good: '![The view of a session](a.png)' },
+  {
+    rule: 'table-head',
+    bad: '| | two |\n|---|---|\n| x | y |',
+    good: '| one | two |\n|---|---|\n| x | |',
+  },
   { rule: 'fence-language', bad: '```\nx\n```', good: '```text\nx\n```' },
   {
     rule: 'abbreviation',
