@@ -73,7 +73,7 @@ const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 -]/g, '').re
 configuration.markdown.anchor = { slugify };
 configuration.markdown.toc = { slugify };
 configuration.markdown.headers = { slugify };
-export default configuration;
+export { configuration as default };
 `;
   writeFileSync(join(folder, 'config.mjs'), text);
   cpSync(join(site, 'style.css'), join(folder, 'theme/style.css'));
