@@ -65,6 +65,8 @@ const place: Schema = {
   type: 'object',
   oneOf: [map({ cidr }), map({ podLabels: labels, namespaceLabels: labels }, ['podLabels'])],
 };
+/** A template refuses a password in it. Helm would say a value again that does not fit a pattern. */
+const urlWithoutPattern: Schema = { type: 'string', maxLength: 1024 };
 /** As Kubernetes has it: its server says what is wrong in there. */
 const ofKubernetes: Schema = { type: 'object' };
 
@@ -82,8 +84,8 @@ function storeValues(): Schema {
   return map({
     engine: choice('sqlite', 'postgres'),
     postgres: map({
-      // A password in it is refused by a template: Helm says values that do not fit a pattern again.
-      url: { type: 'string', maxLength: 1024 },
+      url: urlWithoutPattern,
+      owner: map({ url: urlWithoutPattern, passwordSecret: keyOf() }),
       passwordSecret: keyOf(),
       caConfigMap: keyOf(),
       dangerouslyWithoutTls: flag,

@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { type GatewayConfig, parseGatewayConfig } from '../../src/gateway/config/config.ts';
-import { runCommand } from '../support/command.ts';
+import { mustRun, runCommand } from '../support/command.ts';
 import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
 import { launcher, startGatewayProcess } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -146,7 +146,7 @@ test('the command of the test pod finds what is missing, and is content with all
   const values = joined(namedSets().get('credentials')!, policy, { tls: { existingSecret: 'gateway-tls' } });
   const manifests = await template(values);
   const pod = one(manifests, 'Pod', '-test')['spec'].containers[0];
-  assert.deepEqual(pod.args.slice(0, 3), ['upstreamproxy', 'gateway', '--check']);
+  assert.deepEqual(pod.command.slice(0, 3), ['upstreamproxy', 'gateway', '--check']);
   const file = await mountPod(directory.path, manifests, local);
   const check = (env: NodeJS.ProcessEnv) =>
     runCommand(launcher, ['gateway', '--check', '--config', file], { env: { ...process.env, ...env } });
@@ -171,6 +171,24 @@ test('the command of the test pod finds what is missing, and is content with all
   assert.equal(good.code, 0, good.stderr);
 });
 
+/** What the Job does before the gateways start. */
+async function makeSchema(manifests: readonly Manifest[], changes: Values): Promise<void> {
+  await using directory = await temporaryDirectory();
+  const { command } = one(manifests, 'Job')['spec'].template.spec.containers[0];
+  const written = JSON.parse(one(manifests, 'ConfigMap', '-schema')['data']['gateway.yaml']) as Values;
+  const file = join(directory.path, 'gateway.yaml');
+  await writeFile(
+    file,
+    JSON.stringify(joined(written, changes, { stateDirectory: join(directory.path, 'state') })),
+  );
+  const here = command
+    .slice(1)
+    .map((word: string) => (word === '/etc/upstreamproxy/gateway.yaml' ? file : word));
+  await mustRun(launcher, here);
+  // At the next upgrade it finds all of it.
+  await mustRun(launcher, here);
+}
+
 const binaries = postgresBinaries();
 
 test(
@@ -180,20 +198,32 @@ test(
     await using stack = new AsyncDisposableStack();
     const database = stack.use(await startPostgres());
     await database.run("CREATE DATABASE state ENCODING 'UTF8' TEMPLATE template0");
-    const manifests = await template(joined(namedSets().get('several')!, policy));
+    const roles = await readFile(new URL('../../deploy/postgres/roles.sql', import.meta.url), 'utf8');
+    await database.run(roles, 'state');
+    const manifests = await template(joined(namedSets().get('owned')!, policy));
+    const keys = stack.use(await temporaryDirectory()).path;
+    await writeFile(join(keys, 'key'), randomBytes(32).toString('base64'));
+    const identity = { keyEncryptionKey: { file: join(keys, 'key') } };
+    // The gateways have a role that makes no table.
+    const store = database.url('state', 'upstreamproxy_gateway');
+    const alone = await mountPod(stack.use(await temporaryDirectory()).path, manifests, {
+      ...local,
+      store,
+      identity,
+    });
+    await assert.rejects(startGatewayProcess(alone, { POD_IP: '127.0.0.1' }), /store_unavailable/);
+    await makeSchema(manifests, { store: database.url('state', 'upstreamproxy'), identity });
     const env = gateways(manifests)['spec'].template.spec.containers[0].env;
     assert.deepEqual(env[0], { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } });
     const yaml = JSON.parse(gatewayYaml(manifests)) as Manifest;
     assert.deepEqual(yaml['peers'].host, { env: 'POD_IP' });
     const addresses: string[] = [];
-    const keys = stack.use(await temporaryDirectory()).path;
-    await writeFile(join(keys, 'key'), randomBytes(32).toString('base64'));
     for (const address of ['127.0.0.1', '127.0.0.2']) {
       const { path } = stack.use(await temporaryDirectory());
       const file = await mountPod(path, manifests, {
         ...local,
-        store: database.url('state'),
-        identity: { keyEncryptionKey: { file: join(keys, 'key') } },
+        store,
+        identity,
         peers: { listen: { address, port: 0 } },
       });
       const gateway = stack.use(await startGatewayProcess(file, { POD_IP: address }));

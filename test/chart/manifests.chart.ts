@@ -8,7 +8,17 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../support/command.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { gateways, least, type Manifest, manifestsOf, one, template, type Values } from './support/helm.ts';
+import { findTool, skipWithout } from '../support/tools.ts';
+import {
+  gateways,
+  least,
+  type Manifest,
+  manifestsOf,
+  one,
+  template,
+  tryTemplate,
+  type Values,
+} from './support/helm.ts';
 import { isOfOperator, typeOf, unknownFields, validate } from './support/kubernetes-schemas.ts';
 import { joined, namedSets, randomSets } from './support/value-sets.ts';
 
@@ -41,6 +51,7 @@ test('every manifest of every set of values is valid, and has no unknown field',
     'Deployment',
     'ExternalSecret',
     'HorizontalPodAutoscaler',
+    'Job',
     'NetworkPolicy',
     'Pod',
     'PodDisruptionBudget',
@@ -146,4 +157,17 @@ test('the manifests for operators have no unknown field, as the compiler sees it
   assert.notEqual(code, 0);
   assert.match(said, /'intervall' does not exist|intervall/);
   assert.match(said, /proprety/);
+});
+
+test('kubeconform finds nothing', { skip: skipWithout('kubeconform') }, async () => {
+  const sets = namedSets();
+  const { stdout: input } = await tryTemplate(
+    joined(sets.get('owned')!, sets.get('scaled')!, sets.get('admin')!),
+  );
+  const { code, stdout } = await runCommand(
+    findTool('kubeconform') ?? '',
+    ['-strict', '-summary', '-ignore-missing-schemas', '-'],
+    { input },
+  );
+  assert.equal(code, 0, stdout);
 });

@@ -1,7 +1,7 @@
 // What the chart makes, part by part, with the real Helm.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import {
@@ -11,6 +11,7 @@ import {
   helm,
   least,
   type Manifest,
+  manifestsOf,
   one,
   template,
   valuesFile,
@@ -206,6 +207,73 @@ test('several gateways: pods with volumes, or without, an HPA by tunnels and CPU
   assert.equal(metrics[1].containerResource.target.averageUtilization, 70);
   assert.equal(one(scaled, 'PodDisruptionBudget')['spec'].maxUnavailable, 1);
   assert.ok(!(await template(least)).some(({ kind }) => kind === 'PodDisruptionBudget'));
+});
+
+test('a new version changes nothing that Kubernetes would not let it change', async () => {
+  const folder = valuesFile(least).replace(/[^/]+$/, 'next');
+  const { stdout } = await helm(
+    'package',
+    chartFolder,
+    '--destination',
+    folder,
+    '--version',
+    '9.8.7',
+    '--app-version',
+    '9.8.7',
+  );
+  const [, archive = ''] = /saved it to: (.*\.tgz)/.exec(stdout) ?? [];
+  const values = set('several');
+  const next = await helm(
+    'template',
+    'gateway',
+    archive,
+    '--namespace',
+    'upstreamproxy',
+    '--values',
+    valuesFile(values),
+  );
+  const [before, after] = [gateways(await template(values)), gateways(manifestsOf(next.stdout))];
+  assert.notDeepEqual(before['spec'].template, after['spec'].template);
+  for (const key of ['selector', 'serviceName', 'podManagementPolicy', 'volumeClaimTemplates'])
+    assert.deepEqual(before['spec'][key], after['spec'][key], key);
+});
+
+test('the Job that makes the schema is the owner, comes first, and has nothing else of the gateways', async () => {
+  const manifests = await template(set('owned'));
+  const job = one(manifests, 'Job');
+  const configuration = one(manifests, 'ConfigMap', '-schema');
+  const hook = (manifest: Manifest) => manifest['metadata'].annotations['helm.sh/hook'];
+  assert.deepEqual([hook(job), hook(configuration)], ['pre-install,pre-upgrade', 'pre-install,pre-upgrade']);
+  assert.equal(configuration['metadata'].annotations['helm.sh/hook-weight'], '-1');
+  const { store, ...rest } = JSON.parse(configuration['data']['gateway.yaml']);
+  assert.equal(store.url, 'postgres://upstreamproxy@db.example.com:5432/upstreamproxy');
+  assert.deepEqual(Object.keys(rest).toSorted(), ['identity', 'stateDirectory', 'version']);
+  const { containers, volumes, serviceAccountName } = job['spec'].template.spec;
+  assert.equal(serviceAccountName, 'default');
+  assert.deepEqual(containers[0].command.slice(0, 3), ['upstreamproxy', 'identity', 'make']);
+  const passwords = (all: readonly Manifest[]) =>
+    all.filter((volume) => volume['name'] === 'database').map((volume) => volume['secret'].secretName);
+  assert.deepEqual(passwords(volumes), ['owner']);
+  assert.deepEqual(passwords(gateways(manifests)['spec'].template.spec.volumes), ['database']);
+  assert.ok(!gatewayYaml(manifests).includes('upstreamproxy@'), 'the gateways do not name the owner');
+});
+
+test('a policy can be given by a file', async () => {
+  const file = valuesFile(least).replace(/[^/]+$/, 'policy.yaml');
+  await writeFile(file, 'rules: [] # {{ fail "run" }}, 0o17\n');
+  const { stdout, stderr } = await helm(
+    'template',
+    'gateway',
+    chartFolder,
+    '--values',
+    valuesFile(least),
+    '--set-file',
+    `policy.files.main\\.yaml=${file}`,
+  );
+  assert.notEqual(stdout, '', stderr);
+  assert.deepEqual(one(manifestsOf(stdout), 'ConfigMap', '-policy')['data'], {
+    'main.yaml': await readFile(file, 'utf8'),
+  });
 });
 
 test('what Services, monitor and probes name is there', async () => {

@@ -38,6 +38,18 @@ const unfit: readonly (readonly [string, Values, RegExp])[] = [
     /store\.postgres\.url: .*without a password/,
   ],
   [
+    "a password in the owner's URL",
+    joined(several, { store: { postgres: { owner: { url: 'postgres://me:geheim@db/x' } } } }),
+    /store\.postgres\.owner\.url: .*without a password/,
+  ],
+  [
+    'a Secret for the owner that the chart would make too late',
+    joined(namedSets().get('owned')!, {
+      externalSecrets: [{ name: 'owner', store: { name: 'a' }, data: [{ key: 'password', remoteKey: 'b' }] }],
+    }),
+    /externalSecrets: the Job that makes the schema needs the Secret owner/,
+  ],
+  [
     'a database that cannot be reached',
     joined(several, { networkPolicy: { database: [] } }),
     /networkPolicy\.database: say where/,

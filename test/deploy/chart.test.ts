@@ -94,6 +94,16 @@ test('the chart is for this version, and Chart.yaml and the templates are valid 
   }
 });
 
+test('the pods start what the image has, as the user that it has', () => {
+  const recipe = readFileSync(join(root, 'deploy/gateway.Dockerfile'), 'utf8');
+  const pod = read('templates/_pod.tpl');
+  assert.match(recipe, /^USER 10001:10001$/m);
+  assert.match(pod, /runAsUser: 10001\n *runAsGroup: 10001/);
+  const [, command = ''] = /^CMD (\[.*\])$/m.exec(recipe) ?? [];
+  const [, started = ''] = /^ *command: \[(.*)\]$/m.exec(pod) ?? [];
+  assert.deepEqual(started.split(', '), JSON.parse(command));
+});
+
 test('what a comment describes is found, and a value without one is a fault', () => {
   const text = '# -- One.\na: 1\nb:\n  # -- Two.\n  c:\n    d: x\n  # -- Three.\n  e: []\n';
   assert.deepEqual(

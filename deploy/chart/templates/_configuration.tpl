@@ -66,16 +66,24 @@ another version of YAML than the gateway reads, so a text such as 0o17 would arr
 {{- $values := .values -}}
 {{- if eq $values.store.engine "postgres" -}}
 {{- $postgres := $values.store.postgres -}}
-{{- $store := dict "url" $postgres.url -}}
-{{- if $postgres.passwordSecret.name -}}
-{{- $_ := set $store "source" (dict "file" "/run/database/password") -}}
-{{- end -}}
-{{- if $postgres.caConfigMap.name -}}{{- $_ := set $store "ca" "/run/database-ca/ca.crt" -}}{{- end -}}
-{{- if $postgres.dangerouslyWithoutTls -}}{{- $_ := set $store "dangerouslyWithoutTls" true -}}{{- end -}}
-{{- $_ := set .made "store" $store -}}
+{{- $_ := set .made "store" (include "gateway.database" (dict "postgres" $postgres "login" $postgres) | fromJson) -}}
 {{- $listen := dict "address" $values.listenAddress "port" $values.peers.port -}}
 {{- $_ := set .made "peers" (dict "listen" $listen "host" (dict "env" "POD_IP")) -}}
 {{- end -}}
+{{- include "gateway.setIdentity" . -}}
+{{- end -}}
+
+{{/* The database, by the login of the gateways or by that of the owner. */}}
+{{- define "gateway.database" -}}
+{{- $store := dict "url" .login.url -}}
+{{- if .login.passwordSecret.name -}}{{- $_ := set $store "source" (dict "file" "/run/database/password") -}}{{- end -}}
+{{- if .postgres.caConfigMap.name -}}{{- $_ := set $store "ca" "/run/database-ca/ca.crt" -}}{{- end -}}
+{{- if .postgres.dangerouslyWithoutTls -}}{{- $_ := set $store "dangerouslyWithoutTls" true -}}{{- end -}}
+{{- $store | toJson -}}
+{{- end -}}
+
+{{- define "gateway.setIdentity" -}}
+{{- $values := .values -}}
 {{- if $values.identity.keySecret.name -}}
 {{- $identity := dict "store" true "keyEncryptionKey" (dict "file" "/run/identity/key") -}}
 {{- if $values.identity.nextKeySecret.name -}}
@@ -123,8 +131,20 @@ another version of YAML than the gateway reads, so a text such as 0o17 would arr
 {{- fail "without its volume a gateway forgets its authority and which tokens were used: write persistence.enabled: true, or store.engine: postgres" -}}
 {{- end -}}
 {{- if $isShared -}}
-{{- if not (regexMatch "^postgres(ql)?://[^:@/?#\\s]+@[^@?#\\s]+$" $values.store.postgres.url) -}}
+{{- $form := "^postgres(ql)?://[^:@/?#\\s]+@[^@?#\\s]+$" -}}
+{{- if not (regexMatch $form $values.store.postgres.url) -}}
 {{- fail "store.postgres.url: write postgres://USER@HOST:PORT/DATABASE, without a password and without parameters" -}}
+{{- end -}}
+{{- $owner := $values.store.postgres.owner -}}
+{{- if $owner.url -}}
+{{- if not (regexMatch $form $owner.url) -}}
+{{- fail "store.postgres.owner.url: write postgres://USER@HOST:PORT/DATABASE, without a password and without parameters" -}}
+{{- end -}}
+{{- range $values.externalSecrets -}}
+{{- if has .name (list $owner.passwordSecret.name $values.identity.keySecret.name $values.identity.nextKeySecret.name) -}}
+{{- fail (printf "externalSecrets: the Job that makes the schema needs the Secret %s before the chart makes it; make that ExternalSecret beforehand" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $_ := required "identity.keySecret.name: name the Secret with the key that opens what the gateways share" $values.identity.keySecret.name -}}
 {{- end -}}

@@ -19,7 +19,7 @@ spec:
   containers:
     - name: gateway
       {{- include "gateway.containerBasics" . | nindent 6 }}
-      args: [upstreamproxy, gateway, --config, /etc/upstreamproxy/gateway.yaml]
+      command: [upstreamproxy, gateway, --config, /etc/upstreamproxy/gateway.yaml]
       ports:
         - { name: agents, containerPort: 8443 }
         {{- if .Values.metrics.enabled }}

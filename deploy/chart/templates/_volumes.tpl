@@ -6,19 +6,8 @@
 {{- if .Values.admin.enabled }}
 - { name: admin-tls, mountPath: /run/tls/admin, readOnly: true }
 {{- end }}
-{{- if eq .Values.store.engine "postgres" }}
-{{- if .Values.store.postgres.passwordSecret.name }}
-- { name: database, mountPath: /run/database, readOnly: true }
-{{- end }}
-{{- if .Values.store.postgres.caConfigMap.name }}
-- { name: database-ca, mountPath: /run/database-ca, readOnly: true }
-{{- end }}
-{{- end }}
-{{- if .Values.identity.keySecret.name }}
-- { name: identity, mountPath: /run/identity, readOnly: true }
-{{- end }}
-{{- if .Values.identity.nextKeySecret.name }}
-- { name: next-identity, mountPath: /run/next-identity, readOnly: true }
+{{- with include "gateway.databaseMounts" (dict "values" .Values "login" .Values.store.postgres) | trim }}
+{{ . }}
 {{- end }}
 {{- range .Values.secretMounts }}
 - { name: {{ printf "secret-%s" .name | quote }}, mountPath: {{ printf "/run/secrets/%s" .name | quote }}, readOnly: true }
@@ -59,29 +48,8 @@
 {{- if .Values.admin.enabled }}
 - { name: admin-tls, secret: { secretName: {{ .Values.admin.tlsSecret | quote }}, defaultMode: 288 } }
 {{- end }}
-{{- $postgres := .Values.store.postgres }}
-{{- if eq .Values.store.engine "postgres" }}
-{{- with $postgres.passwordSecret }}
-{{- if .name }}
-{{- include "gateway.keyVolume" (dict "volume" "database" "secret" . "path" "password") | nindent 0 }}
-{{- end }}
-{{- end }}
-{{- with $postgres.caConfigMap }}
-{{- if .name }}
-- name: database-ca
-  configMap: { name: {{ .name | quote }}, items: [{ key: {{ .key | quote }}, path: ca.crt }] }
-{{- end }}
-{{- end }}
-{{- end }}
-{{- with .Values.identity.keySecret }}
-{{- if .name }}
-{{- include "gateway.keyVolume" (dict "volume" "identity" "secret" . "path" "key") | nindent 0 }}
-{{- end }}
-{{- end }}
-{{- with .Values.identity.nextKeySecret }}
-{{- if .name }}
-{{- include "gateway.keyVolume" (dict "volume" "next-identity" "secret" . "path" "key") | nindent 0 }}
-{{- end }}
+{{- with include "gateway.databaseVolumes" (dict "values" .Values "login" .Values.store.postgres) | trim }}
+{{ . }}
 {{- end }}
 {{- range .Values.secretMounts }}
 - { name: {{ printf "secret-%s" .name | quote }}, secret: { secretName: {{ .secretName | quote }}, defaultMode: 288 } }
@@ -97,6 +65,46 @@
       {{- range .Values.tokenMounts }}
       - serviceAccountToken: { path: {{ .name | quote }}, audience: {{ .audience | quote }}, expirationSeconds: {{ .expirationSeconds | default 3600 | int }} }
       {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What opens the database, by a login, and the keys in it. */}}
+{{- define "gateway.databaseMounts" -}}
+{{- $shared := eq .values.store.engine "postgres" -}}
+{{- if and $shared .login.passwordSecret.name }}
+- { name: database, mountPath: /run/database, readOnly: true }
+{{- end }}
+{{- if and $shared .values.store.postgres.caConfigMap.name }}
+- { name: database-ca, mountPath: /run/database-ca, readOnly: true }
+{{- end }}
+{{- if .values.identity.keySecret.name }}
+- { name: identity, mountPath: /run/identity, readOnly: true }
+{{- end }}
+{{- if .values.identity.nextKeySecret.name }}
+- { name: next-identity, mountPath: /run/next-identity, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "gateway.databaseVolumes" -}}
+{{- $shared := eq .values.store.engine "postgres" -}}
+{{- if and $shared .login.passwordSecret.name }}
+{{ include "gateway.keyVolume" (dict "volume" "database" "secret" .login.passwordSecret "path" "password") }}
+{{- end }}
+{{- with .values.store.postgres.caConfigMap }}
+{{- if and $shared .name }}
+- name: database-ca
+  configMap: { name: {{ .name | quote }}, items: [{ key: {{ .key | quote }}, path: ca.crt }] }
+{{- end }}
+{{- end }}
+{{- with .values.identity.keySecret }}
+{{- if .name }}
+{{ include "gateway.keyVolume" (dict "volume" "identity" "secret" . "path" "key") }}
+{{- end }}
+{{- end }}
+{{- with .values.identity.nextKeySecret }}
+{{- if .name }}
+{{ include "gateway.keyVolume" (dict "volume" "next-identity" "secret" . "path" "key") }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

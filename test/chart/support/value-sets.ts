@@ -164,6 +164,17 @@ const shared: Readonly<Record<string, Values>> = {
   several: joined(database, databasePlace, { replicas: 3 }),
   stateless: joined(database, databasePlace, { replicas: 2, persistence: { enabled: false } }),
   scaled: joined(database, databasePlace, { autoscaling: { enabled: true } }),
+  owned: joined(database, databasePlace, {
+    store: {
+      postgres: {
+        owner: {
+          url: 'postgres://upstreamproxy@db.example.com:5432/upstreamproxy',
+          passwordSecret: { name: 'owner' },
+        },
+        caConfigMap: { name: 'database-ca' },
+      },
+    },
+  }),
   verified: joined(database, databasePlace, {
     store: { postgres: { caConfigMap: { name: 'database-ca' } } },
     identity: { nextKeySecret: { name: 'next-identity' } },
