@@ -150,6 +150,40 @@ describe('a job with the action', () => {
   });
 });
 
+test('the program of the action comes by npm in the version of the action, without scripts, and goes with the job', async () => {
+  await using stage = await openActionStage();
+  const { runner } = stage;
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
+  const npm = join(runner.workspace, 'npm');
+  const lines = [
+    'echo "$@" >&2',
+    'mkdir -p node_modules/.bin',
+    `ln -s "${stage.inputs['program']}" node_modules/.bin/upstreamproxy`,
+  ];
+  await writeFile(npm, `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+  const PATH = `${runner.workspace}:${runner.base['PATH']}`;
+  const main = await runner.use({ config: 'gateway.yaml' }, { PATH });
+  assert.equal(main.code, 0, main.log);
+  assert.match(
+    main.log,
+    new RegExp(`^install .*--ignore-scripts .*upstreamproxy@${version.replaceAll('.', '\\.')}$`, 'm'),
+  );
+  const [post] = await runner.finish();
+  assert.equal(post?.code, 0, String(post?.log));
+  await writeFile(npm, '#!/bin/sh\necho "404 Not Found" >&2\nexit 1\n', { mode: 0o755 });
+  const failed = await runner.use({ version: '9.9.9' }, { PATH });
+  assert.deepEqual(
+    [failed.code, failed.annotations.map(({ text }) => text)],
+    [1, ['npm could not install upstreamproxy@9.9.9; the log says why']],
+  );
+  const without = await runner.use({}, { PATH: '/nowhere' });
+  assert.match(without.annotations[0]?.text ?? '', /^there is no npm on the PATH/);
+  await runner.finish();
+  assert.deepEqual(await stage.leftFiles(), []);
+});
+
 describe('a job that ends otherwise', () => {
   test('whose session a step killed fails, and says so', async () => {
     await using stage = await openActionStage();

@@ -29,6 +29,8 @@ export interface ActionStage extends AsyncDisposable {
   write(name: string, text: string): Promise<void>;
   /** Variables by which a job with the permission id-token asks for a token. */
   readonly idToken: Readonly<Record<string, string>>;
+  /** A token of that issuer, of repository acme/shop. */
+  issueToken(subject: string): Promise<string>;
   /** Ports of the origins by name, for a gateway elsewhere. */
   readonly upstream: Readonly<Record<string, unknown>>;
   /** Processes of the job that still run. */
@@ -90,6 +92,7 @@ export async function openActionStage(): Promise<ActionStage> {
       ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${jobTokens.port}/token?job=17`,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-this-job',
     },
+    issueToken: issuing.token,
     leftProcesses: () => leftProcesses(mark).map(({ command }) => command),
     leftFiles: async () => {
       const places = [temporary, home, runner.temporary].map(async (path) => {

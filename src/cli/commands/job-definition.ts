@@ -137,7 +137,7 @@ const end = {
     },
     'fail-on-denial': {
       kind: 'flag',
-      help: 'exits with 1 if something was refused that no rule of the policy denies by itself, if there was an alarm, or if the session had ended before',
+      help: 'exits with 1 after an alarm, if the session ended before the job, and, unless the job was observed, if something was refused that no rule denies by itself',
     },
   },
   examples: [

@@ -99,14 +99,10 @@ function shownPath(path: string | undefined): string | undefined {
 }
 
 /** Whether the job is one that nobody should take for good without a look. */
-export function needsLook({ refused, refusedElse, alarms, early, unread }: JobFacts): boolean {
-  return (
-    refused.some(({ isMeant }) => !isMeant) ||
-    refusedElse > 0 ||
-    alarms.length > 0 ||
-    early !== undefined ||
-    unread !== undefined
-  );
+export function needsLook({ form, refused, refusedElse, alarms, early, unread }: JobFacts): boolean {
+  if (alarms.length > 0 || early !== undefined || unread !== undefined) return true;
+  // What is refused to a job that is observed is not public: nobody has decided about it.
+  return form !== 'observe' && (refusedElse > 0 || refused.some(({ isMeant }) => !isMeant));
 }
 
 class Counted {

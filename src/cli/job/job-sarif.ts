@@ -8,12 +8,28 @@ import { refusalText } from '../run/denial-summary.ts';
 import { asciiText } from '../terminal/text-table.ts';
 import type { JobFacts } from './job-facts.ts';
 
+/** What GitHub shows beside a finding, and asks for: what it says, and what to do. */
 const rules = {
-  refused: 'No rule of the policy allows what was asked for.',
-  'refused-by-rule': 'A rule of the policy denies what was asked for.',
-  'would-be-refused': 'The policy that was tried would refuse what was asked for.',
-  alarm: 'The gateway raised an alarm.',
-  'session-ended': 'The session was over before the job was, or not all of it could be read.',
+  refused: {
+    says: 'No rule of the policy allows this request.',
+    help: 'If the job needs it, add a rule that allows it. If you know it and do not want it, add a rule that denies it.',
+  },
+  'refused-by-rule': {
+    says: 'A rule of the policy denies this request.',
+    help: 'Nothing needs to be done. If the job needs the request, change the rule.',
+  },
+  'would-be-refused': {
+    says: 'The policy that was tried refuses this request.',
+    help: 'Before you enforce the policy, add a rule that allows the request, or one that denies it.',
+  },
+  alarm: {
+    says: 'The gateway raised an alarm.',
+    help: 'Look at the audit. Somebody may have used a token twice, or spoken to the gateway in a way that no agent does.',
+  },
+  'session-ended': {
+    says: 'The session ended before the job, or its audit cannot be read.',
+    help: 'Look at the steps that ran before it ended: one of them may have ended it. The report has nothing of what came after.',
+  },
 } as const;
 
 type RuleId = keyof typeof rules;
@@ -51,7 +67,7 @@ export function jobSarif(facts: JobFacts, about: string | undefined): string {
           driver: {
             name: 'upstreamproxy',
             semanticVersion: packageVersion(),
-            rules: ruleIds.map((id) => ({ id, shortDescription: { text: rules[id] } })),
+            rules: ruleIds.map(ruleOf),
           },
         },
         results,
@@ -59,6 +75,11 @@ export function jobSarif(facts: JobFacts, about: string | undefined): string {
     ],
   };
   return `${JSON.stringify(log, undefined, 2)}\n`;
+}
+
+function ruleOf(id: RuleId): object {
+  const { says, help } = rules[id];
+  return { id, shortDescription: { text: says }, fullDescription: { text: says }, help: { text: help } };
 }
 
 function locationOf(about: string): object {

@@ -17,7 +17,9 @@ export function jobSummary(facts: JobFacts): string {
     ...notes(facts).map((note) => `> ${note}\n\n`),
     placesTable(places),
     refusedTable(
-      'Refused: no rule allows it',
+      facts.form === 'observe'
+        ? 'Refused all the same: not public, or raw TCP'
+        : 'Refused: no rule allows it',
       refused.filter(({ isMeant }) => !isMeant),
     ),
     refusedTable(
