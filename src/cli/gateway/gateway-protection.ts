@@ -1,6 +1,7 @@
 // What the gateway's process does for its own secrets: closed memory, and none of them left in its environment.
 
 import { isAbsolute } from 'node:path';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { setNonDumpable } from '../../agent/hardening/posture.ts';
 
 /**
@@ -28,6 +29,28 @@ export function openEnvironmentWarning(parts: unknown): string | undefined {
 export interface SecretSources {
   readonly variables: readonly string[];
   readonly files: readonly string[];
+}
+
+/** Every part of a configuration that names places of secrets, but for the identity of the gateway. */
+export function secretParts({
+  credentials,
+  upstream,
+  storeAccess,
+  telemetry,
+  admin,
+  captured,
+}: GatewayConfig): readonly unknown[] {
+  return [
+    credentials,
+    upstream.proxy,
+    storeAccess,
+    telemetry?.otlp?.headers,
+    telemetry?.otlp?.clientCertificate,
+    telemetry?.syslog?.clientCertificate,
+    admin?.oidc?.clientSecret,
+    // The one that the gateway makes itself stands with its state.
+    'source' in captured.key ? captured.key.source : undefined,
+  ];
 }
 
 /** All that `parts` of the configuration name as the place of a secret. */

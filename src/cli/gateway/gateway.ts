@@ -16,7 +16,7 @@ import { type DrainPlace, type DrainSocket, listenForDrain, requestDrain } from 
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
-import { forgetSecrets, openEnvironmentWarning, protectProcess } from './gateway-protection.ts';
+import { forgetSecrets, openEnvironmentWarning, protectProcess, secretParts } from './gateway-protection.ts';
 import { launchWorker } from './launch-worker.ts';
 import { workerCount } from './worker-count.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
@@ -203,7 +203,7 @@ function protect(
   warn: (message: string) => void,
 ): Pick<Start, 'forget' | 'drop'> {
   const wasClosed = protectProcess(warn);
-  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess, config.identity];
+  const secrets = [...secretParts(config), config.identity];
   const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
   if (open !== undefined) warn(open);
   const made = identity === undefined ? [] : takeFiles(config);

@@ -39,6 +39,13 @@ export async function secretFindings(
     });
   for (const [name, source] of Object.entries(telemetry?.otlp?.headers ?? {}))
     sources.push({ name: `of the header ${name}`, at: ['telemetry', 'otlp', 'headers', name], source });
+  for (const receiver of ['otlp', 'syslog'] as const)
+    for (const [part, source] of Object.entries(telemetry?.[receiver]?.clientCertificate ?? {}))
+      sources.push({
+        name: `of the client certificate (${part})`,
+        at: ['telemetry', receiver, 'clientCertificate', part],
+        source,
+      });
   const findings: Finding[] = [];
   for (const { name, at, source } of sources) {
     const message = await sourceProblem(name, source, environment);

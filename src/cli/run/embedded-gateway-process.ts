@@ -23,7 +23,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { type EmbeddedReport, type PolicyForm, readyFd } from './embedded-gateway.ts';
 import { gatewayLog } from '../gateway/gateway-log.ts';
-import { forgetSecrets, protectProcess, secretSources } from '../gateway/gateway-protection.ts';
+import { forgetSecrets, protectProcess, secretParts, secretSources } from '../gateway/gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
@@ -154,8 +154,8 @@ async function serve({ state, config, homeUse, console: ui }: Served): Promise<v
     ...(ui === undefined ? {} : { link: ui.link }),
   });
   countBuffersInHeapLimit();
-  const secretParts = [config.credentials, config.upstream.proxy, config.storeAccess];
-  forgetSecrets(process.env, secretParts);
+  const secrets = secretParts(config);
+  forgetSecrets(process.env, secrets);
   const token = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),
     issuer: config.tokens.issuer,
@@ -171,7 +171,7 @@ async function serve({ state, config, homeUse, console: ui }: Served): Promise<v
     caPem: gateway.serverCaPem ?? '',
     tokenFile,
     auditFile,
-    sources: secretSources(secretParts),
+    sources: secretSources(secrets),
     policy: policyForm(config),
     ...(ui === undefined ? {} : { consoleLink: ui.url }),
   });

@@ -245,9 +245,8 @@ async function endRun(
 async function configuredSources(config: string | undefined): Promise<SecretSources> {
   if (config === undefined) return noSources;
   const { loadGatewayConfig } = await import('../../gateway/config/config.ts');
-  const { secretSources } = await import('../gateway/gateway-protection.ts');
-  const { credentials, upstream, storeAccess } = await loadGatewayConfig(config);
-  return secretSources([credentials, upstream.proxy, storeAccess]);
+  const { secretParts, secretSources } = await import('../gateway/gateway-protection.ts');
+  return secretSources(secretParts(await loadGatewayConfig(config)));
 }
 
 /**

@@ -19,6 +19,16 @@ const resourceText = z
   .min(1, { error: resourceHint })
   .max(256, { error: resourceHint });
 
+const clientHint =
+  'write clientCertificate: { certificate: { file: client.pem }, key: { file: client.key } }';
+const clientCertificateSchema = strictMap(
+  {
+    certificate: plainSourceSchema.describe('The certificate and those between it and its root, as PEM.'),
+    key: plainSourceSchema.describe('Its private key, as PEM.'),
+  },
+  { hint: clientHint, synonyms: { cert: 'certificate' } },
+);
+
 const otlpSchema = strictMap(
   {
     endpoint: z
@@ -35,6 +45,11 @@ const otlpSchema = strictMap(
     ca: oneOrMany(text(pathHint), pathHint)
       .optional()
       .describe("PEM files that the collector is verified against beside the gateway's roots."),
+    clientCertificate: clientCertificateSchema
+      .optional()
+      .describe(
+        'What the gateway shows to a collector that asks for a certificate; read again when it changes.',
+      ),
     tracesSampled: z
       .number({ error: shareHint })
       .min(0, { error: shareHint })
@@ -70,6 +85,8 @@ const otlpSchema = strictMap(
       address: 'endpoint',
       cacert: 'ca',
       certificate: 'ca',
+      cert: 'clientCertificate',
+      key: 'clientCertificate',
       sampling: 'tracesSampled',
       traces: 'tracesSampled',
       interval: 'metricsIntervalSeconds',
@@ -90,6 +107,11 @@ const syslogSchema = strictMap(
     ca: oneOrMany(text(pathHint), pathHint)
       .optional()
       .describe("PEM files that the receiver is verified against beside the gateway's roots."),
+    clientCertificate: clientCertificateSchema
+      .optional()
+      .describe(
+        'What the gateway shows to a receiver that asks for a certificate; read again when it changes.',
+      ),
     facility: z
       .int({ error: facilityHint })
       .min(0, { error: facilityHint })
@@ -111,7 +133,15 @@ const syslogSchema = strictMap(
   },
   {
     hint: 'write syslog: { address: siem.example.com:6514 }',
-    synonyms: { host: 'address', url: 'address', endpoint: 'address', server: 'address', cacert: 'ca' },
+    synonyms: {
+      host: 'address',
+      url: 'address',
+      endpoint: 'address',
+      server: 'address',
+      cacert: 'ca',
+      cert: 'clientCertificate',
+      key: 'clientCertificate',
+    },
   },
 );
 
@@ -129,4 +159,5 @@ export const telemetrySchema = strictMap(
   },
 );
 
+export type ClientCertificateDocument = z.infer<typeof clientCertificateSchema>;
 export type TelemetryDocument = z.infer<typeof telemetrySchema>;

@@ -4,7 +4,13 @@ import { asList } from '../../policy/schema-parts.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
 import { plainSourceSettings } from '../credentials/sources/source-settings.ts';
 import { syslogPlace } from './syslog-place.ts';
-import type { TelemetryDocument } from './telemetry-schema.ts';
+import type { ClientCertificateDocument, TelemetryDocument } from './telemetry-schema.ts';
+
+/** What the gateway shows of itself to who asks for a certificate. */
+export interface ClientCertificateSettings {
+  readonly certificate: PlainSourceConfig;
+  readonly key: PlainSourceConfig;
+}
 
 export interface OtlpSettings {
   /** Without the path of a signal, and without a slash at its end. */
@@ -12,6 +18,7 @@ export interface OtlpSettings {
   readonly headers: Readonly<Record<string, PlainSourceConfig>>;
   /** Paths of PEM files. */
   readonly ca: readonly string[];
+  readonly clientCertificate?: ClientCertificateSettings;
   /** Share of the exchanges that get a trace. */
   readonly tracesSampled: number;
   readonly logs: boolean;
@@ -25,6 +32,7 @@ export interface SyslogSettings {
   readonly port: number;
   /** Paths of PEM files. */
   readonly ca: readonly string[];
+  readonly clientCertificate?: ClientCertificateSettings;
   readonly facility: number;
   /** Undefined: what the machine is called. */
   readonly hostname?: string;
@@ -64,6 +72,7 @@ function otlpSettings(otlp: NonNullable<TelemetryDocument['otlp']>, absolute: Ab
       ]),
     ),
     ca: asList(ca).map(absolute),
+    ...clientCertificate(otlp.clientCertificate, absolute),
     tracesSampled,
     logs,
     metrics,
@@ -76,6 +85,7 @@ function syslogSettings(
   {
     address,
     ca,
+    clientCertificate: client,
     facility = 13,
     hostname,
     structuredDataId = 'upstreamproxy@32473',
@@ -85,5 +95,16 @@ function syslogSettings(
   // The schema has seen to it that there is one.
   const { host, port } = syslogPlace(address) ?? { host: address, port: 0 };
   const named = hostname === undefined ? {} : { hostname };
-  return { host, port, ca: asList(ca).map(absolute), facility, structuredDataId, ...named };
+  const place = { host, port, ca: asList(ca).map(absolute), ...clientCertificate(client, absolute) };
+  return { ...place, facility, structuredDataId, ...named };
+}
+
+function clientCertificate(
+  document: ClientCertificateDocument | undefined,
+  absolute: Absolute,
+): { readonly clientCertificate?: ClientCertificateSettings } {
+  if (document === undefined) return {};
+  const { certificate, key } = document;
+  const of = (source: typeof key): PlainSourceConfig => plainSourceSettings(source, absolute);
+  return { clientCertificate: { certificate: of(certificate), key: of(key) } };
 }

@@ -17,6 +17,8 @@ export interface ServiceRequest {
   readonly body?: string | Uint8Array;
   /** PEM certificates that the service is verified against beside the usual ones. */
   readonly ca?: readonly string[];
+  /** Certificate and key (PEM) for a service that asks for one. */
+  readonly client?: { readonly cert: string; readonly key: string };
   /** Ten seconds unless told otherwise. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -122,7 +124,7 @@ async function ask(
 
 function openAgent(
   { protocol, hostname, port }: URL,
-  { ca }: ServiceRequest,
+  { ca, client: shown }: ServiceRequest,
   { dialer, loopback, client }: ServiceDialers & { readonly client: Client },
   signal: AbortSignal,
 ): Agent {
@@ -141,7 +143,9 @@ function openAgent(
         principalId: 'gateway',
         alpn: ['http/1.1'],
         signal,
-        ...(ca === undefined ? {} : { tls: { ca } }),
+        ...(ca === undefined && shown === undefined
+          ? {}
+          : { tls: { ...(ca === undefined ? {} : { ca }), ...shown } }),
       });
       dial.then(
         ({ socket }) => {

@@ -12,6 +12,7 @@ import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { OtlpSettings } from '../config/telemetry-settings.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 import type { ServiceOctetFetch } from '../forward/service-fetch.ts';
+import { clientOf } from './client-certificate.ts';
 import type { EventTaker } from './event-tap.ts';
 import type { MetricFamily } from './metric-family.ts';
 import { otlpClient, type OtlpSend } from './otlp-client.ts';
@@ -46,6 +47,7 @@ export async function openOtlp(settings: OtlpSettings, needs: OtlpNeeds): Promis
     endpoint: settings.endpoint,
     headers: headerSource(settings, needs),
     ca: (await Promise.all(settings.ca.map((path) => readFile(path, 'utf8')))).flatMap(checkCertificates),
+    ...clientOf('telemetry.otlp.clientCertificate', settings, needs),
     fetch: needs.fetch,
     timeoutMs: needs.limits.telemetryTimeoutMs,
   });

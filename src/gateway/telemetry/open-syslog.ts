@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { Dialer } from '../../net/dialer.ts';
 import { checkCertificates } from '../../pki/pem.ts';
 import type { SyslogSettings } from '../config/telemetry-settings.ts';
+import { type ClientCertificateNeeds, clientOf } from './client-certificate.ts';
 import type { EventTaker } from './event-tap.ts';
 import { SyslogConnection } from './syslog-connection.ts';
 import { openQueue, type TelemetryNeeds } from './telemetry-needs.ts';
@@ -12,7 +13,7 @@ import { openQueue, type TelemetryNeeds } from './telemetry-needs.ts';
 /** Gives who takes events. @throws ProxyError config_invalid */
 export async function openSyslog(
   settings: SyslogSettings,
-  needs: TelemetryNeeds & { readonly dialer: Dialer },
+  needs: TelemetryNeeds & ClientCertificateNeeds & { readonly dialer: Dialer },
 ): Promise<EventTaker> {
   const { host, port, facility, structuredDataId } = settings;
   const texts = await Promise.all(settings.ca.map((path) => readFile(path, 'utf8')));
@@ -21,6 +22,7 @@ export async function openSyslog(
     host,
     port,
     ca: texts.flatMap(checkCertificates),
+    ...clientOf('telemetry.syslog.clientCertificate', settings, needs),
     sender: {
       facility,
       hostname: settings.hostname ?? hostname(),

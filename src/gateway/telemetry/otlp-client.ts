@@ -3,6 +3,7 @@
 import type { Secret } from '../../protocol/secret.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import type { ServiceOctetFetch, ServiceOctets } from '../forward/service-fetch.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { Delivery } from './delivery-queue.ts';
 import { refusedItems } from './otlp-writer.ts';
 
@@ -12,6 +13,8 @@ export interface OtlpClientOptions {
   /** Asked for each request: a token may change. */
   readonly headers: () => Promise<Readonly<Record<string, Secret<string>>>>;
   readonly ca: readonly string[];
+  /** Shown to a collector that asks for one. */
+  readonly client?: ClientCertificate;
   readonly fetch: ServiceOctetFetch;
   readonly timeoutMs: number;
 }
@@ -24,13 +27,14 @@ const laterStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Never throws. */
 export function otlpClient(options: OtlpClientOptions): OtlpSend {
-  const { endpoint, ca, fetch, timeoutMs } = options;
+  const { endpoint, ca, client, fetch, timeoutMs } = options;
   return async (signal, body, end) => {
     try {
       const secrets = await options.headers();
       const headers = Object.fromEntries(
         Object.entries(secrets).map(([name, secret]) => [name, secret.reveal()]),
       );
+      const shown = await client?.();
       const response = await fetch(`${endpoint}/v1/${signal}`, {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/x-protobuf' },
@@ -38,6 +42,7 @@ export function otlpClient(options: OtlpClientOptions): OtlpSend {
         timeoutMs,
         signal: end,
         ...(ca.length === 0 ? {} : { ca }),
+        ...(shown === undefined ? {} : { client: shown }),
       });
       return judged(response);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import type { Dialer, DialResult } from '../../net/dialer.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { ClientCertificate, ClientPair } from './client-certificate.ts';
 import type { Delivery } from './delivery-queue.ts';
 import { syslogFrame, type SyslogSender } from './syslog-message.ts';
 
@@ -16,6 +17,8 @@ export interface SyslogConnectionOptions {
   readonly port: number;
   /** PEM certificates beside the gateway's roots. */
   readonly ca: readonly string[];
+  /** Shown to a receiver that asks for one. */
+  readonly client?: ClientCertificate;
   readonly sender: SyslogSender;
 }
 
@@ -30,6 +33,8 @@ const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 export class SyslogConnection implements AsyncDisposable {
   readonly #options: SyslogConnectionOptions;
   #socket: Socket | undefined;
+  /** What the receiver was shown on this connection. */
+  #shown: ClientPair | undefined;
 
   constructor(options: SyslogConnectionOptions) {
     this.#options = options;
@@ -75,17 +80,23 @@ export class SyslogConnection implements AsyncDisposable {
   }
 
   async #connected(signal: AbortSignal): Promise<Socket> {
-    if (this.#socket !== undefined) return this.#socket;
-    const { dialer, host, port, ca } = this.#options;
+    const { dialer, host, port, ca, client } = this.#options;
+    const shown = await client?.();
+    // One that was renewed is shown from now on; whoever was shown the one before may soon take nothing more.
+    if (this.#socket !== undefined && shown !== this.#shown) this.#socket.destroySoon();
+    if (this.#socket !== undefined && shown === this.#shown) return this.#socket;
     const { socket } = await dialer.dial({
       // Which of our schemes means TLS.
       destination: { scheme: 'https', host, port },
       addresses: anyNetwork,
       principalId: 'gateway',
       signal,
-      ...(ca.length === 0 ? {} : { tls: { ca } }),
+      ...(ca.length === 0 && shown === undefined
+        ? {}
+        : { tls: { ...(ca.length === 0 ? {} : { ca }), ...shown } }),
     });
     this.#socket = socket;
+    this.#shown = shown;
     const lost = (): void => {
       if (this.#socket === socket) this.#socket = undefined;
       socket.destroy();
