@@ -40,6 +40,11 @@ switch (name) {
     await benchCluster(rest);
     break;
   }
+  case 'console': {
+    const { benchObserving } = await import('./observing.ts');
+    await benchObserving(rest);
+    break;
+  }
   default:
     if (name !== undefined && !name.startsWith('--')) throw new Error(`there is no bench ${name}`);
     await benchComparison(process.argv.slice(2));
