@@ -1,7 +1,16 @@
 // What an operator granted for a time, and whether it covers a connection or a request.
 
 import { pathFeatures, readingsFor, readPath } from '../http/path-reading.ts';
-import type { AccessRequest, Principal } from './decision.ts';
+import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
+import { gitRequestsOf } from './git-request.ts';
+import { type GitCondition, gitMismatch } from './git-rule.ts';
+
+/** Pushes that a grant opens. */
+export interface PushGrant {
+  /** As the path names it, without `.git`. Never a pattern: a workload chose it. */
+  readonly repository: string;
+  readonly git: GitCondition;
+}
 
 /** A temporary permission for one destination: only what was asked for, as far as the operator went. */
 export interface AccessGrant {
@@ -15,6 +24,8 @@ export interface AccessGrant {
   readonly method?: string;
   /** Canonical. Absent: every path; `below`: whether it stands for what is below it too. */
   readonly path?: { readonly path: string; readonly below: boolean };
+  /** Only pushes to one repository whose commands fit; method and path say nothing then. */
+  readonly push?: PushGrant;
   readonly endsMs: number;
 }
 
@@ -33,8 +44,33 @@ export function grantCovers(
     'sessionId' in subject ? subject.sessionId === principal.sessionId : subject.principalId === principal.id;
   if (!isTheirs) return false;
   if (access.depth === 'connect') return true;
+  if (grant.push !== undefined) return pushCovers(grant.push, access);
   if (grant.method !== undefined && grant.method !== access.method) return false;
   return grant.path === undefined || pathCovers(grant.path, access.path);
+}
+
+/** Until its commands are read a push to the repository is covered, as by a rule: `awaitsCommands` says that it is asked about again. */
+function pushCovers({ repository, git }: PushGrant, access: RequestAccess): boolean {
+  return isPushTo(repository, access) && gitMismatch(git, 'allow', access) === undefined;
+}
+
+/** To the letter: one that servers could read in several ways, or that is nearly smart HTTP, is none. */
+function isPushTo(repository: string, access: RequestAccess): boolean {
+  const [asked, other] = gitRequestsOf(access);
+  return asked !== undefined && other === undefined && asked.isSmart && asked.repository === repository;
+}
+
+/** Whether only the refs are others than those of the grant. */
+export function missesRefs(
+  grant: AccessGrant,
+  principal: Principal,
+  access: AccessRequest,
+  nowMs: number,
+): boolean {
+  const { push } = grant;
+  if (push === undefined || access.depth === 'connect' || access.pushed === undefined) return false;
+  const { pushed: _, ...unread } = access;
+  return grantCovers(grant, principal, unread, nowMs) && !pushCovers(push, access);
 }
 
 /** What may be read in several ways must be covered in all, as for rules. */

@@ -1,9 +1,18 @@
 // A policy with temporary grants on top: they open what no rule allows, and never what a rule denies.
 
 import { defaultDenyName } from './compiled-policy.ts';
-import { type AccessGrant, grantCovers } from './access-grant.ts';
+import { type AccessGrant, grantCovers, missesRefs } from './access-grant.ts';
 import { allowWithin } from './within-ceiling.ts';
-import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLimits } from './decision.ts';
+import type {
+  AccessRequest,
+  AllowDecision,
+  Decision,
+  DenyDecision,
+  Policy,
+  Principal,
+  RuleLimits,
+} from './decision.ts';
+import { awaitsCommands, gitText } from './git-rule.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
@@ -48,11 +57,31 @@ export class GrantedPolicy implements Policy {
     const decision = this.#base.decide(principal, access, nowMs);
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
-    const grant = this.#byHost.get(host)?.find((one) => grantCovers(one, principal, access, nowMs));
-    if (grant === undefined) return decision;
-    const { awaits, within } = decision;
+    const grants = this.#byHost.get(host) ?? [];
+    const grant = grants.find((one) => grantCovers(one, principal, access, nowMs));
+    if (grant === undefined) return this.#ofOtherRefs(decision, principal, access, nowMs);
+    const { within } = decision;
+    const awaits = awaitsCommands(grant.push?.git, access) ? 'git-commands' : decision.awaits;
     const opened = { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
     return within === undefined ? opened : allowWithin(opened, within);
+  }
+
+  /** The denial, with what a grant would take instead. */
+  #ofOtherRefs(
+    decision: DenyDecision,
+    principal: Principal,
+    access: AccessRequest,
+    nowMs: number,
+  ): DenyDecision {
+    const grants = this.#byHost.get(access.destination.host) ?? [];
+    const grant = grants.find((one) => missesRefs(one, principal, access, nowMs));
+    if (grant?.push === undefined) return decision;
+    const said = `The grant ${grant.id} allows a push that is no more than this: ${gitText(grant.push.git)}.`;
+    return {
+      ...decision,
+      reason: `${decision.reason} ${said}`,
+      operatorReason: `${decision.operatorReason} ${said}`,
+    };
   }
 
   capturePorts(principal: Principal): readonly number[] {

@@ -37,6 +37,22 @@ function termsOf(row: StoredRow): AccessTerms {
     // Unknown words mean the narrowest.
     scope: scope === 'host' || scope === 'path' ? scope : 'exact',
     subject: subject === 'principal' ? 'principal' : 'session',
+    ...(row['refs'] === null || row['refs'] === undefined ? {} : { refs: refsOf(textOf(row, 'refs')) }),
     endsMs: integerOf(row, 'ends_ms'),
   };
+}
+
+/** What is no list of texts names no ref, so that nothing is opened by it. */
+function refsOf(text: string): readonly string[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) && value.every((ref) => typeof ref === 'string') ? value : [];
+  } catch {
+    return [];
+  }
+}
+
+/** As the column has them. */
+export function refsText({ refs }: AccessTerms): string | null {
+  return refs === undefined ? null : JSON.stringify(refs);
 }

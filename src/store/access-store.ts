@@ -34,6 +34,8 @@ export interface AccessTerms {
   readonly scope: AccessScope;
   /** One session, or every session of the same principal. */
   readonly subject: 'session' | 'principal';
+  /** Only pushes to the repository that was asked for which change these refs: patterns, as a rule of the policy has them. */
+  readonly refs?: readonly string[];
   readonly endsMs: number;
 }
 

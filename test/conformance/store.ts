@@ -436,6 +436,17 @@ function accessConformance(open: () => Promise<Store>): void {
     assert.equal(await store.access.grant('r', accessTerms, { nowMs: 4000 }), false);
   });
 
+  test('the refs of a grant are kept with it, and a later grant of the same request replaces them', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r');
+    const refs = ['refs/heads/agent/**', 'refs/tags/"v"'];
+    await store.access.grant('r', { ...accessTerms, refs }, { nowMs: 2000 });
+    assert.deepEqual((await store.access.inForce(2000))[0]?.terms, { ...accessTerms, refs });
+    assert.deepEqual((await store.access.list({ limit: 1 }))[0]?.terms?.refs, refs);
+    await store.access.grant('r', accessTerms, { nowMs: 2000 });
+    assert.deepEqual((await store.access.find('r'))?.terms, accessTerms);
+  });
+
   test('a denied request may still be granted, an unknown one not', async () => {
     await using store = await openWithSession();
     await file(store, 'r');

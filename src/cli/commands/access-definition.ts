@@ -55,6 +55,12 @@ const grant = {
         host: 'every path',
       } satisfies Record<AccessScope, string>,
     },
+    refs: {
+      kind: 'repeated',
+      each: 'text',
+      placeholder: 'REF',
+      help: 'of a repository: only pushes that create or update this ref; * stands for one segment, ** at the end for more',
+    },
     principal: { kind: 'flag', help: 'for every session of the principal, not only the one that asked' },
     note,
     json: jsonObjectOption,
@@ -63,6 +69,10 @@ const grant = {
     {
       line: 'upstreamproxy access grant ID --for 15m --config gateway.yaml',
       purpose: 'for a quarter of an hour',
+    },
+    {
+      line: "upstreamproxy access grant ID --for 1h --refs 'refs/heads/agent/**' --config gateway.yaml",
+      purpose: 'a repository, for pushes to such branches alone',
     },
   ],
   lists: { what: 'what was done, and which gateways have taken it', as: 'object' },

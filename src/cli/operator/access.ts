@@ -39,7 +39,9 @@ function rowOf(record: AccessRecord): readonly string[] {
   const { id, state, createdMs, principalId, reason, terms } = record;
   const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
   const scope =
-    terms === undefined ? '-' : `${terms.scope}${terms.subject === 'principal' ? ', principal' : ''}`;
+    terms === undefined
+      ? '-'
+      : `${terms.refs?.join(' ') ?? terms.scope}${terms.subject === 'principal' ? ', principal' : ''}`;
   const ends = terms === undefined ? '-' : time(terms.endsMs);
   return [id, state, time(createdMs), describeAsked(record), scope, ends, principalId, reason];
 }
@@ -61,10 +63,10 @@ async function act(
 }
 
 function grant({ options, arguments: { ID: id } }: GrantInput): Promise<number> {
-  const { for: forMs, scope, principal } = options;
+  const { for: forMs, scope, refs, principal } = options;
   if (forMs === undefined) throw new ProxyError('usage', 'for how long? --for 15m');
   const subject = principal ? 'principal' : 'session';
-  return act(id, options, (backend, note) => backend.grantAccess(id, { scope, subject, forMs, note }));
+  return act(id, options, (backend, note) => backend.grantAccess(id, { scope, subject, refs, forMs, note }));
 }
 
 function end({ options, arguments: { ID: id } }: CloseInput, to: 'denied' | 'revoked'): Promise<number> {

@@ -63,6 +63,19 @@ export interface GrantTerms {
   readonly scope: Scope;
   readonly subject: 'session' | 'principal';
   readonly seconds: number;
+  /** Only pushes that create or update these refs. */
+  readonly refs?: readonly string[];
+}
+
+/** Whether a repository may be meant, as git is told to ask for one: then a grant can be for pushes of some refs alone. */
+export function mayBePush({ asked: { method, path } }: Access): boolean {
+  if (path === undefined) return false;
+  return method === undefined || /\/(?:git-receive-pack|info\/refs)$/.test(path);
+}
+
+/** What somebody wrote, with spaces or commas between. */
+export function refsOf(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((ref) => ref !== '');
 }
 
 /** The narrowest that can be granted. */
@@ -71,9 +84,10 @@ export function narrowestTerms({ asked }: Access): GrantTerms {
 }
 
 /** What a grant would open, in words. */
-export function openedText({ asked }: Access, scope: Scope): string {
+export function openedText({ asked }: Access, scope: Scope, refs?: readonly string[]): string {
   const { method = 'Every method on', scheme, host, port, path = '' } = asked;
   const origin = `${scheme}://${host}${portSuffix(scheme, port)}`;
+  if (refs !== undefined) return `pushes to ${origin}${path} that create or update ${refs.join(', ')}`;
   switch (scope) {
     case 'exact':
       return `${method} ${origin}${path}`;

@@ -125,7 +125,9 @@ export class AccessDesk {
       query: '',
       headers: new HeaderList(),
     } as const;
-    return policy.decide(principal, access, nowMs);
+    const decision = policy.decide(principal, access, nowMs);
+    // An allow until the refs of a push are read says nothing about them.
+    return decision.awaits === undefined ? decision : { ...decision, ...openQuestion };
   }
 
   async #state(id: string, principal: Principal): Promise<DeskResponse> {
@@ -184,6 +186,7 @@ function stateOf(record: AccessRecord): Readonly<Record<string, unknown>> {
     status: state,
     request: describeAsked(record),
     ...(terms === undefined ? {} : { scope: terms.scope, ends }),
+    ...(terms?.refs === undefined ? {} : { refs: terms.refs }),
     ...(note === undefined ? {} : { note }),
     state_url: `${accessUrl}/${id}`,
     message: adviceOf(record, ends),

@@ -3,9 +3,10 @@
 import type { AccessGrant } from '../../policy/access-grant.ts';
 import type { Policy } from '../../policy/decision.ts';
 import { GrantedPolicy } from '../../policy/granted-policy.ts';
+import { pushedRepository, pushGrant } from '../../policy/push-grant.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { AccessRecord, AccessStore } from '../../store/access-store.ts';
+import type { AccessRecord, AccessStore, AccessTerms } from '../../store/access-store.ts';
 import { pruneBatch } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
@@ -122,6 +123,7 @@ export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits
 function grantOf(record: AccessRecord): readonly AccessGrant[] {
   const { id, sessionId, principalId, scheme, host, port, method, path, terms } = record;
   if (terms === undefined) return [];
+  if (terms.refs !== undefined) return pushGrantOf(record, terms, terms.refs);
   const bounded = path !== undefined && terms.scope !== 'host';
   return [
     {
@@ -135,4 +137,17 @@ function grantOf(record: AccessRecord): readonly AccessGrant[] {
       endsMs: terms.endsMs,
     },
   ];
+}
+
+/** None where it is not about a repository or a ref cannot be read: a grant that is not understood opens nothing. */
+function pushGrantOf(
+  { id, sessionId, principalId, scheme, host, port, method, path }: AccessRecord,
+  { subject, endsMs }: AccessTerms,
+  refs: readonly string[],
+): readonly AccessGrant[] {
+  const repository = pushedRepository({ method, path });
+  const push = repository === undefined ? undefined : pushGrant(repository, refs);
+  if (push === undefined || typeof push === 'string') return [];
+  const theirs = subject === 'principal' ? { principalId } : { sessionId };
+  return [{ id, scheme, host, port, subject: theirs, push, endsMs }];
 }

@@ -1,6 +1,8 @@
 // What an operator makes of a request for access, by whatever way they came: the decision, and its event.
 
 import { ProxyError } from '../../protocol/error.ts';
+import { pushedRepository, pushGrant } from '../../policy/push-grant.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { AccessRecord, AccessScope, AccessStore, AccessTerms } from '../../store/access-store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import { describeAsked } from './access-request.ts';
@@ -25,6 +27,8 @@ export interface DecisionInput {
 export interface GrantWish {
   readonly scope?: AccessScope | undefined;
   readonly subject: 'session' | 'principal';
+  /** Only pushes that change these refs. */
+  readonly refs?: readonly string[] | undefined;
   readonly forMs: number;
 }
 
@@ -46,7 +50,38 @@ export function grantTerms(
       'usage',
       `a grant holds at most ${maxMs / 1000}s; what should hold longer is a rule of the policy`,
     );
-  return { scope, subject: wish.subject, endsMs: nowMs + wish.forMs };
+  const terms = { scope, subject: wish.subject, endsMs: nowMs + wish.forMs };
+  return wish.refs === undefined ? terms : { ...terms, refs: checkedRefs(record, wish, wish.refs) };
+}
+
+/** @throws ProxyError usage */
+function checkedRefs(
+  { method, path }: AccessRecord,
+  { scope }: GrantWish,
+  refs: readonly string[],
+): readonly string[] {
+  const { accessRefsMax: max } = defaultLimits;
+  const repository = pushedRepository({ method, path });
+  if (repository === undefined)
+    throw new ProxyError(
+      'usage',
+      'refs bound a push, and the request does not ask for one: it would name the URL of a repository, without a method',
+    );
+  if (scope !== undefined && scope !== 'exact')
+    throw new ProxyError('usage', 'refs are of the repository that was asked for; leave the scope out');
+  if (refs.length === 0 || refs.length > max)
+    throw new ProxyError('usage', `name 1 to ${max} refs (accessRefsMax), such as refs/heads/agent/**`, {
+      limit: 'accessRefsMax',
+    });
+  const push = pushGrant(repository, refs);
+  if (typeof push === 'string') throw new ProxyError('usage', push);
+  return [...new Set(refs)];
+}
+
+/** How far a grant goes, for people: `scope exact, for the session`. */
+export function termsText({ scope, subject, refs }: AccessTerms): string {
+  const what = refs === undefined ? `scope ${scope}` : `only pushes that create or update ${refs.join(', ')}`;
+  return `${what}, for the ${subject}`;
 }
 
 /** Grants it, and gives what was granted as a sentence. @throws ProxyError state_changed, audit_unavailable */
@@ -60,11 +95,14 @@ export async function grantAccess(
   if (!['pending', 'denied', 'granted'].includes(record.state)) throw wrongState(record, 'granted');
   const asked = describeAsked(record);
   const ends = new Date(terms.endsMs).toISOString();
-  const message = `Access ${id} was granted until ${ends}: ${asked}, scope ${terms.scope}, for the ${terms.subject}.`;
+  const message = `Access ${id} was granted until ${ends}: ${asked}, ${termsText(terms)}.`;
   // Stored first: no grant without its event.
-  await desk.record({ ...stepOf('access_granted', desk, input), message });
+  const step = stepOf('access_granted', desk, input);
+  const { refs } = terms;
+  const details = refs === undefined ? step.details : { ...step.details, refs };
+  await desk.record({ ...step, details, message });
   if (!(await desk.access.grant(id, terms, noted(input, nowMs)))) throw wrongState(record, 'granted');
-  return `granted ${id} until ${ends}: ${asked}, scope ${terms.scope}, for the ${terms.subject}`;
+  return `granted ${id} until ${ends}: ${asked}, ${termsText(terms)}`;
 }
 
 /** Denies it, or takes a grant back. @throws ProxyError state_changed, audit_unavailable */

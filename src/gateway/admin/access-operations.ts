@@ -40,9 +40,9 @@ export const accessOperations: Handlers<
       );
     const record = await findAccess(parts, operator, id);
     requireMatch(ifMatch, shownAccess(record));
-    const { scope, subject = 'session', seconds, note } = body;
+    const { scope, subject = 'session', refs, seconds, note } = body;
     const maxMs = config.limits.accessGrantLifetimeMsMax;
-    const terms = grantTerms(record, { scope, subject, forMs: seconds * 1000 }, { nowMs, maxMs });
+    const terms = grantTerms(record, { scope, subject, refs, forMs: seconds * 1000 }, { nowMs, maxMs });
     // Whoever sees only some sessions cannot know that those of the principal are all theirs.
     if (subject === 'principal' && operator.sees !== undefined)
       throw new ProxyError('operator_refused', `${operator.name} may grant for one session only`);
@@ -102,6 +102,13 @@ function shownAccess(record: AccessRecord): Access {
     ...given('note', note),
     ...(terms === undefined
       ? {}
-      : { terms: { scope: terms.scope, subject: terms.subject, ends: isoTime(terms.endsMs) } }),
+      : {
+          terms: {
+            scope: terms.scope,
+            subject: terms.subject,
+            ...given('refs', terms.refs),
+            ends: isoTime(terms.endsMs),
+          },
+        }),
   };
 }

@@ -96,6 +96,11 @@ export const sessionLimits = {
     'request_malformed',
     'A reason that is longer is not read, and it is text of strangers on the terminal of an operator.',
   ),
+  accessRefsMax: fixedRow(
+    64,
+    'usage',
+    'Refs that one grant names: patterns stand for many, and a person writes them.',
+  ),
   accessCallsPerSecondMax: row(
     5,
     'limit_exceeded',

@@ -1,6 +1,6 @@
 // Requests for access in PostgreSQL.
 
-import { accessRecordOf } from '../access-row.ts';
+import { accessRecordOf, refsText } from '../access-row.ts';
 import type {
   AccessBounds,
   AccessDecision,
@@ -18,7 +18,7 @@ import type { PostgresDatabase, Statements, Values } from './postgres-database.t
 import { lock } from './postgres-lock.ts';
 
 const columns = `id, session_id, principal_id, scheme, host, port, method, path, reason, trace_id, state, created_ms,
-  pending_until_ms, decided_ms, note, subject, scope, ends_ms`;
+  pending_until_ms, decided_ms, note, subject, scope, refs, ends_ms`;
 const livingSession = `EXISTS (SELECT 1 FROM session
   WHERE session.id = access_request.session_id AND session.state IN ('enrolled', 'committed'))`;
 /** Where time or session has ended what is still open. */
@@ -67,9 +67,10 @@ export class PostgresAccess implements AccessStore {
   grant(id: string, terms: AccessTerms, { nowMs, note }: AccessDecision): Promise<boolean> {
     const { scope, subject, endsMs } = terms;
     return this.#decide(
-      `UPDATE access_request SET state = 'granted', decided_ms = $2, note = $3, scope = $4, subject = $5, ends_ms = $6
+      `UPDATE access_request SET state = 'granted', decided_ms = $2, note = $3, scope = $4, subject = $5, ends_ms = $6,
+         refs = $7
        WHERE id = $1 AND state IN ('pending', 'denied', 'granted') RETURNING 1`,
-      [id, nowMs, note ?? null, scope, subject, endsMs],
+      [id, nowMs, note ?? null, scope, subject, endsMs, refsText(terms)],
     );
   }
 

@@ -109,7 +109,12 @@ type Call = (name: string, values: Values) => Promise<string>;
 
 function accessByActs(call: Call): Pick<AccessStore, 'grant' | 'deny' | 'revoke'> {
   return {
-    grant: async (id, { scope, subject, endsMs }, { nowMs, note }) => {
+    grant: async (id, { scope, subject, refs, endsMs }, { nowMs, note }) => {
+      if (refs !== undefined)
+        throw new ProxyError(
+          'usage',
+          'a login of its own cannot grant for refs alone; ask the admin API for that',
+        );
       const outcome = await call('operator_grant_access', [id, scope, subject, endsMs - nowMs, note ?? null]);
       return done(outcome) === 'granted';
     },

@@ -304,4 +304,5 @@ export const migrations: readonly Migration[] = [
   { version: 7, servesFrom: 1, script: auditChainScript },
   { version: 8, servesFrom: 1, script: actsScript },
   { version: 9, servesFrom: 1, script: publishChecksScript },
+  { version: 10, servesFrom: 1, script: 'ALTER TABLE access_request ADD COLUMN refs text;' },
 ];

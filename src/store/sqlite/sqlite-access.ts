@@ -12,7 +12,7 @@ import type {
   NewAccessRequest,
 } from '../access-store.ts';
 import { pruneBatch } from '../store.ts';
-import { accessRecordOf } from '../access-row.ts';
+import { accessRecordOf, refsText } from '../access-row.ts';
 import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -116,9 +116,9 @@ export class SqliteAccess implements AccessStore {
     const { scope, subject, endsMs } = terms;
     const changed = this.#database.run(
       `UPDATE access_request SET state = 'granted', decided_ms = :nowMs, note = :note, scope = :scope,
-         subject = :subject, ends_ms = :endsMs
+         subject = :subject, ends_ms = :endsMs, refs = :refs
        WHERE id = :id AND state IN ('pending', 'denied', 'granted')`,
-      { id, nowMs, note: note ?? null, scope, subject, endsMs },
+      { id, nowMs, note: note ?? null, scope, subject, endsMs, refs: refsText(terms) },
     );
     return changed > 0;
   }

@@ -352,4 +352,10 @@ export const migrations: readonly Migration[] = [
     servesFrom: 3,
     script: auditChainScript,
   },
+  {
+    version: 16,
+    servesFrom: 3,
+    // A program of the version before takes no notice of it: see docs/reference/access.md.
+    script: 'ALTER TABLE access_request ADD COLUMN refs TEXT;',
+  },
 ];

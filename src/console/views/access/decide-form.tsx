@@ -6,8 +6,10 @@ import { faultText, segment } from '../../api/admin-client.ts';
 import {
   type Access,
   type GrantTerms,
+  mayBePush,
   narrowestTerms,
   openedText,
+  refsOf,
   type Scope,
 } from '../../model/access-groups.ts';
 import { clockTime, sessionName } from '../../model/display.ts';
@@ -134,8 +136,8 @@ function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deci
   const hasPath = access.asked.path !== undefined;
   const scopes: readonly { value: Scope; name: string; isOff?: boolean }[] = [
     { value: 'exact', name: 'this path', isOff: !hasPath },
-    { value: 'path', name: 'what is below it too', isOff: !hasPath },
-    { value: 'host', name: 'every path of the host' },
+    { value: 'path', name: 'what is below it too', isOff: !hasPath || terms.refs !== undefined },
+    { value: 'host', name: 'every path of the host', isOff: terms.refs !== undefined },
   ];
   return (
     <div className="pad">
@@ -147,6 +149,7 @@ function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deci
           choices={scopes}
           choose={(scope) => setTerms({ ...terms, scope })}
         />
+        {mayBePush(access) ? <RefsField terms={terms} setTerms={setTerms} /> : null}
         <span>For</span>
         <Segments
           label="For"
@@ -175,6 +178,30 @@ function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deci
   );
 }
 
+/** Nothing written: not for pushes alone. */
+function RefsField({ terms, setTerms }: Pick<Deciding, 'terms' | 'setTerms'>): ReactElement {
+  const [text, setText] = useState('');
+  const write = (written: string): void => {
+    setText(written);
+    const { refs: _, ...others } = terms;
+    const refs = refsOf(written);
+    setTerms(refs.length === 0 ? others : { ...others, scope: 'exact', refs });
+  };
+  return (
+    <>
+      <span>Refs</span>
+      <input
+        className="field"
+        aria-label="Only pushes of these refs"
+        placeholder="only pushes of refs/heads/agent/**"
+        maxLength={2000}
+        value={text}
+        onChange={(event) => write(event.target.value)}
+      />
+    </>
+  );
+}
+
 function Effect({ access, terms }: { readonly access: Access; readonly terms: GrantTerms }): ReactElement {
   const now = useNow();
   const isWider = terms.scope !== narrowestTerms(access).scope || terms.subject === 'principal';
@@ -185,7 +212,7 @@ function Effect({ access, terms }: { readonly access: Access; readonly terms: Gr
     <p>
       A grant opens{' '}
       <b className={isWider ? 'wide' : ''}>
-        <Clean text={openedText(access, terms.scope)} max={600} />
+        <Clean text={openedText(access, terms.scope, terms.refs)} max={600} />
       </b>{' '}
       for{' '}
       <b className={terms.subject === 'principal' ? 'wide' : ''}>

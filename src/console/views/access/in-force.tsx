@@ -70,7 +70,7 @@ function Terms({ access }: { readonly access: Access }): ReactElement {
       )}
       {terms === undefined ? null : (
         <p>
-          <Clean text={openedText(access, terms.scope)} max={600} />, for{' '}
+          <Clean text={openedText(access, terms.scope, terms.refs)} max={600} />, for{' '}
           {terms.subject === 'session' ? 'this session' : 'all sessions of its principal'}.
         </p>
       )}
