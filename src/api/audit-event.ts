@@ -105,6 +105,7 @@ export const auditEventSchema = z
       .object({
         request: count("How much of the request's body is kept, in bytes."),
         response: count('The same of the response.'),
+        machine: text('The machine whose gateway keeps them, and no other one.'),
         dropped: z.literal(true).optional().describe('The rule asked for it, and there was no room.'),
       })
       .readonly()

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import https from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { readdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { AuditEvent } from '../../src/api/audit-event.ts';
@@ -70,7 +71,7 @@ test('a kept exchange is printed for an operator, without the injected value, an
       .map((line) => JSON.parse(line) as AuditEvent);
   const event = (await tail()).find(({ rule }) => rule === 'kept');
   // The request was redacted, and of the response, which is no JSON, nothing is kept then.
-  assert.deepEqual(event?.captured, { request: 38, response: 0 });
+  assert.deepEqual(event?.captured, { request: 38, response: 0, machine: hostname() });
   const printed = await mustRun(launcher, ['audit', 'body', event.id, ...place]);
   assert.match(printed, /"user":"ada","password":"\[redacted\]"/);
   assert.match(printed, /nothing of it is kept/);

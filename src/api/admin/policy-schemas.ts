@@ -40,6 +40,12 @@ export const explainSchema = z.strictObject({
     .array(z.tuple([z.string().max(200), z.string().max(4096)]))
     .max(100)
     .optional(),
+  pushed: z
+    .array(z.strictObject({ ref: z.string().max(1000), change: z.enum(['create', 'update', 'delete']) }))
+    .max(1000)
+    .optional()
+    .describe('Of a POST to …/git-receive-pack: what the push does to which refs.'),
+  pushOptions: z.array(z.string().max(1000)).max(100).optional().describe('Its options (`git push -o`).'),
   session: id.optional().describe('Judged as this session is, by its claims and posture.'),
   claims: z.record(z.string(), z.unknown()).optional().describe('Of a token, where no session is named.'),
   posture: z.array(z.string().max(100)).max(50).optional(),
@@ -281,6 +287,10 @@ export const replayedSchema = z
     flipped: count.describe('Requests whose decision, or whose credentials, would differ.'),
     flips: changes.describe('The most frequent of them, alike ones together.'),
     others: changes.describe('The same decision by another rule, or refused by something else then.'),
+    notReplayed: z
+      .array(z.object({ reason: z.string(), count }).readonly())
+      .readonly()
+      .describe('Events without a decision, and why.'),
     unsure: z
       .array(z.object({ request: z.string(), reason: z.string(), count }).readonly())
       .readonly()

@@ -123,6 +123,15 @@ export const adminRoutes = {
     output: auditEventSchema,
     form: 'stream',
   },
+  exportEvents: {
+    method: 'GET',
+    path: '/v1/exchanges/export',
+    role: 'viewer',
+    summary:
+      'Events in the order of their time, the oldest first. A page may have none and still say where to go on.',
+    query: schemas.exportQuerySchema,
+    output: page(auditEventSchema),
+  },
   exchange: {
     method: 'GET',
     path: '/v1/exchanges/{id}',

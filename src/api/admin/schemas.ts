@@ -48,6 +48,16 @@ export const followQuerySchema = z.strictObject({
   after: id.optional().describe('Id of an event; begins behind it. Without it, with what comes from now on.'),
 });
 
+export const exportQuerySchema = z.strictObject({
+  ...eventFilter,
+  behind: z
+    .string()
+    .regex(/^\d{1,15}\.\d{1,15}$/, { error: 'write what the page before gave as next' })
+    .optional()
+    .describe('Cursor of the page before.'),
+  count: number(1, 1000).optional().describe('How many events at the most. 100 by default.'),
+});
+
 export type EventFilter = Omit<z.output<typeof followQuerySchema>, 'after'>;
 
 export const sessionSchema = z
@@ -94,6 +104,7 @@ export const accessSchema = z
       .object({
         scope: z.enum(['host', 'path', 'exact']),
         subject: z.enum(['session', 'principal']),
+        refs: texts.optional().describe('Only pushes that create or update these refs.'),
         ends: time,
       })
       .readonly()
@@ -107,6 +118,14 @@ export const grantSchema = z.strictObject({
     .optional()
     .describe('`exact` by default; `host` where no path was asked for.'),
   subject: z.enum(['session', 'principal']).optional().describe('`session` by default.'),
+  refs: z
+    .array(z.string().min(1).max(256))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Where a repository was asked for: only pushes to it that create or update these refs, such as `refs/heads/agent/**`.',
+    ),
   seconds: z.int().min(1).max(31_536_000).describe('For how long it holds.'),
   note: z.string().max(1000).optional().describe('Words for the workload.'),
 });

@@ -63,11 +63,12 @@ const exported = {
   summary: 'writes the events of a time to another program or a file',
   description: [
     'Writes events in the order of their time, the oldest first, as fast as they are read: no more of them is in memory than a page, and whoever stops reading ends it.',
+    'An export that is cut off, by a connection, a fault or Ctrl-C, ends behind a whole line, says which event is the last and exits with an error.',
     'In CSV a cell that a spreadsheet would take for a formula has an apostrophe in front, and control characters are written out.',
   ],
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     since: {
       kind: 'value',
       placeholder: 'TIME',
@@ -90,6 +91,10 @@ const exported = {
     {
       line: 'upstreamproxy audit export --config gateway.yaml --since 7d --format csv > week.csv',
       purpose: 'a week, for a spreadsheet',
+    },
+    {
+      line: 'upstreamproxy audit export --server https://admin.example.com:9443 --token-file audit.token --since 1d > day.ndjson',
+      purpose: 'each day, from another machine',
     },
   ],
 } as const satisfies CommandDefinition;
@@ -142,17 +147,21 @@ const body = {
   name: 'body',
   summary: 'prints what a rule had kept of the bodies of an exchange',
   description: [
-    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway, and only whoever may read its keys can read them. Control characters are written out.',
+    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway, and only whoever may read its keys can read them, or has the role operator at its admin API. Who looks is written into the audit. Control characters are written out.',
   ],
   arguments: [{ name: 'ID', help: 'of the event, as `audit tail --json` has it', required: true }],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     json: { kind: 'flag', help: 'one JSON object' },
   },
   examples: [
     {
       line: 'upstreamproxy audit body 01920000-0000-7000-8000-000000000000 --config gateway.yaml',
       purpose: 'what was sent, and what came',
+    },
+    {
+      line: 'upstreamproxy audit body 01920000-0000-7000-8000-000000000000 --context production',
+      purpose: 'kept by a gateway elsewhere',
     },
   ],
   lists: {

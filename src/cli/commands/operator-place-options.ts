@@ -24,8 +24,8 @@ export const serverOptions = {
   },
 } as const satisfies OptionTable;
 
-export const operatorPlaceOptions = {
-  ...gatewayPlaceOptions,
+/** A gateway elsewhere. */
+export const adminPlaceOptions = {
   server: {
     kind: 'value',
     placeholder: 'URL',
@@ -37,4 +37,9 @@ export const operatorPlaceOptions = {
     placeholder: 'NAME',
     help: 'or one that `login` has kept; without any of these the current one',
   },
+} as const satisfies OptionTable;
+
+export const operatorPlaceOptions = {
+  ...gatewayPlaceOptions,
+  ...adminPlaceOptions,
 } as const satisfies OptionTable;

@@ -2,7 +2,7 @@
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
 import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
-import { operatorPlaceOptions } from './operator-place-options.ts';
+import { adminPlaceOptions, operatorPlaceOptions } from './operator-place-options.ts';
 import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
 
 const nameOption = {
@@ -19,6 +19,7 @@ const check = {
   options: {
     config: policyConfigOption,
     policy: policyFilesOption,
+    ...adminPlaceOptions,
     'fail-on-warning': { kind: 'flag', help: 'exits with 1 if there is a warning' },
     json: jsonObjectOption,
   },
@@ -27,6 +28,10 @@ const check = {
     {
       line: 'upstreamproxy policy check --config gateway.yaml',
       purpose: 'with the credentials that the configuration has',
+    },
+    {
+      line: 'upstreamproxy policy check policy.yaml --context production',
+      purpose: 'with those that a gateway elsewhere has',
     },
   ],
   lists: {
@@ -42,21 +47,30 @@ const explain = {
   summary: 'says which rule decides about a request, why, and what would be injected',
   description: [
     'Of CONNECT it says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided. Of git it says that about each request to a repository; a push of refs is an update if --change does not say otherwise.',
+    'An exchange of the audit has an id and a trace, and each of them names it. The policy, claims and posture of then decide once more, as far as the gateway keeps them.',
+    'Without --policy it asks what is in force: of the configuration, of its store where that says `policy: store`, or of a gateway elsewhere.',
   ],
   forms: [
     'policy explain METHOD URL --policy FILE [options]',
     'policy explain CONNECT HOST:PORT --policy FILE [options]',
     'policy explain git fetch URL --policy FILE [options]',
     'policy explain git push URL [REF …] --policy FILE [options]',
+    'policy explain exchange ID [options]',
   ],
   arguments: [
-    { name: 'METHOD', help: 'of the request, or CONNECT, or git', required: true },
-    { name: 'URL', help: 'of the request, or HOST:PORT, or what git does', required: true },
+    { name: 'METHOD', help: 'of the request, or CONNECT, git or exchange', required: true },
+    {
+      name: 'URL',
+      help: 'of the request, or HOST:PORT, or what git does, or the id or trace of an exchange',
+      required: true,
+    },
     { name: 'REF', help: 'for git: the URL of the repository, and the refs that are pushed', repeated: true },
   ],
   options: {
     policy: policyFilesOption,
     config: policyConfigOption,
+    state: recordOptions.state,
+    ...adminPlaceOptions,
     change: {
       kind: 'choice',
       placeholder: 'CHANGE',
@@ -100,6 +114,14 @@ const explain = {
       line: 'upstreamproxy policy explain git push https://git.example.com/acme/app refs/heads/main --policy policy.yaml',
       purpose: 'the requests of a push',
     },
+    {
+      line: 'upstreamproxy policy explain exchange 36fceb3bd45f678c --config gateway.yaml',
+      purpose: 'why a denial with this trace',
+    },
+    {
+      line: 'upstreamproxy policy explain GET https://api.example.com/v1/users --context production',
+      purpose: 'by what is in force elsewhere',
+    },
   ],
   lists: { what: 'the requests, each with its decision and what became of every rule', as: 'lines' },
   exits: { 77: 'a request is denied' },
@@ -125,11 +147,26 @@ const replay = {
   kind: 'command',
   name: 'replay',
   summary: 'says which recorded requests a policy would decide otherwise',
-  forms: ['policy replay FILE … --audit AUDIT | --state DIR | --config FILE [options]'],
-  arguments: [{ name: 'FILE', help: 'policy file or folder', repeated: true, takes: 'path' }],
+  description: [
+    'Without FILE the policy in force is asked. By the admin API the newest 20,000 events are looked at, and it is said up to when.',
+  ],
+  forms: [
+    'policy replay FILE … --audit AUDIT | --state DIR | --config FILE [options]',
+    'policy replay FILE … --server URL | --context NAME [options]',
+  ],
+  arguments: [
+    {
+      name: 'FILE',
+      help: 'policy file or folder, or @N for version N of the store',
+      repeated: true,
+      takes: 'path',
+    },
+  ],
   options: {
     policy: policyFilesOption,
     ...recordOptions,
+    ...adminPlaceOptions,
+    name: nameOption,
     'fail-on-flip': { kind: 'flag', help: 'exits with 1 if a request flips' },
     json: jsonObjectOption,
   },
@@ -137,6 +174,10 @@ const replay = {
     {
       line: 'upstreamproxy policy replay new.yaml --config gateway.yaml --since 1d --fail-on-flip',
       purpose: 'before a policy is taken into use',
+    },
+    {
+      line: 'upstreamproxy policy replay new.yaml --context production --since 1d --fail-on-flip',
+      purpose: 'the same at a gateway elsewhere',
     },
   ],
   lists: { what: 'the requests that flip or change, and how many did not', as: 'object' },
@@ -151,16 +192,20 @@ const diff = {
   arguments: [
     {
       name: 'OLD',
-      help: 'policy file or folder, or @N for version N of the store of --config',
+      help: 'policy file or folder, or @N for version N of the store',
       required: true,
       takes: 'path',
     },
     { name: 'NEW', help: 'the policy that is to follow it', required: true, takes: 'path' },
   ],
-  options: { config: policyConfigOption, name: nameOption, json: jsonObjectOption },
+  options: { config: policyConfigOption, ...adminPlaceOptions, name: nameOption, json: jsonObjectOption },
   examples: [
     { line: 'upstreamproxy policy diff policy.yaml new.yaml', purpose: 'for a review' },
     { line: 'upstreamproxy policy diff @3 @4 --config gateway.yaml', purpose: 'what was published' },
+    {
+      line: 'upstreamproxy policy diff @7 new.yaml --context production',
+      purpose: 'before it is published elsewhere',
+    },
   ],
   lists: { what: 'what opens, closes, widens and narrows', as: 'object' },
 } as const satisfies CommandDefinition;
@@ -276,7 +321,7 @@ export const policyDefinition = {
   name: 'policy',
   summary: 'checks, explains, proposes, tries, compares and publishes policies',
   description: [
-    'Nothing but the store is contacted, and that only where --config or --state names it; what is published elsewhere is asked for at its admin API.',
+    'Files are looked at here, and nothing is contacted. Where --config or --state names a gateway its store is asked, and where --server or --context names one elsewhere its admin API.',
   ],
   question: 'what about policies?',
   actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw],

@@ -25,6 +25,27 @@ interface Question {
   readonly id?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
+}
+
+interface Response {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Sending {
+  readonly method: string;
+  readonly path: string;
+  readonly body: object | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A connection that was kept from an earlier question broke before there was a response. */
+class StaleConnection extends Error {
+  constructor(cause: unknown) {
+    super('the connection was closed', { cause });
+  }
 }
 
 export class AdminConnection implements AsyncDisposable {
@@ -48,7 +69,7 @@ export class AdminConnection implements AsyncDisposable {
   /** @throws ProxyError with the code and the sentence of the API's refusal; admin_unreachable */
   async ask<Operation extends AdminOperation>(
     operation: Operation,
-    { id, query = {}, body }: Question = {},
+    { id, query = {}, body, signal }: Question = {},
   ): Promise<OutputOf<Operation>> {
     const route: AdminRoute = adminRoutes[operation];
     const path = route.path
@@ -56,26 +77,39 @@ export class AdminConnection implements AsyncDisposable {
       .map((part) => (part.startsWith('{') ? encodeURIComponent(id ?? '') : part))
       .join('/');
     const search = new URLSearchParams(query).toString();
-    const { status, text } = await this.#send(route.method, search === '' ? path : `${path}?${search}`, body);
+    const asked = { method: route.method, path: search === '' ? path : `${path}?${search}`, body, signal };
+    const { status, text } = await this.#send(asked);
     const json = jsonOf(text);
     if (status >= 300) throw this.#refusal(status, json);
     const read = route.output.safeParse(json);
     if (!read.success) throw this.#unreachable('what responds there is no admin API that this program knows');
-    // Read by the schema of this operation.
-    return read.data as OutputOf<Operation>;
+    // It fits the schema of this operation; what a later version has beside that is kept.
+    return json as OutputOf<Operation>;
   }
 
-  async #send(
-    method: string,
-    path: string,
-    body: object | undefined,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+  async #send(asked: Sending): Promise<Response> {
+    const { signal } = asked;
+    const ended = AbortSignal.timeout(defaultLimits.adminResponseTimeoutMs);
+    const timed = { ...asked, signal: signal === undefined ? ended : AbortSignal.any([ended, signal]) };
+    try {
+      return await this.#sendOnce(timed).catch(async (error: unknown) => {
+        // The server may close a kept connection in the very moment of the next question, which it has then not seen.
+        if (!(error instanceof StaleConnection) || asked.method !== 'GET') throw error;
+        return await this.#sendOnce(timed);
+      });
+    } catch (error) {
+      const cause = error instanceof StaleConnection ? error.cause : error;
+      throw this.#unreachable(ended.aborted ? 'no response in time' : faultReason(cause), cause);
+    }
+  }
+
+  async #sendOnce({ method, path, body, signal }: Sending): Promise<Response> {
     const { server, token } = this.#place;
     const text = body === undefined ? undefined : JSON.stringify(body);
     const options = {
       method,
       agent: this.#agent,
-      signal: AbortSignal.timeout(defaultLimits.adminResponseTimeoutMs),
+      signal,
       headers: {
         authorization: `Bearer ${token.reveal()}`,
         accept: 'application/json',
@@ -88,15 +122,10 @@ export class AdminConnection implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const asked =
       url.protocol === 'https:' ? httpsRequest(url, options, resolve) : http.request(url, options, resolve);
-    asked.on('error', reject);
+    asked.on('error', (error) => reject(asked.reusedSocket ? new StaleConnection(error) : error));
     asked.end(text);
-    try {
-      const response = await promise;
-      return { status: response.statusCode ?? 0, text: await textOf(response) };
-    } catch (error) {
-      if (error instanceof ProxyError) throw error;
-      throw this.#unreachable(options.signal.aborted ? 'no response in time' : faultReason(error), error);
-    }
+    const response = await promise;
+    return { status: response.statusCode ?? 0, text: await textOf(response) };
   }
 
   #refusal(status: number, json: unknown): ProxyError {

@@ -1,6 +1,7 @@
 // What an operator's command asks and does, whichever way: in the store of a gateway on this machine, or by the admin API of one elsewhere.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import type { OutputOf } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import type { GrantWish } from '../../gateway/access/decide-access.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
@@ -30,12 +31,21 @@ export interface TokenAsked {
 /** Which events are asked for. */
 export type EventsAsked = Pick<AuditFilter, 'sessionId' | 'verdict' | 'fromMs' | 'trace' | 'host'>;
 
+/** In the order that was asked for. */
 export interface EventPage {
-  /** Newest first. */
   readonly events: readonly AuditEvent[];
   /** Goes on there; absent where there is no more. */
   readonly next?: string | undefined;
 }
+
+/** What a walk through the audit in the order of time is about. */
+export interface PeriodAsked {
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+}
+
+/** What was kept of the bodies of an exchange. */
+export type ShownBodies = OutputOf<'exchangeBodies'>;
 
 /** Lists come newest first. Everything throws ProxyError. */
 export interface OperatorBackend extends AsyncDisposable {
@@ -60,6 +70,14 @@ export interface OperatorBackend extends AsyncDisposable {
     id: string | undefined,
     limit: number,
   ): Promise<readonly AuditEvent[]>;
+  /** A page of events in the order of their time, the oldest first, behind what the page before gave as `next`. It may be empty. */
+  eventsInTime(
+    asked: PeriodAsked,
+    behind: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<EventPage>;
+  /** Who looks is written into the audit first. */
+  bodies(id: string): Promise<ShownBodies>;
   /** Which gateways have taken what was done; undefined where one may not ask. */
   confirm(): Promise<ChangeConfirmation | undefined>;
 }

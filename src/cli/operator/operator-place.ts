@@ -31,14 +31,18 @@ export async function openOperatorBackend(
 }
 
 /** Undefined: a gateway of this machine, or none, is meant. @throws ProxyError usage, config_invalid */
-export async function openConnection(options: PlaceOptions): Promise<AdminConnection | undefined> {
-  const place = await serverOfOptions(options);
+export async function openConnection(
+  options: PlaceOptions,
+  { orCurrent }: { readonly orCurrent: boolean } = { orCurrent: true },
+): Promise<AdminConnection | undefined> {
+  const place = await serverOfOptions(options, orCurrent);
   if (place === undefined) return undefined;
   const { AdminConnection: Connection } = await import('./admin-connection.ts');
   return new Connection(place);
 }
 
-async function serverOfOptions(options: PlaceOptions): Promise<ServerPlace | undefined> {
+/** `orCurrent`: without any of them the current context is asked. */
+async function serverOfOptions(options: PlaceOptions, orCurrent: boolean): Promise<ServerPlace | undefined> {
   const { server, context, config, state, ca } = options;
   const ways = Object.entries({ server, context, config, state }).filter(([, value]) => value !== undefined);
   const [first, second] = ways.map(([name]) => `--${name}`);
@@ -55,7 +59,7 @@ async function serverOfOptions(options: PlaceOptions): Promise<ServerPlace | und
   }
   for (const name of ['ca', 'token-file', 'token-env'] as const)
     if (options[name] !== undefined) throw new ProxyError('usage', `--${name} goes with --server`);
-  if (config !== undefined || state !== undefined) return undefined;
+  if (config !== undefined || state !== undefined || (context === undefined && !orCurrent)) return undefined;
   const kept = await readContexts(contextsPath(workloadEnvironment(process.env)));
   const name = context ?? kept.current;
   if (name === undefined) return undefined;

@@ -2,17 +2,21 @@
 
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { describeAsked } from '../../gateway/access/access-request.ts';
+import { termsText } from '../../gateway/access/decide-access.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
 import type { SessionSummary } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { AdminConnection } from './admin-connection.ts';
-import type { EventsAsked, OperatorBackend } from './operator-backend.ts';
+import type { EventPage, EventsAsked, OperatorBackend, PeriodAsked } from './operator-backend.ts';
 
 /** For how long a command waits until all gateways have what it did: the API takes no more. */
 const confirmSeconds = '10';
 const pageEventsMax = 1000;
+/** Fewer than it may be: a page of the longest events is read within the time that a response has. */
+const exportedPageEvents = 500;
 
 export function serverBackend(connection: AdminConnection): OperatorBackend {
   return {
@@ -32,8 +36,8 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
           }),
         )
       ).map(recordOf),
-    grantAccess: async (id, { scope, subject, forMs, note }) => {
-      const body = { subject, seconds: Math.ceil(forMs / 1000), ...given({ scope, note }) };
+    grantAccess: async (id, { scope, subject, refs, forMs, note }) => {
+      const body = { subject, seconds: Math.ceil(forMs / 1000), ...given({ scope, refs, note }) };
       return grantedText(recordOf(await connection.ask('grantAccess', { id, body })));
     },
     closeAccess: async (id, to, note) =>
@@ -60,9 +64,30 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
         return (await connection.ask('exchanges', { query: { ...query, after: id } })).items;
       return (await connection.ask('exchanges', { query })).items.toReversed();
     },
+    eventsInTime: (asked, behind, signal) => eventsInTime(connection, asked, { behind, signal }),
+    bodies: (id) => connection.ask('exchangeBodies', { id }),
     confirm: () => confirmAtServer(connection),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
+}
+
+async function eventsInTime(
+  connection: AdminConnection,
+  { fromMs, untilMs }: PeriodAsked,
+  { behind, signal }: { readonly behind: string | undefined; readonly signal: AbortSignal | undefined },
+): Promise<EventPage> {
+  const period = given({ since: isoTime(fromMs), until: isoTime(untilMs) });
+  const query = { ...period, count: String(exportedPageEvents) };
+  const { items, next } = await filledPage(behind, ({ before }) =>
+    connection.ask('exportEvents', {
+      query: { ...query, ...given({ behind: before }) },
+      ...given({ signal }),
+    }),
+  );
+  // One that leads back would be followed for ever, and the export grow.
+  if (next !== undefined && !isFurther(next, behind))
+    throw new ProxyError('admin_unreachable', 'its pages do not lead on: it is no admin API of ours');
+  return { events: items, next };
 }
 
 interface ListPage<Item> {
@@ -104,8 +129,21 @@ async function filledPage<Item>(before: string | undefined, ask: AskPage<Item>):
 }
 
 function queryOf({ sessionId, verdict, fromMs, trace, host }: EventsAsked): Readonly<Record<string, string>> {
-  const since = fromMs === undefined ? undefined : new Date(fromMs).toISOString();
-  return given({ session: sessionId, verdict, since, trace, host });
+  return given({ session: sessionId, verdict, since: isoTime(fromMs), trace, host });
+}
+
+/** Whether a cursor of a walk in the order of time leads on. */
+function isFurther(next: string, behind: string | undefined): boolean {
+  const [to, from] = [
+    placeOfAuditCursor(next),
+    behind === undefined ? undefined : placeOfAuditCursor(behind),
+  ];
+  if (to === undefined || from === undefined) return to !== undefined;
+  return to.timeMs > from.timeMs || (to.timeMs === from.timeMs && to.sequence > from.sequence);
+}
+
+function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
 /** Only those that there are. */
@@ -147,7 +185,12 @@ function recordOf(access: OutputOf<'accessRequest'>): AccessRecord {
       terms:
         terms === undefined
           ? undefined
-          : { scope: terms.scope, subject: terms.subject, endsMs: Date.parse(terms.ends) },
+          : {
+              scope: terms.scope,
+              subject: terms.subject,
+              ...given({ refs: terms.refs }),
+              endsMs: Date.parse(terms.ends),
+            },
     }),
   };
 }
@@ -156,7 +199,7 @@ function grantedText(record: AccessRecord): string {
   const { id, terms } = record;
   if (terms === undefined) return `granted ${id}`;
   const ends = new Date(terms.endsMs).toISOString();
-  return `granted ${id} until ${ends}: ${describeAsked(record)}, scope ${terms.scope}, for the ${terms.subject}`;
+  return `granted ${id} until ${ends}: ${describeAsked(record)}, ${termsText(terms)}`;
 }
 
 /** Undefined where one may not ask, or the gateway does not know of it. @throws ProxyError */

@@ -17,15 +17,19 @@ import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
 import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { auditCursor, placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { StoredOperatorToken } from '../../store/operator-store.ts';
 import type { Store } from '../../store/store.ts';
 import { printableText } from '../terminal/text-table.ts';
+import { bodiesHere } from './bodies-here.ts';
 import { openOperatorDesk, type OperatorDesk } from './operator-audit.ts';
 import type { OperatorBackend, ShownToken } from './operator-backend.ts';
 import { openStoreToRead } from './operator-store.ts';
 
 /** Events that are looked at by one question to the store. */
 const lookBatch = 10_000;
+/** Events of a page in the order of time: some of two kilobytes each. */
+const periodEvents = 1000;
 
 /** `write`: its audit is opened too. */
 export async function openStoreBackend(
@@ -71,6 +75,12 @@ function backendOf(config: GatewayConfig, desk: OperatorDesk, owned: AsyncDispos
     },
     eventsBehind: (asked, sinceId, limit) =>
       store.audit.query({ ...asked, limit, ...(sinceId === undefined ? {} : { sinceId }) }),
+    eventsInTime: async (asked, behind) => {
+      const place = behind === undefined ? undefined : placeOfAuditCursor(behind);
+      const { events, next } = await store.audit.period({ ...asked, behind: place, limit: periodEvents });
+      return { events, next: next === undefined ? undefined : auditCursor(next) };
+    },
+    bodies: (id) => bodiesHere(config, desk, id),
     confirm: () => confirmChange(store),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

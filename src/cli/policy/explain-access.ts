@@ -8,15 +8,21 @@ import { hasCutNote } from '../../api/cut-note.ts';
 
 /** The request as the policy would see it. Throws what the gateway would refuse it with, and `usage` for what is no URL. */
 export function requestAccess(method: string, text: string, fields: readonly string[] = []): RequestAccess {
+  requireWhole(text);
+  return askedRequest(method, text, fields.flatMap(headerField));
+}
+
+/** @throws ProxyError usage for a URL that was copied from where only its beginning stands */
+export function requireWhole(text: string): void {
   if (hasCutNote(text.replace(/#.*$/s, '')))
     throw new ProxyError(
       'usage',
       `it can't be told what decides about "${text}": an audit event has only its beginning, and the beginning of a path is another path`,
     );
-  return askedRequest(method, text, fields.flatMap(fieldOf));
 }
 
-function fieldOf(text: string): readonly [string, string] {
+/** Name and value of `Name: value`. @throws ProxyError usage */
+export function headerField(text: string): readonly [string, string] {
   const colon = text.indexOf(':');
   if (colon < 1) throw new ProxyError('usage', `--header takes "Name: value", not "${text}"`);
   return [text.slice(0, colon), text.slice(colon + 1).trim()];

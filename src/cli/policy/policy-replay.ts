@@ -1,20 +1,27 @@
 // `policy replay` for a terminal.
 
-import type { ChangeGroup, Outcome, Replay } from '../../gateway/policies/policy-replay.ts';
-import { asciiText } from '../terminal/text-table.ts';
+import type { Outcome } from '../../gateway/policies/policy-replay.ts';
+import { asciiText, harmlessText } from '../terminal/text-table.ts';
+import type { ShownReplay } from './judging-backend.ts';
+
+type ChangeGroup = ShownReplay['flips'][number];
 
 /** For a terminal. */
-export function replayText(result: Replay): string {
+export function replayText(result: ShownReplay): string {
   const { flips, others, unsure, fieldsUnseen, notReplayed, replayed, unchanged, policyVersion } = result;
   const total = (groups: readonly { readonly count: number }[]): number =>
     groups.reduce((sum, { count }) => sum + count, 0);
   const lines = [
-    `policy ${policyVersion}: ${replayed} decisions replayed, ${unchanged} unchanged, ${total(flips)} flip`,
+    `policy ${asciiText(policyVersion)}: ${replayed} decisions replayed, ${unchanged} unchanged, ${result.flipped ?? total(flips)} flip`,
   ];
   const section = (title: string, entries: readonly string[]): void => {
     if (entries.length > 0) lines.push('', title, ...entries);
   };
-  section('flips:', flips.map(changeLine));
+  const unlisted = (result.flipped ?? 0) - total(flips);
+  section('flips:', [
+    ...flips.map(changeLine),
+    ...(unlisted > 0 ? [`  and ${unlisted} more, which are not listed`] : []),
+  ]);
   section('not a flip:', [
     ...ruleLines(others.filter(({ change }) => change === 'rule')),
     ...others.filter(({ change }) => change !== 'rule').map(changeLine),
@@ -47,7 +54,7 @@ function ruleLines(changes: readonly ChangeGroup[]): readonly string[] {
 }
 
 function changeLine({ change, count, request, was, would, traceId }: ChangeGroup): string {
-  return `  ${count}× ${change}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${asciiText(traceId)})`;
+  return `  ${count}× ${harmlessText(change)}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${asciiText(traceId)})`;
 }
 
 function outcomeText({ effect, rule, injected }: Outcome): string {

@@ -1,113 +1,46 @@
-// `upstreamproxy policy`: checks, explains, proposes, replays and compares policies. Contacts nothing.
+// `upstreamproxy policy`: checks, explains, proposes, replays and compares policies.
 
-import { readFile } from 'node:fs/promises';
-
-import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
-import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
-import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
-import { describeAccess } from '../../policy/denial.ts';
-import { explain } from '../../policy/explain.ts';
+import { mainName } from '../../policy/bound-policies.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
-import { withRecords } from '../operator/audit-records.ts';
 import { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
-import { groupOf } from '../terminal/command.ts';
-import { postureOption, requestAccess } from './explain-access.ts';
-import { gitAccesses } from './git-accesses.ts';
-import { openPolicy } from './open-policy.ts';
-import { PolicyProposal } from './policy-proposal.ts';
 import { problemsOf, problemText } from '../gateway/policy-warnings.ts';
-import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
+import { withRecords } from '../operator/audit-records.ts';
+import { groupOf } from '../terminal/command.ts';
+import { harmlessText, jsonLine } from '../terminal/text-table.ts';
+import { explainCommand } from './explain-command.ts';
+import type { Checked, PolicyWanted } from './judging-backend.ts';
+import { openJudging } from './open-judging.ts';
+import { PolicyProposal } from './policy-proposal.ts';
 import { replayText } from './policy-replay.ts';
-import { history, openPublished, publish, rollBack, show, withdraw } from './published.ts';
-import { jsonLine } from '../terminal/text-table.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
+import { history, numberOf, publish, rollBack, show, withdraw } from './published.ts';
 
 type Actions = (typeof policyDefinition)['actions'];
-type CheckInput = Input<Actions[0]>;
-type ExplainInput = Input<Actions[1]>;
-type LearnInput = Input<Actions[2]>;
-type ReplayInput = Input<Actions[3]>;
-type DiffInput = Input<Actions[4]>;
 
-async function check({ options, arguments: { FILE: files } }: CheckInput): Promise<number> {
-  const { json, config } = options;
-  let opened: Awaited<ReturnType<typeof openPolicy>>;
+async function check({ options, arguments: { FILE: files } }: Input<Actions[0]>): Promise<number> {
+  const { json } = options;
+  await using backend = await openJudging(options, true);
+  let checked: Checked;
   try {
-    opened = await openPolicy([...files, ...(options.policy ?? [])], config);
+    checked = await backend.check({ kind: 'files', paths: [...files, ...(options.policy ?? [])] });
   } catch (error) {
     if (!json) throw error;
     process.stdout.write(jsonLine({ ok: false, problems: problemsOf(error) }));
     return errorTable.config_invalid.exit;
   }
-  const { policy, warnings: problems } = opened;
+  const { rules, version, warnings: problems } = checked;
   const ok = !options['fail-on-warning'] || problems.length === 0;
-  const { version } = policy;
-  const rules = policy.rules.length;
   if (json) process.stdout.write(jsonLine({ ok, rules, version, problems }));
   else {
-    for (const problem of problems) process.stdout.write(`${problemText(problem)}\n`);
-    if (ok) process.stdout.write(`good: ${rules} ${rules === 1 ? 'rule' : 'rules'}, version ${version}\n`);
+    for (const problem of problems) process.stdout.write(`${harmlessText(problemText(problem))}\n`);
+    const good = `good: ${rules} ${rules === 1 ? 'rule' : 'rules'}, version ${version}`;
+    if (ok) process.stdout.write(`${harmlessText(good)}\n`);
   }
   return ok ? 0 : 1;
 }
 
-async function readClaims(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
-  if (file === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new Error('it is not a JSON object');
-    // An object of JSON has string keys and unknown values.
-    return value as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    // What stands in the file is its owner's, and no part of a message.
-    const reason = error instanceof SyntaxError ? 'it is not JSON' : faultReason(error);
-    throw new ProxyError('config_invalid', `cannot use the claims of ${file}: ${reason}`, { cause: error });
-  }
-}
-
-async function explainRequest(input: ExplainInput): Promise<number> {
-  const { options } = input;
-  const posture = postureOption(options.posture);
-  const asked = accessesOf(input);
-  const { policy } = await openPolicy(options.policy ?? [], options.config);
-  const claims = await readClaims(options.claims);
-  const principal: Principal = { id: 'explain', sessionId: 'explain', claims, posture };
-  const nowMs = Date.now();
-  const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
-  const explanations = asked(decide).map((access) => {
-    const { decision, steps, text } = explain(policy, principal, access, nowMs);
-    return { request: describeAccess(access), decision, steps, text };
-  });
-  for (const { request, decision, steps, text } of explanations)
-    process.stdout.write(options.json ? jsonLine({ request, decision, steps }) : text);
-  const isAllowed = explanations.every(({ decision }) => decision.effect === 'allow');
-  return isAllowed ? 0 : errorTable.policy_denied.exit;
-}
-
-/** What is asked about, once there is a policy that says whether connections are opened. */
-function accessesOf({
-  options: { change, header, 'push-option': options = [] },
-  arguments: { METHOD: method, URL: url, REF: more },
-}: ExplainInput): (decide: (access: AccessRequest) => Decision) => readonly AccessRequest[] {
-  if (method !== 'git' && more.length > 0)
-    throw new ProxyError('usage', 'name one request: upstreamproxy policy explain METHOD URL --policy FILE');
-  if (method.toUpperCase() === 'CONNECT') return (decide) => [connectionAccess(url, decide)];
-  const requests =
-    method === 'git'
-      ? gitAccesses(url, { url: more[0] ?? '', refs: more.slice(1), change, options }, requestAccess)
-      : [requestAccess(method.toUpperCase(), url, header)];
-  return (decide) => {
-    const judged = requests.map((access) => judgedAccess(access, decide));
-    // A connection that is not opened is one decision for all that passes in it.
-    return judged.every(({ depth }) => depth === 'connect') ? judged.slice(0, 1) : judged;
-  };
-}
-
-async function learn({ options, arguments: { AUDIT: file } }: LearnInput): Promise<number> {
+async function learn({ options, arguments: { AUDIT: file } }: Input<Actions[2]>): Promise<number> {
   const place = { ...options, ...(file === undefined ? {} : { audit: file }) };
   const proposal = new PolicyProposal();
   await withRecords(place, Date.now(), async ({ events }) => {
@@ -117,38 +50,50 @@ async function learn({ options, arguments: { AUDIT: file } }: LearnInput): Promi
   return 0;
 }
 
-async function replayPolicy({ options, arguments: { FILE: named } }: ReplayInput): Promise<number> {
+async function replay({ options, arguments: { FILE: named } }: Input<Actions[3]>): Promise<number> {
   const files = [...named, ...(options.policy ?? [])];
-  if (files.length === 0)
-    throw new ProxyError('usage', 'which policy? upstreamproxy policy replay FILE --audit AUDIT');
-  const { policy } = await openPolicy(files, options.config);
-  const result = await withRecords(options, Date.now(), async ({ events, sessions }) => {
-    const replaying = new PolicyReplay(policy, sessions);
-    for await (const event of events) replaying.note(event);
-    return replaying.result();
-  });
+  const { audit, config, state, server, context, since } = options;
+  if (audit !== undefined && (server !== undefined || context !== undefined))
+    throw new ProxyError(
+      'usage',
+      `give --audit or --${server === undefined ? 'context' : 'server'}, not both`,
+    );
+  const isHere = audit !== undefined || config !== undefined || state !== undefined;
+  await using backend = await openJudging(options, isHere);
+  const fromMs = since === undefined ? undefined : Date.now() - since;
+  const result = await backend.replay(wantedOf(files, options.name), fromMs);
+  const { searchedTo, flips } = result;
   process.stdout.write(options.json ? jsonLine(result) : replayText(result));
-  return options['fail-on-flip'] && result.flips.length > 0 ? 1 : 0;
+  if (searchedTo !== undefined)
+    process.stderr.write(
+      `upstreamproxy: looked back to ${harmlessText(searchedTo)} alone; what is older is not replayed\n`,
+    );
+  return options['fail-on-flip'] && flips.length > 0 ? 1 : 0;
 }
 
-async function diff({ options, arguments: { OLD: before, NEW: after } }: DiffInput): Promise<number> {
-  const old = await openEither(before, options);
-  const result = diffPolicies(old, await openEither(after, options));
-  process.stdout.write(options.json ? jsonLine(result) : diffText(result));
+async function diff({ options, arguments: { OLD, NEW } }: Input<Actions[4]>): Promise<number> {
+  const [before, after] = [wantedOf([OLD], options.name), wantedOf([NEW], options.name)];
+  const isOfFiles = before.kind === 'files' && after.kind === 'files';
+  await using backend = await openJudging(options, options.config !== undefined || isOfFiles);
+  const { text, machine } = await backend.compare(before, after);
+  process.stdout.write(options.json ? jsonLine(machine) : text.replaceAll(/[^\n]+/g, harmlessText));
   return 0;
 }
 
-/** A file, or `@3` for a version of the store. */
-async function openEither(text: string, options: DiffInput['options']): Promise<CompiledPolicy> {
-  if (!text.startsWith('@')) return (await openPolicy([text], options.config)).policy;
-  return await openPublished(text.slice(1), options);
+/** Files, or `@3` for a version of the store; nothing named is what is in force. */
+function wantedOf(texts: readonly string[], policy: string = mainName): PolicyWanted {
+  const [first, second] = texts;
+  if (first === undefined) return { kind: 'in-force' };
+  if (!first.startsWith('@')) return { kind: 'files', paths: texts };
+  if (second !== undefined) throw new ProxyError('usage', 'a version of the store stands alone');
+  return { kind: 'version', policy, number: first === '@' ? undefined : numberOf(first.slice(1)) };
 }
 
 export const policyCommand = groupOf(policyDefinition, {
   check,
-  explain: explainRequest,
+  explain: explainCommand,
   learn,
-  replay: replayPolicy,
+  replay,
   diff,
   publish,
   history,

@@ -1,16 +1,13 @@
 // `policy publish`, `history`, `show`, `rollback` and `withdraw`: the policies of a store, which gateways with `policy: store` follow.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { checkName } from '../../gateway/policies/publish-policy.ts';
 import { publishedPlace } from '../../gateway/policies/published-policies.ts';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { InvalidFilesError } from '../../policy/problem.ts';
 import { mainName } from '../../policy/bound-policies.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
-import type { PolicyBinding, PolicyText } from '../../store/policy-store.ts';
+import type { PolicyBinding } from '../../store/policy-store.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
@@ -18,6 +15,7 @@ import { confirmationLine } from '../operator/confirmation-line.ts';
 import { openConnection, type PlaceOptions } from '../operator/operator-place.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
 import { asciiText, harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
+import { readTexts } from './policy-texts.ts';
 import { publishedAtServer } from './published-at-server.ts';
 import type {
   Changed,
@@ -43,6 +41,8 @@ async function openBackend(options: PlaceOptions, access: 'read' | 'write'): Pro
 }
 
 export async function publish({ options, arguments: { FILE: paths } }: PublishInput): Promise<number> {
+  if (paths.length === 0)
+    throw new ProxyError('usage', 'which files? upstreamproxy policy publish FILE --config FILE');
   const files = await readTexts(paths);
   return await change(options, { kind: 'publish', files, binding: readBinding(options.for) });
 }
@@ -156,16 +156,14 @@ function fileText(name: string, text: string, count: number): string {
   return `${head}${shown}${shown.endsWith('\n') ? '' : '\n'}`;
 }
 
-/** A version of the store as a gateway of the configuration reads it. @throws ProxyError usage, operation_unknown, config_invalid */
+/** A version of the store, or the published one, as a gateway of the configuration reads it. @throws ProxyError usage, operation_unknown, config_invalid */
 export async function openPublished(
-  text: string,
-  options: { readonly config?: string | undefined; readonly name?: string | undefined },
+  config: GatewayConfig,
+  policy: string,
+  number: number | undefined,
 ): Promise<CompiledPolicy> {
-  const { config: file, name: policy = mainName } = options;
-  if (file === undefined) throw new ProxyError('usage', `@${asciiText(text)} of which store? --config FILE`);
-  const config = await gatewayOfOptions({ config: file });
   await using store = await openStoreToRead(config);
-  const { version, files } = await findPublished(store.policies, policy, numberOf(text));
+  const { version, files } = await findPublished(store.policies, policy, number);
   const place = publishedPlace(version);
   const sources = files.map(({ name, text: body }) => ({ file: `${place}/${name}`, text: body }));
   const result = await readerOf(config)(sources);
@@ -174,7 +172,7 @@ export async function openPublished(
 }
 
 /** @throws ProxyError usage */
-function numberOf(text: string): number {
+export function numberOf(text: string): number {
   if (!/^\d{1,9}$/.test(text))
     throw new ProxyError('usage', 'versions are numbers, as policy history shows them');
   return Number(text);
@@ -191,38 +189,4 @@ function readBinding(pairs: readonly string[] | undefined): PolicyBinding | unde
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new ProxyError('usage', `--for names the claim "${asciiText(twice)}" twice`);
   return Object.fromEntries(claims);
-}
-
-/** Files as they are named; of a folder its `.yaml` and `.yml` files by name. @throws ProxyError usage, config_invalid */
-async function readTexts(paths: readonly string[]): Promise<readonly PolicyText[]> {
-  if (paths.length === 0)
-    throw new ProxyError('usage', 'which files? upstreamproxy policy publish FILE --config FILE');
-  const texts: PolicyText[] = [];
-  for (const path of paths) {
-    try {
-      const files = (await stat(path)).isDirectory() ? await filesIn(path) : [path];
-      if (files.length === 0) throw new Error('the folder has no .yaml file');
-      for (const file of files) texts.push({ name: basename(file), text: await readBounded(file) });
-    } catch (error) {
-      throw new ProxyError('config_invalid', `${path} cannot be read: ${faultReason(error)}`, {
-        cause: error,
-      });
-    }
-  }
-  return texts;
-}
-
-async function filesIn(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder);
-  return names
-    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
-    .toSorted()
-    .map((name) => join(folder, name));
-}
-
-async function readBounded(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > defaultLimits.policyBytesMax)
-    throw new Error(`it is longer than ${defaultLimits.policyBytesMax} bytes (policyBytesMax)`);
-  return readFile(file, 'utf8');
 }

@@ -1,7 +1,9 @@
 // Bodies that rules had kept: who looks at them is written into the audit.
 
+import { hostname } from 'node:os';
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { whyNoBodies } from '../captured/absent-bodies.ts';
 import type { CapturedBody } from '../captured/captured-exchange.ts';
 import { viewedBody } from '../captured/view-body.ts';
 import { given, type Handlers } from './admin-parts.ts';
@@ -16,11 +18,7 @@ export const capturedOperations: Handlers<'exchangeBodies'> = {
     if (event === undefined || !(await visible.sees(event)))
       throw new ProxyError('operation_unknown', 'there is no event of that id');
     const kept = await captured?.read(id);
-    if (kept === undefined)
-      throw new ProxyError(
-        'operation_unknown',
-        'no bodies of that event are kept at this gateway: no rule asked for it, they have expired, or another gateway has them',
-      );
+    if (kept === undefined) throw new ProxyError('operation_unknown', whyNoBodies(event, hostname()));
     // First the record: nobody has seen what nobody can be told to have seen.
     await record({
       action: 'bodies_viewed',

@@ -8,6 +8,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { AuditFilter } from '../../store/audit-statement.ts';
+import { auditCursor, placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { Store } from '../../store/store.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { given } from './admin-parts.ts';
@@ -18,8 +19,9 @@ const countDefault = 100;
 const scanBatch = 500;
 const lookBatch = 2_000;
 
-export const eventOperations: Handlers<'exchanges' | 'exchange'> = {
+export const eventOperations: Handlers<'exchanges' | 'exportEvents' | 'exchange'> = {
   exchanges: page,
+  exportEvents: exported,
   exchange: async ({ store }, { id, operator }) => {
     const event = await store.audit.find(id);
     const visible = new VisibleEvents(operator, store.sessions);
@@ -120,6 +122,32 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
 
 function pageOf(items: readonly AuditEvent[], last: AuditEvent | undefined, next: string | undefined): Page {
   return { items, ...given('next', next), ...given('searchedTo', last?.time) };
+}
+
+/** Goes on until a page has something on it: where a page ends, the store alone can say, and it says that of whole ones. */
+async function exported(
+  { store }: AdminParts,
+  { operator, query: { behind, count = countDefault, ...filter } }: Asked<'exportEvents'>,
+): Promise<OutputOf<'exportEvents'>> {
+  const matches = eventMatcher(filter);
+  const visible = new VisibleEvents(operator, store.sessions);
+  const { since, until } = filter;
+  const period = {
+    ...given('fromMs', since === undefined ? undefined : Date.parse(since)),
+    ...given('untilMs', until === undefined ? undefined : Date.parse(until)),
+    limit: count,
+  };
+  let place = behind === undefined ? undefined : placeOfAuditCursor(behind);
+  for (let looked = 0; ; looked += count) {
+    const { events, next } = await store.audit.period({ ...period, behind: place });
+    const items: AuditEvent[] = [];
+    for (const event of events) if (matches(event) && (await visible.sees(event))) items.push(event);
+    if (next === undefined) return { items };
+    if (items.length > 0 || looked + count >= defaultLimits.adminScannedEventsMax)
+      return { items, next: auditCursor(next) };
+    place = next;
+    await nextTurn();
+  }
 }
 
 /** Every event that fits, as it is stored, until the signal aborts. @throws ProxyError operation_unknown */

@@ -5,11 +5,13 @@ import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
-import { explain, type ExplanationStep } from '../../policy/explain.ts';
+import { gitRequestOf } from '../../policy/git-request.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-access.ts';
+import { askedPushOption, askedUpdate } from '../policies/asked-push.ts';
+import { explainPolicy, type PolicyExplanation } from '../policies/explain-policy.ts';
 import { readKept } from '../policies/kept-policies.ts';
 import { principalOf } from '../sessions/session-authenticator.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
@@ -99,22 +101,9 @@ interface Question {
 
 /** `deciding` is asked; `base` has the rules that are shown beside it. */
 function explained(deciding: Policy, base: Policy, { principal, body, nowMs }: Question): Explained {
-  const decide = (access: AccessRequest): Decision => deciding.decide(principal, access, nowMs);
-  const { method, url, headers = [] } = body;
-  const access =
-    method.toUpperCase() === 'CONNECT'
-      ? connectionAccess(url, decide)
-      : judgedAccess(askedRequest(method.toUpperCase(), url, headers.flat()), decide);
-  const decision = decide(access);
+  const access = accessOf(body, (asked) => deciding.decide(principal, asked, nowMs));
+  const { decision, steps, text } = explainPolicy(deciding, base, { principal, access, nowMs });
   const { effect, rule } = decision;
-  const parts = partsOf(base, principal);
-  const explanations = parts.map(({ name, policy }) => {
-    const { steps, text } = explain(policy, principal, access, nowMs);
-    return {
-      steps: steps.map((step) => shownStep(step, name)),
-      text: name === undefined ? text : `policy ${name}:\n${text}`,
-    };
-  });
   return {
     request: describeAccess(access),
     policy: deciding.version,
@@ -124,18 +113,24 @@ function explained(deciding: Policy, base: Policy, { principal, body, nowMs }: Q
     ...given('place', rule.place),
     ...given('reason', decision.effect === 'deny' ? decision.reason : undefined),
     inject: decision.effect === 'allow' ? decision.inject.map(({ credential }) => credential) : [],
-    steps: explanations.flatMap(({ steps }) => steps),
-    text: explanations.map(({ text }) => text).join('\n'),
+    steps: steps.map(shownStep),
+    text,
   };
 }
 
-/** The policies with rules that a session is judged by. */
-function partsOf(
-  policy: Policy,
-  principal: Principal,
-): readonly { readonly name?: string; readonly policy: CompiledPolicy }[] {
-  if (policy instanceof CompiledPolicy) return [{ policy }];
-  return policy instanceof BoundPolicies ? policy.policiesFor(principal) : [];
+/** @throws ProxyError usage, and what the gateway would refuse it with */
+function accessOf(body: Question['body'], decide: (access: AccessRequest) => Decision): AccessRequest {
+  const { method, url, headers = [], pushed, pushOptions = [] } = body;
+  if (method.toUpperCase() === 'CONNECT') return connectionAccess(url, decide);
+  const request = askedRequest(method.toUpperCase(), url, headers.flat());
+  if (pushed === undefined && pushOptions.length === 0) return judgedAccess(request, decide);
+  if (gitRequestOf(request)?.carriesCommands !== true)
+    throw new ProxyError('usage', 'refs are pushed by POST to …/git-receive-pack, and by nothing else');
+  const push = {
+    pushed: (pushed ?? []).map(({ ref, change }) => askedUpdate(ref, change)),
+    pushOptions: pushOptions.map(askedPushOption),
+  };
+  return judgedAccess({ ...request, ...push }, decide);
 }
 
 function shownRules(policy: Policy): OutputOf<'policy'>['rules'] {
@@ -150,9 +145,7 @@ function shownRule({ reference: { name, place }, effect }: Rule): OutputOf<'poli
   return place === undefined ? { name, effect } : { name, place, effect };
 }
 
-function shownStep(
-  { rule, place, effect, outcome, because }: ExplanationStep,
-  policy: string | undefined,
-): Explained['steps'][number] {
+function shownStep(step: PolicyExplanation['steps'][number]): Explained['steps'][number] {
+  const { rule, place, effect, outcome, because, policy } = step;
   return { rule, effect, outcome, because, ...given('place', place), ...given('policy', policy) };
 }

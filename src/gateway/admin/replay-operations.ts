@@ -34,7 +34,7 @@ async function replay(parts: AdminParts, asked: Asked<'replayPolicy'>): Promise<
   const sessions = new RecalledSessions(parts);
   const judged = new PolicyReplay(policy, sessions);
   const searchedTo = await noteEvents(parts, asked, { judged, sessions });
-  const { flips, others, unsure, replayed, unchanged, fieldsUnseen } = judged.result();
+  const { flips, others, unsure, notReplayed, replayed, unchanged, fieldsUnseen } = judged.result();
   return {
     policy: policy.version,
     ...given('searchedTo', searchedTo),
@@ -43,6 +43,7 @@ async function replay(parts: AdminParts, asked: Asked<'replayPolicy'>): Promise<
     flipped: flips.reduce((sum, { count }) => sum + count, 0),
     flips: flips.slice(0, groupsShown),
     others: others.slice(0, groupsShown),
+    notReplayed: notReplayed.slice(0, groupsShown),
     unsure: unsure.slice(0, groupsShown),
     fieldsUnseen,
   };

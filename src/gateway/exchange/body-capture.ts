@@ -1,6 +1,7 @@
 // What a rule has kept of the bodies of one exchange: copies of their beginnings, of the request as the workload sent it. What the gateway
 // put on is taken out of both, and what the rule leaves out goes, before anything is kept.
 
+import { hostname } from 'node:os';
 import { type Readable, Transform } from 'node:stream';
 import type { HeaderList } from '../../http/header-list.ts';
 import type { AllowDecision, Principal, RuleCapture } from '../../policy/decision.ts';
@@ -111,7 +112,9 @@ export class BodyCapture implements Disposable {
     if (request === undefined && response === undefined) return;
     const isTaken = bodies.put(record.eventId, sessionId, { request, response });
     record.captured(
-      isTaken ? { request: request?.bytes.length, response: response?.bytes.length } : { dropped: true },
+      isTaken
+        ? { request: request?.bytes.length, response: response?.bytes.length, machine: hostname() }
+        : { dropped: true },
     );
   }
 

@@ -28,7 +28,8 @@ const retryMs = 30_000;
 export interface PublishedPoliciesOptions {
   readonly store: PolicyStore;
   readonly names: Omit<PolicyLoadingOptions, 'discover'>;
-  readonly gatewayId: string;
+  /** Undefined: nobody is told what became of a version, for it is only looked at. */
+  readonly gatewayId: string | undefined;
   readonly clock: () => number;
   readonly onFault: (error: ProxyError) => void;
   /** It is in force from now on, or withdrawn, and with it `policy` decides. */
@@ -252,15 +253,16 @@ export class PublishedPolicies implements AsyncDisposable {
     return false;
   }
 
-  #outcomeOf({ policy, number }: PolicyVersion, atMs: number): Omit<PolicyOutcome, 'state'> {
-    return { policy, number, gatewayId: this.#options.gatewayId, atMs };
+  #outcomeOf({ policy, number }: PolicyVersion, atMs: number): Omit<PolicyOutcome, 'state' | 'gatewayId'> {
+    return { policy, number, atMs };
   }
 
   /** For people: what is in force hangs not on it. */
-  async #note(outcome: PolicyOutcome): Promise<void> {
-    const { store, onFault } = this.#options;
+  async #note(outcome: Omit<PolicyOutcome, 'gatewayId'>): Promise<void> {
+    const { store, onFault, gatewayId } = this.#options;
+    if (gatewayId === undefined) return;
     const { policyOutcomesMax: outcomesMax } = defaultLimits;
-    await store.note(outcome, { outcomesMax }).catch(onFault);
+    await store.note({ ...outcome, gatewayId }, { outcomesMax }).catch(onFault);
   }
 
   async #read(

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { exportAudit } from '../../../src/cli/operator/audit-export.ts';
+import { eventsOfPeriod } from '../../../src/cli/operator/audit-records.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AuditEntry, AuditStore } from '../../../src/store/store.ts';
 import { auditEntry } from '../../conformance/audit.ts';
@@ -35,7 +36,7 @@ async function countingStore(
 test('what nobody reads is not asked of the store, and what is read slowly comes whole and in order', async () => {
   await using store = await countingStore(20_000);
   const target = new PassThrough({ highWaterMark: 16 * 1024 });
-  const done = exportAudit(store.audit, { format: 'ndjson' }, target);
+  const done = exportAudit(eventsOfPeriod(store.audit, {}), { format: 'ndjson' }, target);
   // As many turns as it could ask in, if it asked on.
   for (let turn = 0; turn < 500; turn += 1) await nextTurn();
   const askedFirst = store.asked();
@@ -69,7 +70,7 @@ async function* untilEnd(target: PassThrough, done: Promise<void>): AsyncGenerat
 test('whoever stops reading ends it, and the store is asked no more', async () => {
   await using store = await countingStore(20_000);
   const target = new PassThrough();
-  const done = exportAudit(store.audit, { format: 'csv' }, target);
+  const done = exportAudit(eventsOfPeriod(store.audit, {}), { format: 'csv' }, target);
   await once(target, 'readable');
   target.destroy();
   await done;
@@ -91,7 +92,10 @@ test('a fault of the store is told, behind what was written', async () => {
   });
   const target = new PassThrough();
   target.resume();
-  await assert.rejects(exportAudit(audit, { format: 'ndjson' }, target), /the disk is gone/);
+  await assert.rejects(
+    exportAudit(eventsOfPeriod(audit, {}), { format: 'ndjson' }, target),
+    /the disk is gone/,
+  );
 });
 
 test('the command writes the events of a time, and ends clean when its reader does', async () => {

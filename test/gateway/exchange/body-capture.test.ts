@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:http2';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -97,7 +98,11 @@ test('both bodies are kept as they were sent, and the event says how much', asyn
         : { type: said.type, isWhole: true, redacted: 0, bytes: undefined },
     );
   }
-  assert.deepEqual((await scene.path.events(1))[0]?.captured, { request: 7, response: 7 });
+  assert.deepEqual((await scene.path.events(1))[0]?.captured, {
+    request: 7,
+    response: 7,
+    machine: hostname(),
+  });
 });
 
 test('without a rule that asks for it nothing is kept, nor of what is denied, nor where there is no body', async () => {

@@ -1,0 +1,85 @@
+// `upstreamproxy policy explain`: which rule decides about a request or an exchange of the audit, and why.
+
+import { readFile } from 'node:fs/promises';
+import { ProxyError } from '../../protocol/error.ts';
+import { errorTable } from '../../protocol/error-table.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import type { policyDefinition } from '../commands/policy-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { harmlessText, jsonLine } from '../terminal/text-table.ts';
+import { postureOption } from './explain-access.ts';
+import { gitRequests } from './git-requests.ts';
+import type { AskedRequest, Explained, PolicyWanted } from './judging-backend.ts';
+import { openJudging } from './open-judging.ts';
+import { exchangeText } from './recorded-exchange.ts';
+
+type ExplainInput = Input<(typeof policyDefinition)['actions'][1]>;
+
+export async function explainCommand(input: ExplainInput): Promise<number> {
+  const { options, arguments: named } = input;
+  if (named.METHOD === 'exchange') return await explainExchange(input);
+  const posture = postureOption(options.posture);
+  const requests = requestsOf(input);
+  const { policy: files, config } = options;
+  await using backend = await openJudging(options, files !== undefined || config !== undefined);
+  const claims = await readClaims(options.claims);
+  const policy: PolicyWanted = files === undefined ? { kind: 'in-force' } : { kind: 'files', paths: files };
+  const explained = distinct(await backend.explain(requests, policy, { claims, posture }));
+  for (const { text, machine } of explained)
+    process.stdout.write(options.json ? jsonLine(machine) : linesOf(text));
+  return explained.every(({ isAllowed }) => isAllowed) ? 0 : errorTable.policy_denied.exit;
+}
+
+async function explainExchange({
+  options,
+  arguments: { URL: id, REF: more },
+}: ExplainInput): Promise<number> {
+  if (more.length > 0)
+    throw new ProxyError('usage', 'name one exchange: upstreamproxy policy explain exchange ID');
+  for (const name of ['policy', 'claims', 'posture', 'header', 'push-option'] as const)
+    if (options[name] !== undefined)
+      throw new ProxyError('usage', `an exchange has what was recorded of it; leave --${name} out`);
+  const { config, state } = options;
+  await using backend = await openJudging(options, config !== undefined || state !== undefined);
+  const explained = await backend.explainExchange(id);
+  process.stdout.write(options.json ? jsonLine(explained.machine) : linesOf(exchangeText(explained)));
+  return explained.isAllowed ? 0 : errorTable.policy_denied.exit;
+}
+
+/** A connection that is not opened is one decision for all that passes in it. */
+function distinct(explained: readonly Explained[]): readonly Explained[] {
+  return explained.filter(
+    ({ request, text }, i) =>
+      !explained.slice(0, i).some((one) => one.request === request && one.text === text),
+  );
+}
+
+/** Of a server, or with what a workload wrote: nothing of it acts on the terminal. */
+function linesOf(text: string): string {
+  return text.replaceAll(/[^\n]+/g, harmlessText);
+}
+
+function requestsOf({
+  options: { change, header, 'push-option': options = [] },
+  arguments: { METHOD: method, URL: url, REF: more },
+}: ExplainInput): readonly AskedRequest[] {
+  if (method === 'git') return gitRequests(url, { url: more[0] ?? '', refs: more.slice(1), change, options });
+  if (more.length > 0)
+    throw new ProxyError('usage', 'name one request: upstreamproxy policy explain METHOD URL --policy FILE');
+  return [{ method: method.toUpperCase(), url, ...(header === undefined ? {} : { fields: header }) }];
+}
+
+async function readClaims(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
+  if (file === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new Error('it is not a JSON object');
+    // An object of JSON has string keys and unknown values.
+    return value as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    // What stands in the file is its owner's, and no part of a message.
+    const reason = error instanceof SyntaxError ? 'it is not JSON' : faultReason(error);
+    throw new ProxyError('config_invalid', `cannot use the claims of ${file}: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,215 @@
+// Policies asked here: of files, of a configuration, or of the store of a gateway on this machine. Nothing else is contacted.
+
+import { loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
+import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
+import { explainPolicy, type PolicyQuestion } from '../../gateway/policies/explain-policy.ts';
+import { readKept } from '../../gateway/policies/kept-policies.ts';
+import { policyNames } from '../../gateway/policies/open-policies.ts';
+import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
+import { PublishedPolicies, publishedPlace } from '../../gateway/policies/published-policies.ts';
+import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
+import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
+import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
+import { describeAccess } from '../../policy/denial.ts';
+import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
+import { formatProblem } from '../../policy/problem.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { Store } from '../../store/store.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { type RecordOptions, withRecords } from '../operator/audit-records.ts';
+import { openStoreToRead } from '../operator/operator-store.ts';
+import { type KnownSessions, noteSession } from '../operator/session-facts.ts';
+import { harmlessText } from '../terminal/text-table.ts';
+import { requestAccess } from './explain-access.ts';
+import type {
+  AskedRequest,
+  Asker,
+  Checked,
+  ExchangeExplained,
+  Explained,
+  JudgingBackend,
+  PolicyWanted,
+  ShownReplay,
+} from './judging-backend.ts';
+import { mainName } from '../../policy/bound-policies.ts';
+import { openFiles } from './open-policy.ts';
+import { openPublished } from './published.ts';
+import { readerOf } from './published-in-store.ts';
+import { decisionOf, exchangeOf, isTrace, recordedNotes } from './recorded-exchange.ts';
+
+export interface JudgingOptions extends Pick<RecordOptions, 'audit' | 'config' | 'state'> {
+  /** Of the store, where the policy in force is one of several. */
+  readonly name?: string | undefined;
+}
+
+/** `nowMs`: the time that decisions are made at. */
+export function judgingHere(options: JudgingOptions, nowMs: number): JudgingBackend {
+  return {
+    check: (policy) => check(policy, options),
+    explain: (requests, policy, asker) => explainAll(requests, { policy, asker, options, nowMs }),
+    explainExchange: (id) => explainExchange(id, options),
+    replay: (policy, fromMs) => replay(policy, options, { nowMs, fromMs }),
+    compare: async (before, after) => {
+      const old = await compiled(before, options);
+      const result = diffPolicies(old, await compiled(after, options));
+      return { text: diffText(result), machine: result };
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function configOf({ config }: JudgingOptions): Promise<GatewayConfig | undefined> {
+  return config === undefined ? undefined : await loadGatewayConfig(config);
+}
+
+async function check(wanted: PolicyWanted, options: JudgingOptions): Promise<Checked> {
+  const paths = wanted.kind === 'files' ? wanted.paths : [];
+  const { policy, warnings } = await openFiles(paths, await configOf(options));
+  return { rules: policy.rules.length, version: policy.version, warnings };
+}
+
+/** One policy alone. */
+async function compiled(wanted: PolicyWanted, options: JudgingOptions): Promise<CompiledPolicy> {
+  const config = await configOf(options);
+  switch (wanted.kind) {
+    case 'files':
+      return (await openFiles(wanted.paths, config)).policy;
+    case 'version': {
+      if (config === undefined) throw new ProxyError('usage', 'of which store? --config FILE');
+      return await openPublished(config, wanted.policy, wanted.number);
+    }
+    case 'in-force':
+      return config?.policy.mode === 'store'
+        ? await openPublished(config, options.name ?? mainName, undefined)
+        : (await openFiles([], config)).policy;
+  }
+}
+
+/** As a gateway of the configuration would have it: of a store all that is published together. */
+async function policyHere(wanted: PolicyWanted, options: JudgingOptions): Promise<Policy> {
+  const config = await configOf(options);
+  if (wanted.kind !== 'in-force' || config?.policy.mode !== 'store') return await compiled(wanted, options);
+  await using store = await openStoreToRead(config);
+  return await publishedIn(store, config);
+}
+
+async function publishedIn(store: Store, config: GatewayConfig): Promise<Policy> {
+  // What tools of one machine are configured to use is no policy for all.
+  const { discover: _, ...names } = policyNames(config);
+  await using published = await PublishedPolicies.open({
+    store: store.policies,
+    names,
+    gatewayId: undefined,
+    clock: Date.now,
+    onFault: () => undefined,
+    onTaken: () => undefined,
+    onRefused: (version, problems) => {
+      const why = problems.map(formatProblem).join('; ');
+      const text = `a gateway of this configuration cannot take ${publishedPlace(version)}, and keeps the one before: ${why}`;
+      process.stderr.write(`upstreamproxy: ${harmlessText(text)}\n`);
+    },
+  });
+  return published.current;
+}
+
+interface Asking {
+  readonly policy: PolicyWanted;
+  readonly asker: Asker;
+  readonly options: JudgingOptions;
+  readonly nowMs: number;
+}
+
+async function explainAll(
+  requests: readonly AskedRequest[],
+  { policy: wanted, asker, options, nowMs }: Asking,
+): Promise<readonly Explained[]> {
+  const policy = await policyHere(wanted, options);
+  const principal: Principal = { id: 'explain', sessionId: 'explain', ...asker };
+  const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
+  return requests.map((request) =>
+    explained(policy, { principal, access: accessOf(request, decide), nowMs }),
+  );
+}
+
+function explained(policy: Policy, question: PolicyQuestion): Explained {
+  const { decision, steps, text } = explainPolicy(policy, policy, question);
+  const request = describeAccess(question.access);
+  return {
+    request,
+    isAllowed: decision.effect === 'allow',
+    policy: policy.version,
+    text,
+    machine: { request, decision, steps },
+  };
+}
+
+function accessOf(
+  { method, url, fields, pushed, pushOptions }: AskedRequest,
+  decide: (access: AccessRequest) => Decision,
+): AccessRequest {
+  if (method === 'CONNECT') return connectionAccess(url, decide);
+  const request = requestAccess(method, url, fields);
+  return judgedAccess(
+    pushed === undefined ? request : { ...request, pushed, pushOptions: pushOptions ?? [] },
+    decide,
+  );
+}
+
+async function explainExchange(id: string, options: JudgingOptions): Promise<ExchangeExplained> {
+  const { config: file, state } = options;
+  const config = await gatewayOfOptions(state === undefined ? { config: file } : { state });
+  await using store = await openStoreToRead(config);
+  const found = isTrace(id)
+    ? (await store.audit.search({ trace: id, limit: 10, lookMax: 10_000 })).events
+    : [await store.audit.find(id)].filter((event) => event !== undefined);
+  const event = exchangeOf(found, id);
+  const recorded = decisionOf(event);
+  const { access, timeMs } = recorded;
+  const notes = [...recordedNotes(recorded)];
+  const facts = await sessionOf(store, event.sessionId ?? '');
+  if (facts === undefined)
+    notes.push('its session is not kept any more: rules that look at it are asked as if it had no claims');
+  const kept =
+    event.policyVersion === undefined
+      ? undefined
+      : await readKept(store.policies, event.policyVersion, readerOf(config));
+  const policy =
+    kept ??
+    (config.policy.mode === 'store'
+      ? await publishedIn(store, config)
+      : (await openFiles([], config)).policy);
+  if (kept === undefined && policy.version !== event.policyVersion)
+    notes.push(`the policy that decided is not kept: ${policy.version} is asked, which is in force now`);
+  const principal: Principal = {
+    id: event.principal ?? '',
+    sessionId: event.sessionId ?? '',
+    claims: facts?.claims ?? {},
+    posture: facts?.posture ?? [],
+  };
+  const { machine, ...told } = explained(policy, { principal, access, nowMs: timeMs });
+  return { ...told, event, notes, machine: { event: event.id, notes, ...machine } };
+}
+
+/** Of the store, or of what the audit says of its enrolment, which is kept longer. */
+async function sessionOf(store: Store, id: string): Promise<Asker | undefined> {
+  const session = await store.sessions.find(id);
+  if (session !== undefined) return principalOf(session);
+  const known: KnownSessions = new Map();
+  const events = await store.audit.query({ sessionId: id, kind: 'session', limit: 10 });
+  for (const event of events) noteSession(known, event);
+  return known.get(id);
+}
+
+async function replay(
+  wanted: PolicyWanted,
+  options: JudgingOptions,
+  { nowMs, fromMs }: { readonly nowMs: number; readonly fromMs: number | undefined },
+): Promise<ShownReplay> {
+  const policy = await compiled(wanted, options);
+  const since = fromMs === undefined ? undefined : nowMs - fromMs;
+  return await withRecords({ ...options, since }, nowMs, async ({ events, sessions }) => {
+    const replaying = new PolicyReplay(policy, sessions);
+    for await (const event of events) replaying.note(event);
+    return replaying.result();
+  });
+}

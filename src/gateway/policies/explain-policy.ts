@@ -1,0 +1,68 @@
+// Why a policy decides as it does, whether it is one or several that bound sessions are judged by.
+
+import { BoundPolicies } from '../../policy/bound-policies.ts';
+import { CompiledPolicy } from '../../policy/compiled-policy.ts';
+import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
+import { describeAccess } from '../../policy/denial.ts';
+import { explain, type ExplanationStep } from '../../policy/explain.ts';
+
+export interface PolicyQuestion {
+  readonly principal: Principal;
+  readonly access: AccessRequest;
+  readonly nowMs: number;
+}
+
+export interface PolicyExplanation {
+  readonly decision: Decision;
+  /** `policy`: which published policy the rule is of. */
+  readonly steps: readonly (ExplanationStep & { readonly policy?: string })[];
+  /** All of it for a terminal. */
+  readonly text: string;
+}
+
+/** `deciding` is asked; `base` has the rules that are shown beside it. */
+export function explainPolicy(deciding: Policy, base: Policy, question: PolicyQuestion): PolicyExplanation {
+  const { principal, access, nowMs } = question;
+  const decision = deciding.decide(principal, access, nowMs);
+  const parts = partsOf(base, principal).map(({ name, policy }) => ({
+    name,
+    explanation: explain(policy, principal, access, nowMs),
+  }));
+  const steps = parts.flatMap(({ name, explanation }) =>
+    explanation.steps.map((step) => (name === undefined ? step : Object.assign({}, step, { policy: name }))),
+  );
+  const texts = parts.map(({ name, explanation: { text } }) =>
+    name === undefined ? text : `policy ${name}:\n${text}`,
+  );
+  const [first] = parts;
+  // What no part alone says: a grant, a ceiling with a policy below it, or that none is bound.
+  const isOfOne =
+    parts.length === 1 && first?.name === undefined && isSame(first?.explanation.decision, decision);
+  const head = isOfOne ? [] : [headOf(decision, access)];
+  return { decision, steps, text: [...head, ...texts].join('\n') };
+}
+
+/** The policies with rules that a session is judged by. */
+function partsOf(
+  policy: Policy,
+  principal: Principal,
+): readonly { readonly name?: string; readonly policy: CompiledPolicy }[] {
+  if (policy instanceof CompiledPolicy) return [{ policy }];
+  return policy instanceof BoundPolicies ? policy.policiesFor(principal) : [];
+}
+
+function isSame(one: Decision | undefined, other: Decision): boolean {
+  return one?.effect === other.effect && one.rule.name === other.rule.name;
+}
+
+function headOf(decision: Decision, access: AccessRequest): string {
+  const { effect, rule } = decision;
+  const whose = rule.policy === undefined ? '' : `, of the policy ${rule.policy}`;
+  const lines = [
+    `${effect === 'allow' ? 'ALLOW' : 'DENY'} ${describeAccess(access)}`,
+    `  decided by: ${rule.name}${whose}`,
+  ];
+  if (decision.effect === 'deny')
+    lines.push(`  workload is told: ${decision.reason}`, `  operator is told: ${decision.operatorReason}`);
+  return `${lines.join('\n')}\n`;
+}
