@@ -123,7 +123,7 @@ test('an export that is cut says so, with the last event that is in it, and ends
     },
     // As a balancer ends it that knows no length.
     'within it, by a clean end': (response, text) => response.end(text.slice(0, 5000)),
-    'by another answer': (response) => response.writeHead(502).end('<html>'),
+    'by something else': (response) => response.writeHead(502).end('<html>'),
     'by a redirect': (response) => response.writeHead(307, { location: 'http://other.test/' }).end(),
     'by a page that leads back': (response) => response.end(JSON.stringify({ items: [], next: '1.1' })),
     'by a revoked token': (response) =>

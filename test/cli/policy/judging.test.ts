@@ -1,4 +1,4 @@
-// `policy explain`, `check`, `diff` and `replay` by the admin API and in the store of this machine: one question, one answer, and nothing of a
+// `policy explain`, `check`, `diff` and `replay` by the admin API and in the store of this machine: one question gets one response, and nothing of a
 // server acts on the terminal.
 
 import assert from 'node:assert/strict';
