@@ -20,6 +20,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/explain-access.ts requireWhole',
     'src/cli/policy/explain-access.ts headerField',
     'src/cli/policy/policy-texts.ts readTexts',
+    'src/cli/policy/open-policy.ts openFiles',
     'src/cli/policy/recorded-exchange.ts isTrace',
     'src/cli/policy/recorded-exchange.ts exchangeOf',
     'src/cli/operator/bodies-here.ts bodiesHere',
