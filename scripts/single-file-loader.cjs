@@ -5,8 +5,10 @@ const { getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');
 
 const source = Buffer.from(getRawAsset('program')).latin1Slice();
+const compiled = Buffer.from(getRawAsset('compiled'));
 const script = new Script(source, {
   filename: 'upstreamproxy',
-  cachedData: Buffer.from(getRawAsset('compiled')),
+  // Empty where the builder could not run this runtime.
+  cachedData: compiled.length === 0 ? undefined : compiled,
 });
 script.runInThisContext()(require);

@@ -84,8 +84,7 @@ function makeBaseImages(): void {
   buildah('copy', plain, bundle, bundle);
   buildah('commit', '--rm', plain, 'docker.io/library/debian:stable-slim');
   const node = buildah('from', '--pull=never', 'docker.io/library/debian:stable-slim');
-  // The package `node` brings its program by a link.
-  buildah('copy', node, realpathSync(join(root, 'node_modules/node/bin/node')), '/usr/local/bin/node');
+  buildah('copy', node, realpathSync(join(root, 'node_modules/.bin/node')), '/usr/local/bin/node');
   // `npm root` would name the folder of the checkout's Node.
   const npm = join(realpathSync(findTool('npm') ?? ''), '../..');
   buildah('copy', node, npm, '/usr/local/lib/node_modules/npm');

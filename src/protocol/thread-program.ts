@@ -4,7 +4,7 @@
 export const auditWriterMarker = 'upstreamproxy-audit-writer';
 export const policyThreadMarker = 'upstreamproxy-policy-thread';
 
-/** The address that the build gives all modules of a single file (scripts/build-agent.ts). */
+/** The address that the build gives all modules of a single file (scripts/release/single-file.ts). */
 const singleFileUrl = 'file:///';
 
 /** The main script of the single file, which is stored in it beside the program that it starts. */

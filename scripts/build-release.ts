@@ -1,0 +1,176 @@
+// `npm run build:release [-- --out DIR] [--architecture x64,arm64] [--builder URI]`: the single files for each architecture, and what stands beside
+// them in a release (docs/reference/release.md). The same source gives the same bytes, wherever and whenever it is built.
+
+import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Bill, cycloneDx, spdx } from './release/bill-of-materials.ts';
+import { bundledPackages, directPackages, type Part, runtimeParts } from './release/bundled-parts.ts';
+import { licenseTexts } from './release/license-texts.ts';
+import { provenanceStatement } from './release/provenance.ts';
+import { buildSingleFile, programs, type ProgramKind } from './release/single-file.ts';
+import { type Architecture, architectures, type TargetNode, targetNode } from './release/target-node.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const kinds: readonly ProgramKind[] = ['agent', 'gateway'];
+
+interface BuiltFile {
+  readonly name: string;
+  readonly program: string;
+  readonly architecture: Architecture;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** The program's compiled form is in it; else each start compiles. */
+  readonly compiledAhead: boolean;
+}
+
+const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
+const sha256 = (path: string): string => hash('sha256', readFileSync(path));
+
+function isArchitecture(text: string): text is Architecture {
+  return architectures.some((one) => one === text);
+}
+
+/** What git says, or undefined where there is no repository. */
+function git(...args: readonly string[]): string | undefined {
+  const { status, stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+/** The time of the source: SOURCE_DATE_EPOCH, else that of its commit. @throws Error */
+function sourceTime(): string {
+  const text = process.env['SOURCE_DATE_EPOCH'] ?? git('log', '-1', '--format=%ct');
+  if (text === undefined || !/^[0-9]{1,11}$/.test(text))
+    throw new Error(
+      'set SOURCE_DATE_EPOCH to the time of the source in seconds: there is no repository to ask',
+    );
+  return new Date(Number(text) * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+interface Release {
+  readonly folder: string;
+  readonly version: string;
+  readonly created: string;
+}
+
+/** One program for one architecture, with its two bills of materials. */
+function buildOne(
+  release: Release,
+  kind: ProgramKind,
+  architecture: Architecture,
+  node: TargetNode,
+): { readonly file: BuiltFile; readonly parts: readonly Part[] } {
+  const { folder, version, created } = release;
+  const program = programs[kind].name;
+  const name = `${program}-${version}-linux-${architecture}`;
+  const out = join(folder, name);
+  const packages = bundledPackages(
+    buildSingleFile({ program: kind, out, node: node.executable, start: node.start }),
+  );
+  const [runtime, ...insideRuntime] = runtimeParts(node, process.versions);
+  const parts = [...packages, runtime, ...insideRuntime];
+  const file = {
+    name,
+    program,
+    architecture,
+    sha256: sha256(out),
+    bytes: statSync(out).size,
+    compiledAhead: node.start !== undefined,
+  };
+  const uses = [...directPackages(packages), runtime.purl];
+  const bill: Bill = { file: name, program, version, sha256: file.sha256, uses, parts, created };
+  writeFileSync(`${out}.cdx.json`, json(cycloneDx(bill)));
+  writeFileSync(`${out}.spdx.json`, json(spdx(bill)));
+  console.log(`${name}: ${(file.bytes / 1e6).toFixed(1)} MB, ${parts.length} parts`);
+  return { file, parts };
+}
+
+function build(release: Release, wanted: readonly Architecture[], builder: string): void {
+  const { folder, version, created } = release;
+  const work = mkdtempSync(`${folder}.nodes-`);
+  try {
+    const nodes = wanted.map((architecture) => ({ architecture, node: targetNode(architecture, work) }));
+    const built = nodes.flatMap(({ architecture, node }) =>
+      kinds.map((kind) => buildOne(release, kind, architecture, node)),
+    );
+    const commit = git('rev-parse', 'HEAD');
+    const [{ node } = { node: undefined }] = nodes;
+    const files = built.map(({ file }) => file);
+    const facts = {
+      name: 'upstreamproxy',
+      version,
+      created,
+      ...(commit === undefined ? {} : { commit }),
+      node: node?.version,
+    };
+    writeFileSync(join(folder, 'release.json'), json({ ...facts, files }));
+    writeFileSync(
+      join(folder, 'LICENSES.txt'),
+      licenseTexts(
+        readFileSync(join(root, 'LICENSE'), 'utf8'),
+        built.flatMap(({ parts }) => parts),
+      ),
+    );
+    const statement = provenanceStatement({
+      files: listed(folder),
+      version,
+      architectures: wanted,
+      commit,
+      isModified: (git('status', '--porcelain') ?? '') !== '',
+      builder,
+      archives: nodes.map((one) => ({
+        purl: `pkg:npm/node-linux-${one.architecture}@${one.node.version}`,
+        integrity: one.node.integrity,
+      })),
+      lockSha256: sha256(join(root, 'package-lock.json')),
+    });
+    writeFileSync(join(folder, 'provenance.json'), json(statement));
+    const sums = listed(folder).map((file) => `${file.sha256}  ${file.name}\n`);
+    writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''));
+    for (const { name } of listed(folder))
+      chmodSync(join(folder, name), files.some((file) => file.name === name) ? 0o755 : 0o644);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+function listed(folder: string): readonly { readonly name: string; readonly sha256: string }[] {
+  return readdirSync(folder)
+    .toSorted()
+    .map((name) => ({ name, sha256: sha256(join(folder, name)) }));
+}
+
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(root, 'dist', 'release') },
+    architecture: { type: 'string', default: architectures.join(',') },
+    builder: { type: 'string', default: 'urn:upstreamproxy:builder:unnamed' },
+  },
+});
+const wanted = values.architecture.split(',');
+if (!wanted.every(isArchitecture)) throw new Error(`--architecture is some of ${architectures.join(',')}`);
+const folder = resolve(values.out);
+// What is there is removed: only a release that was built here before.
+if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, 'release.json')))
+  throw new Error(`${folder} holds something else than a release; name another folder`);
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+// Our own file: `version` is a string.
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly version: string;
+};
+build({ folder, version, created: sourceTime() }, wanted, values.builder);
+console.log(`${folder}: the release`);

@@ -1,0 +1,126 @@
+// A program of ours as one executable file, with the Node that it needs.
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stripSymbols } from './strip-symbols.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What is built: its entry, and what its runtime is told beside what every program of ours is told. */
+export const programs = {
+  agent: {
+    name: 'upstreamproxy-agent',
+    entry: 'src/cli/single-file.ts',
+    // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
+    // certificates that it trusts.
+    execArgv: ['--use-openssl-ca'],
+  },
+  gateway: { name: 'upstreamproxy-gateway', entry: 'src/cli/single-file-gateway.ts', execArgv: [] },
+} as const;
+
+export type ProgramKind = keyof typeof programs;
+
+export interface SingleFileOptions {
+  readonly program: ProgramKind;
+  /** The executable; the folder `${out}.build` is used meanwhile. */
+  readonly out: string;
+  /** The executable of Node that is built in. */
+  readonly node: string;
+  /** How that Node is started here, to compile the program ahead; undefined: each start compiles. */
+  readonly start: readonly [string, ...string[]] | undefined;
+}
+
+/** Builds the file, with mode 0755, and gives the files of source that are in it, relative to the checkout. */
+export function buildSingleFile({ program, out, node, start }: SingleFileOptions): readonly string[] {
+  const work = `${out}.build`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  try {
+    const sources = bundle(program, work);
+    compile(work, start);
+    writeFileSync(join(work, 'node'), stripSymbols(readFileSync(node)), { mode: 0o755 });
+    copyFileSync(new URL('../single-file-loader.cjs', import.meta.url), join(work, 'loader.cjs'));
+    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program)));
+    run(process.execPath, ['--build-sea', 'sea.json'], work);
+    mkdirSync(dirname(out), { recursive: true });
+    rmSync(out, { force: true });
+    copyFileSync(join(work, 'program.out'), out);
+    chmodSync(out, 0o755);
+    return sources;
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+/** In the work folder: a path that was absolute would stand in the executable. */
+function run(file: string, args: readonly string[], work: string): void {
+  const { status, error } = spawnSync(file, args, { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) throw new Error(`${file} ended with ${status ?? error?.message}`);
+}
+
+/** Everything that the program is made of, as `program.cjs`. */
+function bundle(program: ProgramKind, work: string): readonly string[] {
+  // The package is ours, and so is the file: `version` is a string.
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const bun = [
+    'build',
+    join(root, programs[program].entry),
+    '--target=node',
+    // CommonJS loads each built-in module where it is first used: the jail's helper needs no TLS (docs/reference/performance.md).
+    '--format=cjs',
+    `--outfile=${join(work, 'program.cjs')}`,
+    `--metafile=${join(work, 'meta.json')}`,
+    `--define=builtVersion=${JSON.stringify(version)}`,
+    // What is looked for beside the source, is not there; and the builder's folders are nobody's business.
+    `--define=import.meta.url=${JSON.stringify('file:///')}`,
+    '--minify-syntax',
+    '--minify-whitespace',
+  ];
+  run(join(root, 'node_modules/.bin/bun'), bun, root);
+  // As the bundler writes it, which says what of each file is left.
+  const { outputs } = JSON.parse(readFileSync(join(work, 'meta.json'), 'utf8')) as {
+    readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
+  };
+  return Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+}
+
+/**
+ * Writes the program as a function of `require`, and what V8 compiled of it. `useCodeCache` of Node would hold the outermost
+ * function alone, and each start would parse and compile the others where they are first called.
+ */
+function compile(work: string, start: SingleFileOptions['start']): void {
+  // One byte a character, which needs no decoding.
+  const ascii = readFileSync(join(work, 'program.cjs'), 'utf8').replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  writeFileSync(join(work, 'program'), `(function (require) {${ascii}\n})`, 'latin1');
+  writeFileSync(join(work, 'compiled'), '');
+  if (start === undefined) return;
+  // A child, for the version of Node that is built into the file; and V8 takes only what was compiled with the flags that it has.
+  const [file, ...args] = start;
+  run(file, [...args, join(root, 'scripts/compile-program.cjs'), 'program', 'compiled'], work);
+}
+
+function settings(program: ProgramKind): object {
+  return {
+    main: 'loader.cjs',
+    executable: 'node',
+    assets: { program: 'program', compiled: 'compiled', loader: 'loader.cjs' },
+    mainFormat: 'commonjs',
+    output: 'program.out',
+    disableExperimentalSEAWarning: true,
+    // Neither NODE_OPTIONS nor an argument may speak to this runtime.
+    execArgvExtension: 'none',
+    execArgv: [
+      '--disable-sigusr1',
+      '--disable-warning=ExperimentalWarning',
+      ...programs[program].execArgv,
+      // What OPENSSL_CONF names can load code.
+      '--openssl-config=/dev/null',
+      '--',
+    ],
+  };
+}

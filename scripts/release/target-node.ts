@@ -1,0 +1,80 @@
+// The Node that is built into a file for one architecture: the package that `npm install` of the product brings there, in its version.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export type Architecture = 'x64' | 'arm64';
+export const architectures: readonly Architecture[] = ['x64', 'arm64'];
+
+export interface TargetNode {
+  /** The folder of the package. */
+  readonly folder: string;
+  readonly executable: string;
+  readonly version: string;
+  /** Of its archive in the registry, as package-lock.json has it. */
+  readonly integrity: string;
+  /** How it is started on this machine; undefined: it cannot be. */
+  readonly start: readonly [string, ...string[]] | undefined;
+}
+
+const emulator = 'qemu-aarch64';
+const emulatedRoot = '/usr/aarch64-linux-gnu';
+
+/** Brings it from the registry, by npm, where it is not installed; `work` is a folder for that. @throws Error */
+export function targetNode(architecture: Architecture, work: string): TargetNode {
+  const name = `node-linux-${architecture}`;
+  const { version, integrity } = lockedPackage(name);
+  const installed = join(root, 'node_modules', name);
+  const folder = existsSync(join(installed, 'bin/node'))
+    ? installed
+    : fetched(name, version, integrity, work);
+  const executable = join(folder, 'bin/node');
+  return { folder, executable, version, integrity, start: startOf(architecture, executable) };
+}
+
+function lockedPackage(name: string): { readonly version: string; readonly integrity: string } {
+  // npm writes it.
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly version: string; readonly integrity?: string }>>;
+  };
+  const { version, integrity } = packages[`node_modules/${name}`] ?? {};
+  if (version === undefined || integrity === undefined || !integrity.startsWith('sha512-'))
+    throw new Error(`package-lock.json has no digest of ${name}`);
+  return { version, integrity };
+}
+
+function fetched(name: string, version: string, integrity: string, work: string): string {
+  const folder = join(work, name);
+  mkdirSync(folder, { recursive: true });
+  run(
+    'npm',
+    ['pack', `${name}@${version}`, '--silent', '--ignore-scripts', '--pack-destination', folder],
+    work,
+  );
+  const archive = join(folder, `${name}-${version}.tgz`);
+  const digest = createHash('sha512').update(readFileSync(archive)).digest('base64');
+  if (`sha512-${digest}` !== integrity)
+    throw new Error(`${name}@${version} of the registry is not the one of package-lock.json`);
+  const wanted = ['bin/node', 'LICENSE', 'package.json'].map((path) => `package/${path}`);
+  run('tar', ['-xzf', archive, '--no-same-owner', '-C', folder, ...wanted], work);
+  return join(folder, 'package');
+}
+
+function run(file: string, args: readonly string[], cwd: string): void {
+  const { status, error, stderr } = spawnSync(file, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args[0]} ended with ${status ?? error?.message}\n${stderr}`);
+}
+
+function startOf(architecture: Architecture, executable: string): TargetNode['start'] {
+  if (architecture === process.arch) return [executable];
+  if (architecture !== 'arm64' || !existsSync(join(emulatedRoot, 'lib/ld-linux-aarch64.so.1')))
+    return undefined;
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = folders.map((folder) => join(folder, emulator)).find((path) => existsSync(path));
+  return found === undefined ? undefined : [found, '-L', emulatedRoot, executable];
+}

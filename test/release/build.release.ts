@@ -1,0 +1,231 @@
+// The release as `npm run build:release` makes it, twice in two places: the same bytes, programs that start, bills of materials that fit their
+// schemas, sums, provenance and signatures that others verify. Part of `npm run test:release`.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createPublicKey, generateKeyPairSync, hash, verify } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { findTool, skipWithout } from '../support/tools.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const timeoutMs = 1_800_000;
+
+/** A copy of what git would commit, with packages of its own: by links, for nothing changes them. */
+function copyCheckout(place: string): void {
+  const { stdout } = run('git', ['ls-files', '--cached', '--others', '--exclude-standard'], root);
+  for (const file of stdout.split('\n').filter((name) => name !== '' && existsSync(join(root, name))))
+    cpSync(join(root, file), join(place, file), { recursive: true });
+  mkdirSync(join(place, 'node_modules'));
+  for (const name of readdirSync(join(root, 'node_modules')).filter((one) => one !== '.cache'))
+    run('cp', ['-al', join(root, 'node_modules', name), join(place, 'node_modules', name)], root);
+}
+
+function run(
+  file: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly stdout: string } {
+  const { status, stdout, stderr, error } = spawnSync(file, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  assert.equal(status, 0, `${file} ${args.join(' ')}: ${error?.message ?? stderr}${stdout.slice(-2_000)}`);
+  return { stdout };
+}
+
+interface ReleaseFile {
+  readonly name: string;
+  readonly program: string;
+  readonly architecture: string;
+  readonly sha256: string;
+}
+
+describe('the release', { timeout: timeoutMs }, () => {
+  // On the file system of the checkout, for links; and its name is no part of what is built.
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'dist', 'release-test-'));
+  const places = [join(folder, 'one'), join(folder, 'another', 'deeper')] as const;
+  const releases = places.map((place) => join(place, 'out', 'release'));
+  const [release = ''] = releases;
+  const read = (name: string): Buffer => readFileSync(join(release, name));
+  const json = (name: string) => JSON.parse(read(name).toString('utf8'));
+  let files: readonly ReleaseFile[] = [];
+
+  before(() => {
+    for (const [index, place] of places.entries()) {
+      mkdirSync(place, { recursive: true });
+      copyCheckout(place);
+      const build = `umask ${index === 0 ? '022' : '077'}; exec node scripts/build-release.ts --out out/release`;
+      run('sh', ['-c', build], place, {
+        PATH: `${join(place, 'node_modules/.bin')}${delimiter}${process.env['PATH']}`,
+        HOME: process.env['HOME'],
+        SOURCE_DATE_EPOCH: '1700000000',
+        TZ: index === 0 ? 'UTC' : 'Asia/Kathmandu',
+        LC_ALL: index === 0 ? 'C' : 'en_US.UTF-8',
+        // Else git finds the repository around the copies.
+        GIT_CEILING_DIRECTORIES: folder,
+      });
+    }
+    files = json('release.json').files;
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  test('two builds in two folders, at two times, with two umasks and locales, give the same names, modes and bytes', () => {
+    const [one, other] = releases.map((place) =>
+      readdirSync(place).map((name) => {
+        const path = join(place, name);
+        return [
+          name,
+          statSync(path).mode.toString(8),
+          statSync(path).size,
+          hash('sha256', readFileSync(path)),
+        ];
+      }),
+    );
+    assert.ok((one ?? []).length > 10);
+    assert.deepEqual(one, other);
+  });
+
+  test('nothing of the builder is in it: no path, no user, no host', () => {
+    for (const name of readdirSync(release))
+      for (const word of [folder, root, `${process.env['HOME']}/`].filter((text) => text.length > 3))
+        assert.ok(!read(name).includes(word), `${name}: ${word}`);
+  });
+
+  test('the sums are those of all files, as sha256sum reads them', () => {
+    run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], release);
+    const named = read('SHA256SUMS')
+      .toString('utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice(66));
+    assert.deepEqual(
+      named,
+      readdirSync(release)
+        .filter((name) => name !== 'SHA256SUMS')
+        .toSorted(),
+    );
+  });
+
+  test('each program starts, on its own architecture or emulated', (t) => {
+    assert.equal(files.length, 4);
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    for (const { name, architecture } of files) {
+      const emulator = findTool('qemu-aarch64');
+      const start = architecture === process.arch ? [] : [emulator ?? '', '-L', '/usr/aarch64-linux-gnu'];
+      if (start[0] === '') {
+        t.diagnostic(`${name} is not started: no qemu-aarch64 here`);
+        assert.equal(read(name).readUInt16LE(18), 0xb7, 'it is for AArch64');
+        continue;
+      }
+      const [file = '', ...args] = [...start, join(release, name), 'version'];
+      const { stdout } = run(file, args, release, { PATH: '/usr/bin:/bin' });
+      assert.equal(stdout, `upstreamproxy ${version} (node ${process.versions.node})\n`);
+    }
+  });
+
+  test(
+    'what is signed is verified by others, and not by the key of somebody else',
+    { skip: skipWithout('openssl') },
+    (t) => {
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+      const signed = join(folder, 'signed');
+      cpSync(release, signed, { recursive: true });
+      const at = (name: string): string => join(folder, name);
+      writeFileSync(at('key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+      for (const [name, key] of [
+        ['key.pub', publicKey],
+        ['stranger.pub', stranger],
+      ] as const)
+        writeFileSync(at(name), key.export({ type: 'spki', format: 'pem' }));
+      run(process.execPath, [join(root, 'scripts/sign-release.ts'), '--key', at('key.pem'), signed], folder);
+      // As docs/reference/release.md shows it.
+      run('sh', ['-c', 'base64 -d SHA256SUMS.sig > ../SHA256SUMS.der'], signed);
+      const openssl = (key: string) =>
+        spawnSync(
+          'openssl',
+          ['dgst', '-sha256', '-verify', at(key), '-signature', at('SHA256SUMS.der'), 'SHA256SUMS'],
+          {
+            cwd: signed,
+          },
+        ).status;
+      assert.deepEqual([openssl('key.pub'), openssl('stranger.pub')], [0, 1]);
+      run('sha256sum', ['--check', '--ignore-missing', 'SHA256SUMS'], signed);
+      const manifest = Buffer.from(readFileSync(join(signed, 'release.json.sig'), 'latin1'), 'base64');
+      assert.ok(
+        verify('sha256', readFileSync(join(signed, 'release.json')), createPublicKey(privateKey), manifest),
+      );
+      cosignVerifies(t, signed, at, files[0]?.name ?? '');
+
+      writeFileSync(join(signed, 'release.json'), '{}');
+      const again = spawnSync(
+        process.execPath,
+        [join(root, 'scripts/sign-release.ts'), '--key', at('key.pem'), signed],
+        {
+          encoding: 'utf8',
+        },
+      );
+      assert.notEqual(again.status, 0, 'a file that was changed since is not signed');
+      assert.match(again.stderr, /release\.json is not as it was built/);
+    },
+  );
+
+  /** By the commands of docs/reference/release.md. */
+  function cosignVerifies(
+    t: TestContext,
+    place: string,
+    at: (name: string) => string,
+    program: string,
+  ): void {
+    if (findTool('cosign') === undefined)
+      return void t.diagnostic('not verified by cosign: it is not installed here');
+    const cosign = (key: string, subject: string) => {
+      const blob = [
+        'verify-blob',
+        '--key',
+        at(key),
+        '--insecure-ignore-tlog=true',
+        '--signature',
+        'SHA256SUMS.sig',
+        'SHA256SUMS',
+      ];
+      const attested = [
+        'verify-blob-attestation',
+        '--key',
+        at(key),
+        '--insecure-ignore-tlog=true',
+        '--type',
+        'slsaprovenance1',
+        '--signature',
+        'provenance.dsse.json',
+        subject,
+      ];
+      const env = { PATH: process.env['PATH'], HOME: folder };
+      return [blob, attested].map(
+        (args) => spawnSync('cosign', args, { cwd: place, env, encoding: 'utf8' }).status,
+      );
+    };
+    assert.deepEqual(cosign('key.pub', program), [0, 0]);
+    // The key of somebody else, and a file that is none of the subjects.
+    assert.deepEqual(cosign('stranger.pub', program), [1, 1]);
+    assert.deepEqual(cosign('key.pub', at('key.pub')), [0, 1]);
+  }
+});
