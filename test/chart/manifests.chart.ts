@@ -70,14 +70,14 @@ test('the manifests of deploy/kubernetes are valid, and have no unknown field', 
     await check(file, manifestsOf(await readFile(join(root, 'deploy/kubernetes', file), 'utf8')));
 });
 
-/** Blocks of YAML of a guide. */
-async function blocksOf(guide: string): Promise<readonly string[]> {
-  const text = await readFile(join(root, 'docs/guides', guide), 'utf8');
+/** Blocks of YAML of a document. */
+async function blocksOf(document: string): Promise<readonly string[]> {
+  const text = await readFile(join(root, 'docs', document), 'utf8');
   return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => block);
 }
 
 test('the manifests of the guides are valid, and have no unknown field', async () => {
-  for (const guide of ['kubernetes.md', 'several-gateways.md']) {
+  for (const guide of ['guides/kubernetes.md', 'guides/several-gateways.md']) {
     const manifests = (await blocksOf(guide))
       .filter((block) => /^kind: /m.test(block))
       .flatMap((block) => manifestsOf(block));
@@ -87,7 +87,7 @@ test('the manifests of the guides are valid, and have no unknown field', async (
 });
 
 test('the values of the guide give what the guide says', async () => {
-  const blocks = await blocksOf('kubernetes.md');
+  const blocks = await blocksOf('guides/kubernetes.md');
   const valuesOf = (name: string): Values => {
     const block = blocks.find((each) => each.startsWith(`# ${name}\n`)) ?? assert.fail(name);
     return manifestsOf(block)[0]!;
@@ -105,6 +105,12 @@ test('the values of the guide give what the guide says', async () => {
   );
   await check('guide', [...single]);
   await check('guide', [...several]);
+});
+
+test('the values of the reference are such as the chart takes', async () => {
+  const blocks = await blocksOf('reference/chart.md');
+  assert.ok(blocks.length >= 2);
+  for (const block of blocks) await check(block, await template(joined(least, manifestsOf(block)[0]!)));
 });
 
 test('the check finds a field of a wrong type, one that is missing, and one that nobody knows', async () => {

@@ -226,6 +226,7 @@ test('a name with a digit, dots or many letters gives names that Kubernetes take
     '9gateway',
     'team.egress',
     'team-egress',
+    'w'.repeat(33),
     `${'x'.repeat(52)}y`,
     `${'x'.repeat(52)}z`,
     '1.2.3',

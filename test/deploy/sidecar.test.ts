@@ -217,6 +217,55 @@ const around: readonly (readonly [string, (object: Node) => void, RegExp])[] = [
     /needs SSL_CERT_FILE/,
   ],
   [
+    'another probe that runs something',
+    (p) => (agentOf(p)['readinessProbe'] = { exec: { command: ['cat'] } }),
+    /takes no variables, hooks or probes/,
+  ],
+  [
+    'an agent that may get privileges',
+    (p) => (agentOf(p)['securityContext'].allowPrivilegeEscalation = true),
+    /without privileges/,
+  ],
+  [
+    'a part of a volume by a variable',
+    (p) => (agentOf(p)['volumeMounts'][2].subPathExpr = '$(PLACE)'),
+    /^the agent mounts/,
+  ],
+  ...[0, 1, 2].map(
+    (index) =>
+      [
+        `volume ${index} over its program`,
+        (p: Node) => (agentOf(p)['volumeMounts'][index].mountPath = '/usr/local/bin'),
+        /^the agent mounts/,
+      ] as const,
+  ),
+  [
+    'a device',
+    (p) => (agentOf(p)['volumeDevices'] = [{ name: 'evil', devicePath: '/dev/evil' }]),
+    /^the agent mounts/,
+  ],
+  ['no volume of trust', (p) => p['spec'].volumes.splice(2, 1), /are emptyDir/],
+  [
+    'an authority without a name',
+    (p) => (p['spec'].volumes[1].configMap = {}),
+    /is the ConfigMap of that name/,
+  ],
+  [
+    'other volumes than that of trust',
+    (p) => (jobOf(p)['volumeMounts'] = [{ name: 'mine', mountPath: '/mine' }]),
+    /mount it in each container/,
+  ],
+  [
+    'trust that the job can write, as it says',
+    (p) => (jobOf(p)['volumeMounts'][0].readOnly = false),
+    /mount it in each container, with readOnly/,
+  ],
+  [
+    'no roots',
+    (p) => (jobOf(p)['env'] = jobOf(p)['env'].filter((e: Node) => e['name'] !== 'SSL_CERT_FILE')),
+    /needs SSL_CERT_FILE/,
+  ],
+  [
     'a second container without the environment',
     (p) => p['spec'].containers.push({ name: 'b', image: 'b' }),
     /needs HTTP_PROXY/,
@@ -243,6 +292,8 @@ test('the pod of the template is let through, with more containers that have wha
   const more = pod();
   more['spec'].containers.push(another());
   more['spec'].initContainers.push({ ...another(), name: 'before' });
+  more['spec'].volumes.push({ name: 'own', projected: { sources: [{ configMap: { name: 'own' } }] } });
+  jobOf(more)['volumeMounts'].push({ name: 'own', mountPath: '/own' });
   Object.assign(more['spec'], { hostNetwork: false, shareProcessNamespace: false, ephemeralContainers: [] });
   assert.deepEqual(refusals(more), []);
 });
