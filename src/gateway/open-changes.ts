@@ -45,10 +45,13 @@ export async function openChanges(start: Start, following: Following): Promise<T
     if (ending !== undefined) following.recent.end(id, ending, start.clock());
   });
   history.onWayBack((way) => assertKnown(start, following, way));
-  const followers = [watch, policies, access].map((one) => () => one.taken());
+  const handFollowers = [policies, access].map((one) => () => one.taken());
+  const followers = [() => watch.taken(), ...handFollowers];
   const isHanded = following.from !== undefined;
   const standIns = (): number => following.known?.standIns ?? 0;
-  return stack.use(await TakenChanges.open({ store, history, followers, standIns, isHanded, onFault }));
+  return stack.use(
+    await TakenChanges.open({ store, history, followers, standIns, isHanded, handFollowers, onFault }),
+  );
 }
 
 /** Tells the store again what is known here, and the operator that it had to be told. */

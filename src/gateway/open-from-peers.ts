@@ -74,6 +74,7 @@ async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType
     identity: new PeerIdentity(incarnation, authority, clock),
     floor: floor ?? seen?.place,
     keptMs: endedKeptMsOf(config.limits),
+    signal: start.signal,
   });
 }
 

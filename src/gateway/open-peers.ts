@@ -12,11 +12,12 @@ import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import type { AuthorityPlace } from './identity/identity-places.ts';
-import type { PeerStart } from './peers/asked-peers.ts';
+import { askFacts, type PeerStart } from './peers/asked-peers.ts';
 import { ChangeFeeds } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
 import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { type KnownPeer, PeerDirectory } from './peers/peer-directory.ts';
+import { HeardFacts, type HeardFactsOptions } from './peers/heard-facts.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { listenForPeers, type PeerListenerOptions } from './peers/peer-listener.ts';
 import { PeerStarts } from './peers/peer-starts.ts';
@@ -86,9 +87,11 @@ export async function openPeers(
         watch,
         store: store.gateways,
         history: () => changes.history,
+        taken: () => changes.number,
         onAddress: (name, address) => directory.heard({ incarnation: name, address }),
         onFault,
       });
+      changes.onTaken(() => feeds.changed());
       const follow = feeds.serve.bind(feeds);
       const known = (): readonly KnownPeer[] =>
         directory.lastCurrent.filter((one) => one.incarnation !== incarnation);
@@ -99,7 +102,7 @@ export async function openPeers(
       const presence = await present(address);
       hearOfOthers(directory, following, address);
       await keepSeen(start, following, known);
-      const heard = heardOf(following, presence);
+      const heard = { ...heardOf(following, presence), ...factsHeard(start, following, identity) };
       stack.use(new FollowedPeers({ ...heard, identity, directory, address, onFault }));
       return presence;
     },
@@ -201,6 +204,19 @@ function heardOf(
     },
     unsaid: () => presence.unsaid,
   };
+}
+
+/** Policies and grants of others, for a gateway that has lost the store alone. */
+function factsHeard(
+  { config, stack, onFault }: Start,
+  { changes, known, outage }: Following,
+  identity: PeerIdentity,
+): Pick<FollowedPeersOptions, 'onTaken'> {
+  if (known === undefined || outage === undefined) return {};
+  const keptMs = endedKeptMsOf(config.limits);
+  const ask: HeardFactsOptions['ask'] = (peer, signal) => askFacts(peer, { identity, keptMs, signal });
+  const facts = stack.use(new HeardFacts({ known, changes, absence: outage, ask, onFault }));
+  return { onTaken: (peer, place) => facts.onTaken(peer, place) };
 }
 
 /** Nothing of a workload leads to one of them. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../support/command.ts';
@@ -54,7 +55,7 @@ async function wayTo(store: string, folder: string) {
 }
 
 test(
-  'a session that is revoked ends at a gateway that has lost the database, which confirms it by the other one',
+  'a session that is revoked ends at a gateway that has lost the database, which confirms it by the other one, and so does a policy that is published',
   { skip },
   async () => {
     await using stack = new AsyncDisposableStack();
@@ -62,7 +63,7 @@ test(
     const ways: Promise<Awaited<ReturnType<typeof wayTo>>>[] = [];
     const peers = { listen: { address: '127.0.0.1', port: 0 } };
     const pair = stack.use(
-      await gatewayPair({ rules: [], config: { peers } }, (which, store) => {
+      await gatewayPair({ rules: [], config: { peers, policy: 'store' } }, (which, store) => {
         if (which === 'first') return {};
         const way = wayTo(store, folder);
         ways.push(way);
@@ -79,6 +80,12 @@ test(
       assert.equal(code, 0, stderr);
       return stdout;
     };
+    const policy = join(folder, 'policy.yaml');
+    await writeFile(policy, 'rules:\n  - { name: one, hosts: [api.test] }\n');
+    await operator('policy', 'publish', policy);
+    await waitUntil('both have it', () =>
+      [set.gateway, other].every((one) => one.log().includes('main@1 is in force')),
+    );
     way.cut();
     await waitUntil('it is noticed', () => other.log().includes('the store is away'));
     const { id } = JSON.parse(await operator('session', 'list', '--json')) as { readonly id: string };
@@ -87,6 +94,9 @@ test(
       /^revoked \S+\nconfirmed by 2 of 2 gateways in \d\.\d s\n$/,
     );
     await waitUntil('the agent is told', () => agent.said().includes('session_revoked'));
+    await writeFile(policy, 'rules:\n  - { name: two, hosts: [other.test] }\n');
+    await operator('policy', 'publish', policy);
+    await waitUntil('it is in force there', () => other.log().includes('main@2 is in force'));
     assert.ok(!other.log().includes('the store is back'));
     way.mend();
     await waitUntil('it is back', () => other.log().includes('the store is back'));

@@ -53,6 +53,13 @@ export class KnownStore {
     return this.#standIns;
   }
 
+  /** While the store is away another gateway, which has it or hears of one that has, knows more. Whether that is taken. */
+  hear({ policies, files, grants }: KnownFacts): boolean {
+    if (this.#absence.sinceMs === undefined) return false;
+    this.#facts = { ...this.#facts, policies, files, grants };
+    return true;
+  }
+
   /** Everything has been read that is read at the start alone. */
   started(): void {
     this.#start = undefined;

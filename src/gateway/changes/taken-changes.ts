@@ -1,6 +1,7 @@
 // Up to which change of the store this process has taken everything: sessions ended, grants and policies in force.
 
 import type { ProxyError } from '../../protocol/error.ts';
+import type { ChangePlace } from '../../store/change-store.ts';
 import type { Store } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { StoreHistory } from './store-history.ts';
@@ -17,6 +18,8 @@ export interface TakenChangesOptions {
   readonly standIns?: () => number;
   /** In a start without the store another gateway has handed over what followers have read, and up to which change. */
   readonly isHanded?: boolean;
+  /** Those of them that follow what is in force. */
+  readonly handFollowers?: readonly (() => Promise<boolean>)[];
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -65,6 +68,20 @@ export class TakenChanges implements AsyncDisposable {
     const before = this.#number;
     for (const number of numbers) if (number === this.#number + 1) this.#number = number;
     if (this.#number !== before) this.#tell();
+  }
+
+  /**
+   * What is in force up to that change is here, by another way than the store, and its endings have been heard: who follows them takes the
+   * rest.
+   */
+  async hand({ history, number }: ChangePlace): Promise<void> {
+    const { handFollowers = [] } = this.#options;
+    const isNews = (): boolean => history === this.history && number > this.#number;
+    if (!isNews()) return;
+    const taken = await Promise.all(handFollowers.map((follower) => follower()));
+    if (!taken.every((isTaken) => isTaken) || !isNews()) return;
+    this.#number = number;
+    this.#tell();
   }
 
   /** Calls the listener when more is taken. */

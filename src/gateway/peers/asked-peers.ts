@@ -21,7 +21,11 @@ export interface AskedPeersOptions {
   readonly floor: ChangePlace | undefined;
   /** How far back it has to be known what ended. */
   readonly keptMs: number;
+  /** Gives it up. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+type AskingOptions = Omit<AskedPeersOptions, 'floor'>;
 
 export interface PeerStart {
   readonly facts: StartFacts;
@@ -89,6 +93,18 @@ async function placeOf(address: string, options: AskedPeersOptions): Promise<Ask
   }
 }
 
+/** What is in force, from one that is followed. Throws ProxyError `peer_unreachable`. */
+export async function askFacts(
+  { incarnation, address }: KnownPeer,
+  options: AskingOptions,
+): Promise<StartFacts> {
+  const response = await ask(address, 'facts', options);
+  // Whoever is there now may not have told its endings here.
+  if (response.incarnation !== incarnation) throw refused('another one is there now');
+  const { history, number } = response.place;
+  return { ...response.parts, place: { history, number } };
+}
+
 /** All of it. Throws ProxyError `peer_unreachable` where it ends before that, or is behind by now. */
 async function handed(address: string, best: ChangePlace, options: AskedPeersOptions): Promise<PeerStart> {
   const { place, incarnation, parts } = await ask(address, 'all', options);
@@ -106,14 +122,17 @@ interface Response {
 
 async function ask(
   address: string,
-  want: 'place' | 'all',
-  { identity, keptMs }: AskedPeersOptions,
+  want: 'place' | 'all' | 'facts',
+  { identity, keptMs, signal }: AskingOptions,
 ): Promise<Response> {
   const found = await connectPeer(address, undefined, identity, startProtocol);
   if (found.kind === 'absent') throw refused('nobody listens there');
   const { socket, incarnation } = found;
-  const late = setTimeout(() => socket.destroy(), defaultLimits.peerStartTimeoutMs);
+  const stop = (): void => void socket.destroy();
+  const late = setTimeout(stop, defaultLimits.peerStartTimeoutMs);
+  signal?.addEventListener('abort', stop, { once: true });
   try {
+    if (signal?.aborted === true) throw refused('it was given up');
     // A gateway that is asked under its own address would hand itself what it does not know.
     if (incarnation === identity.incarnation) throw refused('it is this gateway');
     await sendLine(socket, { want });
@@ -124,10 +143,11 @@ async function ask(
     if ('none' in place) throw refused(place.none);
     if (place.keptMs < keptMs)
       throw refused('it keeps what ended for less long (storeOutageMs, accessTokenLifetimeMs)');
-    const parts = want === 'all' ? await readParts(lines) : noParts();
+    const parts = want === 'place' ? noParts() : await readParts(lines);
     return { incarnation, place, parts };
   } finally {
     clearTimeout(late);
+    signal?.removeEventListener('abort', stop);
     socket.destroy();
   }
 }

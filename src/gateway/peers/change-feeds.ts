@@ -14,6 +14,8 @@ export interface ChangeFeedsOptions {
   readonly store: Pick<GatewayStore, 'vouch'>;
   /** Of which history of the store the numbers here are. */
   readonly history: () => string | undefined;
+  /** Up to which change everything is taken here. */
+  readonly taken?: () => number;
   /** Where one that follows is reached. */
   readonly onAddress?: (incarnation: string, address: string) => void;
   readonly onFault: (error: ProxyError) => void;
@@ -22,9 +24,16 @@ export interface ChangeFeedsOptions {
 export class ChangeFeeds {
   readonly #options: ChangeFeedsOptions;
   #count = 0;
+  /** Each wakes one that is told. */
+  readonly #wakes = new Set<() => void>();
 
   constructor(options: ChangeFeedsOptions) {
     this.#options = options;
+  }
+
+  /** More is taken here. */
+  changed(): void {
+    for (const wake of this.#wakes) wake();
   }
 
   /** Until the connection ends. Who it is has been verified. */
@@ -61,11 +70,14 @@ export class ChangeFeeds {
     let news = Promise.withResolvers<undefined>();
     const wake = (): void => news.resolve(undefined);
     const unlisten = watch.onEnded(wake);
+    this.#wakes.add(wake);
     gone.addEventListener('abort', wake);
     try {
       let heard: number | undefined;
       while (!gone.aborted) {
         news = Promise.withResolvers();
+        // Before the endings are looked at: those up to that number are among them.
+        const [taken, takenOf] = [this.#options.taken?.(), history()];
         const timer = setTimeout(wake, heartbeatMs);
         const recent = heard === undefined ? undefined : ended.heardBehind(heard);
         const ofRecent = history();
@@ -73,12 +85,13 @@ export class ChangeFeeds {
         // From the beginning, and where so many ended that it is not known which were told: twice is harmless.
         for (const page of recent === undefined ? ended.pagesAbove(above) : pagesOf(recent))
           await sendLine(socket, toldLine(page, recent === undefined ? history() : ofRecent));
+        await sendLine(socket, toldLine([], takenOf, taken));
         await news.promise;
         clearTimeout(timer);
-        if (ended.heard === heard) await sendLine(socket, toldLine([], history()));
       }
     } finally {
       unlisten();
+      this.#wakes.delete(wake);
     }
   }
 

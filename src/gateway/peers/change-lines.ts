@@ -23,14 +23,19 @@ export const endingSchema = z
 export const askedSchema = z.object({ above: number, history, at: z.string().max(300).optional() });
 /** Its later lines: it lives, and what it has taken and could not say in the store. */
 export const takenSchema = z.object({ taken: number.optional(), history });
-/** Lines of who is followed. */
-export const toldSchema = z.object({ endings: z.array(endingSchema).max(1000), history });
+/** Lines of who is followed: endings, and up to which change it has taken all, of which the endings have been told by then. */
+export const toldSchema = z.object({
+  endings: z.array(endingSchema).max(1000),
+  history,
+  taken: number.optional(),
+});
 
 export function toldLine(
   endings: readonly NumberedEnding[],
   ofHistory: string | undefined,
+  taken?: number,
 ): z.input<typeof toldSchema> {
-  return { history: ofHistory, endings: endings.map(endingLine) };
+  return { history: ofHistory, endings: endings.map(endingLine), taken };
 }
 
 export function endingLine({

@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { ChangePlace } from '../../store/change-store.ts';
 import type { NumberedEnding } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { areSiblings } from '../tunnels/incarnation.ts';
@@ -27,6 +28,8 @@ export interface FollowedPeersOptions {
   readonly sequence: () => number;
   /** Ends those of them that live here. */
   readonly hear: (endings: readonly NumberedEnding[], history: string | undefined) => void;
+  /** One has taken all up to that change; its endings have been heard. */
+  readonly onTaken?: (peer: KnownPeer, place: ChangePlace) => void;
   /** Of which history of the store the numbers here are. */
   readonly history: () => string | undefined;
   /** What was taken here and could not be said in the store. */
@@ -79,7 +82,8 @@ export class FollowedPeers implements AsyncDisposable {
   }
 
   /** Until the connection ends. Rejects with why. */
-  async #follow({ incarnation, address }: KnownPeer): Promise<void> {
+  async #follow(peer: KnownPeer): Promise<void> {
+    const { incarnation, address } = peer;
     const { identity, address: at, sequence, hear, history } = this.#options;
     const found = await connectPeer(address, incarnation, identity, changesProtocol);
     if (found.kind === 'absent') return;
@@ -95,6 +99,9 @@ export class FollowedPeers implements AsyncDisposable {
       for await (const line of linesOf(socket)) {
         const told = readChangeLine(toldSchema, line);
         if (told.endings.length > 0) hear(told.endings, told.history);
+        const { history: ofPeer, taken: number } = told;
+        if (ofPeer !== undefined && number !== undefined)
+          this.#options.onTaken?.(peer, { history: ofPeer, number });
       }
       await saying;
     } finally {

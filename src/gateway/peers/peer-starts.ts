@@ -1,4 +1,4 @@
-// Hands gateways that start while the store is away what they have to know: keys as they are sealed, policies, grants, which sessions ended,
+// Hands gateways that start, or go on, while the store is away from them what they have to know: keys as they are sealed, policies, grants, which sessions ended,
 // and up to which change that is all.
 
 import type { Socket } from 'node:net';
@@ -52,7 +52,7 @@ export class PeerStarts {
       const place: PeerPlaceLine =
         this.#count > peerStartsServedMax ? { none: 'it hands others what they ask for' } : this.#place();
       await sendLine(socket, place);
-      if (want === 'all' && !('none' in place)) await this.#hand(socket);
+      if (want !== 'place' && !('none' in place)) await this.#hand(socket, want === 'all');
       socket.end();
       await closed;
     } catch (error) {
@@ -82,7 +82,7 @@ export class PeerStarts {
     };
   }
 
-  async #hand(socket: Socket): Promise<void> {
+  async #hand(socket: Socket, hasEndings: boolean): Promise<void> {
     const { facts, ended } = this.#options;
     const { identity, policies = [], files, grants } = facts();
     const counts = { endings: 0, policies: 0, files: 0, grants: 0 } satisfies HandedCounts;
@@ -91,7 +91,7 @@ export class PeerStarts {
       await sendLine(socket, line);
     };
     if (identity !== undefined) await send({ identity });
-    for (const page of ended.pagesAbove(-1)) {
+    for (const page of hasEndings ? ended.pagesAbove(-1) : []) {
       counts.endings += page.length;
       await send({ endings: page.map(endingLine) });
     }

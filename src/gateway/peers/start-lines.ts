@@ -10,8 +10,8 @@ import { endingSchema } from './change-lines.ts';
 const count = z.int().nonnegative();
 const name = z.string().min(1).max(4096);
 
-/** What is asked for: where the other one is, or all of it. */
-export const wantedSchema = z.object({ want: z.enum(['place', 'all']) });
+/** What is asked for: where the other one is, all of it, or what is in force without what ended. */
+export const wantedSchema = z.object({ want: z.enum(['place', 'all', 'facts']) });
 
 /** The first line of who is asked. */
 export const placeSchema = z.union([

@@ -87,6 +87,28 @@ test('what is in force is what the store last said, while it is away', async () 
   assert.deepEqual([...known.facts.files.keys()], []);
 });
 
+test('what another gateway knows more holds while the store is away, and is that of the store again afterwards', async () => {
+  await using one = await scene();
+  const { known, store, far } = one;
+  await far.policies.publish(published, 0, bounds);
+  await store.policies.published();
+  const more = {
+    identity: undefined,
+    policies: [policy],
+    files: new Map([['h', published.files]]),
+    grants: [grant],
+  };
+  assert.equal(known.hear(more), false);
+  await one.leave();
+  assert.equal(known.hear(more), true);
+  assert.deepEqual(await store.policies.published(), [policy]);
+  assert.deepEqual(await store.policies.files('h'), published.files);
+  assert.deepEqual(await store.access.inForce(99), [grant]);
+  await one.comeBack();
+  assert.equal((await store.policies.published())[0]?.number, 1);
+  assert.deepEqual(await store.access.inForce(99), []);
+});
+
 test('an identity that this gateway made is known as one that it read', async () => {
   await using one = await scene();
   assert.equal(await one.store.identity.write({ version: 1, sealed: 'sealed' }), true);

@@ -46,6 +46,7 @@ function scene() {
       ],
       standIns: () => state.standIns,
       isHanded: state.isHanded,
+      handFollowers: [async () => state.isTaken],
       onFault: ({ message }) => faults.push(message),
     });
   /** Resolves when a look that was asked for is over: the next one behind it has begun. */
@@ -154,4 +155,17 @@ test('what another gateway handed over is taken from the beginning, and heard of
   assert.deepEqual([changes.number, state.looks], [9, 0]);
   changes.heard([10], 'h');
   assert.equal(changes.number, 10);
+});
+
+test('what is handed on counts once those that follow it have taken it, and is of the same history', async () => {
+  const { state, open } = scene();
+  await using changes = await open();
+  await changes.hand({ history: 'other', number: 5 });
+  state.isTaken = false;
+  await changes.hand({ history: 'h', number: 5 });
+  assert.equal(changes.number, 1);
+  state.isTaken = true;
+  await changes.hand({ history: 'h', number: 5 });
+  await changes.hand({ history: 'h', number: 4 });
+  assert.equal(changes.number, 5);
 });

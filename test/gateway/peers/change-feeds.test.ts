@@ -10,6 +10,7 @@ import { listenForPeers } from '../../../src/gateway/peers/peer-listener.ts';
 import { EndedSessions } from '../../../src/gateway/sessions/ended-sessions.ts';
 import { newGatewayName, newIncarnation } from '../../../src/gateway/tunnels/incarnation.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
+import type { ChangePlace } from '../../../src/store/change-store.ts';
 import type { NumberedEnding } from '../../../src/store/store.ts';
 import { FakeGateways, newPeer, peerAuthority } from './peer-scene.ts';
 
@@ -22,7 +23,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
   const ended = new EndedSessions(60_000);
   const listeners = new Set<(sessionId: string, reason: string) => void>();
   const vouched: object[] = [];
-  const place = { history: 'h' };
+  const place = { history: 'h', taken: 0 };
   const heardOf: (string | undefined)[] = [];
   const faults: string[] = [];
   const news: (() => void)[] = [];
@@ -36,6 +37,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
       },
     },
     history: () => place.history,
+    taken: () => place.taken,
     store: {
       vouch: async (gateway) => {
         vouched.push(gateway);
@@ -78,11 +80,16 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     ended,
     hear,
     vouched,
+    look: (): void => {
+      for (const tell of news) tell();
+    },
     faults,
     until,
     listener,
     listeners,
     port: listener.port,
+    feeds,
+    takenOf: [] as ChangePlace[],
   };
 }
 
@@ -106,6 +113,10 @@ async function following(own: Telling, others: readonly Telling[], unsaid?: numb
       endings.forEach(own.hear);
     },
     unsaid: () => unsaid,
+    onTaken: (_, one) => {
+      own.takenOf.push(one);
+      own.look();
+    },
     onFault: ({ message }) => assert.fail(message),
   });
 }
@@ -134,6 +145,20 @@ test('who follows hears what ended above its number, and what ends from then on,
   await other.until(() => other.ended.has('later'));
   assert.equal(other.ended.has('read already'), false);
   assert.equal(other.ended.heard, 2);
+});
+
+test('who follows hears up to which change all is taken, at once, and the endings up to there before', async () => {
+  const { stack, peers } = await scene(2);
+  await using _ = stack;
+  const [one, other] = peers as [Telling, Telling];
+  stack.use(await following(other, [one]));
+  await other.until(() => other.takenOf.length > 0);
+  assert.deepEqual(other.takenOf[0], { history: 'h', number: 0 });
+  one.ended.add(ending('before it', 8), Date.now());
+  one.place.taken = 9;
+  one.feeds.changed();
+  await other.until(() => other.takenOf.at(-1)?.number === 9);
+  assert.ok(other.ended.has('before it'));
 });
 
 test('what is taken and could not be said in the store is said by who is followed', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import type { StartFacts } from '../../../src/gateway/changes/known-store.ts';
-import { type AskedPeers, askPeers } from '../../../src/gateway/peers/asked-peers.ts';
+import { type AskedPeers, askFacts, askPeers } from '../../../src/gateway/peers/asked-peers.ts';
 import type { KnownPeer } from '../../../src/gateway/peers/peer-directory.ts';
 import { PeerIdentity, startProtocol } from '../../../src/gateway/peers/peer-identity.ts';
 import { listenForPeers } from '../../../src/gateway/peers/peer-listener.ts';
@@ -162,6 +162,24 @@ test('who starts is handed keys, policies, grants and what ended, and up to whic
   assert.ok(asked.kind === 'handed');
   assert.deepEqual(asked.start.peers, [other]);
   assert.equal(asked.start.incarnation, peer.identity.incarnation);
+});
+
+test('one that is followed hands over what is in force alone, and no other in its place does', async () => {
+  await using peer = await handingPeer();
+  end(peer, 'one', 41);
+  const { incarnation } = peer.identity;
+  const options = { identity: newPeer(), keptMs };
+  const facts = await askFacts({ incarnation, address: peer.address }, options);
+  assert.deepEqual(
+    [facts.place.number, facts.policies, facts.grants, facts.endings],
+    [42, [policy], [grant], []],
+  );
+  const another = { incarnation: 'ef'.repeat(16), address: peer.address };
+  await assert.rejects(askFacts(another, options), { code: 'peer_unreachable' });
+  const gone = AbortSignal.abort();
+  await assert.rejects(askFacts({ incarnation, address: peer.address }, { ...options, signal: gone }), {
+    code: 'peer_unreachable',
+  });
 });
 
 test('of several the one is believed that has taken most, and of equal ones who had the store last', async () => {

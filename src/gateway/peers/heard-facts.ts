@@ -1,0 +1,68 @@
+// What is in force, from a gateway that is followed, while the store is away from this one alone: policies and grants as they were published
+// and granted meanwhile. It is asked for only when that one has taken more than has been heard of here.
+
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { ChangePlace } from '../../store/change-store.ts';
+import type { StoreAbsence } from '../../store/store-outage.ts';
+import type { KnownStore, StartFacts } from '../changes/known-store.ts';
+import type { TakenChanges } from '../changes/taken-changes.ts';
+import type { KnownPeer } from './peer-directory.ts';
+
+export interface HeardFactsOptions {
+  readonly known: Pick<KnownStore, 'hear'>;
+  readonly changes: Pick<TakenChanges, 'hand' | 'history' | 'number'>;
+  readonly absence: StoreAbsence;
+  /** The signal gives it up. */
+  readonly ask: (peer: KnownPeer, signal: AbortSignal) => Promise<StartFacts>;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+export class HeardFacts implements AsyncDisposable {
+  readonly #options: HeardFactsOptions;
+  #asking: Promise<void> | undefined;
+  readonly #stop = new AbortController();
+  #fault = '';
+
+  constructor(options: HeardFactsOptions) {
+    this.#options = options;
+  }
+
+  /** That one has taken so much, and all that ended up to there has been heard. One is asked at a time; it says so again each second. */
+  onTaken(peer: KnownPeer, place: ChangePlace): void {
+    if (this.#stop.signal.aborted || this.#asking !== undefined || !this.#isNews(place)) return;
+    this.#asking = this.#take(peer, place)
+      .then(
+        () => (this.#fault = ''),
+        (error: unknown) => this.#tell(asProxyError(error)),
+      )
+      .then(() => {
+        this.#asking = undefined;
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#asking;
+  }
+
+  #isNews({ history, number }: ChangePlace): boolean {
+    const { changes, absence } = this.#options;
+    return absence.sinceMs !== undefined && history === changes.history && number > changes.number;
+  }
+
+  async #take(peer: KnownPeer, place: ChangePlace): Promise<void> {
+    const { ask, known, changes } = this.#options;
+    const { signal } = this.#stop;
+    const facts = await ask(peer, signal);
+    // No less than it has said; and of what it has taken since, the endings may be on their way.
+    const isEnough = facts.place.history === place.history && facts.place.number >= place.number;
+    if (!isEnough || signal.aborted || !this.#isNews(place) || !known.hear(facts)) return;
+    await changes.hand(place);
+  }
+
+  #tell(error: ProxyError): void {
+    if (this.#stop.signal.aborted || error.message === this.#fault) return;
+    this.#fault = error.message;
+    this.#options.onFault(error);
+  }
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StartFacts } from '../../../src/gateway/changes/known-store.ts';
+import { HeardFacts } from '../../../src/gateway/peers/heard-facts.ts';
+import type { KnownPeer } from '../../../src/gateway/peers/peer-directory.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import type { ChangePlace } from '../../../src/store/change-store.ts';
+
+const peer: KnownPeer = { incarnation: 'ab'.repeat(16), address: '10.0.0.2:8444' };
+
+function scene() {
+  const state = { number: 5, sinceMs: 1 as number | undefined, has: 7, history: 'h' };
+  const [asked, taken, handed, faults]: [KnownPeer[], StartFacts[], ChangePlace[], string[]] = [
+    [],
+    [],
+    [],
+    [],
+  ];
+  let fault: ProxyError | undefined;
+  const heard = new HeardFacts({
+    known: {
+      hear: (facts) => {
+        // As the one of the gateway, which takes nothing while the store is there.
+        if (state.sinceMs === undefined) return false;
+        taken.push(facts as StartFacts);
+        return true;
+      },
+    },
+    changes: {
+      history: 'h',
+      get number() {
+        return state.number;
+      },
+      hand: async (place) => {
+        handed.push(place);
+        state.number = place.number;
+      },
+    },
+    absence: {
+      get sinceMs() {
+        return state.sinceMs;
+      },
+      untilMs: undefined,
+      isPast: false,
+    },
+    ask: async (one) => {
+      asked.push(one);
+      if (fault !== undefined) throw fault;
+      return {
+        place: { history: state.history, number: state.has },
+        identity: undefined,
+        policies: [],
+        files: new Map(),
+        grants: [],
+        endings: [],
+      };
+    },
+    onFault: ({ message }) => faults.push(message),
+  });
+  const tell = async (number: number, history = 'h'): Promise<void> => {
+    heard.onTaken(peer, { history, number });
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { state, asked, taken, handed, faults, heard, tell, fail: (one?: ProxyError) => (fault = one) };
+}
+
+test('what another gateway has taken more is asked for, and counts up to what it had said', async () => {
+  const { asked, handed, taken, tell } = scene();
+  await tell(6);
+  assert.deepEqual([asked.length, taken.length], [1, 1]);
+  // It has gone on since: endings of that may not have been heard yet.
+  assert.deepEqual(handed, [{ history: 'h', number: 6 }]);
+  await tell(6);
+  assert.equal(asked.length, 1);
+  await tell(7);
+  assert.equal(asked.length, 2);
+});
+
+test('nothing is asked while the store is there, of another history, or of one that knows no more', async () => {
+  const { state, asked, tell } = scene();
+  await tell(5);
+  await tell(9, 'other');
+  state.sinceMs = undefined;
+  await tell(9);
+  assert.deepEqual(asked, []);
+});
+
+test('facts that are older than what was said, of another history, or late for a store that is back are not taken', async () => {
+  const { state, asked, taken, handed, tell, heard } = scene();
+  state.has = 5;
+  await tell(6);
+  [state.has, state.history] = [9, 'other'];
+  await tell(6);
+  state.history = 'h';
+  heard.onTaken(peer, { history: 'h', number: 6 });
+  state.sinceMs = undefined;
+  await tell(6);
+  assert.deepEqual([asked.length, taken.length, handed.length], [3, 0, 0]);
+});
+
+test('one that cannot be asked is told once, and asked again when it says more', async () => {
+  const { asked, faults, tell, fail, handed } = scene();
+  fail(new ProxyError('peer_unreachable', 'it is gone'));
+  await tell(6);
+  await tell(6);
+  assert.deepEqual([asked.length, faults], [2, ['it is gone']]);
+  fail();
+  await tell(6);
+  assert.equal(handed.length, 1);
+});
+
+test('one question at a time, and none once it is closed', async () => {
+  const { asked, heard, tell } = scene();
+  heard.onTaken(peer, { history: 'h', number: 6 });
+  heard.onTaken(peer, { history: 'h', number: 7 });
+  assert.equal(asked.length, 1);
+  await heard[Symbol.asyncDispose]();
+  await tell(9);
+  assert.equal(asked.length, 1);
+});
