@@ -336,7 +336,9 @@ test('whatever is left out of the pod, each condition gives true or false and no
 });
 
 test('without the ConfigMap of parameters the policy denies, and what is being deleted is left alone', () => {
-  const bindings = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding');
+  const bindings = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding').filter(
+    ({ spec }) => spec.policyName === 'upstreamproxy-agent',
+  );
   assert.equal(bindings.length, 2);
   for (const { spec } of bindings) {
     // Named with its namespace: else it would be looked for where the pod is, and who makes pods may make ConfigMaps.
@@ -349,6 +351,23 @@ test('without the ConfigMap of parameters the policy denies, and what is being d
   ending['metadata'].deletionTimestamp = '2026-01-01T00:00:00Z';
   assert.deepEqual(refusals(ending), []);
   assert.notDeepEqual(refusals(pod(), { data: { image: 'a', line: 'b' } }), []);
+});
+
+test('nobody enters the container of the agent in a namespace that demands it', () => {
+  const closed = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicy')[1]!;
+  const binding = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding').find(
+    ({ spec }) => spec.policyName === closed['metadata'].name,
+  );
+  const [required] = ofKind('namespace.yaml', 'Namespace');
+  const { matchLabels } = binding!['spec'].matchResources.namespaceSelector;
+  for (const [key, value] of Object.entries(matchLabels))
+    assert.equal(required!['metadata'].labels[key], value);
+  const [{ expression }] = closed['spec'].validations;
+  const isLetIn = (options: Node) => evaluate(expression, { object: options, params: {}, variables: {} });
+  assert.equal(isLetIn({ container: 'upstreamproxy-agent', command: ['cat'] }), false);
+  assert.equal(isLetIn({ container: 'job' }), true);
+  // Then it is the first of the containers, which the agent is not.
+  assert.equal(isLetIn({}), true);
 });
 
 test('the environment of the template is what the agent itself would write', () => {
