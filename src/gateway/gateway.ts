@@ -39,7 +39,6 @@ import { localUrl } from './public-listener.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
-import { ProofNonces } from './sessions/proof-nonces.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
@@ -221,7 +220,6 @@ async function openSessions(
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
       absence: outage,
-      nonces: new ProofNonces(place === undefined ? {} : { secret: place.passages.nonceSecret }),
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));

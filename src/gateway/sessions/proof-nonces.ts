@@ -6,46 +6,30 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 const timeBytes = 6;
-const nameBytes = 8;
-const saltBytes = 6;
-const headBytes = timeBytes + nameBytes + saltBytes;
-const macBytes = 16;
+const saltBytes = 10;
+const headBytes = timeBytes + saltBytes;
+const macBytes = 20;
 const form = /^[A-Za-z0-9_-]{48}$/;
 
-/** `sibling`: another process of this gateway gave it. */
-export type NonceOrigin = 'own' | 'sibling';
-
-export interface ProofNoncesOptions {
-  /** What all processes of one gateway have in common, and nobody else; one of its own by default. */
-  readonly secret?: Uint8Array;
-}
-
 export class ProofNonces {
-  readonly #key: Uint8Array;
-  readonly #name = randomBytes(nameBytes);
-
-  constructor({ secret = randomBytes(32) }: ProofNoncesOptions = {}) {
-    this.#key = createHmac('sha256', secret).update('upstreamproxy proof nonce 1').digest();
-  }
+  /** Of this process alone: what another one remembers is not known here. */
+  readonly #key = randomBytes(32);
 
   /** For proofs of that session. */
   give(sessionId: string, nowMs: number): string {
     const head = Buffer.alloc(headBytes);
     head.writeUIntBE(Math.trunc(nowMs), 0, timeBytes);
-    this.#name.copy(head, timeBytes);
-    randomBytes(saltBytes).copy(head, timeBytes + nameBytes);
+    randomBytes(saltBytes).copy(head, timeBytes);
     return Buffer.concat([head, this.#mac(head, sessionId)]).toString('base64url');
   }
 
-  /** Undefined for what is none of this gateway's, of this session's or of this minute. */
-  originOf(nonce: unknown, sessionId: string, nowMs: number): NonceOrigin | undefined {
-    if (typeof nonce !== 'string' || !form.test(nonce)) return undefined;
+  /** False for what was not given here, for this session and within the last minute. */
+  has(nonce: unknown, sessionId: string, nowMs: number): boolean {
+    if (typeof nonce !== 'string' || !form.test(nonce)) return false;
     const bytes = Buffer.from(nonce, 'base64url');
     const head = bytes.subarray(0, headBytes);
-    if (!timingSafeEqual(bytes.subarray(headBytes), this.#mac(head, sessionId))) return undefined;
-    const ageMs = nowMs - head.readUIntBE(0, timeBytes);
-    if (Math.abs(ageMs) > defaultLimits.proofNonceMs) return undefined;
-    return head.subarray(timeBytes, timeBytes + nameBytes).equals(this.#name) ? 'own' : 'sibling';
+    if (!timingSafeEqual(bytes.subarray(headBytes), this.#mac(head, sessionId))) return false;
+    return Math.abs(nowMs - head.readUIntBE(0, timeBytes)) <= defaultLimits.proofNonceMs;
   }
 
   #mac(head: Uint8Array, sessionId: string): Uint8Array {

@@ -7,7 +7,7 @@ import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { ProofStore, SessionRecord, Store } from '../../store/store.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import { ProofMemory } from './proof-memory.ts';
-import { NonceNeeded, type NonceOrigin, ProofNonces } from './proof-nonces.ts';
+import { NonceNeeded, ProofNonces } from './proof-nonces.ts';
 import { verifyProof, type ProofInput, type SessionPublicKey, type VerifiedProof } from './dpop-proof.ts';
 import {
   type AccessTokenIssuer,
@@ -38,7 +38,7 @@ export class SessionAuthenticator {
   readonly #accessTokens: AccessTokenIssuer;
   readonly #absence: StoreAbsence | undefined;
   readonly #ended: EndedSessions;
-  readonly #nonces: ProofNonces;
+  readonly #nonces = new ProofNonces();
   readonly #seen = new ProofMemory();
 
   constructor(options: {
@@ -49,14 +49,12 @@ export class SessionAuthenticator {
     readonly absence: StoreAbsence | undefined;
     /** What is known of ended sessions while it is. */
     readonly ended: EndedSessions;
-    readonly nonces?: ProofNonces | undefined;
   }) {
     this.#store = options.store;
     this.#limits = options.limits;
     this.#accessTokens = options.accessTokens;
     this.#absence = options.absence;
     this.#ended = options.ended;
-    this.#nonces = options.nonces ?? new ProofNonces();
   }
 
   /**
@@ -86,14 +84,13 @@ export class SessionAuthenticator {
     const expiredForMsMax = expiry === 'renewable' ? this.#limits.sessionLifetimeMs : clockSkewSeconds * 1000;
     const facts = await verifyAccessToken(this.#accessTokens, accessToken, { nowMs, expiredForMsMax });
     const { sessionId } = facts;
-    let nonce: NonceOrigin | undefined;
+    let hasNonce = false;
     const expected = { accessToken, expectedThumbprint: facts.keyThumbprint };
     const { jwk: key } = await this.verifyProof({ proof, method, url, nowMs, ...expected }, (given) => {
-      nonce = this.#nonces.originOf(given, sessionId, nowMs);
-      if (nonce === undefined) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
-      return nonce === 'own';
+      hasNonce = this.#nonces.has(given, sessionId, nowMs);
+      if (!hasNonce) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
     });
-    if (nonce === 'own' && this.#isKnownHere(facts, nowMs)) {
+    if (hasNonce && this.#isKnownHere(facts, nowMs)) {
       this.#ended.assertNotEnded(sessionId);
       return {
         session: { ...facts.session, id: sessionId, keyThumbprint: facts.keyThumbprint },
@@ -139,19 +136,20 @@ export class SessionAuthenticator {
   }
 
   /**
-   * `isOwn` judges the nonce of a proof that has one: whether it counts at this process alone, so that nobody else has to know of it.
-   * Throws ProxyError `proof_invalid` or `limit_exceeded`, and what `isOwn` does.
+   * `takeNonce` judges the nonce of a proof that has one: with a good one it counts at this process alone, so nobody else has to know of it.
+   * Throws ProxyError `proof_invalid` or `limit_exceeded`, and what `takeNonce` does.
    */
   async verifyProof(
     input: Omit<ProofInput, 'proof'> & { readonly proof: string | undefined },
-    isOwn?: (nonce: unknown) => boolean,
+    takeNonce?: (nonce: unknown) => void,
   ): Promise<VerifiedProof> {
     const { proof } = input;
     if (proof === undefined)
       throw new ProxyError('proof_invalid', 'The request has no DPoP proof, or more than one.');
     let isHereAlone = false;
-    const takeNonce = (nonce: unknown): void => {
-      isHereAlone = isOwn?.(nonce) === true;
+    const onNonce = (nonce: unknown): void => {
+      takeNonce?.(nonce);
+      isHereAlone = takeNonce !== undefined;
     };
     const remember: ProofStore['remember'] = async (seen, bounds) => {
       // What this process took before the store went away counts afterwards too.
@@ -164,7 +162,10 @@ export class SessionAuthenticator {
         isOfSession ? () => here : undefined,
       );
     };
-    return await verifyProof({ ...input, proof }, { proofs: { remember }, limits: this.#limits, takeNonce });
+    return await verifyProof(
+      { ...input, proof },
+      { proofs: { remember }, limits: this.#limits, takeNonce: onNonce },
+    );
   }
 
   /** The same, by what is known here. */

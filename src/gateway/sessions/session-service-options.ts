@@ -6,7 +6,6 @@ import type { Limits } from '../../protocol/limits.ts';
 import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
-import type { ProofNonces } from './proof-nonces.ts';
 import type { SessionFacts } from './session-response.ts';
 import type { TokenIssuer } from './session-token.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -30,5 +29,4 @@ export interface SessionServiceOptions {
   readonly strangerRefusalsPerMinuteMax?: number;
   /** Of a store that can be away. */
   readonly absence?: StoreAbsence | undefined;
-  readonly nonces?: ProofNonces | undefined;
 }

@@ -95,7 +95,6 @@ export class SessionService implements AsyncDisposable {
       accessTokens,
       absence: options.absence,
       ended,
-      nonces: options.nonces,
     });
     this.#audit = audit;
     this.#watch = watch;

@@ -2,7 +2,6 @@
 // has the session, by a socket of the machine that only the gateway's own processes can open.
 
 import { Buffer } from 'node:buffer';
-import { createHmac } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -44,11 +43,6 @@ export class Passages implements Disposable {
     const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
     this.#folder = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     this.#secret = Buffer.from(secret);
-  }
-
-  /** The same for every worker, and of no other use. */
-  get nonceSecret(): Uint8Array {
-    return createHmac('sha256', this.#secret).update('upstreamproxy nonces of workers').digest();
   }
 
   /** Takes what other workers pass on, under this name. */
