@@ -9,7 +9,7 @@ import { runToEnd } from './child.ts';
 import type { Inputs } from './inputs.ts';
 import { endArguments, runArguments } from './job-arguments.ts';
 import { type Places, saveProcess } from './places.ts';
-import { ActionError, command, required, type Variables } from './runner.ts';
+import { ActionError, command, needsLookText, required, type Variables } from './runner.ts';
 
 /** By these a step gives orders to the runner, or acts in the name of the job. */
 const withheld = /^(?:GITHUB_(?:ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)|ACTIONS_.*|INPUT_.*|STATE_.*)$/;
@@ -36,8 +36,9 @@ export async function runJailed({ program, inputs, places, token, variables }: J
   const quietWord = randomBytes(16).toString('hex');
   process.stdout.write(command('stop-commands', quietWord));
   let code: number;
+  let said: string;
   try {
-    ({ code } = await runToEnd(program, runArguments(inputs, places, { writable, script }), {
+    ({ code, said } = await runToEnd(program, runArguments(inputs, places, { writable, script }), {
       env: { ...env, TMPDIR: places.temporary },
       secret: token,
       onStart: (pid) => saveProcess(variables, pid),
@@ -46,28 +47,29 @@ export async function runJailed({ program, inputs, places, token, variables }: J
     process.stdout.write(`\n::${quietWord}::\n`);
   }
   const end = await endRun(program, inputs, places, variables);
-  if (code !== 0) throw new ActionError(`the commands ended with ${code}`);
-  if (end === 1)
-    throw new ActionError('something was refused, and fail-on-denial is true: see the summary of the job');
+  if (code !== 0) throw new ActionError(ownFault(said) ?? `the commands ended with ${code}`);
+  if (end === 1) throw new ActionError(needsLookText);
   if (end !== 0) throw new ActionError(`upstreamproxy job end ended with ${end}`);
 }
 
-/** Another gateway has the audit, and `run` has said what it refused. */
 async function endRun(
   program: string,
   inputs: Inputs,
   places: Places,
   variables: Variables,
 ): Promise<number> {
-  if (inputs.gateway !== undefined) return 0;
   const named = [
     ...inputs.policies.map((path) => `--policy=${path}`),
     ...(inputs.mode === 'observe' ? ['--observe'] : []),
   ];
-  const { code } = await runToEnd(program, [...endArguments(inputs, places, variables), ...named], {
-    isLast: true,
-  });
-  return code;
+  const args = [...endArguments(inputs, places, variables), ...named];
+  return (await runToEnd(program, args, { isLast: true })).code;
+}
+
+/** What `run` itself says where it starts nothing. */
+function ownFault(said: string): string | undefined {
+  const last = said.trimEnd().split('\n').at(-1) ?? '';
+  return /^upstreamproxy: .* \[\w+\]$/.test(last) ? last : undefined;
 }
 
 function writablePlaces(variables: Variables): readonly string[] {

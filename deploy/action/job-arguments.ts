@@ -39,11 +39,10 @@ export function runArguments(
   { state }: Places,
   { writable, script }: { readonly writable: readonly string[]; readonly script: string },
 ): readonly string[] {
-  const own = inputs.gateway === undefined ? [`--state=${state}`] : [];
   const decides = inputs.mode === 'observe' ? { ...inputs, policies: [] } : inputs;
   return [
     'run',
-    ...own,
+    `--state=${state}`,
     ...deciding(decides),
     `--isolate=${inputs.isolate}`,
     ...repeated('--fs-write', writable),

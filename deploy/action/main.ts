@@ -12,6 +12,8 @@ import { findProgram } from './program.ts';
 import { ActionError, fail, required } from './runner.ts';
 
 async function main(): Promise<void> {
+  if (process.platform !== 'linux')
+    throw new ActionError('this action needs a machine with Linux: runs-on: ubuntu-24.04');
   const inputs = readInputs(process.env);
   checkInputs(inputs);
   const places = makePlaces(process.env);

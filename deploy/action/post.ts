@@ -7,7 +7,7 @@ import { runToEnd } from './child.ts';
 import { readInputs } from './inputs.ts';
 import { endArguments } from './job-arguments.ts';
 import { endSavedProcess, removePlaces, savedPlaces } from './places.ts';
-import { ActionError, fail } from './runner.ts';
+import { ActionError, fail, needsLookText } from './runner.ts';
 
 async function post(): Promise<void> {
   const places = savedPlaces(process.env);
@@ -21,8 +21,7 @@ async function post(): Promise<void> {
     const { code, said } = await runToEnd(program, endArguments(inputs, places, process.env), {
       isLast: true,
     });
-    if (code === 1)
-      throw new ActionError('something was refused, and fail-on-denial is true: see the summary of the job');
+    if (code === 1) throw new ActionError(needsLookText);
     if (code !== 0)
       throw new ActionError(said.trim() === '' ? `upstreamproxy ended with ${code}` : said.trim());
   } finally {

@@ -8,6 +8,10 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 /** A fault for the person who reads the log: one annotation, no stack. */
 export class ActionError extends Error {}
 
+/** `job end` has told what it is. */
+export const needsLookText =
+  'the job fails because fail-on-denial is true: see the other errors, and the summary of the job';
+
 /** Throws for a variable that every runner sets. */
 export function required(variables: Variables, name: string): string {
   const value = variables[name];

@@ -197,7 +197,7 @@ describe('a job that ends otherwise', () => {
     assert.equal(post?.code, 1, String(post?.log));
     assert.deepEqual(
       post?.annotations.map(({ text }) => text.slice(0, 50)),
-      ['its process was killed', 'something was refused, and fail-on-denial is true:'.slice(0, 50)],
+      ['its process was killed', 'the job fails because fail-on-denial is true: see the other'.slice(0, 50)],
     );
     assert.deepEqual(await stage.leftFiles(), []);
     await waitUntil('nothing runs any more', () => stage.leftProcesses().length === 0);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { openActionStage } from '../support/action-stage.ts';
+import { deploy } from '../support/deployment.ts';
 import { waitUntil } from '../support/program.ts';
 
 const policy = 'rules:\n  - name: api\n    hosts: api.example.com\n';
@@ -74,4 +75,46 @@ test('commands of run end with a step that is cancelled, and with one that is ki
     await waitUntil('nothing runs any more', () => stage.leftProcesses().length === 0);
     assert.deepEqual(await stage.leftFiles(), []);
   }
+});
+
+test('commands of run with a gateway elsewhere are told of as others are', async () => {
+  await using stage = await openActionStage();
+  const { runner } = stage;
+  await using deployment = await deploy({
+    rules: [{ name: 'api', hosts: 'api.example.com', for: { repository: 'acme/shop' } }],
+    config: {
+      upstream: stage.upstream,
+      issuers: [
+        { issuer: 'https://issuer.example.com', audience: 'upstreamproxy', for: { repository: 'acme/*' } },
+      ],
+    },
+  });
+  const inputs = {
+    program: stage.inputs['program']!,
+    gateway: deployment.gateway.url,
+    'gateway-ca': deployment.gatewayCaFile,
+  };
+  const run = 'curl -sS https://api.example.com/hello; curl -s https://other.example.com/ || true';
+  const refused = await runner.use({ ...inputs, run }, stage.idToken);
+  assert.equal(refused.code, 1);
+  assert.match(refused.log, /^hello$/m);
+  assert.match(refused.annotations[0]?.text ?? '', /^GET https:\/\/other\.example\.com\/: policy_denied/);
+  assert.match(refused.summary, /decided, and has the audit/);
+  const good = await runner.use({ ...inputs, run: 'curl -sS https://api.example.com/hello' }, stage.idToken);
+  assert.deepEqual([good.code, good.annotations], [0, []]);
+  await runner.finish();
+  assert.deepEqual(await stage.leftFiles(), []);
+});
+
+test('what run cannot start it does not start, and the annotation says why', async () => {
+  await using stage = await openActionStage();
+  const { runner } = stage;
+  await stage.write('policy.yaml', policy);
+  const inputs = { ...stage.inputs, policy: 'policy.yaml', run: 'echo STARTED', write: 'nowhere' };
+  const result = await runner.use(inputs);
+  assert.equal(result.code, 1);
+  assert.doesNotMatch(result.log, /STARTED/);
+  assert.match(result.annotations.at(-1)?.text ?? '', /^upstreamproxy: --fs-write .*nowhere: .* \[usage\]$/);
+  await runner.finish();
+  assert.deepEqual(await stage.leftFiles(), []);
 });

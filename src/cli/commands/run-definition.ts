@@ -36,7 +36,7 @@ export const runDefinition = {
       section: own,
       placeholder: 'DIR',
       holds: 'folder',
-      help: 'the private folder is made below this one instead',
+      help: 'the private folder is made below this one instead; with --gateway it gets what that refused; `job end` reports of it',
     },
     'home-credentials': {
       kind: 'choice',

@@ -21,6 +21,7 @@ import {
   newestAudit,
   readJobEnd,
   readJobRecord,
+  readToldFile,
   removeJobFolder,
   type JobRecord,
 } from './job-folder.ts';
@@ -61,12 +62,7 @@ export async function endJob({ options: values }: EndInput): Promise<number> {
 /** Ends its session, if it has one. Undefined: it had none, and no `run` either. */
 async function endedJob(state: string, values: Values): Promise<JobSources | undefined> {
   const record = await readJobRecord(state);
-  if (record === undefined) {
-    const auditFile = await newestAudit(state);
-    return auditFile === undefined
-      ? undefined
-      : { record: recordOfRun(auditFile, values), end: undefined, early: undefined };
-  }
+  if (record === undefined) return await endedRun(state, values);
   const isOver = await endProcess(record.mark);
   const end = await readJobEnd(state);
   const killed = isOver
@@ -76,16 +72,20 @@ async function endedJob(state: string, values: Values): Promise<JobSources | und
 }
 
 /** `run` has ended by itself, and has told whoever called it what decided. */
-function recordOfRun(auditFile: string, { policy = [], observe }: Values): JobRecord {
-  return {
-    mark: '',
-    gatewayUrl: undefined,
-    auditFile,
-    policies: policy.map((path) => resolve(path)),
-    config: undefined,
-    form: observe || policy.length === 0 ? 'observe' : 'files',
-    givenBack: {},
-  };
+async function endedRun(state: string, { policy = [], observe }: Values): Promise<JobSources | undefined> {
+  const auditFile = await newestAudit(state);
+  const run = { mark: '', config: undefined, givenBack: {} };
+  if (auditFile !== undefined) {
+    const policies = policy.map((path) => resolve(path));
+    const form = observe || policies.length === 0 ? 'observe' : 'files';
+    const record = { ...run, gatewayUrl: undefined, auditFile, policies, form } as const;
+    return { record, end: undefined, early: undefined };
+  }
+  const told = await readToldFile(state);
+  if (told === undefined) return undefined;
+  const { gatewayUrl } = told;
+  const record = { ...run, gatewayUrl, auditFile: undefined, policies: [], form: 'gateway' } as const;
+  return { record, end: { early: undefined, told: told.told }, early: undefined };
 }
 
 /** Whether it ended in order, or had before. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { readRefusals } from '../../agent/uplink/session-refusals.ts';
 import type { SessionRefusals } from '../../protocol/session-refusals.ts';
+import { type ToldFile, toldName } from '../run/gateway-summary.ts';
 import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { removeTree } from '../../system/remove-tree.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -41,7 +42,7 @@ const [recordName, endName] = ['session.json', 'end.json'];
 export const logName = 'session.log';
 export const trustName = 'trust';
 
-const ownNames = new Set([recordName, endName, logName, trustName, 'runs']);
+const ownNames = new Set([recordName, endName, logName, trustName, toldName, 'runs']);
 
 /** Makes it, mode 0700. Throws usage if it is there. */
 export async function makeJobFolder(path: string): Promise<void> {
@@ -88,13 +89,23 @@ export async function readJobRecord(path: string): Promise<JobRecord | undefined
 export async function readJobEnd(path: string): Promise<JobEnd | undefined> {
   const value = await readJson(join(path, endName));
   if (value === undefined) return undefined;
-  const told = value['told'];
+  return { early: textOf(value['early']), told: toldOf(value['told']) };
+}
+
+function toldOf(value: unknown): SessionRefusals | undefined {
   try {
-    const refusals = told === undefined ? undefined : readRefusals(Buffer.from(JSON.stringify(told)));
-    return { early: textOf(value['early']), told: refusals };
+    return value === undefined ? undefined : readRefusals(Buffer.from(JSON.stringify(value)));
   } catch {
     return undefined;
   }
+}
+
+/** What another gateway told `run --state`. */
+export async function readToldFile(path: string): Promise<ToldFile | undefined> {
+  const value = await readJson(join(path, toldName));
+  const gatewayUrl = textOf(value?.['gatewayUrl']);
+  if (gatewayUrl === undefined) return undefined;
+  return { gatewayUrl, told: toldOf(value?.['told']) };
 }
 
 /** The audit of `run --state`: of the newest run below the folder. */
@@ -114,7 +125,9 @@ export async function jobFolderEntries(path: string): Promise<readonly string[] 
     throw new ProxyError('usage', `cannot read ${path}: ${faultReason(error)}`, { cause: error });
   }
   const names = entries.map(({ name }) => name);
-  const foreign = names.filter((name) => !ownNames.has(name) && !/^\.?(?:session|end)\.json\b/.test(name));
+  const foreign = names.filter(
+    (name) => !ownNames.has(name) && !/^\.?(?:session|end|refusals)\.json\b/.test(name),
+  );
   if (foreign.length === 0) return names;
   throw new ProxyError(
     'usage',

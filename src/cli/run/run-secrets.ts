@@ -16,7 +16,7 @@ export interface RunSecretsOptions {
   readonly identity: Identity | undefined;
   /** There is a gateway of its own that puts them on. */
   readonly replaces: boolean;
-  /** Folder of the state of that gateway; made where it is not there, to be hidden. */
+  /** A folder of this program's own; made where it is not there, to be hidden. */
   readonly state?: string;
 }
 

@@ -26,7 +26,7 @@ import {
   readConsoleChoice,
   type RunConsole,
 } from './run-console.ts';
-import { RunEnding, unknownRefusals } from './run-ending.ts';
+import { RunEnding } from './run-ending.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
@@ -50,18 +50,13 @@ async function ownSummary(gateway: EmbeddedGateway, withinMs: number): Promise<s
 }
 
 /** The same of a run whose gateway is another: it tells what it counted. */
-async function gatewaySummary({ proxy }: RunSession, gatewayUrl: string): Promise<string> {
-  try {
-    const told = await proxy.refusals();
-    if (told === undefined) return '';
-    const { Denials } = await import('./denial-summary.ts');
-    const denials = new Denials();
-    for (const refusal of told.refusals) denials.add(refusal);
-    const before = told.isWhole ? '' : ', with what was refused before the tunnel broke';
-    return denials.summary(`the audit of ${gatewayUrl}${before}`, told.others);
-  } catch (error) {
-    return unknownRefusals(asProxyError(error).message);
-  }
+async function toldSummary(
+  { proxy }: RunSession,
+  { options: { gatewayUrl, quiet }, state }: Pick<RunRequest, 'options' | 'state'>,
+): Promise<string> {
+  if (gatewayUrl === undefined) return '';
+  const { gatewaySummary } = await import('./gateway-summary.ts');
+  return await gatewaySummary({ refusals: () => proxy.refusals() }, { gatewayUrl, quiet, state });
 }
 
 function isCaptured({ proxy }: RunSession): boolean {
@@ -77,6 +72,8 @@ interface RunRequest {
   readonly config: string | undefined;
   /** Where the folder of a gateway of its own is made. */
   readonly home: string;
+  /** The folder of `job end`, where one is named. */
+  readonly state: string | undefined;
   readonly posture: boolean;
   readonly secrets: HomeSecrets;
   /** What the embedded gateway may do with them. */
@@ -107,9 +104,11 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jail = readJailOptions(values);
   const use = values['home-credentials'];
-  const home = values.state === undefined ? stateHome(process.env) : resolve(values.state);
-  const hidden = options.gatewayUrl === undefined ? home : undefined;
-  const secrets = secretsOf(jail, hidden, use !== 'off');
+  const state = values.state === undefined ? undefined : resolve(values.state);
+  const home = state ?? stateHome(process.env);
+  const hasOwnGateway = options.gatewayUrl === undefined;
+  const hidden = hasOwnGateway ? home : state;
+  const secrets = secretsOf(jail, hidden, hasOwnGateway && use !== 'off');
   const plan = { ...jail.plan, hides: secrets.covers };
   return {
     command,
@@ -118,6 +117,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     policies,
     config: values.config,
     home,
+    state,
     posture: values.posture,
     secrets,
     homeUse: use === 'write' ? 'write' : 'read',
@@ -135,17 +135,16 @@ function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined):
   process.stderr.write(`upstreamproxy: running without ${what}: ${message} [${code}]\n`);
 }
 
-/** `home`: of a gateway of its own, which the command must not see. */
+/** `hidden`: a folder that the command must not see. */
 function secretsOf(
   { isolate, plan, fsRead }: JailOptions,
-  home: string | undefined,
-  isUsed: boolean,
+  hidden: string | undefined,
+  replaces: boolean,
 ): HomeSecrets {
   if (isolate === 'off' || !plan.layers.includes('files')) return noSecrets;
   const environment = workloadEnvironment(process.env);
   const { identity } = plan;
-  const replaces = home !== undefined && isUsed;
-  const state = home === undefined ? {} : { state: home };
+  const state = hidden === undefined ? {} : { state: hidden };
   return findRunSecrets({ environment, fsRead, identity, replaces, ...state });
 }
 
@@ -206,7 +205,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
   countBuffersInHeapLimit();
   const end = await running;
-  await endRun(session, options, ending);
+  await endRun(session, request, ending);
   return end;
 }
 
@@ -226,17 +225,20 @@ async function tellConsole(
 
 async function endRun(
   session: RunSession,
-  { gatewayUrl, quiet }: Pick<AgentOptions, 'gatewayUrl' | 'quiet'>,
+  request: Pick<RunRequest, 'options' | 'state'>,
   ending: RunEnding,
 ): Promise<void> {
   const { proxy, embedded } = session;
   const told = await ending.end({
     // While there is a tunnel, and told when the command's children are done too.
-    ask: async () => (gatewayUrl === undefined || quiet ? '' : await gatewaySummary(session, gatewayUrl)),
+    ask: async () => await toldSummary(session, request),
     closeProxy: (options) => proxy.close(options),
     closeGateway: embedded === undefined ? undefined : (withinMs) => embedded.close(withinMs),
     giveBack: async () => await session[Symbol.asyncDispose](),
-    summary: embedded === undefined || quiet ? undefined : (withinMs) => ownSummary(embedded, withinMs),
+    summary:
+      embedded === undefined || request.options.quiet
+        ? undefined
+        : (withinMs) => ownSummary(embedded, withinMs),
   });
   process.stderr.write(told);
 }

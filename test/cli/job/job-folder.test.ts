@@ -50,7 +50,7 @@ test('what a command of the job puts in its place is taken for nothing', async (
     await writeFile(place, `${JSON.stringify(record)}${' '.repeat(defaultLimits.jobFileBytesMax)}`);
     assert.equal(await readJobRecord(directory), undefined);
     await writeFile(join(directory, 'end.json'), JSON.stringify({ told: { refusals: [{ count: 'x' }] } }));
-    assert.equal(await readJobEnd(directory), undefined);
+    assert.deepEqual(await readJobEnd(directory), { early: undefined, told: undefined });
     const linked = join(directory, 'linked');
     await mkdir(linked);
     await writeFile(place, JSON.stringify(record));
