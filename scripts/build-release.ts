@@ -17,6 +17,7 @@ import {
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ownCompatibility } from '../src/cli/operator/own-compatibility.ts';
 import { type Bill, cycloneDx, spdx } from './release/bill-of-materials.ts';
 import { bundledPackages, directPackages, type Part, runtimeParts } from './release/bundled-parts.ts';
 import { licenseTexts } from './release/license-texts.ts';
@@ -115,6 +116,7 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
       created,
       ...(commit === undefined ? {} : { commit }),
       node: node?.version,
+      compatibility: ownCompatibility,
     };
     writeFileSync(join(folder, 'release.json'), json({ ...facts, files }));
     writeFileSync(

@@ -25,6 +25,7 @@ export const commands: CommandTable = new Map([
   ['context', async () => (await import('./operator/context.ts')).contextCommand],
   ['store', async () => (await import('./operator/store.ts')).storeCommand],
   ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
+  ['upgrade', async () => (await import('./operator/upgrade.ts')).upgradeCommand],
   ['explain', async () => (await import('./help/explain.ts')).explainCommand],
   ['completion', async () => (await import('./help/completion.ts')).completionCommand],
   // Not for people: `run` and `gateway` start them, the first without --gateway.

@@ -16,6 +16,7 @@ const names = new Set([
   'session',
   'access',
   'policy',
+  'upgrade',
 ]);
 
 /** A thread is this program again: the module that it is for knows its own data. */

@@ -138,6 +138,13 @@ export const errorTable = {
     'The identity provider of the admin API cannot be reached, or responds with what is none of it.',
   ),
   admin_unreachable: row(502, 94, 69, 'The admin API that a command asks cannot be reached, or is none.'),
+  release_unreachable: row(
+    502,
+    95,
+    69,
+    'The place of releases that a command asks cannot be reached, or has none.',
+  ),
+  release_untrusted: row(502, 96, 76, 'A release is not signed by the key that it has to be signed by.'),
   state_changed: row(409, 88, 75, 'It is not in the state for this any more, or has another ETag.'),
 
   // Request path

@@ -139,7 +139,7 @@ describe('the single-file gateway', { skip: obstacle() }, () => {
     const run = (...args: readonly string[]) =>
       spawnSync('setpriv', [...asNobody, file, ...args], { encoding: 'utf8', env: {} });
     const help = run('help').stdout;
-    for (const name of ['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy'])
+    for (const name of ['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy', 'upgrade'])
       assert.match(help, new RegExp(`^ +upstreamproxy-gateway ${name} `, 'm'));
     assert.doesNotMatch(help, /-gateway (?:run|agent|doctor) /m);
     assert.match(run('run', '--', 'true').stderr, /there is no command/);

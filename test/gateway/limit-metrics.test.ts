@@ -39,6 +39,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminResponseTimeoutMs: 'of a command',
   adminResponseBytesMax: 'of a command',
   adminEmptyPagesMax: 'of a command',
+  releaseCheckTimeoutMs: 'of a command',
+  releaseBytesMax: 'of a command',
   adminRequestTimeoutMs: 'the server closes the connection',
   adminScannedEventsMax: 'the response says how far it looked',
   adminListedMax: 'the newest are shown',

@@ -20,6 +20,7 @@ import { after, before, describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { findTool, skipWithout } from '../support/tools.ts';
+import { billReaders } from './bill-validation.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const timeoutMs = 1_800_000;
@@ -138,6 +139,38 @@ describe('the release', { timeout: timeoutMs }, () => {
       const [file = '', ...args] = [...start, join(release, name), 'version'];
       const { stdout } = run(file, args, release, { PATH: '/usr/bin:/bin' });
       assert.equal(stdout, `upstreamproxy ${version} (node ${process.versions.node})\n`);
+    }
+  });
+
+  test('each bill of materials fits its format, names Node, its OpenSSL and each package, and a broken one does not', async (t) => {
+    const readers = await billReaders(join(folder, 'readers'));
+    if (typeof readers === 'string') return t.skip(readers);
+    for (const { name, program, sha256 } of files) {
+      const cycloneDx = json(`${name}.cdx.json`);
+      const spdx = json(`${name}.spdx.json`);
+      assert.deepEqual(readers.cycloneDx(cycloneDx), [], name);
+      assert.deepEqual(readers.spdx(spdx), [], name);
+      assert.equal(cycloneDx.metadata.component.hashes[0].content, sha256);
+      assert.equal(spdx.packages[0].checksums[0].checksumValue, sha256);
+      const purls: readonly string[] = cycloneDx.components.map(({ purl }: { purl: string }) => purl);
+      for (const part of [/^pkg:npm\/node-linux-/, /^pkg:generic\/openssl@/, /^pkg:npm\/zod@/])
+        assert.ok(
+          purls.some((purl) => part.test(purl)),
+          `${name}: ${part.source}`,
+        );
+      assert.equal(
+        purls.some((purl) => purl.startsWith('pkg:npm/pg@')),
+        program === 'upstreamproxy-gateway',
+      );
+      const named = spdx.packages
+        .slice(1)
+        .map(
+          (one: { externalRefs: { referenceLocator: string }[] }) => one.externalRefs[0]?.referenceLocator,
+        );
+      assert.deepEqual(named, purls);
+
+      assert.notDeepEqual(readers.cycloneDx({ ...cycloneDx, components: [{ type: 'nothing' }] }), []);
+      assert.notDeepEqual(readers.spdx({ ...spdx, packages: [...spdx.packages, spdx.packages[0]] }), []);
     }
   });
 

@@ -25,6 +25,7 @@ import { runDefinition } from './run-definition.ts';
 import { sessionDefinition } from './session-definition.ts';
 import { storeDefinition } from './store-definition.ts';
 import { tokenDefinition } from './token-definition.ts';
+import { upgradeDefinition } from './upgrade-definition.ts';
 
 export const definitions: readonly Definition[] = [
   runDefinition,
@@ -48,6 +49,7 @@ export const definitions: readonly Definition[] = [
   contextDefinition,
   storeDefinition,
   policyDefinition,
+  upgradeDefinition,
   explainDefinition,
   completionDefinition,
   embeddedGatewayDefinition,

@@ -92,6 +92,10 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   operator_refused: 'Ask somebody with the role that the message names.',
   admin_unreachable:
     'Look at the address of --server or of the context, whether admin.listen of the gateway is reached from here, and at --ca.',
+  release_unreachable:
+    'Look at the address in the message. Without --url npm is asked: `npm view upstreamproxy` shows what it says.',
+  release_untrusted:
+    'Do not install it. Ask who publishes the releases whether the key has changed, another way than by the place where they are.',
   identity_provider_unavailable:
     'Look whether admin.oidc.issuer can be reached from the gateway, and at clientId, clientSecret and ca. Until then a token works: `upstreamproxy operator token`.',
   operation_unknown:

@@ -30,6 +30,16 @@ export const adminLimits = {
     'admin_unreachable',
     'Pages in a row with nothing on them that a command asks the admin API for: each has looked at adminScannedEventsMax.',
   ),
+  releaseCheckTimeoutMs: fixedRow(
+    30_000,
+    'release_unreachable',
+    'How long `upgrade --check` waits for a place of releases, or for npm: a person waits for it.',
+  ),
+  releaseBytesMax: fixedRow(
+    256 * KiB,
+    'release_unreachable',
+    'What a place of releases, or npm, says of a release: a hundred times as much as one has.',
+  ),
   adminScannedEventsMax: fixedRow(
     20_000,
     'limit_exceeded',

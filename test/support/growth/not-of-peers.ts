@@ -12,6 +12,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/operator-place.ts readServer',
     'src/cli/operator/operator-place.ts readToken',
     'src/cli/operator/operator-place.ts readCa',
+    'src/cli/operator/released-at-url.ts readReleaseFolder',
+    'src/cli/operator/released-at-url.ts readReleaseKey',
     'src/cli/help/',
     'src/cli/run/',
     'src/cli/policy/open-policy.ts openPolicy',
@@ -119,6 +121,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/audit-file.ts readAuditFile',
     'src/cli/operator/audit-export.ts exportAudit',
     'src/cli/operator/later-facts.ts readLaterFacts',
+  ],
+  'the version of a release, which its schema bounds to some hundred characters': [
+    'src/cli/operator/release-changes.ts compareVersions',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'a row of the store, of sealedIdentityBytesMax, and a key of 32 octets': ['src/gateway/identity/'],

@@ -1,0 +1,22 @@
+// The numbers of both engines' schemas, for who asks what a release changes.
+
+import type { Migration } from './schema-version.ts';
+import { migrations as postgresMigrations } from './postgres/postgres-schema.ts';
+import { migrations as sqliteMigrations } from './sqlite/sqlite-schema.ts';
+
+export interface SchemaFacts {
+  readonly schema: number;
+  readonly servesFrom: number;
+  readonly migratesFrom: number;
+}
+
+/** Of what this program brings a store to, and from where. */
+export const schemaFacts: { readonly sqlite: SchemaFacts; readonly postgres: SchemaFacts } = {
+  sqlite: factsOf(sqliteMigrations),
+  postgres: factsOf(postgresMigrations),
+};
+
+function factsOf(migrations: readonly Migration[]): SchemaFacts {
+  const { version: schema = 0, servesFrom = 0 } = migrations.at(-1) ?? {};
+  return { schema, servesFrom, migratesFrom: migrations[0]?.version ?? 0 };
+}

@@ -1,0 +1,200 @@
+// `upgrade --check`: a folder of releases that tells the truth, one that lies, and npm. Nothing is ever installed.
+
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ownCompatibility } from '../../../src/cli/operator/own-compatibility.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { packageVersion } from '../../../src/system/package-version.ts';
+import { type CommandResult, runCommand } from '../../support/command.ts';
+import { httpsOrigin, type Origin } from '../../support/origin.ts';
+import { launcher } from '../../support/program.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
+
+const authority = createTestAuthority();
+const version = packageVersion();
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+let folder: TemporaryDirectory;
+let origin: Origin;
+let serve: RequestListener;
+const file = (name: string): string => join(folder.path, name);
+
+before(async () => {
+  folder = await temporaryDirectory();
+  await writeFile(file('ca.pem'), authority.caPem);
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey;
+  await writeFile(file('p384.pem'), other.export({ type: 'spki', format: 'pem' }));
+  await writeFile(file('key.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  origin = await httpsOrigin({ authority, handler: (request, response) => serve(request, response) });
+});
+after(async () => {
+  await origin?.[Symbol.asyncDispose]();
+  await folder?.[Symbol.asyncDispose]();
+});
+
+const manifest = (more: object = {}): string =>
+  JSON.stringify({ name: 'upstreamproxy', version: '99.0.0', compatibility: ownCompatibility, ...more });
+
+/** A folder with this text as its manifest, signed by `key`. */
+function publish(text: string | Buffer, key: KeyObject | 'unsigned' = privateKey): void {
+  const bytes = Buffer.from(text);
+  serve = (request, response) => {
+    if (request.url === '/releases/release.json') response.end(bytes);
+    else if (request.url === '/releases/release.json.sig' && key !== 'unsigned')
+      response.end(`${sign('sha256', bytes, key).toString('base64')}\n`);
+    else response.writeHead(404).end();
+  };
+}
+
+const check = (...more: readonly string[]): Promise<CommandResult> => {
+  const url = `https://127.0.0.1:${origin.port}/releases`;
+  return runCommand(launcher, ['upgrade', '--check', '--url', url, '--ca', file('ca.pem'), ...more]);
+};
+
+test('a newer release is told with what it changes and whether it can be rolled out, and the exit code says it', async () => {
+  publish(manifest());
+  const { code, stdout, stderr } = await check('--key', file('key.pem'));
+  assert.equal(code, 1, stderr);
+  assert.match(
+    stdout,
+    new RegExp(
+      `^99\\.0\\.0 is there \\(https://127\\.0\\.0\\.1:\\d+/releases/\\); ${version} runs here\\.\n`,
+    ),
+  );
+  assert.match(stdout, /Gateways can be replaced one after the other\.\n$/);
+  const json = JSON.parse((await check('--json')).stdout);
+  assert.deepEqual(
+    [json.version, json.latest, json.release, json.rolling, json.signed],
+    [version, '99.0.0', 'newer', true, false],
+  );
+});
+
+test('the same release, and one that went back, are told with exit code 0', async () => {
+  publish(manifest({ version }));
+  const same = await check();
+  assert.deepEqual([same.code, same.stdout.split(' (')[0]], [0, `${version} is the newest release`]);
+  publish(manifest({ version: '0.0.1' }));
+  const older = await check();
+  assert.equal(older.code, 0);
+  assert.match(older.stdout, /is 0\.0\.1, which is older\. .* ask who publishes there/);
+});
+
+test('a manifest that is not signed by the key is not believed', async () => {
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  publish(manifest(), other);
+  const wrong = await check('--key', file('key.pem'));
+  assert.deepEqual([wrong.code, wrong.stdout], [76, '']);
+  assert.match(wrong.stderr, /is not signed by the key of --key \[release_untrusted\]\n$/);
+  publish(manifest(), 'unsigned');
+  const without = await check('--key', file('key.pem'));
+  assert.match(without.stderr, /release\.json\.sig: .*status 404 \[release_unreachable\]\n$/);
+  // The same folder, without a key.
+  assert.equal((await check()).code, 1);
+});
+
+const escape = String.fromCharCode(27);
+for (const [what, text] of [
+  ['no JSON', '<html>'],
+  ['nested without end', '['.repeat(100_000)],
+  ['another program', manifest({ name: 'other' })],
+  ['a version that is none', manifest({ version: `1.0.0${escape}[2J` })],
+  ['a version without end', manifest({ version: `1.0.${'9'.repeat(100_000)}` })],
+  [
+    'a schema that is no number',
+    manifest({ compatibility: { ...ownCompatibility, store: { sqlite: 'x' } } }),
+  ],
+] as const) {
+  test(`a manifest that is ${what} is refused in one line`, async () => {
+    publish(text);
+    const { code, stdout, stderr } = await check();
+    assert.deepEqual([code, stdout], [69, '']);
+    assert.match(stderr, /^upstreamproxy: [^\n]* is no release of this program \[release_unreachable\]\n$/);
+  });
+}
+
+test('what a manifest says cannot act on the terminal', async () => {
+  publish(manifest({ compatibility: { ...ownCompatibility, wire: [`x${escape}[2J`] } }));
+  const { code, stdout } = await check();
+  assert.equal(code, 1);
+  assert.ok(!stdout.includes(escape));
+});
+
+test('a manifest that is too long is given up', async () => {
+  publish(Buffer.alloc(defaultLimits.releaseBytesMax + 1, ' '));
+  const { code, stderr } = await check();
+  assert.equal(code, 69);
+  assert.match(stderr, /longer than \d+ bytes \(releaseBytesMax\)/);
+});
+
+test('a redirect is not followed, and a server that is not trusted is not asked', async () => {
+  serve = (_request, response) => response.writeHead(302, { location: 'https://127.0.0.1:1/' }).end();
+  assert.match((await check()).stderr, /it responds with status 302 \[release_unreachable\]/);
+  const before = origin.requests.length;
+  const url = `https://127.0.0.1:${origin.port}/releases/`;
+  const { code } = await runCommand(launcher, ['upgrade', '--check', '--url', url]);
+  assert.equal(code, 69);
+  assert.equal(origin.requests.length, before);
+});
+
+test('options that make no sense are refused', async () => {
+  for (const [args, said] of [
+    [[], /say --check/],
+    [['--check', '--key', file('key.pem')], /--key and --ca go with --url/],
+    [['--check', '--url', 'http://releases.test/'], /--url takes the https/],
+    [['--check', '--url', 'https://user:secret@releases.test/'], /--url takes the https/],
+    [['--check', '--url', 'https://releases.test/', '--key', file('p384.pem')], /no public key for ECDSA/],
+  ] as const) {
+    const { stderr } = await runCommand(launcher, ['upgrade', ...args]);
+    assert.match(stderr, said, args.join(' '));
+  }
+});
+
+/** A stand-in for npm, which writes down how it was started. */
+async function withNpm(script: string): Promise<NodeJS.ProcessEnv> {
+  const tools = file('tools');
+  await mkdir(tools, { recursive: true });
+  await writeFile(join(tools, 'npm'), `#!/bin/sh\n${script}\n`);
+  await chmod(join(tools, 'npm'), 0o755);
+  return { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
+}
+
+test('npm is asked by its own configuration, not by that of the folder, and with the variables of the user', async () => {
+  const said = JSON.stringify({ name: 'upstreamproxy', version: '99.0.0', upstreamproxy: ownCompatibility });
+  const env = await withNpm(`echo "$PWD $https_proxy $*" > ${file('asked')}; echo '${said}'`);
+  const { code, stdout } = await runCommand(launcher, ['upgrade', '--check'], {
+    env: { ...env, https_proxy: 'http://proxy.test:1' },
+    cwd: folder.path,
+  });
+  assert.equal(code, 1);
+  assert.match(stdout, /^99\.0\.0 is there \(npm\)/);
+  const { stdout: asked } = await runCommand('cat', [file('asked')]);
+  assert.equal(
+    asked,
+    '/ http://proxy.test:1 view -g --json upstreamproxy@latest name version upstreamproxy\n',
+  );
+});
+
+for (const [what, script, said] of [
+  [
+    'has no such package',
+    `echo '{"error":{"code":"E404","summary":"Not found\\\\u001b[2J"}}'; exit 1`,
+    /npm finds no release: E404: Not found \[2J\. Name a folder/,
+  ],
+  ['fails without a word', 'exit 1', /it ends with a fault/],
+  ['says too much', 'exec yes', /it says more than \d+ bytes \(releaseBytesMax\)/],
+  ['says no JSON', 'echo hello', /is no release of this program/],
+] as const) {
+  test(`an npm that ${what} is told in one line`, async () => {
+    const { code, stderr } = await runCommand(launcher, ['upgrade', '--check'], {
+      env: await withNpm(script),
+    });
+    assert.equal(code, 69, stderr);
+    assert.match(stderr, said);
+    assert.equal(stderr.trimEnd().split('\n').length, 1);
+    assert.ok(!stderr.includes(escape));
+  });
+}
