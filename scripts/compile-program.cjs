@@ -1,4 +1,5 @@
-// Compiles a script whole, with V8 alone: compile-program.cjs SOURCE COMPILED
+// Compiles a script whole, with V8 alone: node --random-seed=1 compile-program.cjs SOURCE COMPILED
+// The seed is for the order of V8's tables: without it each time would give other bytes. It is no part of the flags that a start has to have.
 'use strict';
 
 const { readFileSync, writeFileSync } = require('node:fs');

@@ -101,7 +101,11 @@ function compile(work: string, start: SingleFileOptions['start']): void {
   if (start === undefined) return;
   // A child, for the version of Node that is built into the file; and V8 takes only what was compiled with the flags that it has.
   const [file, ...args] = start;
-  run(file, [...args, join(root, 'scripts/compile-program.cjs'), 'program', 'compiled'], work);
+  run(
+    file,
+    [...args, '--random-seed=1', join(root, 'scripts/compile-program.cjs'), 'program', 'compiled'],
+    work,
+  );
 }
 
 function settings(program: ProgramKind): object {

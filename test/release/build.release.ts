@@ -70,9 +70,11 @@ describe('the release', { timeout: timeoutMs }, () => {
   let files: readonly ReleaseFile[] = [];
 
   before(() => {
-    for (const [index, place] of places.entries()) {
+    for (const place of places) {
       mkdirSync(place, { recursive: true });
       copyCheckout(place);
+    }
+    for (const [index, place] of places.entries()) {
       const build = `umask ${index === 0 ? '022' : '077'}; exec node scripts/build-release.ts --out out/release`;
       run('sh', ['-c', build], place, {
         PATH: `${join(place, 'node_modules/.bin')}${delimiter}${process.env['PATH']}`,
