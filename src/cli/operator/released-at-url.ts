@@ -40,8 +40,11 @@ export function readReleaseFolder(text: string): URL {
 }
 
 /** The text of release.json, verified. @throws ProxyError release_unreachable, release_untrusted */
-export async function releasedAtUrl(folder: ReleaseFolder): Promise<string> {
-  const signal = AbortSignal.timeout(defaultLimits.releaseCheckTimeoutMs);
+export async function releasedAtUrl(
+  folder: ReleaseFolder,
+  timeoutMs: number = defaultLimits.releaseCheckTimeoutMs,
+): Promise<string> {
+  const signal = AbortSignal.timeout(timeoutMs);
   const text = await get(folder, fileName, signal);
   if (folder.key !== undefined) {
     const signature = Buffer.from(

@@ -7,11 +7,23 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
 
 // -g: the configuration of the user and of the machine. A project's own, in the folder that this happens to run in, has no say.
-const args = ['view', '-g', '--json', 'upstreamproxy@latest', 'name', 'version', 'upstreamproxy'];
+const args = [
+  'view',
+  '-g',
+  '--json',
+  '--no-update-notifier',
+  'upstreamproxy@latest',
+  'name',
+  'version',
+  'upstreamproxy',
+];
 
 /** The text of a release's manifest. @throws ProxyError release_unreachable */
-export async function releasedOnNpm(environment: Readonly<Record<string, string>>): Promise<string> {
-  const { code, output, fault } = await runNpm(environment);
+export async function releasedOnNpm(
+  environment: Readonly<Record<string, string>>,
+  timeoutMs: number = defaultLimits.releaseCheckTimeoutMs,
+): Promise<string> {
+  const { code, output, fault } = await runNpm(environment, timeoutMs);
   if (fault !== undefined) throw unreachable(fault);
   if (code !== 0) throw unreachable(reasonOf(output));
   return withCompatibility(output);
@@ -30,7 +42,7 @@ interface Ended {
   readonly fault?: string;
 }
 
-async function runNpm(environment: Readonly<Record<string, string>>): Promise<Ended> {
+async function runNpm(environment: Readonly<Record<string, string>>, timeoutMs: number): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
   // A group of its own: npm may have started others when the time is over.
   const child = spawn('npm', args, {
@@ -51,7 +63,7 @@ async function runNpm(environment: Readonly<Record<string, string>>): Promise<En
       }
     child.stdout.destroy();
   };
-  const timer = setTimeout(() => end('no response in time'), defaultLimits.releaseCheckTimeoutMs);
+  const timer = setTimeout(() => end('no response in time'), timeoutMs);
   child.stdout.on('data', (piece: Buffer) => {
     bytes += piece.length;
     if (bytes > defaultLimits.releaseBytesMax)

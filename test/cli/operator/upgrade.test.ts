@@ -2,18 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ownCompatibility } from '../../../src/cli/operator/own-compatibility.ts';
+import { releasedAtUrl } from '../../../src/cli/operator/released-at-url.ts';
+import { releasedOnNpm } from '../../../src/cli/operator/released-on-npm.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { packageVersion } from '../../../src/system/package-version.ts';
 import { type CommandResult, runCommand } from '../../support/command.ts';
-import { httpsOrigin, type Origin } from '../../support/origin.ts';
+import { httpOrigin, httpsOrigin, type Origin } from '../../support/origin.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { launcher } from '../../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
+import { skipWithout } from '../../support/tools.ts';
 
 const authority = createTestAuthority();
 const version = packageVersion();
@@ -153,6 +159,46 @@ test('options that make no sense are refused', async () => {
   }
 });
 
+test(
+  'the real npm finds a release in the registry that it is configured for',
+  { skip: skipWithout('npm') },
+  async () => {
+    const dist = { tarball: 'http://127.0.0.1:1/upstreamproxy.tgz', shasum: '0'.repeat(40) };
+    const published = { name: 'upstreamproxy', version: '99.0.0', upstreamproxy: ownCompatibility, dist };
+    const packument = {
+      name: 'upstreamproxy',
+      'dist-tags': { latest: '99.0.0' },
+      versions: { '99.0.0': published },
+    };
+    await using registry = await httpOrigin({
+      handler: (_request, response) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(packument));
+      },
+    });
+    const url = `http://127.0.0.1:${registry.port}/`;
+    // A folder in which somebody else has left a configuration for npm.
+    await writeFile(file('.npmrc'), 'registry=http://127.0.0.1:1/\n');
+    await writeFile(file('package.json'), '{}');
+    const { code, stdout, stderr } = await runCommand(launcher, ['upgrade', '--check'], {
+      env: { PATH: process.env['PATH'], HOME: await homeWith(`registry=${url}\n`) },
+      cwd: folder.path,
+    });
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /^99\.0\.0 is there \(npm\)[^]*Gateways can be replaced one after the other\.\n$/);
+    assert.deepEqual(
+      registry.requests.map(({ target }) => target),
+      ['/upstreamproxy'],
+    );
+  },
+);
+
+async function homeWith(npmrc: string): Promise<string> {
+  await mkdir(file('home'), { recursive: true });
+  await writeFile(file('home/.npmrc'), npmrc);
+  return file('home');
+}
+
 /** A stand-in for npm, which writes down how it was started. */
 async function withNpm(script: string): Promise<NodeJS.ProcessEnv> {
   const tools = file('tools');
@@ -174,7 +220,7 @@ test('npm is asked by its own configuration, not by that of the folder, and with
   const { stdout: asked } = await runCommand('cat', [file('asked')]);
   assert.equal(
     asked,
-    '/ http://proxy.test:1 view -g --json upstreamproxy@latest name version upstreamproxy\n',
+    '/ http://proxy.test:1 view -g --json --no-update-notifier upstreamproxy@latest name version upstreamproxy\n',
   );
 });
 
@@ -197,4 +243,44 @@ for (const [what, script, said] of [
     assert.equal(stderr.trimEnd().split('\n').length, 1);
     assert.ok(!stderr.includes(escape));
   });
+}
+
+test('a server that never ends its response is given up when the time is over', async () => {
+  let trickle: NodeJS.Timeout | undefined;
+  serve = (_request, response) => {
+    trickle = setInterval(() => response.write(' '), 20);
+  };
+  const url = new URL(`https://127.0.0.1:${origin.port}/releases/`);
+  try {
+    await assert.rejects(releasedAtUrl({ url, ca: authority.caPem, key: undefined }, 300), {
+      code: 'release_unreachable',
+      message: /no response in time$/,
+    });
+  } finally {
+    clearInterval(trickle);
+  }
+});
+
+test('an npm that never ends is ended with what it started when the time is over', async () => {
+  const { PATH = '' } = await withNpm(`sleep 1000 & echo $! > ${file('sleeper')}; wait`);
+  await assert.rejects(releasedOnNpm({ PATH }, 5_000), {
+    code: 'release_unreachable',
+    message: /^npm finds no release: no response in time\./,
+  });
+  const pid = (await readFile(file('sleeper'), 'utf8')).trim();
+  const isThere = (): boolean => !/^State:\s+Z/m.test(statusOf(pid));
+  const untilMs = performance.now() + patienceMs;
+  while (statusOf(pid) !== '' && isThere()) {
+    assert.ok(performance.now() < untilMs, 'it is still there');
+    await setTimeout(20);
+  }
+});
+
+/** Empty for a process that is over. */
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'latin1');
+  } catch {
+    return '';
+  }
 }
