@@ -75,6 +75,8 @@ function bundle(program: ProgramKind, work: string): readonly string[] {
     `--define=builtVersion=${JSON.stringify(version)}`,
     // What is looked for beside the source, is not there; and the builder's folders are nobody's business.
     `--define=import.meta.url=${JSON.stringify('file:///')}`,
+    // The same for packages in CommonJS.
+    ...['__filename', '__dirname'].map((name) => `--define=${name}=${JSON.stringify('/package')}`),
     '--minify-syntax',
     '--minify-whitespace',
   ];

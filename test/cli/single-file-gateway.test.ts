@@ -135,6 +135,10 @@ describe('the single-file gateway', { skip: obstacle() }, () => {
     }
   });
 
+  test('says nothing of the folder that it was built in', () => {
+    assert.ok(!readFileSync(file).includes(root));
+  });
+
   test('has the commands of a gateway alone, and their threads', async () => {
     const run = (...args: readonly string[]) =>
       spawnSync('setpriv', [...asNobody, file, ...args], { encoding: 'utf8', env: {} });
