@@ -12,13 +12,14 @@ import type { IdentityStore } from '../store/gateway-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { Start } from './gateway-start.ts';
-import { authorityOfDocument } from './identity/identity-document.ts';
-import { identityPlaces } from './identity/identity-places.ts';
+import { type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
+import { placesOf } from './identity/stored-identity.ts';
 import { openSealedStore } from './open-gateway-keys.ts';
 import { askPeers, type PeerStart } from './peers/asked-peers.ts';
-import { type PeerAuthority, PeerIdentity } from './peers/peer-identity.ts';
+import { PeerIdentity } from './peers/peer-identity.ts';
 import { readSeenPeers, type SeenPeers } from './peers/seen-peers.ts';
 import { endedKeptMsOf } from './sessions/ended-sessions.ts';
+import { openWaitingPort } from './waiting-port.ts';
 
 export type LateStart =
   | { readonly kind: 'store'; readonly store: Store }
@@ -38,6 +39,8 @@ export async function openFromPeers({ start, openStore, why }: LateStartOptions)
     'warn',
     `the store is away, and this gateway has not read it yet: it serves nothing until the store is back, or another gateway hands it what it has to know. ${why.message}`,
   );
+  // Whoever looks at it learns that it lives, and is not ready.
+  await using _ = await openPort(start);
   let floor: ChangePlace | undefined;
   let told = '';
   for (;;) {
@@ -63,10 +66,20 @@ export async function openFromPeers({ start, openStore, why }: LateStartOptions)
   }
 }
 
+async function openPort(start: Start): Promise<AsyncDisposable | undefined> {
+  try {
+    const seen = await readSeenPeers(start.config.stateDirectory);
+    return await openWaitingPort(start, await placesAtHand(start, seen));
+  } catch (error) {
+    start.log('warn', `the port is not open meanwhile: ${asProxyError(error).message}`);
+    return undefined;
+  }
+}
+
 async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType<typeof askPeers> {
   const { config, clock, incarnation } = start;
   const seen = await readSeenPeers(config.stateDirectory);
-  const authority = await peersAuthority(start, seen);
+  const authority = await (await placesAtHand(start, seen)).peers.read(clock());
   const addresses = await addressesOf([...(config.peers?.known ?? []), ...(seen?.peers ?? [])]);
   if (addresses.length === 0)
     throw new ProxyError('peer_unreachable', 'none is known; name them under peers.known');
@@ -78,13 +91,14 @@ async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType
   });
 }
 
-/** Throws ProxyError where there is none without the store. */
-async function peersAuthority(
+/** Keys and authorities as they are at hand without the store; none of them is made. Throws ProxyError where they are not. */
+async function placesAtHand(
   { config, environment, clock }: Start,
   seen: SeenPeers | undefined,
-): Promise<PeerAuthority> {
+): Promise<IdentityPlaces> {
   const { identity } = config;
-  if (identity.kind !== 'store') return await identityPlaces(config).peers.read(clock());
+  if (identity.kind !== 'store')
+    return readPlaces(config, 'without its store a gateway makes nothing: the others have theirs');
   const row = seen?.identity;
   if (row === undefined)
     throw new ProxyError(
@@ -99,7 +113,14 @@ async function peersAuthority(
   await using stack = new AsyncDisposableStack();
   const { sealed } = await openSealedStore(identity, { config, environment, clock, stack }, store);
   const { document } = await sealed.readOne();
-  return authorityOfDocument(document.authorities.peers, clock());
+  const { signingKey, authority, port } = placesOf(() => document);
+  return {
+    signingKey,
+    port,
+    interception: authority('interception'),
+    server: authority('server'),
+    peers: authority('peers'),
+  };
 }
 
 /** `host:port` each, of a name all that it stands for. */

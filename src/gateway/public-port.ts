@@ -160,7 +160,7 @@ interface AdmissionNeeds extends Pick<PublicPortNeeds, 'clock' | 'onLimit'> {
 }
 
 /** What strangers on the port may cost. */
-async function openAdmission(
+export async function openAdmission(
   config: GatewayConfig,
   { clock, onLimit, place }: AdmissionNeeds,
 ): Promise<{ readonly connections: PublicConnections; readonly failures: EnrolmentFailures }> {
@@ -193,7 +193,7 @@ function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
 }
 
 /** Those that were upgraded too, of which the server itself does not know any more. */
-function socketsOf(server: Server): ReadonlySet<Socket> {
+export function socketsOf(server: Server): ReadonlySet<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -202,7 +202,7 @@ function socketsOf(server: Server): ReadonlySet<Socket> {
   return sockets;
 }
 
-async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+export async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const socket of sockets) socket.destroy();
   await closed;

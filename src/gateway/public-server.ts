@@ -16,6 +16,8 @@ export interface PublicServerOptions {
   readonly limits: Limits;
   readonly caCertificates: () => { readonly pem: string; readonly etag: string };
   readonly isReady: () => boolean;
+  /** Why it is not; `draining` by default. */
+  readonly unready?: string;
   /** What is not as it should be while it is ready; undefined if nothing. */
   readonly degraded?: () => string | undefined;
   readonly handleSession: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -72,7 +74,7 @@ function route(request: IncomingMessage, response: ServerResponse, options: Publ
       sendText(response, 200, 'ok\n');
       return;
     case '/readyz':
-      if (!options.isReady()) sendText(response, 503, 'draining\n');
+      if (!options.isReady()) sendText(response, 503, `${options.unready ?? 'draining'}\n`);
       else sendText(response, 200, readyText(options.degraded?.()));
       return;
     default:

@@ -39,11 +39,15 @@ function begin(configFile: string) {
 
 /** What `/readyz` says; undefined where nobody listens. */
 function readyz(port: number): Promise<string | undefined> {
+  return askAt(port, '/readyz');
+}
+
+function askAt(port: number, path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const request = https.get({
       host: '127.0.0.1',
       port,
-      path: '/readyz',
+      path,
       agent: false,
       rejectUnauthorized: false,
     });
@@ -151,7 +155,13 @@ test(
     await waitUntil('both wait', () =>
       late.every(({ log }) => /no other gateway could hand it over/.test(log())),
     );
-    assert.deepEqual([await readyz(first), await readyz(other)], [undefined, undefined]);
+    const waiting = 'waiting for the store, or for another gateway\n';
+    assert.deepEqual([await readyz(first), await readyz(other)], [waiting, waiting]);
+    assert.equal(await askAt(first, '/healthz'), 'ok\n');
+    balancer.leadTo(first);
+    assert.equal(await refusalOf(living.session.renew()), 'store_unavailable');
+    assert.equal(await refusalOf(living.openTunnel()), 'store_unavailable');
+    assert.equal(await refusalOf(revoked.openTunnel()), 'store_unavailable');
     assert.ok(late.every((one) => one.isRunning()));
 
     await database.start();
