@@ -63,7 +63,7 @@ annotations:
 |
   {{- . | trimSuffix "\n" | nindent 2 }}
 {{- else -}}
-{{- /* These are line breaks to YAML 1.1, also in quotes. */ -}}
-{{ . | toJson | replace "\u0085" "\\u0085" | replace "\u2028" "\\u2028" | replace "\u2029" "\\u2029" }}
+{{- /* A line break to YAML 1.1, also in quotes. The others are escaped already. */ -}}
+{{ . | toJson | replace "\u0085" "\\u0085" }}
 {{- end -}}
 {{- end -}}
