@@ -3,21 +3,9 @@
 import { isMainThread, workerData } from 'node:worker_threads';
 import { auditWriterMarker, policyThreadMarker } from '../protocol/thread-program.ts';
 import { commands as all } from './command-table.ts';
+import { gatewayCommands } from './single-file-commands.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
 import { setAsideForWorkload } from './terminal/workload-environment.ts';
-
-const names = new Set([
-  'init',
-  'gateway',
-  'gateway-worker',
-  'token',
-  'ca',
-  'audit',
-  'session',
-  'access',
-  'policy',
-  'upgrade',
-]);
 
 /** A thread is this program again: the module that it is for knows its own data. */
 async function runThread(data: unknown): Promise<void> {
@@ -29,7 +17,7 @@ async function runThread(data: unknown): Promise<void> {
 function run(): void {
   // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
   setAsideForWorkload(process.env);
-  const commands: CommandTable = new Map([...all].filter(([name]) => names.has(name)));
+  const commands: CommandTable = new Map([...all].filter(([name]) => gatewayCommands.has(name)));
   // Not awaited: the bundle is CommonJS. It ends the process itself.
   void runProgram({
     name: 'upstreamproxy-gateway',

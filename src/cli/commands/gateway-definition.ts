@@ -9,7 +9,7 @@ export const gatewayDefinition = {
   summary: 'the gateway, outside the container',
   description: [
     'Serves agents on one TLS port until SIGTERM, which drains: `/readyz` says so at once, agents open their next connections at another gateway or at the next process, what runs has `drainTimeoutMs` to end, the audit is written, and the exit code is 0. A second SIGTERM ends it at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
-    'A service manager is told of starts, reloads and ends where it sets `NOTIFY_SOCKET`; SIGHUP is then a reload too, and ends the gateway otherwise. Sockets that it opened (`LISTEN_FDS`) are named `gateway`, `metrics` or `admin`, and have to be where the configuration says.',
+    'A service manager is told of starts, reloads and ends where it sets `NOTIFY_SOCKET`; SIGHUP is then a reload too, and ends the gateway otherwise. Sockets that it opened (`LISTEN_FDS`) are named `gateway`, `metrics` or `admin`, and have to be where the configuration says (docs/guides/service.md).',
   ],
   forms: ['gateway --config FILE [options]', 'gateway drain --config FILE'],
   arguments: [{ name: 'drain', help: 'has the gateway that runs drain and end, and waits for that' }],

@@ -1,0 +1,97 @@
+// `npm run build:packages -- [--format deb|rpm] [--arch x64|arm64] [--agent FILE --gateway FILE] [--out DIR] [--maintainer 'NAME <ADDRESS>'] [--quick]`: packages
+// for Debian and RPM from single files. Those of this machine's architecture are built where none are given. Needs dpkg-deb and rpmbuild.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { buildDebianPackage } from './packages/debian-package.ts';
+import type { Build } from './packages/package-build.ts';
+import { agentContents, gatewayContents } from './packages/package-contents.ts';
+import { buildRpmPackage } from './packages/rpm-package.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Each format, and where zsh looks in its distributions. */
+const formats = {
+  deb: { build: buildDebianPackage, zshFolder: 'usr/share/zsh/vendor-completions' },
+  rpm: { build: buildRpmPackage, zshFolder: 'usr/share/zsh/site-functions' },
+} as const;
+type Format = keyof typeof formats;
+
+const { values } = parseArgs({
+  options: {
+    format: { type: 'string', multiple: true, default: Object.keys(formats) },
+    arch: { type: 'string', default: process.arch },
+    agent: { type: 'string' },
+    gateway: { type: 'string' },
+    out: { type: 'string', default: join(root, 'dist/packages') },
+    quick: { type: 'boolean', default: false },
+    maintainer: { type: 'string', default: 'upstreamproxy packages <packages@upstreamproxy.invalid>' },
+  },
+});
+
+function run(file: string, args: readonly string[]): string {
+  const { status, error, stdout } = spawnSync(file, args, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${status ?? error?.message}`);
+  return stdout;
+}
+
+/** Of the commit, as builds of other programs have it; without one, the beginning of time. */
+function epochOf(): number {
+  const given = process.env['SOURCE_DATE_EPOCH'];
+  if (given !== undefined) return Number(given);
+  const { status, stdout } = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' });
+  return status === 0 ? Number(stdout) : 0;
+}
+
+/** The single file of that name: the given one, or one that is built for this machine. */
+function singleFile(name: 'agent' | 'gateway', given: string | undefined, work: string): string {
+  if (given !== undefined) return resolve(given);
+  if (values.arch !== process.arch)
+    throw new Error(
+      `give --agent and --gateway: single files of ${values.arch} are not built by this command`,
+    );
+  const out = join(work, `upstreamproxy-${name}`);
+  run(process.execPath, ['scripts/build-agent.ts', '--program', name, '--out', out]);
+  return out;
+}
+
+const { arch } = values;
+if (arch !== 'x64' && arch !== 'arm64') throw new Error('--arch is x64 or arm64');
+const wanted = values.format.filter((one): one is Format => Object.hasOwn(formats, one));
+if (wanted.length !== values.format.length) throw new Error('--format is deb or rpm');
+const epoch = epochOf();
+if (!Number.isSafeInteger(epoch) || epoch < 0) throw new Error('SOURCE_DATE_EPOCH is a number of seconds');
+const out = resolve(values.out);
+process.umask(0o022);
+const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-packages-'));
+try {
+  mkdirSync(out, { recursive: true });
+  // The project's own file.
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  const agent = singleFile('agent', values.agent, work);
+  const gateway = singleFile('gateway', values.gateway, work);
+  const build: Build = {
+    root,
+    version,
+    architecture: arch,
+    out,
+    work,
+    epoch,
+    maintainer: values.maintainer,
+    isQuick: values.quick,
+  };
+  for (const format of wanted) {
+    const { build: make, zshFolder } = formats[format];
+    const needs = { root, version, agent, gateway, zshFolder };
+    for (const contents of [agentContents(needs), gatewayContents(needs)]) console.log(make(contents, build));
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
