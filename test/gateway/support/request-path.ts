@@ -44,6 +44,8 @@ import { tlsEndsInAgent } from '../../support/tls-end.ts';
 export interface RequestPathOptions {
   /** YAML of the policy; `${name}` is nothing special here. */
   readonly policy: string;
+  /** What decides on top of it. */
+  readonly over?: (policy: Policy) => Policy;
   readonly credentials?: Readonly<Record<string, CredentialConfig>>;
   readonly environment?: Readonly<Record<string, string>>;
   /** Names to addresses; default: every name of `hosts` to 127.0.0.1. */
@@ -134,7 +136,10 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   );
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;
-  const granted = (): Policy => (desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes }));
+  const granted = (): Policy => {
+    if (options.over !== undefined) return options.over(policy);
+    return desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes });
+  };
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
