@@ -54,10 +54,9 @@ function pushCovers({ repository, git }: PushGrant, access: RequestAccess): bool
   return isPushTo(repository, access) && gitMismatch(git, 'allow', access) === undefined;
 }
 
-/** To the letter: one that servers could read in several ways, or that is nearly smart HTTP, is none. */
+/** To the letter: what servers could read in several ways, or is nearly smart HTTP, is none. */
 function isPushTo(repository: string, access: RequestAccess): boolean {
-  const [asked, other] = gitRequestsOf(access);
-  return asked !== undefined && other === undefined && asked.isSmart && asked.repository === repository;
+  return gitRequestsOf(access).some((asked) => asked.isSmart && asked.repository === repository);
 }
 
 /** Whether only the refs are others than those of the grant. */

@@ -146,7 +146,7 @@ function pushGrantOf(
   refs: readonly string[],
 ): readonly AccessGrant[] {
   const repository = pushedRepository({ method, path });
-  const push = repository === undefined ? undefined : pushGrant(repository, refs);
+  const push = repository === undefined || refs.length === 0 ? undefined : pushGrant(repository, refs);
   if (push === undefined || typeof push === 'string') return [];
   const theirs = subject === 'principal' ? { principalId } : { sessionId };
   return [{ id, scheme, host, port, subject: theirs, push, endsMs }];

@@ -125,7 +125,8 @@ test('an export that is cut says so, with the last event that is in it, and ends
     'within it, by a clean end': (response, text) => response.end(text.slice(0, 5000)),
     'by something else': (response) => response.writeHead(502).end('<html>'),
     'by a redirect': (response) => response.writeHead(307, { location: 'http://other.test/' }).end(),
-    'by a page that leads back': (response) => response.end(JSON.stringify({ items: [], next: '1.1' })),
+    'by a page that leads back': (response, text) =>
+      response.end(JSON.stringify({ ...(JSON.parse(text) as object), next: '1.1' })),
     'by a revoked token': (response) =>
       response.writeHead(401).end(JSON.stringify({ code: 'operator_unknown', detail: 'revoked \u001b[2J' })),
   };

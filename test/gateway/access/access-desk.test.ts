@@ -166,3 +166,36 @@ test('a request that cannot be audited is not confirmed', async () => {
   desk.audit.flush = () => Promise.reject(new Error('the audit is gone'));
   await assert.rejects(desk.call('POST', '/access', asked), /the audit is gone/);
 });
+
+test('a grant with refs opens pushes of them alone, and one whose refs cannot be read opens nothing', async () => {
+  await using desk = await openDesk();
+  const { body } = await desk.call('POST', '/access', {
+    url: 'https://git.example.com/acme/app',
+    reason: 'a branch',
+  });
+  const id = String(body['id']);
+  const grant = async (refs: readonly string[] | undefined): Promise<void> => {
+    const terms = { scope: 'exact', subject: 'session', endsMs: 1e12 } as const;
+    await desk.store.access.grant(id, refs === undefined ? terms : { ...terms, refs }, { nowMs: 2000 });
+    await desk.grants.look();
+  };
+  const push = 'POST https://git.example.com/acme/app.git/git-receive-pack';
+  const page = 'GET https://git.example.com/acme/app';
+  await grant(['refs/heads/agent/**']);
+  assert.deepEqual(
+    [desk.verdict(push), desk.verdict(page)],
+    [`allow access-grant:${id}`, 'deny default-deny'],
+  );
+  const told = await desk.call('GET', `/access/${id}`);
+  assert.deepEqual(told.body['refs'], ['refs/heads/agent/**']);
+  for (const refs of [[], ['main'], ['refs/heads/agent/**', 'refs/**/x']]) {
+    await grant(refs);
+    const verdicts = [push, page].map((text) => desk.verdict(text));
+    assert.deepEqual(verdicts, ['deny default-deny', 'deny default-deny'], refs.join());
+  }
+  await grant(undefined);
+  assert.deepEqual(
+    [desk.verdict(push), desk.verdict(page)],
+    ['deny default-deny', `allow access-grant:${id}`],
+  );
+});
