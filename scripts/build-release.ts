@@ -23,7 +23,7 @@ import { bundledPackages, directPackages, type Part, runtimeParts } from './rele
 import { licenseTexts } from './release/license-texts.ts';
 import { provenanceStatement } from './release/provenance.ts';
 import { buildSingleFile, programs, type ProgramKind } from './release/single-file.ts';
-import { type Architecture, architectures, type TargetNode, targetNode } from './release/target-node.ts';
+import { type Architecture, architectures, fetchedNode, type TargetNode } from './release/target-node.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const kinds: readonly ProgramKind[] = ['agent', 'gateway'];
@@ -103,7 +103,7 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
   const { folder, version, created } = release;
   const work = mkdtempSync(`${folder}.nodes-`);
   try {
-    const nodes = wanted.map((architecture) => ({ architecture, node: targetNode(architecture, work) }));
+    const nodes = wanted.map((architecture) => ({ architecture, node: fetchedNode(architecture, work) }));
     const built = nodes.flatMap(({ architecture, node }) =>
       kinds.map((kind) => buildOne(release, kind, architecture, node)),
     );

@@ -25,16 +25,25 @@ export interface TargetNode {
 const emulator = 'qemu-aarch64';
 const emulatedRoot = '/usr/aarch64-linux-gnu';
 
-/** Brings it from the registry, by npm, where it is not installed; `work` is a folder for that. @throws Error */
-export function targetNode(architecture: Architecture, work: string): TargetNode {
+/**
+ * As the registry has it, whose archive has to have the digest of package-lock.json: also where it is installed, for what is installed may have
+ * been changed since. npm takes it from its cache, if it is there. `work` is a folder for it. @throws Error
+ */
+export function fetchedNode(architecture: Architecture, work: string): TargetNode {
   const name = `node-linux-${architecture}`;
   const { version, integrity } = lockedPackage(name);
-  const installed = join(root, 'node_modules', name);
-  const folder = existsSync(join(installed, 'bin/node'))
-    ? installed
-    : fetched(name, version, integrity, work);
+  return nodeIn(fetched(name, version, integrity, work), architecture);
+}
+
+/** The one that `npm ci` has brought. @throws Error */
+export function installedNode(architecture: Architecture): TargetNode {
+  return nodeIn(join(root, 'node_modules', `node-linux-${architecture}`), architecture);
+}
+
+function nodeIn(folder: string, architecture: Architecture): TargetNode {
   const executable = join(folder, 'bin/node');
-  return { folder, executable, version, integrity, start: startOf(architecture, executable) };
+  const start = startOf(architecture, executable);
+  return { folder, executable, ...lockedPackage(`node-linux-${architecture}`), start };
 }
 
 function lockedPackage(name: string): { readonly version: string; readonly integrity: string } {
@@ -53,7 +62,15 @@ function fetched(name: string, version: string, integrity: string, work: string)
   mkdirSync(folder, { recursive: true });
   run(
     'npm',
-    ['pack', `${name}@${version}`, '--silent', '--ignore-scripts', '--pack-destination', folder],
+    [
+      'pack',
+      `${name}@${version}`,
+      '--silent',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--pack-destination',
+      folder,
+    ],
     work,
   );
   const archive = join(folder, `${name}-${version}.tgz`);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { bundledPackages, directPackages, runtimeParts } from '../../../scripts/release/bundled-parts.ts';
 import { licenseTexts } from '../../../scripts/release/license-texts.ts';
-import { targetNode } from '../../../scripts/release/target-node.ts';
+import { installedNode } from '../../../scripts/release/target-node.ts';
 
 const installed = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined;
 
@@ -45,7 +45,7 @@ test(
   'every part of the Node that runs here has a licence that is known, and one that is not ends the build',
   { skip: installed === undefined && 'Node is built in for x64 and arm64' },
   () => {
-    const node = targetNode(installed!, '.');
+    const node = installedNode(installed!);
     const parts = runtimeParts(node, process.versions);
     const [whole] = parts;
     assert.deepEqual([whole.name, whole.version], ['node', process.versions.node]);
