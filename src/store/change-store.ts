@@ -11,7 +11,8 @@ export interface ChangePlace {
 export interface ChangeStore {
   /**
    * The number of the newest change: of an ending of a session, of a decision about access, of a publication of a policy. Numbers are in
-   * the order of the commits: who sees one sees all that came before it.
+   * the order of the commits: who sees one sees all that came before it. Throws ProxyError `store_unavailable` also for a store that is
+   * marked, since it was opened, as one that is to be filled.
    */
   newest(): Promise<number>;
   /** The same, and of which history. */

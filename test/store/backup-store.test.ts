@@ -9,7 +9,9 @@ import { backUpStore, restoreStore } from '../../src/store/backup-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { BackupFile } from '../../src/store/portable/backup-file.ts';
 import type { LaterFacts } from '../../src/store/portable/assert-again.ts';
+import { askedStore, StoreOutage } from '../../src/store/store-outage.ts';
 import { auditEntry } from '../conformance/audit.ts';
+import { eventually } from '../agent/support/enrolled.ts';
 import { newSession } from '../conformance/new-session.ts';
 import { fillStore } from '../support/filled-store.ts';
 import { postgresBinaries, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
@@ -158,6 +160,34 @@ for (const [from, to] of [
         // One that is in use is not marked by who would fill it.
         await assert.rejects(restoreStore(target, nothing), refused(/is not empty/));
         await (await openStore(target.store)).close();
+      }));
+
+    test('who opened the store while it was empty stops using it when it is to be filled, and goes on with what it is filled with', () =>
+      withTemporaryDirectory(async (root) => {
+        const store = await emptyStore(from, root);
+        await fillStore(await openStore(store), 3);
+        const file = join(root, 'backup');
+        await backUpStore({ store, file, nowMs: 4000 });
+        const target = { store: await emptyStore(to, root), file, nowMs: 8000 };
+        await using early = await openStore(target.store);
+        const { probe } = early;
+        assert.ok(probe !== undefined);
+        const said: string[] = [];
+        await using outage = new StoreOutage({ probe, outageMs: 60_000, onBegin: (why) => said.push(why) });
+        const { changes, sessions } = askedStore(early, outage);
+        assert.equal(await changes.newest(), 0);
+        const onProgress = () => {
+          throw new Error('cut');
+        };
+        await assert.rejects(restoreStore({ ...target, onProgress }, nothing), /cut/);
+        // As each gateway looks twice a second.
+        await assert.rejects(changes.place(), { code: 'store_unavailable' });
+        const session = newSession('n', { tokenKey: 'used' });
+        await assert.rejects(sessions.enrol(session, bounds), { code: 'store_unavailable' });
+        assert.match(said.join(), /^The store is not filled/);
+        await restoreStore(target, nothing);
+        await eventually(() => outage.sinceMs === undefined, 'the store is there again');
+        assert.equal((await sessions.enrol(session, bounds)).kind, 'token_consumed');
       }));
 
     test('or nothing of it goes on', () =>

@@ -36,6 +36,7 @@ export async function openPostgresStore(
   }
   const holder = new PostgresHolder(database, connectionConfig(address, options));
   const probing = new PostgresDatabase(address, { ...options, limits: probeLimits(options) });
+  const probed = new PostgresChanges(probing);
   const share = new PostgresShare(database.label);
   const close = async (): Promise<void> => {
     await holder.close();
@@ -55,7 +56,7 @@ export async function openPostgresStore(
     changes: new PostgresChanges(database),
     audit: new PostgresAudit(database, holder, share),
     acts: new PostgresActs(database),
-    probe: async () => void (await probing.get('SELECT value FROM change_counter')),
+    probe: async () => void (await probed.newest()),
     onChange: (listener) => holder.onChange(listener),
     close,
     [Symbol.asyncDispose]: close,

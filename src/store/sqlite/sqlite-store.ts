@@ -61,6 +61,7 @@ export async function openSqliteStore(
             probe: async () => {
               const mark = moved();
               if (mark !== undefined) throw movedError(path, mark);
+              requireFilled(state);
             },
           }
         : {}),
