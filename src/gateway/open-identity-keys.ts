@@ -2,12 +2,13 @@
 
 import type { Secret } from '../protocol/secret.ts';
 import { asProxyError } from '../protocol/error.ts';
+import { noSealingKey } from '../system/sealed-octets.ts';
 import type { IdentityConfig } from './config/identity-settings.ts';
 import { openCredentialSource, type CredentialSource } from './credentials/sources/credential-source.ts';
 import type { CredentialSourceConfig } from './credentials/sources/source-config.ts';
 import type { IdentityKeysOptions } from './open-identity-vaults.ts';
 import type { Vaults } from './credentials/vault/vaults.ts';
-import { type KeyEncryptionKey, keyEncryptionKeyOf, noKey } from './identity/key-encryption-key.ts';
+import { type KeyEncryptionKey, keyEncryptionKeyOf } from './identity/key-encryption-key.ts';
 import { unusable } from './identity/sealed-identity.ts';
 
 type StoredConfig = Extract<IdentityConfig, { readonly kind: 'store' }>;
@@ -54,6 +55,6 @@ async function readKey(name: string, source: CredentialSource, nowMs: number): P
     throw unusable(asProxyError(error).message, error);
   });
   const key = keyEncryptionKeyOf(secret.reveal());
-  if (key === undefined) throw unusable(noKey(name));
+  if (key === undefined) throw unusable(noSealingKey(name));
   return key;
 }

@@ -35,3 +35,23 @@ export function openOctets(key: Uint8Array, sealed: Uint8Array, bound: string): 
     first.fill(0);
   }
 }
+
+const keyForms = [
+  { form: /^[0-9A-Fa-f]{64}$/, encoding: 'hex' },
+  { form: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
+  { form: /^[A-Za-z0-9_-]{43}=?$/, encoding: 'base64url' },
+] as const;
+
+/** The key that a person keeps: 32 octets as base64 or hexadecimal digits; undefined for any other text: a password would be guessed. */
+export function sealingKeyOf(text: string): Buffer | undefined {
+  const found = keyForms.find(({ form }) => form.test(text));
+  if (found === undefined) return undefined;
+  const octets = Buffer.from(text, found.encoding);
+  // One octet for all is what an empty volume or a careless example has.
+  return octets.length === sealingKeyBytes && new Set(octets).size >= 8 ? octets : undefined;
+}
+
+/** What is told of a text that is none; nothing of the text. */
+export function noSealingKey(name: string): string {
+  return `${name} is not 32 random octets as base64 or hexadecimal digits: make one by "openssl rand -base64 32"`;
+}

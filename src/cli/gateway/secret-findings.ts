@@ -4,15 +4,15 @@
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { openCredentialSource } from '../../gateway/credentials/sources/credential-source.ts';
 import type { PlainSourceConfig } from '../../gateway/credentials/sources/source-config.ts';
-import { keyEncryptionKeyOf, noKey } from '../../gateway/identity/key-encryption-key.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
+import { noSealingKey, sealingKeyOf } from '../../system/sealed-octets.ts';
 import type { Finding } from './place-findings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export async function secretFindings(
-  { credentials, upstream, storeAccess, telemetry, admin, identity }: GatewayConfig,
+  { credentials, upstream, storeAccess, telemetry, admin, identity, captured }: GatewayConfig,
   environment: Environment,
 ): Promise<readonly Finding[]> {
   const sources = [
@@ -51,20 +51,23 @@ export async function secretFindings(
     const message = await sourceProblem(name, source, environment);
     if (message !== undefined) findings.push({ at, message });
   }
-  return [...findings, ...(await identityFindings(identity, environment))];
+  return [...findings, ...(await keyFindings({ identity, captured }, environment))];
 }
 
-/** The keys of an identity in the store, which have a form of their own. */
-async function identityFindings(
-  identity: GatewayConfig['identity'],
+/** Keys that seal something, which have a form of their own: those of an identity in the store, and that of kept bodies. */
+async function keyFindings(
+  { identity, captured }: Pick<GatewayConfig, 'identity' | 'captured'>,
   environment: Environment,
 ): Promise<readonly Finding[]> {
-  if (identity.kind !== 'store') return [];
-  const { keyEncryptionKey, nextKeyEncryptionKey } = identity;
+  const keys: { readonly place: readonly [string, string]; readonly config: unknown }[] = [];
+  if (identity.kind === 'store')
+    for (const name of ['keyEncryptionKey', 'nextKeyEncryptionKey'] as const)
+      keys.push({ place: ['identity', name], config: identity[name] });
+  if ('source' in captured.key) keys.push({ place: ['captured', 'source'], config: captured.key.source });
   const findings: Finding[] = [];
-  for (const [key, config] of Object.entries({ keyEncryptionKey, nextKeyEncryptionKey })) {
-    for (const { at, source } of sourcesIn(config, ['identity', key])) {
-      const name = `identity.${key}`;
+  for (const { place, config } of keys) {
+    const name = place.join('.');
+    for (const { at, source } of sourcesIn(config, place)) {
       // Below it are what opens a vault.
       const message =
         (await sourceProblem(name, source, environment)) ??
@@ -117,5 +120,5 @@ async function keyProblem(
   environment: Environment,
 ): Promise<string | undefined> {
   const secret = await openCredentialSource(name, source, environment, 'pem').read(Date.now());
-  return keyEncryptionKeyOf(secret.reveal()) === undefined ? noKey(name) : undefined;
+  return sealingKeyOf(secret.reveal()) === undefined ? noSealingKey(name) : undefined;
 }

@@ -8,17 +8,27 @@ import { dirname, join } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { Secret } from '../../protocol/secret.ts';
-import { openOctets, sealingKeyBytes, sealOctets } from '../../system/sealed-octets.ts';
+import {
+  noSealingKey,
+  openOctets,
+  sealingKeyBytes,
+  sealingKeyOf,
+  sealOctets,
+} from '../../system/sealed-octets.ts';
 
 const keyName = 'key';
 
 export type SealingKey = Secret<Uint8Array>;
 
-/** The key of the gateway, from what a source holds. */
+/** The key of the gateway, from what a source holds. @throws ProxyError config_invalid, with nothing of it */
 export function keyFromText(text: string): SealingKey {
-  return new Secret(
-    new Uint8Array(hkdfSync('sha256', text, '', 'upstreamproxy captured bodies', sealingKeyBytes)),
-  );
+  const octets = sealingKeyOf(text);
+  // Whoever has the folder could try passwords at leisure.
+  if (octets === undefined) throw new ProxyError('config_invalid', noSealingKey('captured.source'));
+  // Where the same key serves something else too, nothing of that opens here.
+  const key = hkdfSync('sha256', octets, '', 'upstreamproxy captured bodies', sealingKeyBytes);
+  octets.fill(0);
+  return new Secret(new Uint8Array(key));
 }
 
 /** The key of the gateway in a file, which is made where it is missing. @throws ProxyError config_invalid */

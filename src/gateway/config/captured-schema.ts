@@ -30,7 +30,7 @@ export const capturedSchema = strictMap(
     source: plainSourceSchema
       .optional()
       .describe(
-        'Where the secret is that seals the keys of days. By default `captured.key` in the state directory, which the gateway makes.',
+        'Where the key is that seals the keys of days: 32 random octets as base64 or hexadecimal digits (`openssl rand -base64 32`). By default `captured.key` in the state directory, which the gateway makes.',
       ),
   },
   {

@@ -1,7 +1,13 @@
 // The key-encryption key of an identity in the store: 32 octets that are not in the store, by which the data key of a version is wrapped.
 
 import { createHmac, hkdfSync } from 'node:crypto';
-import { openOctets, sealingKeyBytes, sealNonceBytes, sealOctets } from '../../system/sealed-octets.ts';
+import {
+  openOctets,
+  sealingKeyBytes,
+  sealingKeyOf,
+  sealNonceBytes,
+  sealOctets,
+} from '../../system/sealed-octets.ts';
 
 export const keyBytes = sealingKeyBytes;
 
@@ -34,19 +40,10 @@ export interface KeyEncryptionKey {
   unwrap(wrapped: Sealed, bound: string): Buffer | undefined;
 }
 
-const forms = [
-  { form: /^[0-9A-Fa-f]{64}$/, encoding: 'hex' },
-  { form: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
-  { form: /^[A-Za-z0-9_-]{43}=?$/, encoding: 'base64url' },
-] as const;
-
-/** Of 32 octets as base64 or hexadecimal digits; undefined for any other text: a password would be guessed. */
+/** Undefined for a text that is no key. */
 export function keyEncryptionKeyOf(text: string): KeyEncryptionKey | undefined {
-  const found = forms.find(({ form }) => form.test(text));
-  if (found === undefined) return undefined;
-  const octets = Buffer.from(text, found.encoding);
-  // One octet for all is what an empty volume or a careless example has.
-  if (octets.length !== keyBytes || new Set(octets).size < 8) return undefined;
+  const octets = sealingKeyOf(text);
+  if (octets === undefined) return undefined;
   const id = createHmac('sha256', octets).update('upstreamproxy identity key 1').digest('hex').slice(0, 16);
   // Where the same key serves something else too, nothing of that opens here.
   const wrapping = Buffer.from(hkdfSync('sha256', octets, '', 'upstreamproxy identity wrap 1', keyBytes));
@@ -56,9 +53,4 @@ export function keyEncryptionKeyOf(text: string): KeyEncryptionKey | undefined {
     wrap: (dataKey, bound) => seal(wrapping, dataKey, bound),
     unwrap: (wrapped, bound) => unseal(wrapping, wrapped, bound),
   };
-}
-
-/** What is told of a text that is none; nothing of the text. */
-export function noKey(name: string): string {
-  return `${name} is not 32 random octets as base64 or hexadecimal digits: make one by "openssl rand -base64 32"`;
 }

@@ -72,7 +72,9 @@ test('another key, a changed octet, or the body of another event opens nothing',
   bodies.put(id, 'red', exchange('a'));
   bodies.put(second, 'red', exchange('b'));
   await bodies.read(id);
-  await using stranger = scene.open({ gatewayKey: () => Promise.resolve(keyFromText('another')) });
+  await using stranger = scene.open({
+    gatewayKey: () => Promise.resolve(keyFromText(randomBytes(32).toString('base64'))),
+  });
   await assert.rejects(stranger.read(id), { code: 'config_invalid' });
   const [day = ''] = await readdir(join(scene.folder.path, 'captured'));
   const place = (one: string): string => join(scene.folder.path, 'captured', day, `${one}.body`);
@@ -138,7 +140,7 @@ test('what waits for a slow disk is bounded for each session and for all', async
   const all = [...taken.values()].reduce((sum, one) => sum + one, 0);
   assert.ok(all <= defaultLimits.capturedWaitingBytesMax / 1024 ** 2, `${all}`);
   assert.ok(Math.max(...taken.values()) <= 4 && taken.size >= 4, JSON.stringify([...taken]));
-  resolve(keyFromText('a key'));
+  resolve(keyFromText(randomBytes(32).toString('hex')));
 });
 
 test('a disk that takes nothing is told once, and nothing is thrown', async () => {
@@ -150,4 +152,23 @@ test('a disk that takes nothing is told once, and nothing is thrown', async () =
   await bodies.expire();
   await bodies[Symbol.asyncDispose]();
   assert.ok(scene.faults.length >= 1 && scene.faults.length <= 2, `${scene.faults.length}`);
+});
+
+test('the key of a source is 32 random octets, in any of their forms, and never a password', () => {
+  const octets = randomBytes(32);
+  const texts = (['hex', 'base64', 'base64url'] as const).map((form) => octets.toString(form));
+  const keys = texts.map((text) => Buffer.from(keyFromText(text).reveal()).toString('hex'));
+  assert.equal(new Set(keys).size, 1);
+  assert.notEqual(keys[0], octets.toString('hex'));
+  for (const text of [
+    'correct horse battery staple',
+    '',
+    'a'.repeat(64),
+    `${texts[0]}00`,
+    texts[0]!.slice(2),
+  ])
+    assert.throws(() => keyFromText(text), {
+      code: 'config_invalid',
+      message: /^captured\.source is not 32 random octets .*openssl rand -base64 32"$/,
+    });
 });

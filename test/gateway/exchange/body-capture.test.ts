@@ -1,6 +1,7 @@
 // What rules have kept of bodies, through the whole request path.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:http2';
@@ -41,7 +42,7 @@ async function openScene(
       directory: join(folder.path, 'captured'),
       keepDays: 7,
       keepBytes: 1024 ** 3,
-      gatewayKey: () => Promise.resolve(keyFromText('key')),
+      gatewayKey: () => Promise.resolve(keyFromText(randomBytes(32).toString('hex'))),
       clock: Date.now,
       onLimit: () => undefined,
       onFault: (error) => assert.fail(error),
