@@ -24,7 +24,7 @@ import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
-import { isSharedStore, openGatewayKeys } from './open-gateway-keys.ts';
+import { type GatewayKeys, isSharedStore, openGatewayKeys } from './open-gateway-keys.ts';
 import { openPeers } from './open-peers.ts';
 import { keepOperatorPorts } from './operator-ports.ts';
 import { openRecords, type Records } from './open-records.ts';
@@ -85,7 +85,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
-  const served = { ...records, parts, policies, places: keys.places };
+  const served = { ...records, parts, policies, keys };
   const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey, changes });
   const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
@@ -294,17 +294,17 @@ type TunnelNeeds = Records & {
   readonly signingKey: FollowedSigningKey;
   readonly policies: Policies;
   readonly changes: TakenChanges;
-  readonly places: IdentityPlaces;
+  readonly keys: GatewayKeys;
 };
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
   start: Start,
-  { store, audit, outage, known, from, parts, sessions, signingKey, policies, changes, places }: TunnelNeeds,
+  { store, audit, outage, known, from, parts, sessions, signingKey, policies, changes, keys }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
   const following = { changes, watch: sessions.watch, outage, known, from };
-  const peers = await openPeers(start, store, following, places.peers);
+  const peers = await openPeers(start, store, following, keys);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
   const tunnels = new TunnelServer({

@@ -9,6 +9,7 @@ import type { AuditStore, SessionStore } from '../store/store.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { IdentityConfig } from './config/identity-settings.ts';
+import type { KeyEncryptionKey } from './identity/key-encryption-key.ts';
 import { IdentityMark } from './identity/identity-mark.ts';
 import { identityPlaces, type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
 import { type PublicIdentity, publicIdentityOf } from './identity/public-identity.ts';
@@ -45,6 +46,8 @@ export function isSharedStore({ audit }: { readonly audit: Pick<AuditStore, 'del
 
 export interface GatewayKeys {
   readonly places: IdentityPlaces;
+  /** Of an identity in the store: names of the keys that the configuration gave last. Undefined for one in files. */
+  keyNames(): readonly string[] | undefined;
   /** Looks now whether there is something else. */
   look(): Promise<void>;
 }
@@ -53,7 +56,10 @@ export interface GatewayKeys {
 export async function openGatewayKeys(options: GatewayKeysOptions, store: KeysStore): Promise<GatewayKeys> {
   const { identity } = options.config;
   if (identity.kind === 'store') return await openStored(identity, options, store);
-  if (!store.isShared) return { places: identityPlaces(options.config), look: () => Promise.resolve() };
+  if (!store.isShared) {
+    const places = identityPlaces(options.config);
+    return { places, keyNames: () => undefined, look: () => Promise.resolve() };
+  }
   return await openRecorded(options, store);
 }
 
@@ -62,11 +68,22 @@ export async function openSealedStore(
   identity: Extract<IdentityConfig, { readonly kind: 'store' }>,
   options: Omit<GatewayKeysOptions, 'log' | 'isOnDuty'>,
   store: IdentityStore,
-): Promise<{ readonly sealed: SealedStore; readonly mark: IdentityMark }> {
-  const keys = await openIdentityKeys(identity, options);
+): Promise<{
+  readonly sealed: SealedStore;
+  readonly mark: IdentityMark;
+  readonly keyNames: () => readonly string[];
+}> {
+  const read = await openIdentityKeys(identity, options);
+  let names: readonly string[] = [];
+  const keys = async (): Promise<readonly KeyEncryptionKey[]> => {
+    const known = await read();
+    names = known.map(({ id }) => id);
+    return known;
+  };
   const mark = new IdentityMark(options.config.stateDirectory);
   const pause = (ms: number): Promise<void> => wait(ms);
-  return { sealed: new SealedStore({ store, keys, mark, clock: options.clock, pause }), mark };
+  const sealed = new SealedStore({ store, keys, mark, clock: options.clock, pause });
+  return { sealed, mark, keyNames: () => names };
 }
 
 async function openStored(
@@ -75,10 +92,10 @@ async function openStored(
   store: KeysStore,
 ): Promise<GatewayKeys> {
   const { config, log, stack } = options;
-  const { sealed, mark } = await openSealedStore(identity, options, store.identity);
+  const { sealed, mark, keyNames } = await openSealedStore(identity, options, store.identity);
   if ((await store.identity.version()) === undefined) await requireFirst(config, store);
   const stored = stack.use(await StoredIdentity.open({ sealed, mark, log }));
-  return { places: stored.places, look: () => stored.look() };
+  return { places: stored.places, keyNames, look: () => stored.look() };
 }
 
 /** Where there were agents before, they would be strangers to a gateway with a new identity. */
@@ -127,7 +144,7 @@ async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore
   };
   const repeated = stack.use(new RepeatedLook({ look: record, intervalMs: recordIntervalMs, onFault }));
   repeated.start();
-  return { places, look: () => repeated.now() };
+  return { places, keyNames: () => undefined, look: () => repeated.now() };
 }
 
 /** Makes what is missing where `how` is `open` and the places do. */

@@ -11,7 +11,7 @@ import type { KnownStore } from './changes/known-store.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
-import type { AuthorityPlace } from './identity/identity-places.ts';
+import type { GatewayKeys } from './open-gateway-keys.ts';
 import { askFacts, type PeerStart } from './peers/asked-peers.ts';
 import { ChangeFeeds } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
@@ -52,13 +52,13 @@ export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
   following: Following,
-  peersPlace: AuthorityPlace,
+  keys: Pick<GatewayKeys, 'places' | 'keyNames'>,
 ): Promise<Peers> {
   const { changes, watch } = following;
   const { config, environment, place, stack, clock, log, incarnation, onFault } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
-  const noting = { store: store.gateways, directory, changes };
+  const noting = { store: store.gateways, directory, changes, identityKeys: () => keys.keyNames() };
   const present = (peerAddress: string | undefined): Promise<GatewayPresenceWriter> =>
     openPresence(start, noting, peerAddress);
   const serveWorkers = async (tunnels: TunnelServer): Promise<void> => {
@@ -74,7 +74,7 @@ export async function openPeers(
       },
     };
   const host = peerHostOf(peers, environment);
-  const authority = stack.use(await FollowedAuthority.open({ place: peersPlace, clock, log }));
+  const authority = stack.use(await FollowedAuthority.open({ place: keys.places.peers, clock, log }));
   const identity = new PeerIdentity(incarnation, authority, clock);
   const others = new PeerTunnels({ identity, directory, limits, log });
   return {
@@ -112,7 +112,7 @@ export async function openPeers(
 /** It says in the store that this process serves, and how far it is. */
 async function openPresence(
   { config, stack, incarnation, onFault, isOnDuty }: Start,
-  noting: Pick<GatewayPresenceOptions, 'store' | 'directory'> & Pick<Following, 'changes'>,
+  noting: Pick<GatewayPresenceOptions, 'store' | 'directory' | 'identityKeys'> & Pick<Following, 'changes'>,
   peerAddress: string | undefined,
 ): Promise<GatewayPresenceWriter> {
   const { changes, ...places } = noting;

@@ -4,6 +4,7 @@ import { defaultLimits } from '../protocol/limits.ts';
 import type { GatewayNote, GatewayPresence, SealedIdentity } from './gateway-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from './stored-row.ts';
 
+const keyNamesForm = /^[0-9a-f]{16}(?: [0-9a-f]{16}){0,7}$/;
 const states: ReadonlySet<string> = new Set<GatewayNote['state']>(['serving', 'draining', 'left']);
 
 export function gatewayOf(row: StoredRow): GatewayPresence {
@@ -14,8 +15,19 @@ export function gatewayOf(row: StoredRow): GatewayPresence {
     peerAddress: row['peer_address'] === null ? undefined : textOf(row, 'peer_address'),
     state,
     changeSeen: integerOf(row, 'change_seen'),
+    identityKeys: keyNamesOf(row['identity_keys']),
     isCurrent: integerOf(row, 'is_current') === 1,
   };
+}
+
+/** As they are stored. */
+export function keyNamesText(names: readonly string[] | undefined): string | null {
+  return names?.join(' ') ?? null;
+}
+
+/** What is no list of names says nothing. */
+function keyNamesOf(text: unknown): readonly string[] | undefined {
+  return typeof text === 'string' && keyNamesForm.test(text) ? text.split(' ') : undefined;
 }
 
 /** What is longer is none, and is cut: who writes to the database must not fill the memory of those who read. */

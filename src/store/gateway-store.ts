@@ -10,6 +10,8 @@ export interface GatewayNote {
   readonly state: 'serving' | 'draining' | 'left';
   /** Up to which change of the store it has ended sessions. */
   readonly changeSeen: number;
+  /** Names of the keys of its configuration that can open an identity in the store. Undefined: it has none, or is of a version that does not say. */
+  readonly identityKeys: readonly string[] | undefined;
 }
 
 export interface GatewayPresence extends GatewayNote {

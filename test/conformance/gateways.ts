@@ -9,7 +9,14 @@ import type { Store } from '../../src/store/store.ts';
 const longMs = 600_000;
 
 function newGateway(incarnation: string, changes: Partial<GatewayNote> = {}): GatewayNote {
-  return { incarnation, peerAddress: 'a.test:8444', state: 'serving', changeSeen: 3, ...changes };
+  return {
+    incarnation,
+    peerAddress: 'a.test:8444',
+    state: 'serving',
+    changeSeen: 3,
+    identityKeys: undefined,
+    ...changes,
+  };
 }
 
 export function gatewayConformance(open: () => Promise<Store>): void {
@@ -17,7 +24,8 @@ export function gatewayConformance(open: () => Promise<Store>): void {
     await using store = await open();
     await store.gateways.note(newGateway('a'), longMs);
     assert.deepEqual(await store.gateways.find('a'), { ...newGateway('a'), isCurrent: true });
-    const later = newGateway('a', { peerAddress: undefined, state: 'draining', changeSeen: 9 });
+    const identityKeys = ['0123456789abcdef', 'fedcba9876543210'];
+    const later = newGateway('a', { peerAddress: undefined, state: 'draining', changeSeen: 9, identityKeys });
     await store.gateways.note(later, 0);
     assert.deepEqual(await store.gateways.find('a'), { ...later, isCurrent: false });
     assert.equal(await store.gateways.find('b'), undefined);

@@ -277,4 +277,24 @@ describe('two gateways whose identity is in their database', { skip }, () => {
       assert.notEqual((await runCommand(launcher, [...step, '--config', file])).code, 0);
     assert.equal(await rows(), before);
   });
+
+  test('the key is not changed while a gateway runs that has the old one alone', async () => {
+    const nextFile = `${keyFile}-next`;
+    await writeFile(nextFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+    const [old, next] = [{ file: keyFile }, { file: nextFile }];
+    const rewrap = async (name: string, identity: Readonly<Record<string, unknown>>) =>
+      await runCommand(launcher, [
+        'identity',
+        'rewrap',
+        '--config',
+        await configWith(name, { identity: { store: true, ...identity } }),
+      ]);
+    const both = await rewrap('both', { keyEncryptionKey: old, nextKeyEncryptionKey: next });
+    assert.equal(both.code, 0, both.stderr);
+    const before = await rows();
+    const early = await rewrap('next', { keyEncryptionKey: next });
+    assert.equal(early.code, 78, early.stderr);
+    assert.match(early.stderr, /: 2 gateways on this store could not start again: /);
+    assert.equal(await rows(), before);
+  });
 });

@@ -105,7 +105,10 @@ const holds: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     stack.use(holder);
     const peerAddress = `127.0.0.1:${holder.port}`;
     const { incarnation } = identity;
-    await gateway.store.gateways.note({ incarnation, peerAddress, state: 'serving', changeSeen: 0 }, 60_000);
+    await gateway.store.gateways.note(
+      { incarnation, peerAddress, state: 'serving', changeSeen: 0, identityKeys: undefined },
+      60_000,
+    );
     const tunnelId = new Uint8Array(Buffer.concat([Buffer.from(incarnation, 'hex'), randomBytes(16)]));
     await openWebSocket(scene, tunnelSubprotocol, resumeNameOf({ tunnelId, epoch: 1 }));
   },

@@ -55,6 +55,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/admin/browser-log-in.ts toCharactersMax',
     'gateway/admin/log-in-sessions.ts groupsShownMax',
     'gateway/admin/person.ts shownCharactersMax',
+    'gateway/identity/locked-out.ts namedMax',
     'cli/operator/access.ts noteCharactersMax',
     'cli/operator/contexts.ts contextsMax',
     'cli/operator/login.ts tokenBytesMax',

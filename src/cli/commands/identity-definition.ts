@@ -48,10 +48,16 @@ const rewrap = {
   description: [
     'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again; then run this with a configuration that has the new key alone: what is written from then on, the old one opens no more.',
     'What the old key could open before, such as in a backup of the database, it still opens: after a leak of the key rotate the keys and authorities too.',
-    'A running gateway goes on with what it has, whatever key it was given.',
+    'Refused while a gateway serves that could not start again: each says in the store which keys it has. One that is not running then is not looked for. With `--force` such a gateway goes on with what it has until it ends.',
   ],
   arguments: [],
-  options: gatewayPlaceOptions,
+  options: {
+    ...gatewayPlaceOptions,
+    force: {
+      kind: 'flag',
+      help: 'also where a gateway that serves could not start again, such as one that is given up',
+    },
+  },
   examples: [
     {
       line: 'upstreamproxy identity rewrap --config gateway.yaml',

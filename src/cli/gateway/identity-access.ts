@@ -6,23 +6,30 @@ import { identityPlaces, type IdentityPlaces } from '../../gateway/identity/iden
 import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
 import { placesOf } from '../../gateway/identity/stored-identity.ts';
 import { isSharedStore, openSealedStore } from '../../gateway/open-gateway-keys.ts';
-import type { IdentityStore } from '../../store/gateway-store.ts';
+import type { GatewayStore, IdentityStore } from '../../store/gateway-store.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
+
+export interface AskedStore {
+  readonly identity: IdentityStore;
+  readonly gateways: Pick<GatewayStore, 'current'>;
+  readonly isShared: boolean;
+}
 
 /** Opens the store for as long as `use` takes; `isReader` is for who writes nothing. */
 export async function withStore<T>(
   config: GatewayConfig,
-  use: (store: { readonly identity: IdentityStore; readonly isShared: boolean }) => Promise<T>,
+  use: (store: AskedStore) => Promise<T>,
   access: { readonly isReader?: boolean } = {},
 ): Promise<T> {
   await using store = await openConfiguredStore(config, workloadEnvironment(process.env), access);
-  return await use({ identity: store.identity, isShared: isSharedStore(store) });
+  const { identity, gateways } = store;
+  return await use({ identity, gateways, isShared: isSharedStore(store) });
 }
 
 /** For an identity in the store; undefined for one in files. */
 export async function withSealed<T>(
   config: GatewayConfig,
-  use: (sealed: SealedStore) => Promise<T>,
+  use: (sealed: SealedStore, store: AskedStore) => Promise<T>,
   access: { readonly isReader?: boolean } = {},
 ): Promise<T | undefined> {
   const { identity } = config;
@@ -34,7 +41,7 @@ export async function withSealed<T>(
       const environment = workloadEnvironment(process.env);
       const options = { config, environment, clock: Date.now, stack };
       const { sealed } = await openSealedStore(identity, options, store.identity);
-      return await use(sealed);
+      return await use(sealed, store);
     },
     access,
   );

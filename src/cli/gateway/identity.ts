@@ -8,14 +8,16 @@ import { readPair } from '../../gateway/gateway-identity.ts';
 import { identityOfFiles } from '../../gateway/identity/identity-of-files.ts';
 import { identityPlaces, ownPlaces } from '../../gateway/identity/identity-places.ts';
 import { claimIdentity } from '../../gateway/identity/recorded-identity.ts';
+import { lockedOut } from '../../gateway/identity/locked-out.ts';
 import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
 import { publicOf } from '../../gateway/open-gateway-keys.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { identityDefinition } from '../commands/identity-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
-import { withSealed, withStore } from './identity-access.ts';
+import { type AskedStore, withSealed, withStore } from './identity-access.ts';
 
 type Options = Input<(typeof identityDefinition)['actions'][0]>;
 
@@ -50,9 +52,14 @@ async function take({
   return 0;
 }
 
-async function rewrap({ options }: Options): Promise<number> {
+async function rewrap({ options }: Input<(typeof identityDefinition)['actions'][2]>): Promise<number> {
   const config = await gatewayOfOptions(options);
-  const { version, keyIds } = await sealedOnly(config, (sealed) => sealed.rewrap());
+  const { version, keyIds } = await sealedOnly(config, (sealed, { gateways }) =>
+    sealed.rewrap(async (ids) => {
+      const locked = lockedOut(await gateways.current(defaultLimits.peersKnownMax), ids);
+      if (locked !== undefined && options.force !== true) throw locked;
+    }),
+  );
   process.stdout.write(`version ${version} is sealed for key ${keyIds.join(' and ')}\n`);
   return 0;
 }
@@ -81,13 +88,16 @@ async function claim({ options }: Options): Promise<number> {
   return 0;
 }
 
-async function sealedOnly<T>(config: GatewayConfig, use: (sealed: SealedStore) => Promise<T>): Promise<T> {
+async function sealedOnly<T>(
+  config: GatewayConfig,
+  use: (sealed: SealedStore, store: AskedStore) => Promise<T>,
+): Promise<T> {
   if (config.identity.kind !== 'store')
     throw new ProxyError(
       'usage',
       'the identity of this configuration is in files: write identity: { store: true, keyEncryptionKey: … }',
     );
-  const done = await withSealed(config, async (sealed) => ({ result: await use(sealed) }));
+  const done = await withSealed(config, async (sealed, store) => ({ result: await use(sealed, store) }));
   if (done === undefined) throw new ProxyError('internal', 'an identity in the store was not opened');
   return done.result;
 }

@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts';
 
 const lookIntervalMs = 50;
 /** Processes of one gateway have the first half of their names in common. */
-const gatewayNameDigits = 16;
+export const gatewayNameDigits = 16;
 
 /** One gateway, which is all processes of one start of it. */
 export interface ConfirmingGateway {

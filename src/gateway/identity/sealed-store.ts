@@ -97,7 +97,7 @@ export class SealedStore {
 
   /** Stores what `change` makes of it, sealed for the same keys. Throws what `change` does, and `identity_unusable`, also where it does not stand. */
   change(change: (document: IdentityDocument) => IdentityDocument): Promise<OpenIdentity> {
-    return this.#write(change, ({ keyIds }, ids) => {
+    return this.#write(change, async ({ keyIds }, ids) => {
       const missing = keyIds.filter((id) => !ids.includes(id));
       if (missing.length > 0)
         throw unusable(
@@ -107,11 +107,16 @@ export class SealedStore {
     });
   }
 
-  /** Seals it for the keys of the configuration, and for no other. */
-  rewrap(): Promise<OpenIdentity> {
+  /** Seals it for the keys of the configuration, and for no other. Throws what `check` does, which gets their names. */
+  rewrap(
+    check: (keyIds: readonly string[]) => Promise<void> = () => Promise.resolve(),
+  ): Promise<OpenIdentity> {
     return this.#write(
       (document) => document,
-      (_, ids) => ids,
+      async (_, ids) => {
+        await check(ids);
+        return ids;
+      },
     );
   }
 
@@ -148,13 +153,13 @@ export class SealedStore {
 
   async #write(
     change: (document: IdentityDocument) => IdentityDocument,
-    idsFor: (found: OpenIdentity, ids: readonly string[]) => readonly string[],
+    idsFor: (found: OpenIdentity, ids: readonly string[]) => Promise<readonly string[]>,
   ): Promise<OpenIdentity> {
     const { store, keys } = this.#options;
     for (let n = 0; n < defaultLimits.identityWritesMax; n++) {
       const found = await this.readOne();
       const known = await keys();
-      const ids = idsFor(
+      const ids = await idsFor(
         found,
         known.map(({ id }) => id),
       );

@@ -11,6 +11,8 @@ export interface GatewayPresenceOptions {
   readonly incarnation: string;
   readonly peerAddress: string | undefined;
   readonly changeSeen: () => number;
+  /** Of an identity in the store: names of the keys that can open it here. */
+  readonly identityKeys: () => readonly string[] | undefined;
   readonly directory: PeerDirectory;
   /** Whether it also forgets those that are long gone. One of several is enough. */
   readonly isOnDuty: () => boolean;
@@ -79,11 +81,11 @@ export class GatewayPresenceWriter implements AsyncDisposable {
   }
 
   async #note(): Promise<void> {
-    const { store, incarnation, peerAddress, changeSeen } = this.#options;
+    const { store, incarnation, peerAddress, changeSeen, identityKeys } = this.#options;
     const said = changeSeen();
     const begunMs = performance.now();
     await store.note(
-      { incarnation, peerAddress, state: this.#state, changeSeen: said },
+      { incarnation, peerAddress, state: this.#state, changeSeen: said, identityKeys: identityKeys() },
       defaultLimits.gatewayLeaseMs,
     );
     this.#said = said;

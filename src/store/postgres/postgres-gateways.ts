@@ -1,6 +1,6 @@
 // Gateways and what they share, in PostgreSQL. Leases are by the clock of the database.
 
-import { gatewayOf, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
+import { gatewayOf, keyNamesText, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
 import type {
   GatewayNote,
   GatewayPresence,
@@ -12,7 +12,7 @@ import { pruneBatch } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 
-const columns = `incarnation, peer_address, state, change_seen, (lease_until > clock_timestamp())::int AS is_current`;
+const columns = `incarnation, peer_address, state, change_seen, left(identity_keys, 200) AS identity_keys, (lease_until > clock_timestamp())::int AS is_current`;
 
 export class PostgresGateways implements GatewayStore {
   readonly #database: PostgresDatabase;
@@ -21,13 +21,14 @@ export class PostgresGateways implements GatewayStore {
     this.#database = database;
   }
 
-  async note({ incarnation, peerAddress, state, changeSeen }: GatewayNote, leaseMs: number): Promise<void> {
+  async note(gateway: GatewayNote, leaseMs: number): Promise<void> {
+    const { incarnation, peerAddress, state, changeSeen, identityKeys } = gateway;
     await this.#database.run(
-      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, lease_until)
-       VALUES ($1, $2, $3, $4::bigint, clock_timestamp() + $5::bigint * interval '1 millisecond')
+      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, identity_keys, lease_until)
+       VALUES ($1, $2, $3, $4::bigint, $5, clock_timestamp() + $6::bigint * interval '1 millisecond')
        ON CONFLICT (incarnation) DO UPDATE SET peer_address = excluded.peer_address, state = excluded.state,
-         change_seen = excluded.change_seen, lease_until = excluded.lease_until`,
-      [incarnation, peerAddress ?? null, state, changeSeen, leaseMs],
+         change_seen = excluded.change_seen, identity_keys = excluded.identity_keys, lease_until = excluded.lease_until`,
+      [incarnation, peerAddress ?? null, state, changeSeen, keyNamesText(identityKeys), leaseMs],
     );
   }
 

@@ -305,4 +305,5 @@ export const migrations: readonly Migration[] = [
   { version: 8, servesFrom: 1, script: actsScript },
   { version: 9, servesFrom: 1, script: publishChecksScript },
   { version: 10, servesFrom: 1, script: 'ALTER TABLE access_request ADD COLUMN refs text;' },
+  { version: 11, servesFrom: 1, script: 'ALTER TABLE gateway ADD COLUMN identity_keys text;' },
 ];

@@ -1,6 +1,6 @@
 // Gateways and what they share, in SQLite. The clock is that of the machine, which all processes on a file have in common.
 
-import { gatewayOf, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
+import { gatewayOf, keyNamesText, sealedCharactersRead, sealedIdentityOf } from '../gateway-row.ts';
 import type {
   GatewayNote,
   GatewayPresence,
@@ -13,7 +13,7 @@ import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 const nowMs = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
-const columns = `incarnation, peer_address, state, change_seen, lease_until_ms > ${nowMs} AS is_current`;
+const columns = `incarnation, peer_address, state, change_seen, substr(identity_keys, 1, 200) AS identity_keys, lease_until_ms > ${nowMs} AS is_current`;
 
 export class SqliteGateways implements GatewayStore {
   readonly #database: SqliteDatabase;
@@ -22,16 +22,15 @@ export class SqliteGateways implements GatewayStore {
     this.#database = database;
   }
 
-  async note(
-    { incarnation, peerAddress = null, state, changeSeen }: SqlNote,
-    leaseMs: number,
-  ): Promise<void> {
+  async note(gateway: GatewayNote, leaseMs: number): Promise<void> {
+    const { incarnation, peerAddress = null, state, changeSeen } = gateway;
+    const identityKeys = keyNamesText(gateway.identityKeys);
     this.#database.run(
-      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, lease_until_ms)
-       VALUES (:incarnation, :peerAddress, :state, :changeSeen, ${nowMs} + :leaseMs)
+      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, identity_keys, lease_until_ms)
+       VALUES (:incarnation, :peerAddress, :state, :changeSeen, :identityKeys, ${nowMs} + :leaseMs)
        ON CONFLICT (incarnation) DO UPDATE SET peer_address = excluded.peer_address, state = excluded.state,
-         change_seen = excluded.change_seen, lease_until_ms = excluded.lease_until_ms`,
-      { incarnation, peerAddress, state, changeSeen, leaseMs },
+         change_seen = excluded.change_seen, identity_keys = excluded.identity_keys, lease_until_ms = excluded.lease_until_ms`,
+      { incarnation, peerAddress, state, changeSeen, identityKeys, leaseMs },
     );
   }
 
@@ -67,8 +66,6 @@ export class SqliteGateways implements GatewayStore {
     );
   }
 }
-
-type SqlNote = Omit<GatewayNote, 'peerAddress'> & { readonly peerAddress?: string | null | undefined };
 
 export class SqliteIdentity implements IdentityStore {
   readonly #database: SqliteDatabase;

@@ -358,4 +358,9 @@ export const migrations: readonly Migration[] = [
     // A program of the version before takes no notice of it: see docs/reference/access.md.
     script: 'ALTER TABLE access_request ADD COLUMN refs TEXT;',
   },
+  {
+    version: 17,
+    servesFrom: 3,
+    script: 'ALTER TABLE gateway ADD COLUMN identity_keys TEXT;',
+  },
 ];

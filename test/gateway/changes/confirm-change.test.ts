@@ -14,7 +14,14 @@ async function scene() {
   const change = await store.changes.newest();
   const say = (incarnation: string, more: Partial<GatewayNote> = {}): Promise<void> =>
     store.gateways.note(
-      { incarnation, peerAddress: undefined, state: 'serving', changeSeen: change, ...more },
+      {
+        incarnation,
+        peerAddress: undefined,
+        state: 'serving',
+        changeSeen: change,
+        identityKeys: undefined,
+        ...more,
+      },
       60_000,
     );
   return { store, change, say };

@@ -167,7 +167,10 @@ test('a gateway that starts without the store reads what another one handed it, 
   assert.deepEqual(await store.policies.files('h'), published.files);
   assert.deepEqual(await store.access.inForce(99), [grant]);
   assert.deepEqual(await store.access.inForce(100), []);
-  await store.gateways.note({ incarnation: 'a', peerAddress: undefined, state: 'serving', changeSeen: 9 }, 1);
+  await store.gateways.note(
+    { incarnation: 'a', peerAddress: undefined, state: 'serving', changeSeen: 9, identityKeys: undefined },
+    1,
+  );
   assert.equal(known.standIns, 0);
   known.started();
   for (const asked of [
@@ -176,7 +179,11 @@ test('a gateway that starts without the store reads what another one handed it, 
     () => store.sessions.endedSince(0, 10),
     () => store.identity.read(),
     () => store.gateways.current(1),
-    () => store.gateways.note({ incarnation: 'a', peerAddress: undefined, state: 'left', changeSeen: 9 }, 1),
+    () =>
+      store.gateways.note(
+        { incarnation: 'a', peerAddress: undefined, state: 'left', changeSeen: 9, identityKeys: undefined },
+        1,
+      ),
   ])
     await assert.rejects(async () => void (await asked()), { code: 'store_unavailable' });
   // What begins anything is never made up.

@@ -61,6 +61,7 @@ export class FakeGateways {
       peerAddress: undefined,
       state: 'serving',
       changeSeen: 0,
+      identityKeys: undefined,
       isCurrent: true,
       ...changes,
     });
