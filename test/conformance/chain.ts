@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, test } from 'node:test';
-import type { ChainedRow, ChainReader, OpeningRow } from '../../src/store/chain/audit-chain.ts';
+import type { ChainedRow, ChainReader, OpeningRow, TimeMark } from '../../src/store/chain/audit-chain.ts';
 import type { CutRow } from '../../src/store/chain/chain-cuts.ts';
 import type { ChainSigner, Signed } from '../../src/store/chain/chain-statements.ts';
 import { type ChainReport, verifyChain } from '../../src/store/chain/verify-chain.ts';
@@ -60,6 +60,7 @@ export interface ChainSnapshot {
   heads: Map<number, Signed[]>;
   cuts: CutRow[];
   rows: ChainedRow[];
+  marks: TimeMark[];
 }
 
 export async function snapshotOf(reader: ChainReader): Promise<ChainSnapshot> {
@@ -75,15 +76,20 @@ export async function snapshotOf(reader: ChainReader): Promise<ChainSnapshot> {
       link = cut.last + 1;
     }
   }
-  return { openings, heads, cuts, rows: [...(await reader.rows(0, 1_000_000))] };
+  const rows = [...(await reader.rows(0, 1_000_000))];
+  return { openings, heads, cuts, rows, marks: [...(await reader.marks(0, 1_000_000))] };
 }
 
-export function readerOf({ openings, heads, cuts, rows }: ChainSnapshot): ChainReader {
+export function readerOf({ openings, heads, cuts, rows, marks }: ChainSnapshot): ChainReader {
   return {
     openings: async () => openings,
     heads: async (number) => heads.get(number) ?? [],
+    latestHead: async (number) => heads.get(number)?.at(-1),
     cut: async (asked, link) => cuts.find(({ number, last }) => number === asked && last >= link),
     rows: async (behind, limit) => rows.filter(({ sequence }) => sequence > behind).slice(0, limit),
+    marks: async (behind, limit) => marks.filter(({ sequence }) => sequence > behind).slice(0, limit),
+    laterThan: async ({ sequence, highMs }) =>
+      rows.find((row) => row.sequence <= sequence && row.facts.timeMs > highMs)?.sequence,
   };
 }
 

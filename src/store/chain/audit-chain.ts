@@ -25,10 +25,22 @@ export interface ChainReader {
   openings(): Promise<readonly OpeningRow[]>;
   /** In the order of their links. */
   heads(number: number): Promise<readonly Signed[]>;
-  /** The one that may say something of that link. */
+  /** The last one of them. */
+  latestHead(number: number): Promise<Signed | undefined>;
+  /** The one that has that link, or the first one behind it. */
   cut(number: number, link: number): Promise<CutRow | undefined>;
   /** Events behind that place, in the order of storing. */
   rows(behind: number, limit: number): Promise<readonly ChainedRow[]>;
+  /** Marks behind that place, in their order. */
+  marks(behind: number, limit: number): Promise<readonly TimeMark[]>;
+  /** The place of an event up to that mark which is of a later time. */
+  laterThan(mark: TimeMark): Promise<number | undefined>;
+}
+
+/** Up to that place of the store no event is of a later time: a search by time begins behind one. */
+export interface TimeMark {
+  readonly sequence: number;
+  readonly highMs: number;
 }
 
 export interface AuditChain extends ChainReader {
@@ -51,9 +63,9 @@ export const linkColumns = `${['chain', 'link', 'time_ms'].map(numberColumn).joi
 export const isReadableCut = `first >= 0 AND last <= ${Number.MAX_SAFE_INTEGER} AND signed_by BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
 
 /** A place that is beyond all of ours is said to be at that end: it is read, and found. */
-export function placeWithin(least: string, greatest: string): string {
+export function placeWithin(least: string, greatest: string, column = 'sequence'): string {
   const { MIN_SAFE_INTEGER: from, MAX_SAFE_INTEGER: to } = Number;
-  return `${least}(${greatest}(sequence, ${from}), ${to}) AS sequence`;
+  return `${least}(${greatest}(${column}, ${from}), ${to}) AS ${column}`;
 }
 
 function factsOf(row: StoredRow): AuditFacts {
@@ -108,6 +120,10 @@ export function signedOf(row: StoredRow): Signed {
 
 export function openingRowOf(row: StoredRow): OpeningRow {
   return { number: integerOf(row, 'number'), ...signedOf(row) };
+}
+
+export function timeMarkOf(row: StoredRow): TimeMark {
+  return { sequence: integerOf(row, 'sequence'), highMs: integerOf(row, 'high_ms') };
 }
 
 export function headRowOf(row: StoredRow): HeadRow {

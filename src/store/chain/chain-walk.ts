@@ -45,6 +45,7 @@ export interface KnownChain {
   /** A place of the store that all of it is behind. */
   readonly behind: number;
   readonly hash: string;
+  /** None of a chain that was over long before what is asked for: there may be any number of those. */
   readonly heads: readonly ChainHead[];
   /** What later chains say of it. */
   readonly seen: readonly Mark[];
@@ -98,10 +99,15 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
   };
 }
 
+/** Whether nothing of it was stored at that time or later, whatever its heads say. */
+export function isLongOver({ openedMs }: Pick<KnownChain, 'openedMs'>, fromMs: number | undefined): boolean {
+  return fromMs !== undefined && openedMs + chainLifeMaxMs < fromMs;
+}
+
 /** Whether nothing of it was stored at that time or later. */
-function isOver({ openedMs, heads }: KnownChain, fromMs: number): boolean {
-  const last = heads.at(-1);
-  return (last?.isLast === true && last.timeMs < fromMs) || openedMs + chainLifeMaxMs < fromMs;
+function isOver(chain: KnownChain, fromMs: number): boolean {
+  const last = chain.heads.at(-1);
+  return (last?.isLast === true && last.timeMs < fromMs) || isLongOver(chain, fromMs);
 }
 
 /** Undefined while it may go on. */

@@ -3,13 +3,14 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { ChainedRow, ChainReader } from './audit-chain.ts';
-import { verifiedCut } from './chain-cuts.ts';
-import { type ChainHead, type CutRun, isSigned, readHead } from './chain-statements.ts';
+import { type ChainHead, type CutRun, isSigned, readHead, type Signed } from './chain-statements.ts';
 import { seenIn, type TrustedOpening, trustedOpenings } from './chain-trust.ts';
 import { LinkHasher } from './link-hash.ts';
 import { LinkRanges } from './link-ranges.ts';
+import { ReadCuts } from './read-cuts.ts';
+import { TimeMarks } from './time-marks.ts';
 import { Findings, type Finding } from './chain-findings.ts';
-import { type KnownChain, type Period, type WalkedChain, walkOf } from './chain-walk.ts';
+import { isLongOver, type KnownChain, type Period, type WalkedChain, walkOf } from './chain-walk.ts';
 
 const pageRows = 1000;
 /** What a link goes on from is not known: the one before it is missing. */
@@ -38,17 +39,21 @@ export async function verifyChain(
   identityKeys: readonly KeyObject[],
   period: Period,
 ): Promise<ChainReport> {
-  const verifier = new Verifier(reader, identityKeys);
-  return await verifier.run(period);
+  return await new Verifier(reader, identityKeys, period).run();
 }
 
 class Verifier {
   readonly #reader: ChainReader;
   readonly #identityKeys: readonly KeyObject[];
+  readonly #period: Period;
   readonly #hasher = new LinkHasher();
   readonly #findings = new Findings();
+  readonly #cuts: ReadCuts;
+  readonly #marks: TimeMarks;
   readonly #known = new Map<number, KnownChain>();
   readonly #walked = new Map<number, WalkedChain>();
+  /** Last heads of chains of which nothing was asked for, as far as somebody claims an event of them. */
+  readonly #lastHeads = new Map<number, ChainHead | undefined>();
   /** Links that were passed, and of which a cut says that they were removed. */
   #emptied = new LinkRanges();
   /** Openings were read again for this page. */
@@ -58,20 +63,28 @@ class Verifier {
   /** Events up to here were stored before the first chain; without a chain, all of them. */
   #unchainedThrough = Infinity;
 
-  constructor(reader: ChainReader, identityKeys: readonly KeyObject[]) {
+  constructor(reader: ChainReader, identityKeys: readonly KeyObject[], period: Period) {
     this.#reader = reader;
     this.#identityKeys = identityKeys;
+    this.#period = period;
+    this.#marks = new TimeMarks(reader, this.#findings);
+    this.#cuts = new ReadCuts(reader, this.#findings, (by) => this.#trusted.get(by)?.key);
   }
 
-  async run(period: Period): Promise<ChainReport> {
+  async run(): Promise<ChainReport> {
     await this.#readOpenings();
-    const { behind, through, chains } = walkOf([...this.#known.values()], period);
+    const { behind, through, chains } = walkOf([...this.#known.values()], this.#period);
     for (const chain of chains) this.#walked.set(chain.number, chain);
+    let place = behind;
     for await (const page of this.#pages(behind, through)) {
       this.#hasReadAgain = false;
       for (const row of page) await this.#look(row);
+      const last = page.at(-1)?.sequence ?? place;
+      await this.#marks.pass(place, page, last);
+      place = last;
       if (this.#emptied.isFull) await this.#lookAgain(behind, through);
     }
+    await this.#marks.pass(place, [], through);
     await this.#lookAgain(behind, through);
     let uncovered = 0;
     for (const chain of this.#walked.values()) uncovered += await this.#finish(chain);
@@ -134,7 +147,7 @@ class Verifier {
     for (const { opening } of this.#trusted.values()) this.#unchainedThrough = opening.unchainedThrough;
   }
 
-  /** Opening and heads of a chain. */
+  /** Opening of a chain, and its heads where they are of the time that is asked for. */
   async #readChain(number: number): Promise<KnownChain | undefined> {
     const trusted = this.#trusted.get(number);
     if (trusted === undefined) {
@@ -142,19 +155,24 @@ class Verifier {
       this.#findings.add({ kind: 'forged', chain: number, message });
       return undefined;
     }
-    const heads: ChainHead[] = [];
-    for (const signed of await this.#reader.heads(number)) {
-      const head = isSigned('head', signed, trusted.key) ? readHead(signed.statement) : undefined;
-      const message = `A head of chain ${number} was not signed by its key.`;
-      if (head?.number === number) heads.push(head);
-      else this.#findings.add({ kind: 'forged', chain: number, message });
-    }
     const { openedMs, behind } = trusted.opening;
+    const isBefore = isLongOver({ openedMs }, this.#period.fromMs);
+    const signed = isBefore ? [] : await this.#reader.heads(number);
+    const heads = signed.flatMap((one) => this.#believedHead(trusted, one) ?? []);
     const seen = seenIn(this.#trusted, number);
     const { hash } = trusted;
     const chain = { number, openedMs, behind, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
     this.#known.set(number, chain);
     return chain;
+  }
+
+  #believedHead({ key, opening }: TrustedOpening, signed: Signed): ChainHead | undefined {
+    const { number } = opening;
+    const head = isSigned('head', signed, key) ? readHead(signed.statement) : undefined;
+    if (head?.number === number) return head;
+    const message = `A head of chain ${number} was not signed by its key.`;
+    this.#findings.add({ kind: 'forged', chain: number, message });
+    return undefined;
   }
 
   async #look(row: ChainedRow): Promise<void> {
@@ -172,7 +190,7 @@ class Verifier {
     if (chain === undefined) {
       const known = this.#known.get(number);
       if (known !== undefined) {
-        this.#lookAtOther(known.heads.at(-1), row);
+        this.#lookAtOther(known.heads.at(-1) ?? (await this.#lastHead(number)), row);
         return;
       }
       this.#counts.events += 1;
@@ -196,6 +214,17 @@ class Verifier {
   #lookAtOther(last: ChainHead | undefined, row: ChainedRow): void {
     if (last === undefined || row.sequence <= last.sequence) return;
     if (last.isLast || (row.place?.link ?? 0) <= last.link) this.#inserted(row);
+  }
+
+  /** Read once, and only where somebody says that an event of now is one of that chain. */
+  async #lastHead(number: number): Promise<ChainHead | undefined> {
+    if (this.#lastHeads.has(number)) return this.#lastHeads.get(number);
+    const trusted = this.#trusted.get(number);
+    const signed = await this.#reader.latestHead(number);
+    const head =
+      trusted === undefined || signed === undefined ? undefined : this.#believedHead(trusted, signed);
+    this.#lastHeads.set(number, head);
+    return head;
   }
 
   /** A chain that a gateway began while this looks: its opening is there before the page that has an event of it. */
@@ -263,7 +292,7 @@ class Verifier {
   async #passMissing(chain: WalkedChain, through: number): Promise<void> {
     while (chain.link < through) {
       const link = chain.link + 1;
-      const { run, next } = await this.#cutAt(chain.number, link);
+      const { run, next } = await this.#cuts.at(chain.number, link);
       if (run === undefined) {
         chain.link = Math.min(next - 1, through);
         chain.missing.push({ first: link, last: chain.link });
@@ -280,21 +309,6 @@ class Verifier {
       chain.link = run.last;
       this.#passHeads(chain);
     }
-  }
-
-  /** The run of a cut that has the link, or where the next one may begin. */
-  async #cutAt(number: number, link: number): Promise<{ readonly run?: CutRun; readonly next: number }> {
-    const row = await this.#reader.cut(number, link);
-    if (row === undefined) return { next: Infinity };
-    const cut = verifiedCut(row, (by) => this.#trusted.get(by)?.key);
-    if (cut === undefined) {
-      const message = `What is said of links that were removed from chain ${number}, from ${row.first} on, was not signed by a chain that is known.`;
-      this.#findings.add({ kind: 'forged', chain: number, link: row.first, message });
-      return { next: row.last < link ? Infinity : row.last + 1 };
-    }
-    const run = cut.runs.find(({ last }) => last >= link);
-    if (run === undefined) return { next: cut.last < link ? Infinity : cut.last + 1 };
-    return run.first <= link ? { run, next: run.last + 1 } : { next: run.first };
   }
 
   #removedTooMuch({ number, endsAt }: WalkedChain, { last }: CutRun): void {

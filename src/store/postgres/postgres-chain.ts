@@ -6,17 +6,13 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import {
   type AuditChain,
-  type ChainedRow,
-  chainedRowOf,
   cutRowOf,
   headRowOf,
   isReadableCut,
-  linkColumns,
   type OpeningRow,
   openingRowOf,
   placeWithin,
   removedLinkOf,
-  signedOf,
   witnessOf,
 } from '../chain/audit-chain.ts';
 import {
@@ -29,7 +25,7 @@ import {
 } from '../chain/chain-cuts.ts';
 import { endsOf, type LatestHead, openChains } from '../chain/chain-ends.ts';
 import { ChainMemory } from '../chain/chain-memory.ts';
-import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
+import type { ChainSigner } from '../chain/chain-statements.ts';
 import {
   areSameKeys,
   requireKnownSigners,
@@ -42,11 +38,9 @@ import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf } from '../stored-row.ts';
 import type { AuditEntry } from '../store.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
+import { openingsOf, PostgresChainReader, removedColumns } from './postgres-chain-reader.ts';
 import { knownIds, type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
-
-/** What a removed row has to say for its cut. */
-export const removedColumns = `${linkColumns}, link_before AS before`;
 
 /** A batch may meet a store that went back and, in it, events that are there already. */
 const writeAttempts = 3;
@@ -54,7 +48,7 @@ const writeAttempts = 3;
 /** Stores events within the transaction that it is given for. */
 export type PutEvents = (entries: readonly AuditEntry[]) => Promise<void>;
 
-export class PostgresChain implements AuditChain {
+export class PostgresChain extends PostgresChainReader implements AuditChain {
   readonly #database: PostgresDatabase;
   readonly #hasher = new LinkHasher();
   #signer: ChainSigner | undefined;
@@ -67,6 +61,7 @@ export class PostgresChain implements AuditChain {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(database: PostgresDatabase) {
+    super(database);
     this.#database = database;
   }
 
@@ -217,36 +212,6 @@ export class PostgresChain implements AuditChain {
     return this.#keys;
   }
 
-  openings(): Promise<readonly OpeningRow[]> {
-    return openingsOf(this.#database);
-  }
-
-  async heads(number: number): Promise<readonly Signed[]> {
-    const rows = await this.#database.all(
-      'SELECT statement, signature FROM audit_head WHERE chain = $1 ORDER BY link',
-      [number],
-    );
-    return rows.map(signedOf);
-  }
-
-  async cut(number: number, link: number): Promise<CutRow | undefined> {
-    const row = await this.#database.get(
-      `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
-       WHERE chain = $1 AND last >= $2 ORDER BY first LIMIT 1`,
-      [number, link],
-    );
-    return row === undefined ? undefined : cutRowOf(row);
-  }
-
-  async rows(behind: number, limit: number): Promise<readonly ChainedRow[]> {
-    const rows = await this.#database.all(
-      `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns}, host, principal, trace FROM audit
-       WHERE audit.sequence > $1 ORDER BY audit.sequence LIMIT $2`,
-      [behind, limit],
-    );
-    return rows.map(chainedRowOf);
-  }
-
   async #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const before = this.#turn;
     const done = Promise.withResolvers<void>();
@@ -314,11 +279,6 @@ async function latestHeads(
      CROSS JOIN LATERAL (SELECT * FROM audit_head WHERE chain = asked.number ORDER BY link DESC LIMIT 1) AS head`,
     [numbers],
   );
-  return rows.map(openingRowOf);
-}
-
-async function openingsOf(statements: Pick<Statements, 'all'>): Promise<readonly OpeningRow[]> {
-  const rows = await statements.all('SELECT number, statement, signature FROM audit_chain ORDER BY number');
   return rows.map(openingRowOf);
 }
 

@@ -14,6 +14,8 @@ import {
   placeWithin,
   removedLinkOf,
   signedOf,
+  type TimeMark,
+  timeMarkOf,
   witnessOf,
 } from '../chain/audit-chain.ts';
 import {
@@ -215,10 +217,19 @@ export function chainReader(database: SqliteDatabase): ChainReader {
       database
         .all('SELECT statement, signature FROM audit_head WHERE chain = :number ORDER BY link', { number })
         .map(signedOf),
+    latestHead: async (number): Promise<Signed | undefined> => {
+      const row = database.get(
+        'SELECT statement, signature FROM audit_head WHERE chain = :number ORDER BY link DESC LIMIT 1',
+        { number },
+      );
+      return row === undefined ? undefined : signedOf(row);
+    },
     cut: async (number, link) => {
       const row = database.get(
         `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
-         WHERE chain = :number AND last >= :link ORDER BY first LIMIT 1`,
+         WHERE chain = :number AND last >= :link
+           AND first >= coalesce((SELECT max(first) FROM audit_cut WHERE chain = :number AND first <= :link), 0)
+         ORDER BY first LIMIT 1`,
         { number, link },
       );
       return row === undefined ? undefined : cutRowOf(row);
@@ -231,5 +242,21 @@ export function chainReader(database: SqliteDatabase): ChainReader {
           { behind, limit },
         )
         .map(chainedRowOf),
+    marks: async (behind, limit): Promise<readonly TimeMark[]> =>
+      database
+        .all(
+          `SELECT ${placeWithin('min', 'max')}, ${placeWithin('min', 'max', 'high_ms')} FROM audit_mark
+           WHERE audit_mark.sequence > :behind ORDER BY audit_mark.sequence LIMIT :limit`,
+          { behind, limit },
+        )
+        .map(timeMarkOf),
+    laterThan: async ({ sequence, highMs }) => {
+      const row = database.get(
+        `SELECT ${placeWithin('min', 'max')} FROM audit WHERE audit.sequence <= :sequence AND time_ms > :highMs
+         ORDER BY audit.sequence LIMIT 1`,
+        { sequence, highMs },
+      );
+      return row === undefined ? undefined : integerOf(row, 'sequence');
+    },
   };
 }

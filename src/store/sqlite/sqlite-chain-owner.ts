@@ -13,8 +13,11 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 export class SqliteChainOwner implements AuditChain {
   readonly openings: ChainReader['openings'];
   readonly heads: ChainReader['heads'];
+  readonly latestHead: ChainReader['latestHead'];
   readonly cut: ChainReader['cut'];
   readonly rows: ChainReader['rows'];
+  readonly marks: ChainReader['marks'];
+  readonly laterThan: ChainReader['laterThan'];
   readonly #database: SqliteDatabase;
   readonly #writer: () => AuditWriter | undefined;
   #signer: ChainSigner | undefined;
@@ -28,11 +31,14 @@ export class SqliteChainOwner implements AuditChain {
   constructor(database: SqliteDatabase, writer: () => AuditWriter | undefined) {
     this.#database = database;
     this.#writer = writer;
-    const { openings, heads, cut, rows } = chainReader(database);
+    const { openings, heads, latestHead, cut, rows, marks, laterThan } = chainReader(database);
     this.openings = openings;
     this.heads = heads;
+    this.latestHead = latestHead;
     this.cut = cut;
     this.rows = rows;
+    this.marks = marks;
+    this.laterThan = laterThan;
   }
 
   async begin(signer: ChainSigner): Promise<void> {

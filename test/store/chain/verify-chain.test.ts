@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
-import type { ChainedRow } from '../../../src/store/chain/audit-chain.ts';
+import type { ChainedRow, ChainReader } from '../../../src/store/chain/audit-chain.ts';
 import type { Signed } from '../../../src/store/chain/chain-statements.ts';
+import { chainLifeMaxMs } from '../../../src/store/chain/chain-walk.ts';
 import { LinkHasher } from '../../../src/store/chain/link-hash.ts';
 import { type ChainReport, verifyChain } from '../../../src/store/chain/verify-chain.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import {
   type ChainSnapshot,
@@ -49,11 +51,12 @@ before(async () => {
   sound = await snapshotOf(second.audit.chain);
 });
 
-const copyOf = ({ openings, heads, cuts, rows }: ChainSnapshot): ChainSnapshot => ({
+const copyOf = ({ openings, heads, cuts, rows, marks }: ChainSnapshot): ChainSnapshot => ({
   openings: [...openings],
   heads: new Map(heads),
   cuts: [...cuts],
   rows: [...rows],
+  marks: [...marks],
 });
 
 /** Another one, by whatever is drawn. */
@@ -169,6 +172,18 @@ const tamperings: Readonly<Record<string, Tampering>> = {
     const at = draw(snapshot.cuts.length);
     snapshot.cuts[at] = { ...snapshot.cuts[at]!, ...otherStatement(snapshot.cuts[at]!, draw) };
   },
+  'lowers a mark that searches go by': (snapshot, draw) => {
+    const at = draw(snapshot.marks.length);
+    const { sequence } = snapshot.marks[at]!;
+    const highest = Math.max(
+      ...snapshot.rows.flatMap((row) => (row.sequence <= sequence ? row.facts.timeMs : [])),
+    );
+    snapshot.marks[at] = { sequence, highMs: highest - 1 - draw(1000) };
+  },
+  'puts a mark behind all that searches go by': (snapshot, draw) => {
+    const { sequence, facts } = snapshot.rows.at(-1)!;
+    snapshot.marks.push({ sequence: sequence + draw(1000), highMs: facts.timeMs - 1 - draw(1000) });
+  },
   'removes a cut': (snapshot, draw) => {
     snapshot.cuts.splice(draw(snapshot.cuts.length), 1);
   },
@@ -204,6 +219,51 @@ for (const [name, tampering] of Object.entries(tamperings)) {
     );
   });
 }
+
+test('since a time, no head is read of chains that were over long before, and what is put into them now is found', async () => {
+  const fromMs = Date.now() + 2 * chainLifeMaxMs;
+  const snapshot = copyOf(sound);
+  const asked: number[] = [];
+  const reader: ChainReader = {
+    ...readerOf(snapshot),
+    heads: () => Promise.reject(new Error('there may be any number of them')),
+    latestHead: async (number) => {
+      asked.push(number);
+      return snapshot.heads.get(number)!.at(-1);
+    },
+  };
+  assert.deepEqual((await verifyChain(reader, signer.publicKeys, { fromMs })).findings, []);
+  // Those that have events, once each.
+  assert.deepEqual(asked.toSorted(), [1, 2]);
+  const { sequence } = snapshot.rows.at(-1)!;
+  const row = snapshot.rows.find(({ place }) => place?.number === 1)!;
+  for (const at of [1, 2]) snapshot.rows.push({ ...row, sequence: sequence + at });
+  const report = await verifyChain(reader, signer.publicKeys, { fromMs });
+  assert.deepEqual([kindsOf(report), report.findingsTotal], [['inserted'], 2]);
+  snapshot.heads.set(2, [otherStatement(snapshot.heads.get(2)!.at(-1)!, () => 9)]);
+  assert.ok(kindsOf(await verifyChain(reader, signer.publicKeys, { fromMs })).includes('forged'));
+});
+
+test('of many gaps in one stretch its cut is read once', async () => {
+  await using store = await openSqliteStore(':memory:');
+  await store.audit.chain.begin(signer);
+  const many = 400;
+  for (let n = 0; n < many; n += 1)
+    await store.audit.append([auditEntry(`g${n}`, { timeMs: n % 2 === 0 ? 1 : 1_000_000 })]);
+  await store.audit.chain.signHead();
+  assert.equal(await store.audit.prune({ beforeMs: 10, batch: 1000 }), many / 2);
+  const { chain } = store.audit;
+  let cuts = 0;
+  const reader: ChainReader = {
+    ...readerOf(await snapshotOf(chain)),
+    cut: (number, link) => {
+      cuts += 1;
+      return chain.cut(number, link);
+    },
+  };
+  const report = await verifyChain(reader, signer.publicKeys, {});
+  assert.deepEqual([report.findings, report.removed, cuts], [[], many / 2, 1]);
+});
 
 test('who has no key of the identity, and makes the whole anew, has signed it by nobody', async () => {
   const report = await verifyChain(readerOf(sound), chainSigner().publicKeys, {});
