@@ -91,7 +91,8 @@ export async function openFleet(count: number, options: FleetOptions = {}): Prom
     identity,
     store: { url: options.storeUrl?.(number) ?? database.url('state'), dangerouslyWithoutTls: true },
     publicOrigins: [`https://127.0.0.1:${balancer.port}`],
-    limits: { drainTimeoutMs },
+    // A session here asks as fast as it can: after some 90,000 requests it would be refused for what it leaves in the audit.
+    limits: { drainTimeoutMs, auditEventsPerSecondMax: 1_000_000, auditBytesPerSecondMax: 2_000_000_000 },
     ...options.config?.(number),
   });
   await makeIdentity(shared, configOf(0));
