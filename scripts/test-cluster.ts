@@ -64,6 +64,12 @@ const parts: readonly Part[] = [
     environment: fleet,
   },
   {
+    what: 'scenario i, agents and gateways of earlier versions',
+    pattern: '/^scenario i/',
+    file: 'test/e2e/earlier-version.test.ts',
+    environment: { UPSTREAMPROXY_CLUSTER_VERSIONS: 'all' },
+  },
+  {
     what: `${rounds} rounds of each race`,
     pattern: '/^races: postgres/',
     file: 'test/store/postgres/postgres-store.test.ts',

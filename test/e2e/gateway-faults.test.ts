@@ -4,14 +4,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, symlinkSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chmod, open, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { cuttingRelay } from '../support/cutting-relay.ts';
+import { earlierProgram, noHistory } from '../support/earlier-program.ts';
 import { openFleet } from '../support/gateway-fleet.ts';
 import { askUntil, load, targetsAt } from '../support/fleet-load.ts';
 import type { Asking } from '../support/long-exchanges.ts';
@@ -167,27 +167,14 @@ async function fillDisk(path: string): Promise<void> {
     }
 }
 
-/** The last commit whose schema in PostgreSQL was one lower. */
+/** A commit whose schema in PostgreSQL was lower. */
 const olderCommit = '7ec3888^';
-const repository = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The program of before, from the history. */
-function olderProgram(directory: string): string | undefined {
-  const archive = spawnSync('git', ['-C', repository, 'archive', olderCommit, 'src', 'bin', 'package.json'], {
-    maxBuffer: 1 << 28,
-  });
-  if (archive.status !== 0) return undefined;
-  const unpacked = spawnSync('tar', ['-x', '-C', directory], { input: archive.stdout });
-  if (unpacked.status !== 0) return undefined;
-  symlinkSync(join(repository, 'node_modules'), join(directory, 'node_modules'));
-  return join(directory, 'bin', 'upstreamproxy');
-}
 
 test('scenario i: programs of two versions serve side by side on one schema', { skip }, async (t) => {
   await using directory = await temporaryDirectory();
-  const older = olderProgram(directory.path);
+  const older = earlierProgram(directory.path, olderCommit);
   if (older === undefined) {
-    t.skip(`the history of the project does not have ${olderCommit} here`);
+    t.skip(noHistory(olderCommit));
     return;
   }
   let hasBegun = false;

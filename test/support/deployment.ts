@@ -29,6 +29,8 @@ export interface DeploymentOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Starts the gateway, where that is not the program of the checkout. */
   readonly start?: (configFile: string) => Promise<GatewayProcess>;
+  /** Launcher of the gateway and of its commands, where that is not the one of the checkout. */
+  readonly program?: string;
 }
 
 export interface AgentProcess extends AsyncDisposable {
@@ -55,6 +57,8 @@ export interface Deployment extends AsyncDisposable {
   startAgent(options?: {
     readonly runtime?: 'node' | 'bun';
     readonly gatewayUrl?: string;
+    /** Its launcher. */
+    readonly program?: string;
   }): Promise<AgentProcess>;
   /** Audit events, oldest first. */
   audit(): Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -79,17 +83,19 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     ...options.config,
   };
   await writeFile(configFile, stringify(config, { aliasDuplicateObjects: false }));
-  const start = options.start ?? ((file: string) => startGatewayProcess(file, options.environment));
+  const { program = launcher } = options;
+  const start =
+    options.start ?? ((file: string) => startGatewayProcess(file, options.environment, [], program));
   const gateway = stack.use(await start(configFile));
   const gatewayCaFile = join(directory, 'gateway-ca.pem');
-  await writeFile(gatewayCaFile, await mustRun(launcher, ['ca', 'show', '--server', '--config', configFile]));
+  await writeFile(gatewayCaFile, await mustRun(program, ['ca', 'show', '--server', '--config', configFile]));
   let tokens = 0;
   const issueToken = async (): Promise<string> => {
     tokens += 1;
     const file = join(directory, `token-${tokens}`);
     const args = ['token', 'issue', '--config', configFile, '--subject', 'test', '--out', file];
     // The first as an operator does it; of the others, a program for each would be most of the time of some tests.
-    if (tokens === 1) await mustRun(launcher, args);
+    if (tokens === 1) await mustRun(program, args);
     else await writeFile(file, await furtherToken(configFile), { mode: 0o600, flag: 'wx' });
     return file;
   };
@@ -104,14 +110,15 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     gateway,
     issueToken,
     agentOptions,
-    startAgent: async ({ runtime = 'node', gatewayUrl } = {}) => {
+    startAgent: async ({ runtime = 'node', gatewayUrl, program: agentProgram = launcher } = {}) => {
       const state = join(directory, `agent-${tokens}`);
       await mkdir(state);
-      return await startAgentProcess(state, agentOptions(await issueToken(), gatewayUrl), runtime);
+      const said = agentOptions(await issueToken(), gatewayUrl);
+      return await startAgentProcess(state, said, { runtime, program: agentProgram });
     },
     audit: async () => {
       const args = ['audit', 'tail', '--config', configFile, '--json', '--number', '10000'];
-      const lines = (await mustRun(launcher, args)).split('\n').filter((line) => line !== '');
+      const lines = (await mustRun(program, args)).split('\n').filter((line) => line !== '');
       // Printed by our own command: an object a line.
       return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
     },
@@ -129,11 +136,11 @@ async function furtherToken(configFile: string): Promise<string> {
 async function startAgentProcess(
   state: string,
   options: readonly string[],
-  runtime: string,
+  { runtime, program }: { readonly runtime: string; readonly program: string },
 ): Promise<AgentProcess> {
   const environmentFile = join(state, 'environment.json');
   const args = ['agent', ...options, '--state', state, '--format', 'json', '--env-file', environmentFile];
-  const child = spawn(launcher, args, {
+  const child = spawn(program, args, {
     env: { ...process.env, UPSTREAMPROXY_RUNTIME: runtime },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
