@@ -2,7 +2,7 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { delay } from './delay.ts';
+import { delay, delayUpTo } from './delay.ts';
 import { unhandledResolvers } from './unhandled-resolvers.ts';
 
 /** How long to wait before an attempt. */
@@ -65,16 +65,11 @@ export class AwaitedTunnel {
     await delay(Math.min(atMostMs, awaitedMs), signal);
     if (atMostMs <= awaitedMs || this.#waiting > 0) return;
     const cut = new AbortController();
-    const end = (): void => cut.abort();
-    signal.addEventListener('abort', end, { once: true });
-    this.#onWaiting = end;
+    this.#onWaiting = () => cut.abort();
     try {
-      await delay(atMostMs - awaitedMs, cut.signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
+      await delayUpTo(atMostMs - awaitedMs, signal, cut.signal);
     } finally {
       this.#onWaiting = () => undefined;
-      signal.removeEventListener('abort', end);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { TunnelLink } from '../../net/tunnel-link.ts';
 import type { Logger } from '../../system/logger.ts';
-import { delay, reconnectDelayMs } from './delay.ts';
+import { delayUpTo, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import type { LinkAgreement } from './link-agreement.ts';
 import { resumeTunnel } from './tunnel-resume.ts';
@@ -38,6 +38,7 @@ interface Known {
 export class CutTunnels {
   readonly #options: CutTunnelsOptions;
   readonly #known = new WeakMap<TunnelLink, Known>();
+  #hurried = new AbortController();
 
   constructor(options: CutTunnelsOptions) {
     this.#options = options;
@@ -46,6 +47,12 @@ export class CutTunnels {
   /** The gateway said how the tunnel can go on. */
   learn(link: TunnelLink, ticket: ResumableFrame): void {
     this.#known.set(link, { ticket, epoch: 0 });
+  }
+
+  /** Another tunnel of the session is up, so a gateway is there: what waits for its next attempt is tried now. */
+  hurry(): void {
+    this.#hurried.abort();
+    this.#hurried = new AbortController();
   }
 
   /**
@@ -72,7 +79,7 @@ export class CutTunnels {
     const { agreeOn } = this.#options;
     let unknown = 0;
     for (let attempt = 0; ; attempt++) {
-      await delay(reconnectDelayMs(attempt, limits, random), signal);
+      await delayUpTo(reconnectDelayMs(attempt, limits, random), signal, this.#hurried.signal);
       if (link.isOver) throw new ProxyError('tunnel_lost', 'the tunnel has ended meanwhile');
       known.epoch += 1;
       const { ticket, epoch } = known;

@@ -29,6 +29,21 @@ export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   return promise;
 }
 
+/** As `delay`, and over as soon as `cut` aborts. */
+export async function delayUpTo(delayMs: number, signal: AbortSignal, cut: AbortSignal): Promise<void> {
+  const either = new AbortController();
+  const end = (): void => either.abort();
+  for (const one of [signal, cut]) one.addEventListener('abort', end, { once: true });
+  if (signal.aborted || cut.aborted) end();
+  try {
+    await delay(delayMs, either.signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+  } finally {
+    for (const one of [signal, cut]) one.removeEventListener('abort', end);
+  }
+}
+
 /** What the promise comes to, or `cancelled` at once when the signal aborts, or has. The promise itself goes on; nobody hears of its fault then. */
 export async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise;

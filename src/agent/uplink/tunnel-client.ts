@@ -296,6 +296,7 @@ export class TunnelClient implements AsyncDisposable {
     this.#link = link;
     this.#used = { link, fromBytes: link.state.receivedBytes };
     this.#linksUsed += 1;
+    if (isNew) this.#cut.hurry();
     this.#awaited.found();
     return lost.promise;
   }

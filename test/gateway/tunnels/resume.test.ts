@@ -29,6 +29,7 @@ import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
 import { MemoryLogger, quickLimits } from '../../agent/support/enrolled.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { waitUntil } from '../../support/program.ts';
 import {
   responseOf,
@@ -56,7 +57,7 @@ interface Scene extends AsyncDisposable {
   enrol(): Promise<TestAgent>;
   open(agent: TestAgent): Promise<AgentTunnel>;
   /** The whole of an agent's tunnels. */
-  client(agent: TestAgent, logger: MemoryLogger): Promise<TunnelClient>;
+  client(agent: TestAgent, logger: MemoryLogger, random?: () => number): Promise<TunnelClient>;
   /** Where an attempt to go on with a tunnel is led, and when. */
   route: () => Promise<TunnelServer>;
   /** A gateway with the same sessions and other tunnels. */
@@ -152,13 +153,18 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },
-    client: async (agent, logger) => {
+    client: async (agent, logger, random = Math.random) => {
       const session = {
         gateway,
         authorize: () => Promise.resolve(headersOf(agent)),
         signText: signerOf(agent),
       } as unknown as AgentSession;
-      const client = await TunnelClient.open({ session, logger, limits: { ...quickLimits, ...changes } });
+      const client = await TunnelClient.open({
+        session,
+        logger,
+        limits: { ...quickLimits, ...changes },
+        random,
+      });
       owned.use(client);
       return client;
     },
@@ -413,6 +419,24 @@ test('a tunnel whose gateway is known to be gone is given up at once', async () 
   await failed;
   assert.equal(attempts, 1);
   assert.deepEqual(scene.refused, [], 'it is no attack');
+});
+
+test('a tunnel that waits for its next attempt goes on as soon as another tunnel has come up', async () => {
+  await using scene = await openScene({ reconnectDelayMsMax: 10 * patienceMs });
+  // Drawn first by the tunnel that was cut: as long as may be. Whoever draws behind it waits no time.
+  let isFirst = true;
+  const random = (): number => {
+    const drawn = isFirst ? 100 : -100;
+    isFirst = false;
+    return drawn;
+  };
+  const client = await scene.client(await scene.enrol(), new MemoryLogger(), random);
+  await client.roundTrip();
+  const stream = client.openStream({ authority: 'origin.test:443', mode: 'raw' });
+  const refused = once(stream, 'error');
+  scene.cut();
+  await refused;
+  assert.equal(scene.outcomes.length, 1);
 });
 
 test('a gateway that drains tells its tunnels one after the other, takes no new one, and takes back what it has', async () => {
