@@ -207,3 +207,22 @@ test('a variable by which other gateways would reach this one is asked for', asy
     assert.equal((await check({ UPSTREAMPROXY_TEST_POD_IP: '10.1.2.3' })).code, 0);
   });
 });
+
+test('a key of kept bodies that is none is found by the check, and nothing of it is said', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.yaml');
+    await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
+    await writeFile(
+      config,
+      'stateDirectory: state\npolicy: policy.yaml\ncaptured: { source: { file: key } }\n',
+    );
+    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    await writeFile(join(directory, 'key'), 'correct horse battery staple');
+    const { code, stderr } = await check();
+    assert.equal(code, 78);
+    assert.match(stderr, /gateway\.yaml:3:\d+: error: captured\.source is not 32 random octets/);
+    assert.doesNotMatch(stderr, /horse/);
+    await writeFile(join(directory, 'key'), randomBytes(32).toString('hex'));
+    assert.match((await check()).stdout, /gateway\.yaml is good\n$/);
+  });
+});
