@@ -65,8 +65,8 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   cut: async (place) => {
     place.fleet.balancer.close();
-    // Who asks anew waits ten seconds for a tunnel (tunnelWaitTimeoutMs), and attempts come at longer and longer intervals.
-    await wait(200 + place.random(1800));
+    // Who asks anew waits ten seconds for a tunnel (tunnelWaitTimeoutMs); attempts come four seconds apart then at the most.
+    await wait(200 + place.random(4800));
     place.fleet.balancer.open();
     return 'no connection of agents';
   },
