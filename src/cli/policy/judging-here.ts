@@ -123,6 +123,9 @@ async function explainAll(
   requests: readonly AskedRequest[],
   { policy: wanted, asker, options, nowMs }: Asking,
 ): Promise<readonly Explained[]> {
+  // What is no request is said before any file is read.
+  for (const { method, url, fields } of requests)
+    if (method !== 'CONNECT') requestAccess(method, url, fields);
   const policy = await policyHere(wanted, options);
   const principal: Principal = { id: 'explain', sessionId: 'explain', ...asker };
   const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { canary } from '../../support/canary.ts';
@@ -103,11 +103,12 @@ export class Lab implements AsyncDisposable {
       ['readable', 0o755],
     ] as const) {
       const root = join(this.#folder, installation);
-      mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+      mkdirSync(root);
       for (const name of [program, 'package.json']) symlinkSync(join('../shared', name), join(root, name));
       cpSync(join(repository, 'bin'), join(root, 'bin'), { recursive: true });
       for (const runtime of ['node', 'bun'] as const) {
         const to = this.runtimeFile(runtime, installation);
+        mkdirSync(dirname(to), { recursive: true });
         copyFileSync(join(repository, 'node_modules/.bin', runtime), to, constants.COPYFILE_FICLONE);
         chmodSync(to, mode);
       }
@@ -143,7 +144,9 @@ export class Lab implements AsyncDisposable {
   }
 
   runtimeFile(runtime: Runtime, installation: Installation): string {
-    return join(this.#folder, installation, 'node_modules/.bin', runtime === 'bun' ? 'bun' : 'node');
+    // Where the launcher looks for each.
+    const file = runtime === 'bun' ? '.bin/bun' : `node-linux-${process.arch}/bin/node`;
+    return join(this.#folder, installation, 'node_modules', file);
   }
 
   launcher(installation: Installation): string {
