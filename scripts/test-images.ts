@@ -17,6 +17,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testBareImages } from './images/bare-images.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { findTool, skipWithout } from '../test/support/tools.ts';
 
@@ -143,6 +144,16 @@ function fromRootFileSystem(name: 'gateway' | 'agent'): Start {
   };
 }
 
+/** For the images that have nothing else. */
+function singleFiles(): Readonly<Record<'agent' | 'gateway', string>> {
+  const file = (name: 'agent' | 'gateway'): string => {
+    const out = join(work, `upstreamproxy-${name}`);
+    run('npm', ['run', `build:${name}`, '--', '--out', out]);
+    return out;
+  };
+  return { agent: file('agent'), gateway: file('gateway') };
+}
+
 async function lineOf(child: ChildProcess, pattern: RegExp): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let text = '';
@@ -207,6 +218,8 @@ if (missing !== false) {
     );
     if (canBuild) makeBaseImages();
     await startBoth(canBuild ? fromImage : fromRootFileSystem);
+    if (canBuild)
+      await testBareImages({ root, work, env: { ...process.env, ...settings }, files: singleFiles() });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -1,0 +1,130 @@
+// `npm run build:images -- [--arch x64|arm64 …] [--agent-x64 FILE …] [--tag TAG] [--root DIR --runroot DIR] [--out DIR]`: images that have a single file, the
+// libraries that it is linked with, the authorities of the system, and nothing else. By buildah, from packages of Debian; no image is pulled. With
+// two architectures the tag is a manifest of both. The same input gives the same digest.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { type Architecture, makeImageRoot } from './images/image-root.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const architectures = { x64: 'amd64', arm64: 'arm64' } as const;
+
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string', multiple: true, default: [process.arch] },
+    'agent-x64': { type: 'string' },
+    'agent-arm64': { type: 'string' },
+    'gateway-x64': { type: 'string' },
+    'gateway-arm64': { type: 'string' },
+    tag: { type: 'string', default: 'latest' },
+    root: { type: 'string' },
+    runroot: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+/** How each is started. Users are numbers: Kubernetes can tell that they are not root, and no file has to name them. */
+const images = {
+  agent: {
+    user: 65_532,
+    program: 'upstreamproxy-agent',
+    // With a token that is mounted, and the address of a gateway.
+    options: ['--entrypoint', '["/usr/local/bin/upstreamproxy-agent"]'],
+  },
+  gateway: {
+    user: 10_001,
+    program: 'upstreamproxy',
+    options: [
+      '--cmd',
+      '["upstreamproxy", "gateway", "--config", "/etc/upstreamproxy/gateway.yaml"]',
+      '--port',
+      '8443',
+    ],
+  },
+} as const;
+type Name = keyof typeof images;
+
+const place = [
+  ...(values.root === undefined ? [] : ['--root', resolve(values.root)]),
+  ...(values.runroot === undefined ? [] : ['--runroot', resolve(values.runroot)]),
+];
+
+function run(file: string, args: readonly string[]): string {
+  const { status, error, stdout, stderr } = spawnSync(file, args, { cwd: root, encoding: 'utf8' });
+  if (status === 0) return stdout.trim();
+  throw new Error(`${file} ${args.join(' ')} ended with ${status ?? error?.message}\n${stdout}${stderr}`);
+}
+
+const buildah = (...args: readonly string[]): string => run('buildah', [...place, ...args]);
+
+/** The single file: the given one, or one that is built for this machine. */
+function singleFile(name: Name, architecture: Architecture, work: string): string {
+  const given = values[`${name}-${architecture}`];
+  if (given !== undefined) return resolve(given);
+  if (architecture !== process.arch)
+    throw new Error(
+      `give --${name}-${architecture}: single files of ${architecture} are not built by this command`,
+    );
+  const out = join(work, `upstreamproxy-${name}`);
+  run(process.execPath, ['scripts/build-agent.ts', '--program', name, '--out', out]);
+  return out;
+}
+
+/** Gives the id of the image. */
+function makeImage(name: Name, architecture: Architecture, work: string): string {
+  const { user, program, options } = images[name];
+  const tree = join(work, `${name}-${architecture}`);
+  mkdirSync(tree);
+  makeImageRoot(tree, { name, program, user, architecture, file: singleFile(name, architecture, work) });
+  const container = buildah('from', 'scratch');
+  try {
+    buildah('copy', '--quiet', container, tree, '/');
+    const id = `${user}:${user}`;
+    const common = [
+      '--arch',
+      architectures[architecture],
+      '--os',
+      'linux',
+      '--user',
+      id,
+      '--workingdir',
+      '/',
+    ];
+    buildah('config', ...common, '--env', 'PATH=/usr/local/bin', ...options, container);
+    // Timestamps are in files, layers and history: with one of no time the digest says what is in the image, and nothing else.
+    return buildah('commit', '--quiet', '--timestamp', '0', container);
+  } finally {
+    buildah('rm', container);
+    rmSync(tree, { recursive: true });
+  }
+}
+
+const wanted = values.arch.filter((one): one is Architecture => Object.hasOwn(architectures, one));
+if (wanted.length !== values.arch.length) throw new Error('--arch is x64 or arm64');
+// Folders have the same mode, whoever builds.
+process.umask(0o022);
+const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-images-'));
+try {
+  for (const name of ['agent', 'gateway'] as const) {
+    const list = `localhost/upstreamproxy-${name}:${values.tag}`;
+    const ids = wanted.map((architecture) => makeImage(name, architecture, work));
+    if (ids.length === 1) buildah('tag', ids[0] ?? '', list);
+    else {
+      buildah('manifest', 'create', list);
+      for (const id of ids) buildah('manifest', 'add', list, id);
+    }
+    console.log(`${list} ${ids.join(' ')}`);
+    if (values.out === undefined) continue;
+    mkdirSync(values.out, { recursive: true });
+    const target = `oci-archive:${join(resolve(values.out), `upstreamproxy-${name}.tar`)}`;
+    if (ids.length === 1) buildah('push', '--quiet', list, target);
+    else buildah('manifest', 'push', '--all', list, target);
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
