@@ -23,6 +23,8 @@ echo "::error::forged"; echo "##[add-mask]hello"; echo "::set-env name=X::y"
 env | grep -c '^ACTIONS_\\|^GITHUB_ENV=\\|^INPUT_' || true
 if curl -sS --noproxy '*' -m 5 -k https://127.0.0.1:${api.port}/hello; then echo OUT; fi
 if echo x=y >> "$RUNNER_TEMP"/_runner_file_commands/set_env_1; then echo WROTE; fi
+printf 'rules:\\n  - name: all\\n    hosts: [api.example.com, other.example.com]\\n' > policy.yaml
+for i in $(seq 25); do sleep 0.1; curl -s -o /dev/null -w '%{http_code}\\n' https://other.example.com/hello; done | sort -u
 echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"`,
     },
     { ...stage.idToken, ACTIONS_RUNTIME_TOKEN: 'secret' },
@@ -31,11 +33,18 @@ echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"`,
   assert.match(result.log, /^hello$/m);
   assert.match(result.log, /^::error::forged$/m);
   assert.match(result.log, /^0$/m);
+  // It could write the policy, which is followed no more.
+  assert.match(result.log, /^403$/m);
+  assert.doesNotMatch(result.log, /^200$/m);
   assert.doesNotMatch(result.log, /^OUT$|^WROTE$/m);
-  assert.deepEqual(result.annotations, []);
+  assert.ok(
+    result.annotations.every(({ text }) =>
+      text.startsWith('GET https://other.example.com/hello: policy_denied'),
+    ),
+  );
   assert.deepEqual(result.orders, ['stop-commands']);
   assert.deepEqual(runner.environment, {});
-  assert.match(result.summary, /^## upstreamproxy: 1 request, 0 refused$/m);
+  assert.match(result.summary, /^## upstreamproxy: 26 requests, 25 refused$/m);
   for (const post of await runner.finish()) assert.equal(post.code, 0, post.log);
   assert.deepEqual(await stage.leftFiles(), []);
 });

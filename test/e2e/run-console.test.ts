@@ -127,6 +127,8 @@ async function tried(options: readonly string[], port: 'console' | 'control'): P
     [
       'run',
       '--ui',
+      // For the port that the rules name is known only then.
+      '--follow-policy',
       '--config',
       config,
       ...options,

@@ -28,6 +28,7 @@ export const embeddedGatewayDefinition = {
     config: { kind: 'path', placeholder: 'FILE', holds: 'file', help: 'of a gateway' },
     policy: { kind: 'repeated', each: 'path', placeholder: 'FILE', help: 'what is allowed' },
     observe: { kind: 'flag', help: 'no policy decides' },
+    'follow-policy': { kind: 'flag', help: 'changes of it take effect' },
     'home-credentials': {
       kind: 'choice',
       placeholder: 'WHAT',

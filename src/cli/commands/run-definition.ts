@@ -31,6 +31,11 @@ export const runDefinition = {
       holds: 'file',
       help: "a gateway's configuration, for credentials and authorities; unless it or --policy names a policy, everything is refused",
     },
+    'follow-policy': {
+      kind: 'flag',
+      section: own,
+      help: 'changes of the policy take effect while the command runs; only where the command cannot write those files',
+    },
     state: {
       kind: 'path',
       section: own,

@@ -37,13 +37,18 @@ const drainMs = 1_000;
 
 const observing: GatewayConfig['policy'] = { mode: 'observe', paths: [] };
 
-async function configure(
-  state: string,
-  file: string | undefined,
-  policies: readonly string[],
-): Promise<GatewayConfig> {
+interface Given {
+  readonly state: string;
+  readonly file: string | undefined;
+  readonly policies: readonly string[];
+  readonly followsPolicy: boolean;
+}
+
+async function configure({ state, file, policies, followsPolicy }: Given): Promise<GatewayConfig> {
   const own = embeddedConfig(state);
-  const policy = { mode: 'files', paths: policies.map((path) => resolve(path)) } as const;
+  // The command is its own user's, and may work in the folder that has them.
+  const isReadOnce = !followsPolicy;
+  const policy = { mode: 'files', paths: policies.map((path) => resolve(path)), isReadOnce } as const;
   if (file === undefined) return policies.length === 0 ? own : { ...own, policy };
   // The file says what is allowed and how; place, port, names, keys and store are this run's own.
   const given = await loadGatewayConfig(file);
@@ -56,7 +61,7 @@ async function configure(
   const ours = { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit };
   // Who operates a gateway of a file does not operate one that starts workloads.
   const { admin: _, ...rest } = given;
-  return { ...rest, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+  return { ...rest, ...ours, policy: policies.length === 0 ? { ...given.policy, isReadOnce } : policy };
 }
 
 function policyForm({ policy: { mode, paths } }: GatewayConfig): PolicyForm {
@@ -183,7 +188,12 @@ async function embeddedGateway({
   options: values,
 }: Input<typeof embeddedGatewayDefinition>): Promise<number> {
   try {
-    const config = await configure(values.state, values.config, values.policy ?? []);
+    const config = await configure({
+      state: values.state,
+      file: values.config,
+      policies: values.policy ?? [],
+      followsPolicy: values['follow-policy'],
+    });
     const decided = values.observe ? { ...config, policy: observing } : config;
     const own = values['keep-name-servers'] ? withNameServers(decided) : decided;
     const port = values['ui-port'];

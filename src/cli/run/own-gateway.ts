@@ -12,6 +12,8 @@ export interface EmbeddedOptions {
   readonly config: string | undefined;
   /** No policy decides, whatever the configuration says. */
   readonly observe?: boolean;
+  /** Changes of the policy's files take effect. */
+  readonly followsPolicy?: boolean;
   /** Secrets of the home that it puts on. */
   readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
   readonly console: Pick<RunConsole, 'port' | 'isByAddress'> | undefined;
@@ -29,12 +31,13 @@ export function beginOwnGateway(
   options: EmbeddedOptions,
   signal: AbortSignal,
 ): OwnGateway {
-  const { home, policies, config, observe = false, homes, console: ui } = options;
+  const { home, policies, config, observe = false, followsPolicy = false, homes, console: ui } = options;
   const directory = makeRunDirectory(home, Date.now());
   const args = [
     ...policies.flatMap((file) => ['--policy', file]),
     ...(config === undefined ? [] : ['--config', config]),
     ...(observe ? ['--observe'] : []),
+    ...(followsPolicy ? ['--follow-policy'] : []),
     ...(ui === undefined ? [] : ['--ui-port', String(ui.port)]),
     ...(ui?.isByAddress === true ? ['--ui-by-address'] : []),
     // Its origins' names, too, must not be led to the agent.

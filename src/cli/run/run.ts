@@ -70,6 +70,7 @@ interface RunRequest {
   readonly jailOptions: JailOptions & { readonly relayPort: number };
   readonly policies: readonly string[];
   readonly config: string | undefined;
+  readonly followsPolicy: boolean;
   /** Where the folder of a gateway of its own is made. */
   readonly home: string;
   /** The folder of `job end`, where one is named. */
@@ -116,6 +117,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     jailOptions: { ...jail, plan, relayPort: options.relayPort },
     policies,
     config: values.config,
+    followsPolicy: values['follow-policy'],
     home,
     state,
     posture: values.posture,
@@ -159,7 +161,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   const { credentials } = secrets;
   const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
-  const own = { home: request.home, policies, config, homes, console: ui };
+  const { home, followsPolicy } = request;
+  const own = { home, policies, config, followsPolicy, homes, console: ui };
   const gateway =
     options.gatewayUrl === undefined
       ? stack.use(beginOwnGateway(options, own, interruption.signal))

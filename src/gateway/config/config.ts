@@ -21,6 +21,7 @@ import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.
 
 import { asList } from '../../policy/schema-parts.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
+import type { PolicyPlace } from './policy-place.ts';
 
 /** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
 export type DiscoverySetting = { readonly command: readonly string[] } | { readonly file: string };
@@ -64,7 +65,7 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
   readonly tls: 'self' | 'store' | { readonly certificate: string; readonly key: string };
   /** Files without a path: everything is denied. */
-  readonly policy: { readonly mode: 'files' | 'observe' | 'store'; readonly paths: readonly string[] };
+  readonly policy: PolicyPlace;
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
   /** PEM files that rules pin, by name. */
   readonly trust: Readonly<Record<string, string>>;

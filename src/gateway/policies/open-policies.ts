@@ -111,9 +111,11 @@ async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Pol
       'warn',
       'the configuration has no policy, so everything is denied; name a file or folder under "policy"',
     );
+  const { paths, isReadOnce = false } = config.policy;
   const source = stack.use(
-    await PolicySource.open(config.policy.paths, {
+    await PolicySource.open(paths, {
       ...policyNames(config),
+      ...(isReadOnce ? { pollIntervalMs: 0 } : {}),
       clock,
       onProblems: (problems) => {
         for (const problem of problems)
@@ -139,7 +141,7 @@ async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Pol
     current: () => source.current,
     reload: async () => {
       await reloadTrust(parts);
-      await source.reload();
+      if (!isReadOnce) await source.reload();
     },
     onChange: (listener) => {
       source.onChange(listener);
