@@ -8,16 +8,13 @@ import { splitNumber } from '../http/digits-at-end.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ChangePlace } from '../store/change-store.ts';
-import type { IdentityStore } from '../store/gateway-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { Start } from './gateway-start.ts';
-import { type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
-import { placesOf } from './identity/stored-identity.ts';
-import { openSealedStore } from './open-gateway-keys.ts';
+import { placesAtHand } from './keys-at-hand.ts';
 import { askPeers, type PeerStart } from './peers/asked-peers.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
-import { readSeenPeers, type SeenPeers } from './peers/seen-peers.ts';
+import { readSeenPeers } from './peers/seen-peers.ts';
 import { endedKeptMsOf } from './sessions/ended-sessions.ts';
 import { openWaitingPort } from './waiting-port.ts';
 
@@ -89,38 +86,6 @@ async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType
     keptMs: endedKeptMsOf(config.limits),
     signal: start.signal,
   });
-}
-
-/** Keys and authorities as they are at hand without the store; none of them is made. Throws ProxyError where they are not. */
-async function placesAtHand(
-  { config, environment, clock }: Start,
-  seen: SeenPeers | undefined,
-): Promise<IdentityPlaces> {
-  const { identity } = config;
-  if (identity.kind !== 'store')
-    return readPlaces(config, 'without its store a gateway makes nothing: the others have theirs');
-  const row = seen?.identity;
-  if (row === undefined)
-    throw new ProxyError(
-      'peer_unreachable',
-      'the keys are in the store, and the state folder has no copy of what is sealed there: this gateway has not served before with that folder',
-    );
-  const store: IdentityStore = {
-    version: async () => row.version,
-    read: async () => row,
-    write: async () => false,
-  };
-  await using stack = new AsyncDisposableStack();
-  const { sealed } = await openSealedStore(identity, { config, environment, clock, stack }, store);
-  const { document } = await sealed.readOne();
-  const { signingKey, authority, port } = placesOf(() => document);
-  return {
-    signingKey,
-    port,
-    interception: authority('interception'),
-    server: authority('server'),
-    peers: authority('peers'),
-  };
 }
 
 /** `host:port` each, of a name all that it stands for. */

@@ -1,11 +1,14 @@
 // What all workers of a gateway have in common, made once before any of them starts: keys, authority, store, and the certificate of the
 // public port, which the supervisor keeps fresh for them.
 
+import { asProxyError } from '../protocol/error.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { followServerAuthority, openIdentity, renewIdentity } from './gateway-identity.ts';
+import { keysAtHand } from './keys-at-hand.ts';
+import { isAwayAtStart } from './open-from-peers.ts';
 import { type GatewayKeys, isSharedStore, openGatewayKeys } from './open-gateway-keys.ts';
 import type { PortIdentity } from './workers/worker-messages.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
@@ -28,7 +31,15 @@ async function openShared(
   stack: AsyncDisposableStack,
 ): Promise<GatewayKeys> {
   await using own = new AsyncDisposableStack();
-  const store = own.use(await openConfiguredStore(config, environment));
+  const store = await openConfiguredStore(config, environment).catch((error: unknown) => {
+    const why = asProxyError(error);
+    if (!isAwayAtStart(config, why)) throw error;
+    log('warn', `the store is away: the keys are those that are at hand. ${why.message}`);
+    return undefined;
+  });
+  // Whether they are those of the others is found by the workers, which ask these.
+  if (store === undefined) return await keysAtHand({ config, environment, clock, log, stack });
+  own.use(store);
   const isOnDuty = (): boolean => false;
   const keys = await openGatewayKeys(
     { config, environment, clock, log, stack: own, isOnDuty },

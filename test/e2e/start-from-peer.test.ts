@@ -20,6 +20,7 @@ import { askOn, GatewaySession } from '../support/gateway-session.ts';
 import { load, targetsAt } from '../support/fleet-load.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { endChild, isRunning, launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
+import { workersOf } from '../support/worker-processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const binaries = postgresBinaries();
@@ -76,6 +77,8 @@ async function scene(stack: AsyncDisposableStack) {
     await freePort(),
     await freePort(),
   ];
+  // That of a second worker is the next one.
+  await freePort();
   const pair = stack.use(
     await gatewayPair(
       { rules: [], config: { identity: { store: true, keyEncryptionKey: { file: keyFile } } } },
@@ -204,6 +207,40 @@ test(
       (await set.audit()).some(({ action, sessionId }) => action === 'renewed' && sessionId === living.id),
     );
     await mustRun(launcher, ['audit', 'verify', '--config', set.configFile]);
+  },
+);
+
+test(
+  'scenario s: a gateway of several workers starts from another one too, and what a killed worker served goes on',
+  { skip: whole },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { pair, enrol, other, firstPeer, seen } = await scene(stack);
+    const { set, database, balancer } = pair;
+    const [revoked, living] = [await enrol(), await enrol()];
+    await mustRun(launcher, ['session', 'revoke', revoked.id, '--config', set.configFile]);
+    await waitUntil('it has kept where the first one is', async () =>
+      (await seen('other-state').catch(() => '')).includes(`127.0.0.1:${firstPeer}`),
+    );
+    process.kill(database.pid, 'SIGKILL');
+    await waitUntil('the database is gone', () => !isRunning(database.pid));
+    await pair.other.close();
+    const again = stack.use(await startGatewayProcess(pair.otherConfigFile, {}, ['--workers', '2']));
+    balancer.leadTo(other);
+    balancer.cut();
+    for (let n = 0; n < 4; n += 1) {
+      assert.equal(await refusalOf(revoked.session.renew()), 'session_revoked');
+      await living.session.renew();
+    }
+    const [worker] = workersOf(again.pid);
+    assert.ok(worker !== undefined);
+    process.kill(worker, 'SIGKILL');
+    await waitUntil('it serves again', () => again.log().includes('serves again'));
+    assert.equal(await refusalOf(revoked.session.renew()), 'session_revoked');
+    await living.session.renew();
+    await database.start();
+    await waitUntil('it is ready', async () => (await readyz(other)) === 'ready\n');
+    await enrol();
   },
 );
 
