@@ -29,7 +29,7 @@ export interface Rule {
 }
 
 /** Words of a sentence at most. */
-export const sentenceWords: Readonly<Record<Audience, number>> = { task: 30, reference: 35, source: 45 };
+export const sentenceWords: Readonly<Record<Audience, number>> = { task: 30, reference: 35, source: 60 };
 
 const everyone: readonly Audience[] = ['task', 'reference', 'source'];
 const users: readonly Audience[] = ['task', 'reference'];
@@ -85,8 +85,12 @@ function phraseRule(
 }
 
 /** Sentences of a text, with where they begin. A dot in a name or a number ends none. */
-function sentencesOf(text: string): readonly { readonly segment: string; readonly index: number }[] {
-  const ends = [...text.matchAll(/(?<!\b(?:e\.g|i\.e|vs|cf|etc|No))[.!?]["'”)]* +/g)];
+function sentencesOf({ text, kind }: Block): readonly { readonly segment: string; readonly index: number }[] {
+  // Cells are lists as often as sentences.
+  const ends =
+    kind === 'cell'
+      ? [...text.matchAll(/(?<!\b(?:e\.g|i\.e|vs|cf|etc|No))[.!?;·]["'”)]* +/g)]
+      : [...text.matchAll(/(?<!\b(?:e\.g|i\.e|vs|cf|etc|No))[.!?]["'”)]* +/g)];
   const starts = [0, ...ends.map(({ 0: end, index }) => index + end.length)];
   return starts.map((index, at) => ({ segment: text.slice(index, starts[at + 1]), index }));
 }
@@ -100,7 +104,7 @@ const sentenceLength: Rule = {
   audiences: everyone,
   find: ({ blocks }, audience) =>
     blocks.filter(isProse).flatMap((block) =>
-      sentencesOf(block.text).flatMap(({ segment, index }) => {
+      sentencesOf(block).flatMap(({ segment, index }) => {
         const count = wordsOf(segment);
         if (count <= sentenceWords[audience]) return [];
         const message = `${count} words in "${shortened(segment.trim())}": make two sentences or a list of it (at most ${sentenceWords[audience]})`;
@@ -172,7 +176,7 @@ const headlessSubject: Rule = {
   audiences: ['task'],
   find: ({ blocks }) =>
     blocks.filter(isProse).flatMap((block) =>
-      sentencesOf(block.text).flatMap(({ segment, index }) => {
+      sentencesOf(block).flatMap(({ segment, index }) => {
         const [, word = ''] = /^["“(]?(What|Who) .*[^?\s][.:;)]\s*$/.exec(segment) ?? [];
         const instead = word === 'Who' ? '"Whoever", "Anyone who", or the person' : 'the thing, or "If …"';
         if (word === '') return [];

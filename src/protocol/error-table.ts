@@ -49,12 +49,17 @@ export const errorTable = {
   websocket_malformed: row(400, 26, 76, 'The WebSocket peer broke RFC 6455.'),
   websocket_refused: row(502, 27, 76, 'The WebSocket handshake was refused; the message has the status.'),
   tunnel_lost: row(502, 28, 75, 'The connection to the gateway was lost.'),
-  resume_unknown: row(410, 89, 75, 'The tunnel that shall go on is not here, or not any more.'),
+  resume_unknown: row(
+    410,
+    89,
+    75,
+    'The tunnel that the agent wants to resume is not here, or no longer here.',
+  ),
   resume_refused: denial(
     409,
     90,
     77,
-    'The tunnel does not go on: a proof is missing for this connection, or it is gone for good; the message says which.',
+    'The tunnel does not go on: a proof is missing for this connection, or it is gone forever; the message says which.',
   ),
   peer_unreachable: row(
     503,
@@ -98,7 +103,7 @@ export const errorTable = {
   ca_invalid: row(502, 52, 76, 'The CA response of the gateway is not made of certificates.'),
   trust_unwritable: row(500, 53, 73, 'A trust file cannot be written.'),
   gateway_port_unusable: row(500, 55, 69, 'The gateway cannot listen on its address and port.'),
-  relay_port_in_use: row(500, 54, 69, 'The relay port is taken by another process.'),
+  relay_port_in_use: row(500, 54, 69, 'Another process has the relay port.'),
 
   // State of the gateway
   store_unavailable: row(503, 80, 74, 'The store of sessions and audit cannot be opened, read or written.'),
@@ -112,7 +117,7 @@ export const errorTable = {
     500,
     93,
     78,
-    'The keys and authorities that gateways share cannot be had from the store, or this gateway has others.',
+    'The store cannot give the keys and authorities that gateways share, or this gateway has others.',
   ),
   audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
   issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
@@ -168,7 +173,7 @@ export const errorTable = {
     502,
     71,
     69,
-    'The credential of the rule cannot be had, so the request was not sent.',
+    'The gateway cannot get the credential of the rule, so it did not send the request.',
   ),
   tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
   body_too_large: denial(413, 73, 65, 'The body is larger than the rule or the limit allows.'),

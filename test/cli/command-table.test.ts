@@ -115,7 +115,7 @@ test('help is of the program, of a command and of an action, however it is asked
   assert.equal(await help('run --help -- x'), await help('help run'));
   assert.equal(
     await help('help jail-helper'),
-    'upstreamproxy jail-helper is started by "upstreamproxy run"; use that\n',
+    'upstreamproxy jail-helper is for "upstreamproxy run"; use that\n',
   );
 });
 

@@ -72,7 +72,7 @@ export const agentOptionTable = {
   },
   'capture-loopback': {
     kind: 'flag',
-    help: 'clients that know of no proxy are served too, where the command has no network of its own: /etc/resolv.conf leads all of this container to the agent, and is put back (docs/reference/capture.md)',
+    help: 'serves clients that know of no proxy, where the command has no separate network. /etc/resolv.conf leads all of this container to the agent until the session ends (docs/reference/capture.md)',
   },
   'on-failure': {
     kind: 'choice',

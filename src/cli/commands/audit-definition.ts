@@ -62,7 +62,7 @@ const exported = {
   name: 'export',
   summary: 'writes the events of a time to another program or a file',
   description: [
-    'Writes events in the order of their time, the oldest first, as fast as they are read: no more of them is in memory than a page, and whoever stops reading ends it.',
+    'Writes events in the order of their time, the oldest first, as fast as they are read. Only one page of them is in memory. The command ends when nobody reads any more.',
     'An export that is cut off, by a connection, a fault or Ctrl-C, ends behind a whole line, says which event is the last and exits with an error.',
     'In CSV a cell that a spreadsheet would take for a formula has an apostrophe in front, and control characters are written out.',
   ],
@@ -104,8 +104,8 @@ const verify = {
   name: 'verify',
   summary: 'looks whether anybody changed what was stored',
   description: [
-    'Follows the chains of the audit through the store, and says what was removed, changed, put in another order or put in by somebody else, which ends are missing and what is signed by nobody who may. What retention removed is signed, and no fault.',
-    'What was stored before there were chains is counted as not chained: nothing is known of it. So are events behind the last head of their chain, which a gateway signs each minute. What it cannot find, and why, is in docs/reference/audit.md.',
+    'Follows the chains of the audit through the store. It says what was removed, changed, added or put in another order, which ends are missing, and which signatures are not of a gateway. Events that retention removed are signed for, and not a fault.',
+    'Events from before there were chains count as not chained: nothing is known of them. So do events behind the last head of their chain, which a gateway signs each minute. docs/reference/audit.md says what the command cannot find, and why.',
   ],
   arguments: [],
   options: {

@@ -55,7 +55,7 @@ const next = {
   name: 'next',
   summary: 'begins a rotation: makes the pair that will follow, whose certificate is published from then on',
   description: [
-    'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten, and a key without a certificate, of a run that was cut off, gets its certificate. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
+    'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority. It never overwrites a file. If a run before was cut off and left a key without a certificate, it makes the certificate. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
     'With --server it is `next-server-ca.key` and `next-server-ca.pem`: `ca show --server` shows both certificates, and running sessions are told when they renew.',
     'With --peers it is `next-peer-ca.key` and `next-peer-ca.pem`: gateways take certificates of both from each other.',
     'With `identity: { store: true }` nothing is written but a further version of the identity in the store, which every gateway takes within 2 s.',
@@ -76,7 +76,7 @@ const change = {
   name: 'switch',
   summary: 'from now on the next pair signs; the certificate of before is published on, its key is gone',
   description: [
-    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused, with --peers one that is younger than 30 s, with --server one that is younger than an access token gets (15 minutes): agents that start from then on need its certificate as --gateway-ca. What is cut off can be run again.',
+    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused (30 s with --peers, 15 minutes, the life of an access token, with --server). Agents that start after a switch with --server need the new certificate as --gateway-ca. If the command is cut off, run it again.',
   ],
   arguments: [],
   options: {

@@ -8,7 +8,7 @@ export const cleanupDefinition = {
   name: 'cleanup',
   summary: 'removes what killed sessions have left',
   description: [
-    "Removes what sessions of this user have left that were killed: files in HOME (--home-files), changes of the system's trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. What somebody has changed since stays and is told; so is what no session places. The next session does the same.",
+    "Removes what killed sessions of this user have left. That is files in HOME (--home-files), changes of the system's trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. A file that somebody has changed since stays, and so does one that no session places; the command names both. The next session does the same.",
   ],
   arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
   options: {

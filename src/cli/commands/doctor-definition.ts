@@ -7,7 +7,7 @@ export const doctorDefinition = {
   name: 'doctor',
   summary: 'which clients find the relay here, and what helps the others',
   description: [
-    "Inside the container, in the environment of a session: finds every client that is present, says by which variable or file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway serves itself, and prints what helps where it does not.",
+    "Run it inside the container, in the environment of a session. For every client that is present, it says by which variable or file the client finds the relay and trusts the gateway's certificates. It proves that with a request that the gateway serves itself, and prints what helps where that fails.",
   ],
   arguments: [
     { name: 'CLIENT', help: 'one that --list prints; all that are present if none is named', repeated: true },

@@ -8,7 +8,7 @@ export const gatewayDefinition = {
   name: 'gateway',
   summary: 'the gateway, outside the container',
   description: [
-    'Serves agents on one TLS port until SIGTERM, which drains: `/readyz` says so at once, agents open their next connections at another gateway or at the next process, what runs has `drainTimeoutMs` to end, the audit is written, and the exit code is 0. A second SIGTERM ends it at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
+    'Serves agents on one TLS port until SIGTERM, which drains. `/readyz` says so at once, and agents open their next connections at another gateway or at the next process. Exchanges that run have `drainTimeoutMs` to end. Then the audit is written, and the exit code is 0. A second SIGTERM ends it at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
     'A service manager is told of starts, reloads and ends where it sets `NOTIFY_SOCKET`; SIGHUP is then a reload too, and ends the gateway otherwise. Sockets that it opened (`LISTEN_FDS`) are named `gateway`, `metrics` or `admin`, and have to be where the configuration says (docs/guides/service.md).',
   ],
   forms: ['gateway --config FILE [options]', 'gateway drain --config FILE'],
@@ -25,7 +25,7 @@ export const gatewayDefinition = {
     user: {
       kind: 'value',
       placeholder: 'USER[:GROUP]',
-      help: 'becomes that user, by name or number, once ports and files are open; the state folder is given to it; for a gateway that is started by root',
+      help: 'becomes that user, by name or number, once ports and files are open, and gives the state folder to it; for a gateway that root starts',
     },
     workers: {
       kind: 'value',

@@ -5,7 +5,7 @@ import type { CommandDefinition } from '../definition/command-definition.ts';
 export const jailHelperDefinition = {
   kind: 'command',
   name: 'jail-helper',
-  summary: 'is started by "upstreamproxy run"; use that',
+  summary: 'is for "upstreamproxy run"; use that',
   arguments: [],
   options: {},
   examples: [],
@@ -15,7 +15,7 @@ export const jailHelperDefinition = {
 export const embeddedGatewayDefinition = {
   kind: 'command',
   name: 'embedded-gateway',
-  summary: 'is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"',
+  summary: 'is for "upstreamproxy run"; use that, or "upstreamproxy gateway"',
   arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
   options: {
     state: {
@@ -46,7 +46,7 @@ export const embeddedGatewayDefinition = {
 export const workerDefinition = {
   kind: 'command',
   name: 'gateway-worker',
-  summary: 'is started by "upstreamproxy gateway"; use that',
+  summary: 'is for "upstreamproxy gateway"; use that',
   arguments: [],
   options: {},
   examples: [],

@@ -27,7 +27,7 @@ const change = {
   name: 'switch',
   summary: 'from now on the next key signs; what the one of before signed is taken on',
   description: [
-    'A key that is younger than 30 s is refused. Of the one of before the public half is kept, `old-signing-key.pem`. What is cut off can be run again.',
+    'A key that is younger than 30 s is refused. The public half of the key before is kept as `old-signing-key.pem`. If the command is cut off, run it again.',
   ],
   arguments: [],
   options: {

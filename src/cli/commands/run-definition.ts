@@ -48,7 +48,7 @@ export const runDefinition = {
       section: own,
       placeholder: 'WHAT',
       choices: {
-        read: 'placeholders in .npmrc, pip.conf, .netrc and the like; the gateway puts the secrets on where they belong, for reads',
+        read: 'placeholders in files such as .npmrc, pip.conf and .netrc; the gateway puts the secrets on where they belong, for reads',
         write: 'for writes too',
         off: 'entries with secrets are left out of what the command sees',
       },

@@ -8,8 +8,8 @@ const copy = {
   name: 'copy',
   summary: 'moves the state of a SQLite file into an empty PostgreSQL database',
   description: [
-    'FROM is marked first: from then on no program writes it, running or not. A gateway that runs on it serves its sessions for `storeOutageMs` as while a store is away, and keeps their audit in its spool; start it with TO on the same state folder, and it delivers that.',
-    'TO is usable once all of it was read again and is what FROM has. What is cut off leaves TO empty and marked, so that no gateway starts on it, and can be run again.',
+    'FROM is marked first: from then on no program writes it, running or not. A gateway that runs on it serves its sessions for `storeOutageMs`, as while a store is away, and keeps their audit in its spool. Start it with TO on the same state folder, and it delivers that audit.',
+    'TO is usable once all of it was read again and is what FROM has. If the command is cut off, TO stays empty and marked, so that no gateway starts on it. Run it again.',
   ],
   arguments: [
     {

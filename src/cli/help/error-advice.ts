@@ -9,7 +9,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   usage:
     'Read the message: it names the option or argument and what it takes. `upstreamproxy help COMMAND` lists them all.',
   config_invalid:
-    'Open the file at the line and column of the message and mend it. `upstreamproxy gateway --check` and `upstreamproxy policy check` read the files and start nothing.',
+    'Open the file at the line and column of the message and correct it. `upstreamproxy gateway --check` and `upstreamproxy policy check` read the files and start nothing.',
   cancelled: 'Nothing to do: a client went away before its response came, or you stopped the command.',
   shutting_down:
     'Wait. The agent opens a tunnel to a gateway that stays, and new requests go there. A command that ran into it can be run again.',
@@ -30,7 +30,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   stream_limit:
     'Fewer connections at once help: the client has more open than a tunnel holds. Look for one that opens connections and never closes them.',
   websocket_malformed:
-    'What is between agent and gateway is no clean WebSocket. Look for a proxy that rewrites it; the gateway needs plain TCP or a proxy that passes upgrades on.',
+    'Something between agent and gateway changes the WebSocket. Look for a proxy that rewrites it; the gateway needs plain TCP or a proxy that passes upgrades on.',
   websocket_refused:
     'The message has the status that came back. A proxy or load balancer in front of the gateway often refuses upgrades: allow WebSockets there, or let the tunnel use chunks.',
   tunnel_lost:
@@ -40,13 +40,13 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   resume_refused:
     'The connection could not prove that the tunnel is its own. The agent opens a new tunnel by itself. If you see this often and nothing was cut, somebody may be replaying connections: look at the audit.',
   peer_unreachable:
-    'The gateway that holds the tunnel is down or cannot be reached from the others. The agent goes on trying, then opens a new tunnel. Check `peers` in the configuration and the network between gateways. A gateway that starts while the store is away says by it why no other one could hand over what it has to know: `docs/reference/store.md`, "Starting while the store is away".',
+    'The gateway that holds the tunnel is down or cannot be reached from the others. The agent goes on trying, then opens a new tunnel. Check `peers` in the configuration and the network between gateways. If a gateway starts while the store is away, the message says why no other gateway could hand over what it has to know. See "Starting while the store is away" in `docs/reference/store.md`.',
   stream_reset:
     'The origin or the client ended one stream in the middle. Try the request again if it may be repeated.',
   token_unreadable:
-    'The message names the check. The token file must belong to the user that starts the agent, have mode 0600, and be no link.',
+    'The message names the check. The token file must belong to the user that starts the agent, have mode 0600, and not be a link.',
   token_malformed:
-    'What was given is no session token. Check that the file holds the token alone, as `upstreamproxy token issue` wrote it.',
+    'This is not a session token. Check that the file holds the token alone, as `upstreamproxy token issue` wrote it.',
   token_invalid:
     'The gateway does not trust this token. Check that it was issued for this gateway: the same signing key, issuer and audience.',
   token_expired:
@@ -59,7 +59,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   proof_invalid:
     'The agent could not prove that the session is its own. Compare the clocks of container and gateway; they may differ by a minute at most.',
   access_unknown:
-    'The request for access was decided by somebody else, or has ended. `upstreamproxy access list` shows those that are open.',
+    'Somebody else has decided the request for access, or it has ended. `upstreamproxy access list` shows those that are open.',
   hardening_failed:
     'The token was not touched. The message names the call that failed: allow it in the seccomp profile of the container.',
   runtime_unsupported: 'Start the program with the version of Node that the message names, or newer.',
@@ -72,7 +72,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   gateway_protocol:
     'Something else than a gateway responds at that address. Check host and port, and proxies in between.',
   ca_invalid:
-    'The response to the request for the certificate authority is no list of certificates. Check that --gateway leads to the gateway and not to a page of a proxy.',
+    'The response to the request for the certificate authority is not a list of certificates. Check that --gateway leads to the gateway and not to a page of a proxy.',
   trust_unwritable: 'Give the agent a folder that it can write: `--state DIR` on a writable file system.',
   gateway_port_unusable:
     'Another process has the port, or the user may not take it. Choose another port in `listen`, or end the other process.',
@@ -80,11 +80,11 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   store_unavailable:
     'The message says what is wrong: the path, its owner, the disk, or the database. While PostgreSQL is away running sessions go on; new ones wait.',
   identity_unusable:
-    'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has keys of its own: `docs/reference/certificates.md`, "In the store", has each of them with what to do. Nothing is made in its place.',
+    'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has other keys. "In the store" in `docs/reference/certificates.md` says what to do about each. Nothing is made in its place.',
   signing_key_unusable:
     'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: a new key ends all sessions.',
   audit_unavailable:
-    'Nothing is served that cannot be audited. Make room on the disk, or mend the database; the gateway goes on by itself.',
+    'Nothing is served that cannot be audited. Make room on the disk, or repair the database; the gateway goes on by itself.',
   issuer_unavailable:
     'The gateway cannot fetch the keys of the token issuer. Check the network from the gateway to the address in the message, and its certificate.',
   operator_unknown:
@@ -118,10 +118,11 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   origin_untrusted:
     'The certificate of the service is expired, of another name, or of an authority that the gateway does not know. For a private authority name its certificate in the rule with `trust:`.',
   origin_malformed:
-    'The service sent something that two programs could read differently, so it is not passed on. The audit says where. Its owner has to mend it.',
-  origin_truncated: 'The service ended in the middle of its response. What came is incomplete: try again.',
+    'The service sent something that two programs could read differently, so it is not passed on. The audit says where. Its owner has to fix it.',
+  origin_truncated:
+    'The service ended in the middle of its response. The part that came is incomplete: try again.',
   credential_unavailable:
-    'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Mend that; the next request tries anew.',
+    'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Fix that; the next request tries again.',
   tls_handshake:
     'The client does not trust the certificate, or speaks an old version of TLS. `upstreamproxy doctor` says which clients trust it, and why not.',
   body_too_large: 'Send less, or let the owner of the policy raise `limits: { bodyBytes }` in the rule.',

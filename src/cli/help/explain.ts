@@ -41,7 +41,7 @@ function ofLimit(name: LimitName): Explained {
   const { value, code, reason, isFixed }: LimitRow = limitTable[name];
   const next =
     isFixed === true
-      ? 'It is no setting: stay below it.'
+      ? 'You cannot change it: stay below it.'
       : `An operator can set it in the configuration of the gateway, as \`limits: { ${name}: … }\`.`;
   return {
     name,

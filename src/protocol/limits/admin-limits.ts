@@ -99,7 +99,7 @@ export const adminLimits = {
   linkTokenLifetimeMs: fixedRow(
     7 * 86_400_000,
     'operator_unknown',
-    'What the link gives lasts this long, and never longer than the run: no other link can be had.',
+    'What the link gives lasts this long, and never longer than the run: there is no other link.',
   ),
   linkWrongPerMinuteMax: fixedRow(
     30,

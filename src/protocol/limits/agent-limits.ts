@@ -193,7 +193,7 @@ export const agentLimits = {
   runEndTimeoutMs: fixedRow(
     2_000,
     'timeout',
-    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway, the summary. What is not done by then is cut off, but a gateway of its own has 400 ms and the summary 100 ms however late it is: what that gateway has not written is in no audit.',
+    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway, the summary. What is not done by then is cut off. A gateway of its own has 400 ms and the summary 100 ms however late it is: what that gateway has not written is in no audit.',
   ),
   summaryRowsMax: fixedRow(
     1_000,

@@ -96,7 +96,7 @@ export const credentialLimits = {
   presignedSecondsMax: fixedRow(
     900,
     'signature_refused',
-    'A presigned URL is used at once, so what the origin sees of it need not live longer.',
+    'A presigned URL is used at once, so what the origin sees of it does not have to live longer.',
   ),
   serviceTimeoutMs: fixedRow(
     10_000,

@@ -11,7 +11,7 @@ export const logInLimits = {
   logInsPerSourceMax: fixedRow(
     10,
     'limit_exceeded',
-    'Log-ins that an address, or a /64 of IPv6, begins at once; each asks the identity provider. One more is had each logInIntervalMs.',
+    'Log-ins that an address, or a /64 of IPv6, begins at once; each asks the identity provider. Each logInIntervalMs gives one more.',
   ),
   logInIntervalMs: fixedRow(
     6_000,

@@ -156,7 +156,7 @@ export const networkLimits = {
     'timeout',
     'For the names behind an alias: they were asked for together with the addresses, so most are there by then.',
   ),
-  aliasesMax: fixedRow(8, 'origin_unreachable', "Links of a chain of CNAMEs; more are nobody's set-up."),
+  aliasesMax: fixedRow(8, 'origin_unreachable', 'Links of a chain of CNAMEs; no sound setup has more.'),
   familyGraceMs: fixedRow(
     300,
     'timeout',
@@ -260,7 +260,7 @@ export const networkLimits = {
   proxyProtocolBytesMax: fixedRow(
     1 * KiB,
     'request_malformed',
-    'Of the PROXY head behind its first 16 octets: addresses take 36 at the most; the rest is for extensions that nobody here reads.',
+    'Of the PROXY head behind its first 16 octets: addresses take at most 36; the rest is for extensions that nobody here reads.',
   ),
   webSocketRefusalLingerMs: fixedRow(
     2_000,

@@ -134,7 +134,7 @@ export const sessionLimits = {
   accessRequestsMax: row(
     10_000,
     'limit_exceeded',
-    'Requests for access of all sessions that the store keeps, about 10 MB; then the oldest decided one of who has most makes room.',
+    'Requests for access of all sessions that the store keeps, about 10 MB; then the oldest decided one of the principal that has most makes room.',
   ),
   accessPendingLifetimeMs: row(
     86_400_000,

@@ -11,7 +11,7 @@ export const spoolLimits = {
   spoolSegmentBytes: fixedRow(
     8 * MiB,
     'audit_unavailable',
-    'A file of the spool that is larger gets no more batches; an eighth of `spoolBytesMax` at the most.',
+    'A file of the spool that is larger gets no more batches; at most an eighth of `spoolBytesMax`.',
   ),
   spoolReserveBytes: fixedRow(
     16 * MiB,
@@ -26,7 +26,7 @@ export const spoolLimits = {
   spoolKeptBytesMax: fixedRow(
     256 * MiB,
     'audit_unavailable',
-    'What stays so; a quarter of `spoolBytesMax` at the most.',
+    'What stays so; at most a quarter of `spoolBytesMax`.',
   ),
   spoolBatchEventsMax: fixedRow(
     1_000,

@@ -15,7 +15,7 @@ const skip = hasGroff ? false : 'no groff here';
 
 /** As a terminal shows it, without bold and without the breaks of its lines; and what troff complains of. */
 function shown(text: string): { readonly words: string; readonly complaints: string } {
-  const { stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou', '-rLL=400n'], {
+  const { stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou', '-rLL=400n', '-rHY=0'], {
     input: text,
     encoding: 'utf8',
   });
