@@ -7,7 +7,7 @@ import { checkFiles, proseFiles } from './prose/check-files.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const named = process.argv.slice(2).map((file) => relative(root, resolve(file)));
 const files = named.length > 0 ? named : proseFiles(root);
-const found = checkFiles(root, files, { all: named.length > 0 });
+const found = checkFiles(root, files);
 for (const line of found) console.error(line);
 console.log(`${files.length} texts, ${found.length} places to change`);
 process.exitCode = found.length === 0 ? 0 : 1;

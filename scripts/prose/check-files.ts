@@ -3,7 +3,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { audienceOf, checkText } from './check-text.ts';
-import { unfinished } from './unfinished.ts';
 
 /** All that people read: documents, and what commands and errors say. */
 export function proseFiles(root: string): readonly string[] {
@@ -15,20 +14,11 @@ export function proseFiles(root: string): readonly string[] {
   return files;
 }
 
-/** `file:line:column rule: what to write`, for each place. `all`: also of texts that are not finished. */
-export function checkFiles(
-  root: string,
-  files: readonly string[],
-  { all = false }: { readonly all?: boolean } = {},
-): readonly string[] {
-  return files.flatMap((name) => {
-    const found = checkText(name, readFileSync(join(root, name), 'utf8'));
-    if (unfinished.has(name) && !all)
-      return found.length > 0
-        ? []
-        : [`${name}: breaks no rule now: take it out of scripts/prose/unfinished.ts`];
-    return found.map(
+/** `file:line:column rule: what to write`, for each place. */
+export function checkFiles(root: string, files: readonly string[]): readonly string[] {
+  return files.flatMap((name) =>
+    checkText(name, readFileSync(join(root, name), 'utf8')).map(
       ({ file, line, column, rule, message }) => `${file}:${line}:${column} ${rule}: ${message}`,
-    );
-  });
+    ),
+  );
 }

@@ -13,7 +13,8 @@ export interface Finding {
 
 /** For whom the file is, by its path from the root of the project. Undefined: nobody reads it as prose. */
 export function audienceOf(file: string): Audience | undefined {
-  if (file.startsWith('docs/decisions/')) return 'source';
+  // Performance is a log of measurements, for those who make them.
+  if (/^docs\/(?:decisions\/|reference\/performance\.md$)/.test(file)) return 'source';
   if (/^docs\/reference\/|^(?:SECURITY|ARCHITECTURE)\.md$/.test(file)) return 'reference';
   if (/^docs\/.*\.md$|^[A-Z]+\.md$/.test(file)) return 'task';
   if (/^src\/cli\/(?:help\/error-advice|help\/explain|commands\/[\w-]+)\.ts$/.test(file)) return 'task';

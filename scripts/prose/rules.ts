@@ -95,8 +95,12 @@ function sentencesOf({ text, kind }: Block): readonly { readonly segment: string
   return starts.map((index, at) => ({ segment: text.slice(index, starts[at + 1]), index }));
 }
 
+/** Spans of code in a row are read as one, as a list of names is. */
 const wordsOf = (sentence: string): number =>
-  sentence.split(/[\s/—–]+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+  sentence
+    .replaceAll(/\bCode(?:,? (?:and |or )?Code\b)+/g, 'Code')
+    .split(/[\s/—–]+/)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
 
 const sentenceLength: Rule = {
   name: 'sentence-length',

@@ -149,7 +149,7 @@ export const errorTable = {
     69,
     'The place of releases that a command asks cannot be reached, or has none.',
   ),
-  release_untrusted: row(502, 96, 76, 'A release is not signed by the key that it has to be signed by.'),
+  release_untrusted: row(502, 96, 76, 'A release does not have the signature of the key that must sign it.'),
   state_changed: row(409, 88, 75, 'It is not in the state for this any more, or has another ETag.'),
 
   // Request path

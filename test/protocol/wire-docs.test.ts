@@ -62,7 +62,7 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
   resumable: [
     'gateway',
     'tunnel id (32 octets), secret (32 octets), milliseconds u32',
-    'How the tunnel goes on upon another link, and how long the gateway waits for one. See [Resuming](#resuming).',
+    'How the tunnel goes on over another link, and how long the gateway waits for one. See [Resuming](#resuming).',
   ],
 };
 

@@ -147,7 +147,7 @@ const body = {
   name: 'body',
   summary: 'prints what a rule had kept of the bodies of an exchange',
   description: [
-    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway, and only whoever may read its keys can read them, or has the role operator at its admin API. Who looks is written into the audit. Control characters are written out.',
+    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway. Only those who may read its keys, or have the role operator at its admin API, can read them. The audit records who looks. Control characters are written out.',
   ],
   arguments: [{ name: 'ID', help: 'of the event, as `audit tail --json` has it', required: true }],
   options: {

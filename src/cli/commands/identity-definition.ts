@@ -46,15 +46,9 @@ const rewrap = {
   summary:
     'seals the identity in the store for the key-encryption keys of the configuration, and for no other',
   description: [
-<<<<<<< HEAD
-    'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again; then run this with a configuration that has the new key alone: what is written from then on, the old one opens no more.',
-    'What the old key could open before, such as in a backup of the database, it still opens: after a leak of the key rotate the keys and authorities too.',
-    'Refused while a gateway serves that could not start again: each says in the store which keys it has. One that is not running then is not looked for. With `--force` such a gateway goes on with what it has until it ends.',
-=======
     'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again. Then run this with a configuration that has the new key alone. The old key does not open what is written from then on.',
     'The old key still opens what it could open before, such as a backup of the database. So after a leak of the key, rotate the keys and authorities too.',
-    'A running gateway goes on with what it has, whatever key it was given.',
->>>>>>> b5e2d157 (docs: architecture, security, errors and commands in shorter sentences)
+    'Refused while a gateway serves that could not start again: each says in the store which keys it has. One that is not running then is not looked for. With `--force` such a gateway goes on with what it has until it ends.',
   ],
   arguments: [],
   options: {
