@@ -7,7 +7,7 @@ import { faultReason } from '../../protocol/fault-reason.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
-import { postureOption } from './explain-access.ts';
+import { postureOption, requestAccess } from './explain-access.ts';
 import { gitRequests } from './git-requests.ts';
 import type { AskedRequest, Explained, PolicyWanted } from './judging-backend.ts';
 import { openJudging } from './open-judging.ts';
@@ -20,6 +20,9 @@ export async function explainCommand(input: ExplainInput): Promise<number> {
   if (named.METHOD === 'exchange') return await explainExchange(input);
   const posture = postureOption(options.posture);
   const requests = requestsOf(input);
+  // What is no request is told first, whoever would be asked about it.
+  for (const { method, url, fields } of requests)
+    if (method !== 'CONNECT') requestAccess(method, url, fields);
   const { policy: files, config } = options;
   await using backend = await openJudging(options, files !== undefined || config !== undefined);
   const claims = await readClaims(options.claims);
