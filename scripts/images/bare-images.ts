@@ -22,12 +22,16 @@ export async function testBareImages(needs: BareImagesNeeds): Promise<void> {
   const [first, second] = [buildOnce(needs, 'first'), buildOnce(needs, 'second')];
   if (first !== second) throw new Error(`the images are others each time:\n${first}\n${second}`);
   console.log('✔ two builds of the bare images have the same digests');
-  const gateway = mounted(needs, 'gateway');
-  const agent = mounted(needs, 'agent');
-  for (const folder of [gateway, agent])
-    for (const path of ['bin', 'usr/bin', 'usr/sbin'])
-      if (existsSync(join(folder, path))) throw new Error(`a bare image has the folder ${path}`);
-  await startBoth(needs, { gateway, agent });
+  try {
+    const folders = { gateway: mounted(needs, 'gateway'), agent: mounted(needs, 'agent') };
+    for (const folder of Object.values(folders))
+      for (const path of ['bin', 'usr/bin', 'usr/sbin'])
+        if (existsSync(join(folder, path))) throw new Error(`a bare image has the folder ${path}`);
+    await startBoth(needs, folders);
+  } finally {
+    // What is mounted could not be removed with the folder of the test.
+    run(needs, 'buildah', [...storeOf(needs), 'rm', '--all']);
+  }
 }
 
 const storeOf = ({ work }: BareImagesNeeds): readonly string[] => [
@@ -83,7 +87,7 @@ function inImage(
     `mount -t tmpfs -o mode=1777 tmpfs ${folder}/tmp`,
     `exec chroot --userspec=${user}:${user} ${folder} "$@"`,
   ];
-  return ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-ec', script.join('\n'), 'sh', ...words];
+  return ['--mount', '--pid', '--fork', 'sh', '-ec', script.join('\n'), 'sh', ...words];
 }
 
 async function startBoth(
@@ -111,7 +115,10 @@ async function startBoth(
   const program = '/usr/local/bin/upstreamproxy';
   const gateway = (...args: readonly string[]): readonly string[] =>
     inImage(folders.gateway, users.gateway, mounts, [program, ...args, ...config]);
-  const child = spawn('unshare', [...gateway('gateway')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('unshare', [...gateway('gateway')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   try {
     await listens(child);
     console.log('✔ the gateway listens: from a root without a shell, read-only, as a user without rights');
@@ -133,7 +140,8 @@ async function startBoth(
     if (!said.includes('upstreamproxy ')) throw new Error(`the command of the agent said: ${said}`);
     console.log('✔ the agent has a session with it, and runs a command');
   } finally {
-    child.kill('SIGKILL');
+    // Its group: the change of user takes off what would end it with its parent.
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   }
 }
 
