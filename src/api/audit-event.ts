@@ -91,8 +91,8 @@ export const auditEventSchema = z
       .optional()
       .describe('Whether the connection was opened for this request, or had carried others.'),
     status: count('Status of the response.'),
-    errorCode: text('Why it did not go as asked: a code of [errors.md](errors.md).'),
-    limit: text('The limit that was reached, by its name in [limits.md](limits.md).'),
+    errorCode: text('Why it did not go as asked: a code of [errors](errors.md).'),
+    limit: text('The limit that was reached, by its name in [limits](limits.md).'),
     message: text('That in a sentence, for the operator.'),
     injected: names('Names of the credentials that were put on the request.'),
     offered: names(
