@@ -47,7 +47,12 @@ export const explainSchema = z.strictObject({
     .describe('Of a POST to …/git-receive-pack: what the push does to which refs.'),
   pushOptions: z.array(z.string().max(1000)).max(100).optional().describe('Its options (`git push -o`).'),
   session: id.optional().describe('Judged as this session is, by its claims and posture.'),
-  claims: z.record(z.string(), z.unknown()).optional().describe('Of a token, where no session is named.'),
+  claims: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'Of a token, where no session is named. Who sees only some sessions: just the claims that make one theirs.',
+    ),
   posture: z.array(z.string().max(100)).max(50).optional(),
   files: policyFiles.optional().describe('Another policy than the one in force.'),
   version: z

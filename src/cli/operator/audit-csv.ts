@@ -61,20 +61,27 @@ function cell(value: AuditEvent[keyof AuditEvent]): string {
 
 /**
  * A workload writes paths and methods: what a spreadsheet would take for a formula gets an apostrophe in front, by which it is text.
- * Spaces before the sign are no help, as some programs take them away.
+ * Spaces before the sign are no help, as some programs take them away. Where lists are separated by `;`, a spreadsheet divides a
+ * cell of this file there, so behind a separator is as good as in front.
  */
 function inert(text: string): string {
-  const printed = harmlessText(text);
-  return isFormula(printed) ? `'${printed}` : printed;
+  let [done, front, isFront] = ['', '', true];
+  for (const char of harmlessText(text)) {
+    if (separators.has(char)) {
+      done += front + char;
+      [front, isFront] = ['', true];
+    } else if (!isFront) {
+      done += char;
+    } else if (char === '"' || char === "'" || char.trim() === '') {
+      front += char;
+    } else {
+      done += `${signs.has(char) ? "'" : ''}${front}${char}`;
+      [front, isFront] = ['', false];
+    }
+  }
+  return done + front;
 }
 
+const separators = new Set([';', ',', '\t']);
 /** With the wide forms that some programs take for the same signs. */
 const signs = new Set(['=', '+', '-', '@', '|', '%', '\uff1d', '\uff0b', '\uff0d', '\uff20']);
-
-function isFormula(text: string): boolean {
-  for (const char of text) {
-    const isBefore = char === '"' || char === "'" || char.trim() === '';
-    if (!isBefore) return signs.has(char);
-  }
-  return false;
-}

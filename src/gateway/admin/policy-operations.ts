@@ -15,6 +15,7 @@ import { explainPolicy, type PolicyExplanation } from '../policies/explain-polic
 import { readKept } from '../policies/kept-policies.ts';
 import { principalOf } from '../sessions/session-authenticator.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
+import { isSeen } from './operator.ts';
 import type { PolicyReads } from './policy-reads.ts';
 import { readPolicyFiles, unreadable } from './published-operations.ts';
 import { findSession } from './session-operations.ts';
@@ -51,6 +52,7 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
   },
   explainPolicy: async (parts, asked) => {
     const { body } = asked;
+    requireOwnView(asked);
     const principal = await principalFor(parts, asked);
     const nowMs = body.at === undefined ? asked.nowMs : Date.parse(body.at);
     const question = { principal, body, nowMs };
@@ -79,6 +81,24 @@ function readFiles(parts: AdminParts, files: Files): ReturnType<PolicyReads['rea
   return readPolicyFiles(
     parts,
     files.map(({ name, text }) => ({ file: name, text })),
+  );
+}
+
+/**
+ * Who sees only some sessions is told of no policy but that which such a session is judged by. Files that they send are none of the gateway's.
+ * A claim beside those that bind them could lead to the policy of others, as could a list of values. @throws ProxyError operator_refused
+ */
+function requireOwnView({ operator, body }: Asked<'explainPolicy'>): void {
+  const { sees } = operator;
+  const { session, files, version, claims = {} } = body;
+  if (sees === undefined || session !== undefined || files !== undefined) return;
+  const areTheirs =
+    isSeen(operator, claims) &&
+    Object.entries(claims).every(([name, value]) => Object.hasOwn(sees, name) && typeof value !== 'object');
+  if (version === undefined && areTheirs) return;
+  throw new ProxyError(
+    'operator_refused',
+    `${operator.name} sees only some sessions: name one of them (session), or just the claims that make one theirs, and no version`,
   );
 }
 

@@ -50,6 +50,19 @@ test('no cell begins as a formula does, whatever stands before the sign', () => 
   assert.equal(rowOf({ path: '/=1' })['path'], '/=1');
 });
 
+test('no part of a cell behind a separator of another place begins as a formula does', () => {
+  for (const [text, shown] of [
+    ['/x;=1+1;=HYPERLINK(A1)', "/x;'=1+1;'=HYPERLINK(A1)"],
+    ['/x; "\'@SUM(A1)', "/x;' \"'@SUM(A1)"],
+    ['/x,-1', "/x,'-1"],
+    ['/x;;\uff1d1;', "/x;;'\uff1d1;"],
+    ['=1;+1', "'=1;'+1"],
+    // No sign is at the front.
+    ['/x;a=1;b', '/x;a=1;b'],
+  ] as const)
+    assert.equal(rowOf({ path: text })['path'], shown);
+});
+
 test('nothing in a cell acts on a terminal or turns letters around', () => {
   const { message } = rowOf({ message: 'a\u001b[2J\u009b\u202ab\r\nc' });
   assert.equal(message, 'a\\u{1b}[2J\\u{9b}\\u{202a}b\\u{d}\\u{a}c');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputOf } from '../../../src/api/admin/routes.ts';
-import { event, openAdminScene, type AdminScene } from './admin-fixture.ts';
+import { event, openAdminScene, policyText, type AdminScene } from './admin-fixture.ts';
 
 async function openScene(): Promise<{ readonly scene: AdminScene; readonly token: string }> {
   const scene = await openAdminScene();
@@ -77,6 +77,33 @@ test('what is not theirs is as unknown as what is not there', async () => {
     assert.equal(text(hidden), text(absent), theirs);
   }
   assert.equal((await scene.store.access.find('wish of blue'))?.state, 'pending');
+});
+
+test('a request is explained by the policy of their sessions, and by that of no others', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  const all = await scene.token('viewer');
+  const status = async (more: object, by = token): Promise<number> => {
+    const body = { method: 'GET', url: 'https://api.example.com/', ...more };
+    return (await scene.call('POST', '/v1/policy/explain', { token: by, body })).status;
+  };
+  const version = scene.parts.policies.current().version;
+  const files = [{ name: 'p.yaml', text: policyText }];
+  for (const [more, wanted] of [
+    [{}, 403],
+    [{ claims: { team: 'blue' } }, 403],
+    [{ claims: { team: ['red', 'blue'] } }, 403],
+    [{ claims: { team: 'red', repository: 'of/blue' } }, 403],
+    [{ claims: { team: 'red' }, version }, 403],
+    [{ version }, 403],
+    [{ claims: { team: 'red' } }, 200],
+    [{ session: 'red' }, 200],
+    [{ session: 'red', version }, 200],
+    [{ session: 'blue' }, 404],
+    [{ files, claims: { team: 'blue' } }, 200],
+  ] as const)
+    assert.equal(await status(more), wanted, JSON.stringify(more));
+  assert.equal(await status({ claims: { team: 'blue' } }, all), 200);
 });
 
 test('a grant of theirs is for the session, not for all of its principal', async () => {
