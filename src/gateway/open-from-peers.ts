@@ -84,6 +84,7 @@ async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType
     identity: new PeerIdentity(incarnation, authority, clock),
     floor: floor ?? seen?.place,
     keptMs: endedKeptMsOf(config.limits),
+    needed: { policies: config.policy.mode === 'store', grants: config.access.enabled },
     signal: start.signal,
   });
 }
@@ -104,7 +105,7 @@ async function resolved(place: string): Promise<readonly string[]> {
 }
 
 function handedText({ address, incarnation, awayMs, facts }: PeerStart): string {
-  const { place, endings, policies = [], grants } = facts;
+  const { place, endings, policies = [], grants = [] } = facts;
   const away =
     awayMs === 0 ? 'its store is there' : `its store has been away for ${(awayMs / 1000).toFixed(1)} s`;
   return `the gateway ${incarnation} at ${address} handed over what it knows up to change ${place.number}: ${endings.length} sessions that ended, ${policies.length} policies, ${grants.length} grants; ${away}`;

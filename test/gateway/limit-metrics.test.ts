@@ -133,6 +133,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   peersAskedMax: 'so many others are asked, and no more',
   peerStartBytesMax: 'of another gateway, which hands it over; the next one is asked',
   peerStartTimeoutMs: 'of another gateway, whose connection ends',
+  peerStartPlaceMs: 'of another gateway, which is passed over, or whose connection ends',
   peerStartsServedMax: 'another gateway asks again, or another one',
   peerStartRetryMs: 'when a gateway that starts asks again',
   proofNonceMs: 'the agent is given another nonce, and proves itself with that',

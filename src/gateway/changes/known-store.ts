@@ -16,7 +16,8 @@ export interface KnownFacts {
   readonly policies: readonly PolicyVersion[] | undefined;
   /** Of those, by their hash. */
   readonly files: ReadonlyMap<string, readonly PolicyText[]>;
-  readonly grants: readonly AccessRecord[];
+  /** Undefined where nobody asked for them. */
+  readonly grants: readonly AccessRecord[] | undefined;
 }
 
 /** All that a gateway has to know before it serves. */
@@ -27,7 +28,7 @@ export interface StartFacts extends KnownFacts {
   readonly endings: readonly NumberedEnding[];
 }
 
-const nothing: KnownFacts = { identity: undefined, policies: undefined, files: new Map(), grants: [] };
+const nothing: KnownFacts = { identity: undefined, policies: undefined, files: new Map(), grants: undefined };
 
 export class KnownStore {
   readonly #store: Store;
@@ -53,11 +54,17 @@ export class KnownStore {
     return this.#standIns;
   }
 
-  /** While the store is away another gateway, which has it or hears of one that has, knows more. Whether that is taken. */
+  /**
+   * While the store is away another gateway, which has it or hears of one that has, knows more. Whether all is taken that is asked for here:
+   * of what that one does not know, what is known here stays.
+   */
   hear({ policies, files, grants }: KnownFacts): boolean {
     if (this.#absence.sinceMs === undefined) return false;
-    this.#facts = { ...this.#facts, policies, files, grants };
-    return true;
+    const before = this.#facts;
+    if (policies !== undefined) this.#facts = { ...this.#facts, policies, files };
+    if (grants !== undefined) this.#facts = { ...this.#facts, grants };
+    const lacksPolicies = policies === undefined && before.policies !== undefined;
+    return !lacksPolicies && !(grants === undefined && before.grants !== undefined);
   }
 
   /** Everything has been read that is read at the start alone. */
@@ -138,7 +145,7 @@ export class KnownStore {
 
   async #inForce(nowMs: number): Promise<readonly AccessRecord[]> {
     const isInForce = ({ terms }: AccessRecord): boolean => terms !== undefined && terms.endsMs > nowMs;
-    const known = (): readonly AccessRecord[] => this.#facts.grants.filter(isInForce);
+    const known = (): readonly AccessRecord[] | undefined => this.#facts.grants?.filter(isInForce);
     const grants = await this.#orKnown(this.#store.access.inForce(nowMs), known);
     this.#facts = { ...this.#facts, grants };
     return grants;

@@ -13,7 +13,13 @@ import { linesOf, readChangeLine, sendLine } from './change-lines.ts';
 import { connectPeer } from './peer-connection.ts';
 import type { KnownPeer } from './peer-directory.ts';
 import { type PeerIdentity, startProtocol } from './peer-identity.ts';
-import { type HandedCounts, handedSchema, placeSchema, type StartPlace } from './start-lines.ts';
+import {
+  type HandedCounts,
+  handedSchema,
+  type NoPlace,
+  placeSchema,
+  type StartPlace,
+} from './start-lines.ts';
 
 export interface AskedPeersOptions {
   readonly identity: PeerIdentity;
@@ -21,11 +27,13 @@ export interface AskedPeersOptions {
   readonly floor: ChangePlace | undefined;
   /** How far back it has to be known what ended. */
   readonly keptMs: number;
+  /** What there has to be among it. */
+  readonly needed?: { readonly policies: boolean; readonly grants: boolean };
   /** Gives it up. */
   readonly signal?: AbortSignal | undefined;
 }
 
-type AskingOptions = Omit<AskedPeersOptions, 'floor'>;
+type AskingOptions = Omit<AskedPeersOptions, 'floor' | 'needed'>;
 
 export interface PeerStart {
   readonly facts: StartFacts;
@@ -44,7 +52,13 @@ export type AskedPeers =
 
 type Asked =
   | { readonly address: string; readonly place: StartPlace }
-  | { readonly address: string; readonly reason: string };
+  /** How far it is may be known all the same, or be said in a moment. */
+  | {
+      readonly address: string;
+      readonly reason: string;
+      readonly at?: ChangePlace | undefined;
+      readonly isPassing?: boolean | undefined;
+    };
 
 /** One round; each part of it has its deadline. Never rejects. */
 export async function askPeers(
@@ -57,15 +71,19 @@ export async function askPeers(
   const reasons = asked.flatMap((one) => ('reason' in one ? [`${one.address}: ${one.reason}`] : []));
   const found = asked.flatMap((one) => ('place' in one ? [one] : []));
   const { floor } = options;
-  const best = found.reduce<ChangePlace | undefined>((most, { place }) => later(most, place), floor);
-  if (best === undefined) return { kind: 'none', floor, reasons };
+  const unable = asked.flatMap((one) => ('at' in one && one.at !== undefined ? [one.at] : []));
+  const said: readonly ChangePlace[] = [...found.map(({ place }) => place), ...unable];
+  const best = said.reduce<ChangePlace | undefined>(later, floor);
+  // One that could not say it yet may know more than all others.
+  const isOpen = floor === undefined && asked.some((one) => 'isPassing' in one && one.isPassing === true);
+  if (best === undefined || isOpen) return { kind: 'none', floor, reasons };
   const [able, others] = [
     found.filter(({ place }) => isThere(place, best)),
     found.filter(({ place }) => !isThere(place, best)),
   ];
   for (const { address, place } of others) reasons.push(`${address}: ${behindText(place, best)}`);
   // Which of them is the store's is not for this gateway to guess.
-  if (floor === undefined && others.some(({ place }) => !isAfter(best, place)))
+  if (floor === undefined && said.some((place) => !isThere(place, best) && !isAfter(best, place)))
     return { kind: 'none', floor, reasons };
   for (const { address } of able.toSorted(byAbsence))
     try {
@@ -86,8 +104,10 @@ function byAbsence(
 
 async function placeOf(address: string, options: AskedPeersOptions): Promise<Asked> {
   try {
-    const { place } = await ask(address, 'place', options);
-    return { address, place };
+    const response = await ask(address, 'place', options);
+    if (response.kind === 'told') return { address, place: response.place };
+    const { none, at, isPassing } = response.line;
+    return { address, reason: none, at, isPassing };
   } catch (error) {
     return { address, reason: asProxyError(error).message };
   }
@@ -98,7 +118,7 @@ export async function askFacts(
   { incarnation, address }: KnownPeer,
   options: AskingOptions,
 ): Promise<StartFacts> {
-  const response = await ask(address, 'facts', options);
+  const response = told(await ask(address, 'facts', options));
   // Whoever is there now may not have told its endings here.
   if (response.incarnation !== incarnation) throw refused('another one is there now');
   const { history, number } = response.place;
@@ -107,17 +127,30 @@ export async function askFacts(
 
 /** All of it. Throws ProxyError `peer_unreachable` where it ends before that, or is behind by now. */
 async function handed(address: string, best: ChangePlace, options: AskedPeersOptions): Promise<PeerStart> {
-  const { place, incarnation, parts } = await ask(address, 'all', options);
+  const { place, incarnation, parts } = told(await ask(address, 'all', options));
   if (!isThere(place, best)) throw refused(behindText(place, best));
+  const { needed } = options;
+  if (needed?.policies === true && parts.policies === undefined)
+    throw refused('it does not know what policies are published (policy: store)');
+  if (needed?.grants === true && parts.grants === undefined)
+    throw refused('it does not know what was granted (access)');
   const { history, number, awayMs = 0 } = place;
   const peers = place.peers.map(([name, at]) => ({ incarnation: name, address: at }));
   return { facts: { ...parts, place: { history, number } }, address, incarnation, awayMs, peers };
 }
 
-interface Response {
+interface Told {
+  readonly kind: 'told';
   readonly incarnation: string;
   readonly place: StartPlace;
   readonly parts: Omit<StartFacts, 'place'>;
+}
+
+type Response = Told | { readonly kind: 'none'; readonly line: NoPlace };
+
+function told(response: Response): Told {
+  if (response.kind === 'none') throw refused(response.line.none);
+  return response;
 }
 
 async function ask(
@@ -129,7 +162,8 @@ async function ask(
   if (found.kind === 'absent') throw refused('nobody listens there');
   const { socket, incarnation } = found;
   const stop = (): void => void socket.destroy();
-  const late = setTimeout(stop, defaultLimits.peerStartTimeoutMs);
+  const { peerStartPlaceMs, peerStartTimeoutMs } = defaultLimits;
+  const late = setTimeout(stop, want === 'place' ? peerStartPlaceMs : peerStartTimeoutMs);
   signal?.addEventListener('abort', stop, { once: true });
   try {
     if (signal?.aborted === true) throw refused('it was given up');
@@ -140,17 +174,19 @@ async function ask(
     const first = await lines.next();
     if (first.done === true) throw refused('it said nothing');
     const place = readChangeLine(placeSchema, first.value);
-    if ('none' in place) throw refused(place.none);
-    if (place.keptMs < keptMs)
-      throw refused('it keeps what ended for less long (storeOutageMs, accessTokenLifetimeMs)');
+    if ('none' in place) return { kind: 'none', line: place };
+    const { history, number } = place;
+    if (place.keptMs < keptMs) return { kind: 'none', line: { none: keptShort, at: { history, number } } };
     const parts = want === 'place' ? noParts() : await readParts(lines);
-    return { incarnation, place, parts };
+    return { kind: 'told', incarnation, place, parts };
   } finally {
     clearTimeout(late);
     signal?.removeEventListener('abort', stop);
     socket.destroy();
   }
 }
+
+const keptShort = 'it keeps what ended for less long (storeOutageMs, accessTokenLifetimeMs)';
 
 interface Parts {
   identity: SealedIdentity | undefined;
@@ -165,7 +201,7 @@ function noParts(): Parts {
 }
 
 /** Throws ProxyError `peer_unreachable` for what is not whole. */
-async function readParts(lines: AsyncGenerator<string>): Promise<Parts> {
+async function readParts(lines: AsyncGenerator<string>): Promise<Told['parts']> {
   const parts = noParts();
   let bytes = 0;
   let files = 0;
@@ -182,7 +218,13 @@ async function readParts(lines: AsyncGenerator<string>): Promise<Parts> {
         grants: grants.length,
       };
       if (parts.identity === undefined || !areSame(counts, handed.end)) break;
-      return parts;
+      const { hasPolicies, hasGrants } = handed.end;
+      return {
+        ...parts,
+        // Of what it does not know it tells none; that is not to know that there is none.
+        policies: hasPolicies === true ? policies : undefined,
+        grants: hasGrants === true ? grants : undefined,
+      };
     }
     if ('file' in handed) files += 1;
     take(parts, handed);

@@ -39,20 +39,20 @@ export class PeerStarts {
 
   /** Until it has what it asked for, or the connection ends. Who it is has been verified. */
   async serve(socket: Socket): Promise<void> {
-    const { peerStartsServedMax, peerStartTimeoutMs } = defaultLimits;
-    this.#count += 1;
+    const { peerStartPlaceMs, peerStartTimeoutMs } = defaultLimits;
     const lines = linesOf(socket, peerStartTimeoutMs);
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    const late = setTimeout(() => socket.destroy(), peerStartTimeoutMs);
+    const stop = (): void => void socket.destroy();
+    let late = setTimeout(stop, peerStartPlaceMs);
     try {
       const first = await lines.next();
       if (first.done === true) return;
       const { want } = readChangeLine(wantedSchema, first.value);
-      // Said before anything of it is read: all that came before that number is among it.
-      const place: PeerPlaceLine =
-        this.#count > peerStartsServedMax ? { none: 'it hands others what they ask for' } : this.#place();
-      await sendLine(socket, place);
-      if (want !== 'place' && !('none' in place)) await this.#hand(socket, want === 'all');
+      clearTimeout(late);
+      late = setTimeout(stop, peerStartTimeoutMs);
+      // However busy it is: who starts would believe one that knows less.
+      if (want === 'place') await sendLine(socket, this.#place());
+      else await this.#serveInTurn(socket, want === 'all');
       socket.end();
       await closed;
     } catch (error) {
@@ -61,6 +61,23 @@ export class PeerStarts {
       clearTimeout(late);
       socket.destroy();
       await lines.return(undefined);
+    }
+  }
+
+  async #serveInTurn(socket: Socket, hasEndings: boolean): Promise<void> {
+    // Said before anything of it is read: all that came before that number is among it.
+    const place = this.#place();
+    if ('none' in place) return await sendLine(socket, place);
+    if (this.#count >= defaultLimits.peerStartsServedMax) {
+      const { history, number } = place;
+      const busy = { none: 'it hands others what they ask for', isPassing: true, at: { history, number } };
+      return await sendLine(socket, busy satisfies PeerPlaceLine);
+    }
+    this.#count += 1;
+    try {
+      await sendLine(socket, place);
+      await this.#hand(socket, hasEndings);
+    } finally {
       this.#count -= 1;
     }
   }
@@ -69,10 +86,11 @@ export class PeerStarts {
     const { facts, place, ended, keptMs, absence, clock, peers } = this.#options;
     const nowMs = clock();
     const found = place();
-    if (found === undefined) return { none: 'its store goes back' };
-    if (absence.isPast) return { none: 'its store is away for too long (storeOutageMs)' };
-    if (!ended.isComplete(nowMs)) return { none: 'too many sessions ended lately (endedSessionsMax)' };
-    if (facts().identity === undefined) return { none: 'it knows no identity' };
+    if (found === undefined) return { none: 'its store goes back', isPassing: true };
+    const at = { ...found };
+    if (absence.isPast) return { none: 'its store is away for too long (storeOutageMs)', at };
+    if (!ended.isComplete(nowMs)) return { none: 'too many sessions ended lately (endedSessionsMax)', at };
+    if (facts().identity === undefined) return { none: 'it knows no identity', at };
     const { sinceMs } = absence;
     return {
       ...found,
@@ -84,7 +102,8 @@ export class PeerStarts {
 
   async #hand(socket: Socket, hasEndings: boolean): Promise<void> {
     const { facts, ended } = this.#options;
-    const { identity, policies = [], files, grants } = facts();
+    const known = facts();
+    const { identity, policies = [], files, grants = [] } = known;
     const counts = { endings: 0, policies: 0, files: 0, grants: 0 } satisfies HandedCounts;
     const send = async (line: HandedLine): Promise<void> => {
       if (socket.destroyed) return;
@@ -109,6 +128,12 @@ export class PeerStarts {
       counts.grants += page.length;
       await send({ grants: page });
     }
-    await send({ end: counts });
+    await send({
+      end: {
+        ...counts,
+        hasPolicies: known.policies !== undefined,
+        hasGrants: known.grants !== undefined,
+      },
+    });
   }
 }

@@ -13,12 +13,19 @@ const name = z.string().min(1).max(4096);
 /** What is asked for: where the other one is, all of it, or what is in force without what ended. */
 export const wantedSchema = z.object({ want: z.enum(['place', 'all', 'facts']) });
 
+const at = { history: z.string().max(200), number: count };
+
 /** The first line of who is asked. */
 export const placeSchema = z.union([
-  z.object({ none: z.string().max(1000) }),
   z.object({
-    history: z.string().max(200),
-    number: count,
+    none: z.string().max(1000),
+    /** It may say how far it is in a moment. */
+    isPassing: z.boolean().optional(),
+    /** How far it is all the same, where it knows that. */
+    at: z.object(at).optional(),
+  }),
+  z.object({
+    ...at,
     /** For how long its store has been away; absent while it is there. */
     awayMs: z.number().nonnegative().optional(),
     /** How long it keeps what ended. */
@@ -68,7 +75,9 @@ const grantSchema = z.object({
 }) satisfies z.ZodType<AccessRecord>;
 
 /** How many of each there were. */
-const countsSchema = z.object({ endings: count, policies: count, files: count, grants: count });
+const counts = { endings: count, policies: count, files: count, grants: count };
+/** None of something is told only by who knows that there is none. */
+const known = { hasPolicies: z.boolean().optional(), hasGrants: z.boolean().optional() };
 
 /** Its later lines, where all was asked for; one with the counts is the last. */
 export const handedSchema = z.union([
@@ -78,10 +87,11 @@ export const handedSchema = z.union([
   /** Of the hash that a policy names, in their order. */
   z.object({ file: z.object({ hash: name, name: z.string(), data: z.base64() }) }),
   z.object({ grants: z.array(grantSchema).max(1000) }),
-  z.object({ end: countsSchema }),
+  z.object({ end: z.object({ ...counts, ...known }) }),
 ]);
 
 export type PeerPlaceLine = z.infer<typeof placeSchema>;
-export type StartPlace = Exclude<PeerPlaceLine, { readonly none: string }>;
+export type NoPlace = Extract<PeerPlaceLine, { readonly none: string }>;
+export type StartPlace = Exclude<PeerPlaceLine, NoPlace>;
 export type HandedLine = z.input<typeof handedSchema>;
-export type HandedCounts = z.infer<typeof countsSchema>;
+export type HandedCounts = Readonly<Record<keyof typeof counts, number>>;

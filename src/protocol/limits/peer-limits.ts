@@ -64,10 +64,15 @@ export const peerLimits = {
     'peer_unreachable',
     'For all of it, at whichever end; whoever starts asks again, or another one.',
   ),
+  peerStartPlaceMs: fixedRow(
+    3_000,
+    'peer_unreachable',
+    'For the question of a gateway that starts, and for how far the one is that it asks: a line each; whoever is silent holds nobody up.',
+  ),
   peerStartsServedMax: fixedRow(
     4,
     'peer_unreachable',
-    'Others that are handed it at once; the next one is told to ask again.',
+    'Others that are handed it at once; the next one is told how far this one is, and to ask again for the rest.',
   ),
   peerStartRetryMs: fixedRow(
     2_000,

@@ -109,6 +109,33 @@ test('what another gateway knows more holds while the store is away, and is that
   assert.deepEqual(await store.access.inForce(99), []);
 });
 
+test('of what another gateway does not know, what is known here stays, and not all is taken', async () => {
+  await using one = await scene();
+  const { known, store, far } = one;
+  await far.policies.publish(published, 0, bounds);
+  const before = await store.policies.published();
+  const { hash } = before[0] ?? assert.fail('nothing is published');
+  await store.policies.files(hash);
+  await one.leave();
+  const told = { identity: undefined, policies: undefined, files: new Map(), grants: [grant] };
+  assert.equal(known.hear(told), false);
+  assert.deepEqual(await store.policies.published(), before);
+  assert.deepEqual(await store.policies.files(hash), published.files);
+  assert.deepEqual(await store.access.inForce(99), [grant]);
+  assert.equal(known.hear({ ...told, policies: [], grants: undefined }), false);
+  assert.deepEqual(await store.access.inForce(99), [grant]);
+  assert.deepEqual(await store.policies.published(), []);
+  assert.equal(known.hear({ ...told, policies: [] }), true);
+});
+
+test('what is not asked for here is missed of nobody', async () => {
+  await using one = await scene();
+  await one.store.access.inForce(5);
+  await one.leave();
+  const told = { identity: undefined, policies: undefined, files: new Map(), grants: [grant] };
+  assert.equal(one.known.hear(told), true);
+});
+
 test('an identity that this gateway made is known as one that it read', async () => {
   await using one = await scene();
   assert.equal(await one.store.identity.write({ version: 1, sealed: 'sealed' }), true);

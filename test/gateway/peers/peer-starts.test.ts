@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect, createServer, type TLSSocket } from 'node:tls';
-import type { StartFacts } from '../../../src/gateway/changes/known-store.ts';
+import type { KnownFacts, StartFacts } from '../../../src/gateway/changes/known-store.ts';
 import { type AskedPeers, askFacts, askPeers } from '../../../src/gateway/peers/asked-peers.ts';
 import type { KnownPeer } from '../../../src/gateway/peers/peer-directory.ts';
 import { PeerIdentity, startProtocol } from '../../../src/gateway/peers/peer-identity.ts';
@@ -54,6 +54,9 @@ interface Handing extends AsyncDisposable {
   place: ChangePlace | undefined;
   awayMs: number | undefined;
   isPast: boolean;
+  readonly policies: readonly PolicyVersion[] | undefined;
+  readonly files: KnownFacts['files'];
+  readonly grants: readonly AccessRecord[] | undefined;
   readonly faults: string[];
 }
 
@@ -67,9 +70,9 @@ async function handingPeer(
   const starts = new PeerStarts({
     facts: () => ({
       identity: { version: 4, sealed: 'sealed' },
-      policies: [policy],
-      files: new Map([['h3', [{ name: 'a.yaml', text: 'rules: [] # ä' }]]]),
-      grants: [grant],
+      policies: peer.policies,
+      files: peer.files,
+      grants: peer.grants,
     }),
     place: () => peer.place,
     ended,
@@ -106,6 +109,9 @@ async function handingPeer(
     place: { history: timelineOne, number: 42 },
     awayMs: undefined,
     isPast: false,
+    policies: [policy],
+    files: new Map([['h3', [{ name: 'a.yaml', text: 'rules: [] # ä' }]]]),
+    grants: [grant],
     faults,
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
     ...changes,
@@ -322,7 +328,7 @@ test('members that a later version adds are passed over', async () => {
     { ...place, later: 1 },
     { ...identityLine, later: 1 },
     { policy: { ...policy, later: 1 }, later: 1 },
-    { end: { ...noCounts, policies: 1, later: 1 } },
+    { end: { ...noCounts, policies: 1, hasPolicies: true, later: 1 } },
   ]);
   assert.deepEqual(handed(await ask([peer.address])).policies, [policy]);
 });
@@ -341,30 +347,105 @@ test('who is none of the gateways is neither asked nor told', async () => {
   refusal(await ask([false_.address]));
 });
 
-test('only so many are handed it at once, and one that asks for nothing holds nobody up', async () => {
-  await using peer = await handingPeer();
+async function connected(peer: Handing): Promise<TLSSocket> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port: peer.port,
+    servername: 'peer.test',
+    ALPNProtocols: [startProtocol],
+    checkServerIdentity: () => undefined,
+    ...newPeer().secureOptions(),
+    ca: peerAuthority.certificatesPem,
+  });
+  socket.on('error', () => undefined);
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** Asks for all of it, and reads no further than its first line. */
+async function slowOne(peer: Handing): Promise<TLSSocket> {
+  const socket = await connected(peer);
+  socket.write('{"want":"all"}\n');
+  await once(socket, 'data');
+  socket.pause();
+  return socket;
+}
+
+/** More than the way to one that does not read holds. */
+const muchText = Array.from({ length: 24 }, (_, i) => ({ name: `${i}.yaml`, text: 'x'.repeat(1_000_000) }));
+
+test('only so many are handed it at once, and who waits hears how far it is: one that knows less is not believed', async () => {
+  await using stack = new AsyncDisposableStack();
+  const peer = stack.use(await handingPeer({ files: new Map([['h3', muchText]]) }));
+  const stale = stack.use(await handingPeer({ place: { history: timelineOne, number: 30 } }));
   const sockets: TLSSocket[] = [];
-  for (let i = 0; i < defaultLimits.peerStartsServedMax; i += 1) {
-    const socket = connect({
-      host: '127.0.0.1',
-      port: peer.port,
-      servername: 'peer.test',
-      ALPNProtocols: [startProtocol],
-      checkServerIdentity: () => undefined,
-      ...newPeer().secureOptions(),
-      ca: peerAuthority.certificatesPem,
-    });
-    await once(socket, 'secureConnect');
-    // Its line has no end: it stays among those that are served.
-    socket.write('{');
-    sockets.push(socket);
-  }
-  assert.match(refusal(await ask([peer.address])), /it hands others what they ask for/);
+  for (let i = 0; i < defaultLimits.peerStartsServedMax; i += 1) sockets.push(await slowOne(peer));
+  const asked = await ask([peer.address, stale.address]);
+  assert.match(refusal(asked), /it hands others what they ask for/);
+  assert.match(refusal(asked), /it is at change 30, and 42 is known/);
   for (const socket of sockets) socket.destroy();
   // One that has gone makes room.
   for (;;) {
-    const asked = await ask([peer.address]);
-    if (asked.kind === 'handed') break;
-    assert.match(refusal(asked), /it hands others what they ask for/);
+    const again = await ask([peer.address, stale.address]);
+    if (again.kind === 'handed') {
+      assert.equal(again.start.address, peer.address);
+      break;
+    }
+    assert.match(refusal(again), /it hands others what they ask for/);
   }
+});
+
+test('one that asks for nothing holds nobody up, and is cut off', async () => {
+  await using peer = await handingPeer();
+  const sockets: TLSSocket[] = [];
+  for (let i = 0; i < defaultLimits.peerStartsServedMax; i += 1) {
+    const socket = await connected(peer);
+    // Its line has no end.
+    socket.write('{');
+    socket.resume();
+    sockets.push(socket);
+  }
+  const closed = sockets.map((socket) => once(socket, 'close'));
+  assert.equal(handed(await ask([peer.address])).place.number, 42);
+  await Promise.all(closed);
+});
+
+test('without a floor nobody is believed while one cannot say yet how far it is', async () => {
+  await using stack = new AsyncDisposableStack();
+  const fresh = stack.use(await handingPeer());
+  fresh.place = undefined;
+  const stale = stack.use(await handingPeer({ place: { history: timelineOne, number: 30 } }));
+  const both = [fresh.address, stale.address];
+  const asked = await ask(both);
+  assert.match(refusal(asked), /its store goes back/);
+  // The next round holds to that too.
+  assert.ok(asked.kind === 'none' && asked.floor === undefined);
+  const floor = { history: timelineOne, number: 30 };
+  assert.equal(handed(await ask(both, { floor })).address, stale.address);
+});
+
+test('one that may not hand it over says how far it is, and who knows less is not believed', async () => {
+  await using stack = new AsyncDisposableStack();
+  const past = stack.use(await handingPeer());
+  past.isPast = true;
+  const stale = stack.use(await handingPeer({ place: { history: timelineOne, number: 30 } }));
+  const equal = stack.use(await handingPeer());
+  assert.match(refusal(await ask([past.address, stale.address])), /it is at change 30, and 42 is known/);
+  const found = handed(await ask([past.address, stale.address, equal.address]));
+  assert.equal(found.address, equal.address);
+});
+
+test('what a peer does not know is not told as none, and a start that needs it is refused', async () => {
+  await using without = await handingPeer({ policies: undefined, grants: undefined });
+  const address = without.address;
+  const { policies, grants } = handed(await ask([address]));
+  assert.deepEqual([policies, grants], [undefined, undefined]);
+  const options = { identity: newPeer(), floor: undefined, keptMs };
+  const needed = { policies: true, grants: true };
+  assert.match(refusal(await askPeers([address], { ...options, needed })), /policies are published/);
+  const grantsOnly = { policies: false, grants: true };
+  assert.match(refusal(await askPeers([address], { ...options, needed: grantsOnly })), /what was granted/);
+  await using none = await handingPeer({ policies: [], grants: [] });
+  const facts = handed(await askPeers([none.address], { ...options, needed }));
+  assert.deepEqual([facts.policies, facts.grants], [[], []]);
 });
