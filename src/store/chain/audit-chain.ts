@@ -139,3 +139,22 @@ export function cutRowOf(row: StoredRow): CutRow {
     ...signedOf(row),
   };
 }
+
+/** What a search finds the event by; undefined for what is no event. */
+export function columnsOf(json: string): ChainedRow['found'] | undefined {
+  let event: unknown;
+  try {
+    event = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  // Only looked into, each field by its type.
+  const { host, principal, traceId } = (event ?? {}) as Readonly<Record<string, unknown>>;
+  return { host: storedText(host), principal: storedText(principal), trace: storedText(traceId) };
+}
+
+/** As a column has it: no engine's text has a NUL or half a character. */
+function storedText(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value === '') return undefined;
+  return value.replaceAll('\0', '\ufffd').toWellFormed();
+}

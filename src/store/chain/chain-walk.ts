@@ -1,6 +1,6 @@
 // Where a verification begins and ends in each chain: at heads, which say a time, a link, its hash and its place in the store.
 
-import type { ChainHead } from './chain-statements.ts';
+import type { ChainHead, ChainWitness } from './chain-statements.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Another chain follows with the first head behind a day; this much later none goes on. */
@@ -35,6 +35,8 @@ export interface WalkedChain {
   readonly missing: { first: number; last: number }[];
   /** What its last head says; infinite for one that has none. */
   readonly endsAt: number;
+  /** It was over before the part that was asked for: behind this place nothing of it was stored. */
+  readonly overBehind?: number;
   isBroken: boolean;
 }
 
@@ -45,10 +47,10 @@ export interface KnownChain {
   /** A place of the store that all of it is behind. */
   readonly behind: number;
   readonly hash: string;
-  /** None of a chain that was over long before what is asked for: there may be any number of those. */
+  /** Of a chain that was over long before what is asked for, the last one alone: there may be any number of those. */
   readonly heads: readonly ChainHead[];
   /** What later chains say of it. */
-  readonly seen: readonly Mark[];
+  readonly seen: readonly ChainWitness[];
 }
 
 export interface Walk {
@@ -58,14 +60,16 @@ export interface Walk {
   readonly chains: readonly WalkedChain[];
 }
 
-/** The chains that were written in a time, each from the last head before it to the first one behind it. */
+/** The chains that were written in a time, each from the last head before all of it to the first one behind all of it: a clock may step back. */
 export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period): Walk {
   const parts = known
-    .filter(({ openedMs }) => untilMs === undefined || openedMs < untilMs)
+    .filter(
+      ({ openedMs, heads }) => untilMs === undefined || openedMs < untilMs || isAnyBefore(heads, untilMs),
+    )
     .filter((chain) => fromMs === undefined || !isOver(chain, fromMs))
     .map((chain) => ({
       chain,
-      start: fromMs === undefined ? undefined : chain.heads.findLast(({ timeMs }) => timeMs < fromMs),
+      start: fromMs === undefined ? undefined : startOf(chain, fromMs),
       end: untilMs === undefined ? undefined : endOf(chain, untilMs),
     }));
   if (parts.length === 0)
@@ -99,20 +103,61 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
   };
 }
 
-/** Whether nothing of it was stored at that time or later, whatever its heads say. */
+/** A chain that was over before what is asked for, and of which an event is there all the same: what follows its last head. */
+export function walkOfOver(
+  { number, openedMs, hash, heads, seen }: KnownChain,
+  known: readonly KnownChain[],
+  through: number,
+): WalkedChain {
+  const last = heads.at(-1);
+  const link = last?.link ?? 0;
+  const ends = [...heads, ...seen].filter(({ isLast }) => isLast === true);
+  const later = known.filter((one) => isLongOver({ openedMs }, one.openedMs));
+  return {
+    number,
+    openedMs,
+    // What stands behind the end of the part is not gone along.
+    heads:
+      through === Infinity ? seen.filter((one) => one.link > link).toSorted((a, b) => a.link - b.link) : [],
+    link,
+    hash: last?.hash ?? hash,
+    covered: link,
+    skipThrough: link,
+    skipPlace: last?.sequence ?? 0,
+    missing: [],
+    endsAt: Math.min(...ends.map((one) => one.link)),
+    overBehind: Math.min(...later.map(({ behind }) => behind)),
+    isBroken: false,
+  };
+}
+
+/** Whether it was too old by then to go on. A head of it that is as late as that is its last one. */
 export function isLongOver({ openedMs }: Pick<KnownChain, 'openedMs'>, fromMs: number | undefined): boolean {
   return fromMs !== undefined && openedMs + chainLifeMaxMs < fromMs;
 }
 
 /** Whether nothing of it was stored at that time or later. */
-function isOver(chain: KnownChain, fromMs: number): boolean {
-  const last = chain.heads.at(-1);
-  return (last?.isLast === true && last.timeMs < fromMs) || isLongOver(chain, fromMs);
+export function isOver(chain: KnownChain, fromMs: number): boolean {
+  const { openedMs, heads } = chain;
+  if (openedMs >= fromMs || heads.some(({ timeMs }) => timeMs >= fromMs)) return false;
+  return heads.at(-1)?.isLast === true || isLongOver(chain, fromMs);
+}
+
+function isAnyBefore(heads: readonly ChainHead[], untilMs: number): boolean {
+  return heads.some(({ timeMs }) => timeMs < untilMs);
+}
+
+/** Undefined where it is gone along from its opening. */
+function startOf({ openedMs, heads }: KnownChain, fromMs: number): ChainHead | undefined {
+  if (openedMs >= fromMs) return undefined;
+  const first = heads.findIndex(({ timeMs }) => timeMs >= fromMs);
+  return first === -1 ? heads.at(-1) : heads[first - 1];
 }
 
 /** Undefined while it may go on. */
 function endOf({ openedMs, heads }: KnownChain, untilMs: number): ChainHead | undefined {
-  const head = heads.find(({ timeMs }) => timeMs >= untilMs) ?? heads.at(-1);
-  if (head === undefined || head.timeMs >= untilMs || head.isLast) return head;
-  return openedMs + chainLifeMaxMs < untilMs ? head : undefined;
+  const behind = heads[heads.findLastIndex(({ timeMs }) => timeMs < untilMs) + 1];
+  if (behind !== undefined) return behind;
+  const head = heads.at(-1);
+  return head?.isLast === true || openedMs + chainLifeMaxMs < untilMs ? head : undefined;
 }

@@ -2,7 +2,7 @@
 // by the number of chains. What runs beside it, a gateway that stores and removes, makes no false alarm.
 
 import type { KeyObject } from 'node:crypto';
-import type { ChainedRow, ChainReader } from './audit-chain.ts';
+import { type ChainedRow, type ChainReader, columnsOf } from './audit-chain.ts';
 import { type ChainHead, type CutRun, isSigned, readHead, type Signed } from './chain-statements.ts';
 import { seenIn, type TrustedOpening, trustedOpenings } from './chain-trust.ts';
 import { LinkHasher } from './link-hash.ts';
@@ -10,7 +10,15 @@ import { LinkRanges } from './link-ranges.ts';
 import { ReadCuts } from './read-cuts.ts';
 import { TimeMarks } from './time-marks.ts';
 import { Findings, type Finding } from './chain-findings.ts';
-import { isLongOver, type KnownChain, type Period, type WalkedChain, walkOf } from './chain-walk.ts';
+import {
+  isLongOver,
+  isOver,
+  type KnownChain,
+  type Period,
+  type WalkedChain,
+  walkOf,
+  walkOfOver,
+} from './chain-walk.ts';
 
 const pageRows = 1000;
 /** What a link goes on from is not known: the one before it is missing. */
@@ -52,8 +60,9 @@ class Verifier {
   readonly #marks: TimeMarks;
   readonly #known = new Map<number, KnownChain>();
   readonly #walked = new Map<number, WalkedChain>();
-  /** Last heads of chains of which nothing was asked for, as far as somebody claims an event of them. */
-  readonly #lastHeads = new Map<number, ChainHead | undefined>();
+  /** The part of the store that is gone along. */
+  #behind = 0;
+  #through = Infinity;
   /** Links that were passed, and of which a cut says that they were removed. */
   #emptied = new LinkRanges();
   /** Openings were read again for this page. */
@@ -74,6 +83,8 @@ class Verifier {
   async run(): Promise<ChainReport> {
     await this.#readOpenings();
     const { behind, through, chains } = walkOf([...this.#known.values()], this.#period);
+    this.#behind = behind;
+    this.#through = through;
     for (const chain of chains) this.#walked.set(chain.number, chain);
     let place = behind;
     for await (const page of this.#pages(behind, through)) {
@@ -147,7 +158,7 @@ class Verifier {
     for (const { opening } of this.#trusted.values()) this.#unchainedThrough = opening.unchainedThrough;
   }
 
-  /** Opening of a chain, and its heads where they are of the time that is asked for. */
+  /** Opening of a chain, and its heads where they are of the time that is asked for; else the last one. */
   async #readChain(number: number): Promise<KnownChain | undefined> {
     const trusted = this.#trusted.get(number);
     if (trusted === undefined) {
@@ -156,14 +167,27 @@ class Verifier {
       return undefined;
     }
     const { openedMs, behind } = trusted.opening;
-    const isBefore = isLongOver({ openedMs }, this.#period.fromMs);
-    const signed = isBefore ? [] : await this.#reader.heads(number);
-    const heads = signed.flatMap((one) => this.#believedHead(trusted, one) ?? []);
+    const heads = (await this.#longOverHeads(trusted)) ?? (await this.#headsOf(trusted));
     const seen = seenIn(this.#trusted, number);
     const { hash } = trusted;
     const chain = { number, openedMs, behind, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
     this.#known.set(number, chain);
     return chain;
+  }
+
+  async #headsOf(trusted: TrustedOpening): Promise<readonly ChainHead[]> {
+    const signed = await this.#reader.heads(trusted.opening.number);
+    return signed.flatMap((one) => this.#believedHead(trusted, one) ?? []);
+  }
+
+  /** Undefined unless it was over long before: by a clock that stepped forward, its last head may be of a later time than it can get old. */
+  async #longOverHeads(trusted: TrustedOpening): Promise<readonly ChainHead[] | undefined> {
+    const { fromMs } = this.#period;
+    if (fromMs === undefined || !isLongOver(trusted.opening, fromMs)) return undefined;
+    const signed = await this.#reader.latestHead(trusted.opening.number);
+    const last = signed === undefined ? undefined : this.#believedHead(trusted, signed);
+    if (last === undefined) return [];
+    return last.timeMs < fromMs ? [last] : undefined;
   }
 
   #believedHead({ key, opening }: TrustedOpening, signed: Signed): ChainHead | undefined {
@@ -186,11 +210,11 @@ class Verifier {
       return;
     }
     const { number, link } = place;
-    const chain = this.#walked.get(number) ?? (await this.#begun(number));
+    const chain = this.#walked.get(number) ?? (await this.#begun(number)) ?? (await this.#takenUp(number));
     if (chain === undefined) {
       const known = this.#known.get(number);
       if (known !== undefined) {
-        this.#lookAtOther(known.heads.at(-1) ?? (await this.#lastHead(number)), row);
+        this.#lookAtLater(known.heads.at(-1), row);
         return;
       }
       this.#counts.events += 1;
@@ -203,28 +227,44 @@ class Verifier {
       return;
     }
     this.#counts.events += 1;
-    const message = `The event at ${sequence} is behind the last head of chain ${number}, where nothing followed.`;
-    if (link > chain.endsAt)
+    const isPastLife = this.#isPastLife(chain, row);
+    const where = isPastLife
+      ? `is in chain ${number}, which was over by then`
+      : `is behind the last head of chain ${number}, where nothing followed`;
+    const message = `The event at ${sequence} ${where}.`;
+    if (link > chain.endsAt || isPastLife)
       this.#findings.add({ kind: 'inserted', chain: number, link, sequence, id, message });
     else if (link <= chain.link) await this.#tooLate(chain, link, row);
     else await this.#link(chain, place, row);
   }
 
-  /** Of a chain of which nothing was asked for, events stand where its last head says. */
-  #lookAtOther(last: ChainHead | undefined, row: ChainedRow): void {
+  /** Of a chain that was opened behind the time that was asked for, events stand where its last head says. */
+  #lookAtLater(last: ChainHead | undefined, row: ChainedRow): void {
     if (last === undefined || row.sequence <= last.sequence) return;
     if (last.isLast || (row.place?.link ?? 0) <= last.link) this.#inserted(row);
   }
 
-  /** Read once, and only where somebody says that an event of now is one of that chain. */
-  async #lastHead(number: number): Promise<ChainHead | undefined> {
-    if (this.#lastHeads.has(number)) return this.#lastHeads.get(number);
-    const trusted = this.#trusted.get(number);
-    const signed = await this.#reader.latestHead(number);
-    const head =
-      trusted === undefined || signed === undefined ? undefined : this.#believedHead(trusted, signed);
-    this.#lastHeads.set(number, head);
-    return head;
+  /** Who puts in an event under a chain that was over knows what it goes on from, but can't make it old. */
+  #isPastLife({ overBehind }: WalkedChain, { sequence, facts }: ChainedRow): boolean {
+    const { fromMs } = this.#period;
+    if (overBehind === undefined || fromMs === undefined) return false;
+    // What is no time is none before.
+    return sequence > overBehind || !(facts.timeMs < fromMs);
+  }
+
+  /** A chain that was over before, and of which an event is there: from its last head on, which may be before the part that is gone along. */
+  async #takenUp(number: number): Promise<WalkedChain | undefined> {
+    const known = this.#known.get(number);
+    const { fromMs } = this.#period;
+    if (known === undefined || fromMs === undefined || !isOver(known, fromMs)) return undefined;
+    const chain = walkOfOver(known, [...this.#known.values()], this.#through);
+    this.#walked.set(number, chain);
+    const last = known.heads.at(-1);
+    const behind = last?.sequence ?? known.behind;
+    if (last?.isLast === true || behind >= this.#behind) return chain;
+    for await (const page of this.#pages(behind, this.#behind))
+      for (const row of page) if (row.place?.number === number) await this.#look(row);
+    return chain;
   }
 
   /** A chain that a gateway began while this looks: its opening is there before the page that has an event of it. */
@@ -357,23 +397,4 @@ class Verifier {
     }
     return Math.max(0, chain.link - chain.covered);
   }
-}
-
-/** What a search finds the event by; undefined for what is no event. */
-function columnsOf(json: string): ChainedRow['found'] | undefined {
-  let event: unknown;
-  try {
-    event = JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-  // Only looked into, each field by its type.
-  const { host, principal, traceId } = (event ?? {}) as Readonly<Record<string, unknown>>;
-  return { host: storedText(host), principal: storedText(principal), trace: storedText(traceId) };
-}
-
-/** As a column has it: no engine's text has a NUL or half a character. */
-function storedText(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value === '') return undefined;
-  return value.replaceAll('\0', '\ufffd').toWellFormed();
 }

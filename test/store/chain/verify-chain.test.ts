@@ -220,7 +220,7 @@ for (const [name, tampering] of Object.entries(tamperings)) {
   });
 }
 
-test('since a time, no head is read of chains that were over long before, and what is put into them now is found', async () => {
+test('since a time, of chains that were over long before the last head alone is read, and what is put into them now is found', async () => {
   const fromMs = Date.now() + 2 * chainLifeMaxMs;
   const snapshot = copyOf(sound);
   const asked: number[] = [];
@@ -233,7 +233,7 @@ test('since a time, no head is read of chains that were over long before, and wh
     },
   };
   assert.deepEqual((await verifyChain(reader, signer.publicKeys, { fromMs })).findings, []);
-  // Those that have events, once each.
+  // Once each.
   assert.deepEqual(asked.toSorted(), [1, 2]);
   const { sequence } = snapshot.rows.at(-1)!;
   const row = snapshot.rows.find(({ place }) => place?.number === 1)!;
@@ -242,6 +242,152 @@ test('since a time, no head is read of chains that were over long before, and wh
   assert.deepEqual([kindsOf(report), report.findingsTotal], [['inserted'], 2]);
   snapshot.heads.set(2, [otherStatement(snapshot.heads.get(2)!.at(-1)!, () => 9)]);
   assert.ok(kindsOf(await verifyChain(reader, signer.publicKeys, { fromMs })).includes('forged'));
+});
+
+/** An event of another time, as the link that somebody says. */
+function putIn(snapshot: ChainSnapshot, timeMs: number, place: NonNullable<ChainedRow['place']>): void {
+  const row = snapshot.rows.at(-1)!;
+  const id = `put-in-${row.sequence}`;
+  snapshot.rows.push({
+    ...row,
+    sequence: row.sequence + 1,
+    place,
+    facts: { ...row.facts, id, timeMs },
+  });
+}
+
+/** What the link behind the last row goes on from: whoever reads the events can reckon it. */
+function nextPlace({ rows }: ChainSnapshot): NonNullable<ChainedRow['place']> {
+  const { place, facts } = rows.at(-1)!;
+  const { number, link, before: from } = place!;
+  const hash = new LinkHasher().ofFacts(Buffer.from(from, 'base64url'), link, facts);
+  return { number, link: link + 1, before: hash.toString('base64url') };
+}
+
+/** A chain whose process was killed behind link 25; its last head is at 20. */
+async function killedChain(): Promise<ChainSnapshot> {
+  await using store = await openSqliteStore(':memory:');
+  await store.audit.chain.begin(signer);
+  await storeChained(store, 0, 20);
+  await store.audit.chain.signHead();
+  await storeChained(store, 20, 5);
+  return await snapshotOf(store.audit.chain);
+}
+
+test('since a time, what is put in under a chain that was killed long before is found, or counted', async () => {
+  const killed = await killedChain();
+  const fromMs = Date.now() + 2 * chainLifeMaxMs;
+  const untouched = await verify(killed, { fromMs });
+  assert.deepEqual([untouched.findings, untouched.events, untouched.uncovered], [[], 5, 5]);
+  const ofNow = copyOf(killed);
+  putIn(ofNow, fromMs + 1000, nextPlace(ofNow));
+  putIn(ofNow, Number.NaN, { number: 1, link: 27, before: 'A'.repeat(43) });
+  const found = await verify(ofNow, { fromMs });
+  assert.deepEqual([kindsOf(found), found.findingsTotal, found.events], [['inserted'], 2, 7]);
+  const garbage = copyOf(killed);
+  putIn(garbage, 1000, { number: 1, link: 26, before: 'A'.repeat(43) });
+  assert.deepEqual(kindsOf(await verify(garbage, { fromMs })), ['changed']);
+  const old = copyOf(killed);
+  putIn(old, 1000, nextPlace(old));
+  assert.equal((await verify(old, { fromMs })).uncovered, 6);
+});
+
+test('since a time, what is put in under an old chain whose heads were removed is found', async () => {
+  const killed = await killedChain();
+  const fromMs = Date.now() + 2 * chainLifeMaxMs;
+  killed.heads.set(1, []);
+  assert.deepEqual((await verify(killed, { fromMs })).findings, []);
+  putIn(killed, fromMs + 1000, { ...nextPlace(killed), link: 5 });
+  const report = await verify(killed, { fromMs });
+  assert.deepEqual([kindsOf(report), report.findingsTotal], [['inserted'], 1]);
+});
+
+test('since a time, an event of an earlier time is found under a chain that another one followed', async (t) => {
+  const openedMs = Date.now();
+  t.mock.timers.enable({ apis: ['Date'], now: openedMs });
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/state.db`;
+  await using first = await openSqliteStore(file);
+  await first.audit.chain.begin(signer);
+  await storeChained(first, 0, 10);
+  await first.audit.chain.signHead();
+  await storeChained(first, 10, 5);
+  const fromMs = openedMs + 2 * chainLifeMaxMs;
+  t.mock.timers.setTime(fromMs + 1000);
+  await using second = await openSqliteStore(file);
+  await second.audit.chain.begin(signer);
+  await storeChained(second, 15, 5);
+  await second.audit.chain.signHead();
+  const followed = await snapshotOf(second.audit.chain);
+  assert.deepEqual((await verify(followed, { fromMs })).findings, []);
+  const until15 = { ...followed, rows: followed.rows.slice(0, 15) };
+  putIn(followed, 1000, nextPlace(until15));
+  const report = await verify(followed, { fromMs });
+  assert.deepEqual([kindsOf(report), report.findingsTotal], [['inserted'], 1]);
+});
+
+test('since a time, the end of a killed chain that is half before the part is gone along from its last head', async (t) => {
+  const openedMs = Date.now();
+  t.mock.timers.enable({ apis: ['Date'], now: openedMs });
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/state.db`;
+  await using first = await openSqliteStore(file);
+  await first.audit.chain.begin(signer);
+  await storeChained(first, 0, 10);
+  await first.audit.chain.signHead();
+  await storeChained(first, 10, 5);
+  t.mock.timers.setTime(openedMs + 10_000_000);
+  await using second = await openSqliteStore(file);
+  await second.audit.chain.begin(signer);
+  await storeChained(second, 15, 1);
+  await storeChained(first, 16, 5);
+  const fromMs = openedMs + chainLifeMaxMs + 1;
+  const overlapping = await snapshotOf(first.audit.chain);
+  const report = await verify(overlapping, { fromMs });
+  assert.deepEqual([report.findings, report.events, report.uncovered], [[], 11, 6]);
+  const missing = { ...overlapping, rows: overlapping.rows.filter(({ place }) => place?.link !== 17) };
+  assert.deepEqual(kindsOf(await verify(missing, { fromMs })), ['removed']);
+});
+
+/** One chain, and when each ten events of it were signed, from the opening on. */
+async function steppingChain(
+  timers: { setTime(ms: number): void },
+  openedMs: number,
+  stepsMs: readonly number[],
+): Promise<ChainSnapshot> {
+  await using store = await openSqliteStore(':memory:');
+  timers.setTime(openedMs);
+  await store.audit.chain.begin(signer);
+  for (const [at, step] of stepsMs.entries()) {
+    // The first one opens it.
+    await storeChained(store, 10 * at, 10);
+    timers.setTime(openedMs + step);
+    await (at === stepsMs.length - 1 ? store.audit.chain.end() : store.audit.chain.signHead());
+  }
+  return await snapshotOf(store.audit.chain);
+}
+
+test('a clock that stepped hides no removed event of the time that is asked for', async (t) => {
+  const openedMs = Date.now();
+  t.mock.timers.enable({ apis: ['Date'], now: openedMs });
+  const day = 2 * chainLifeMaxMs;
+  const cases = [
+    { steps: [0, 100_000, 50_000, 200_000], link: 15, events: 30, period: { fromMs: openedMs + 80_000 } },
+    // The last head, and all the others, are before.
+    { steps: [0, 100_000, 50_000], link: 15, events: 20, period: { fromMs: openedMs + 80_000 } },
+    { steps: [-50_000, -20_000], link: 5, events: 20, period: { fromMs: openedMs - 10_000 } },
+    { steps: [0, 100_000, 50_000, 200_000], link: 25, events: 40, period: { untilMs: openedMs + 80_000 } },
+    { steps: [-50_000, -20_000], link: 5, events: 20, period: { untilMs: openedMs - 10_000 } },
+    // Older than it can get, by its opening alone.
+    { steps: [0, day], link: 15, events: 10, period: { fromMs: openedMs + day - 1000 } },
+  ];
+  for (const { steps, link, events, period } of cases) {
+    const snapshot = await steppingChain(t.mock.timers, openedMs, steps);
+    const whole = await verify(snapshot, period);
+    assert.deepEqual([whole.findings, whole.events], [[], events], JSON.stringify(steps));
+    snapshot.rows = snapshot.rows.filter(({ place }) => place?.link !== link);
+    assert.deepEqual(kindsOf(await verify(snapshot, period)), ['removed'], JSON.stringify({ steps, period }));
+  }
 });
 
 test('of many gaps in one stretch its cut is read once', async () => {
