@@ -42,12 +42,16 @@ function celValue(value: unknown): unknown {
 
 const environment = new Environment()
   .registerVariable('object', 'dyn')
+  .registerVariable('oldObject', 'dyn')
   .registerVariable('params', 'dyn')
   .registerVariable('variables', 'map<string, dyn>');
 
 function evaluate(expression: string, context: Record<string, unknown>): unknown {
   return environment.evaluate(expression, context);
 }
+
+const policyNamed = (name: string): Node =>
+  ofKind('require-agent.yaml', 'ValidatingAdmissionPolicy').find(({ metadata }) => metadata.name === name)!;
 
 /** The messages with which a pod is refused; none if it is let through. */
 function refusals(object: Node, parameters: Node = params): readonly string[] {
@@ -71,6 +75,7 @@ function refusals(object: Node, parameters: Node = params): readonly string[] {
 
 const agentOf = (object: Node): Node => object['spec'].initContainers[0];
 const jobOf = (object: Node): Node => object['spec'].containers[0];
+const gatewayName = 'gateway.upstreamproxy.svc.cluster.local';
 const another = (): Node => ({ ...structuredClone(jobOf(template)), name: 'another' });
 
 const around: readonly (readonly [string, (object: Node) => void, RegExp])[] = [
@@ -266,6 +271,47 @@ const around: readonly (readonly [string, (object: Node) => void, RegExp])[] = [
     /needs SSL_CERT_FILE/,
   ],
   [
+    'the folder of the node',
+    (p) => p['spec'].volumes.push({ name: 'node', hostPath: { path: '/var/lib/kubelet' } }),
+    /^a volume of hostPath/,
+  ],
+  [
+    'another address for the name of the gateway',
+    (p) => (p['spec'].hostAliases = [{ ip: '127.0.0.1', hostnames: [gatewayName] }]),
+    /^hostAliases have the address/,
+  ],
+  [
+    'a name server of its own',
+    (p) => Object.assign(p['spec'], { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } }),
+    /^the name server is the cluster's/,
+  ],
+  [
+    'a name server before that of the cluster',
+    (p) => (p['spec'].dnsConfig = { nameservers: ['127.0.0.1'] }),
+    /^the name server is the cluster's/,
+  ],
+  ['a name server of the node', (p) => (p['spec'].dnsPolicy = 'Default'), /^the name server is the/],
+  [
+    'a domain in which the name of the gateway is looked for first',
+    (p) => (p['spec'].dnsConfig = { searches: ['evil.test'] }),
+    /^the name server is the cluster's/,
+  ],
+  ['the name of the gateway', (p) => (p['spec'].hostnameOverride = gatewayName), /^the name server is the/],
+  [
+    'files of the agent that the job can write',
+    (p) => jobOf(p)['volumeMounts'].push({ name: 'upstreamproxy-tmp', mountPath: '/mine' }),
+    /^the volume upstreamproxy-tmp is for the agent alone/,
+  ],
+  [
+    'files of the agent that an earlier container can write',
+    (p) => {
+      const mine = structuredClone(another());
+      mine['volumeMounts'].push({ name: 'upstreamproxy-tmp', mountPath: '/mine' });
+      p['spec'].initContainers.unshift(mine);
+    },
+    /^the volume upstreamproxy-tmp is for the agent alone/,
+  ],
+  [
     'a second container without the environment',
     (p) => p['spec'].containers.push({ name: 'b', image: 'b' }),
     /needs HTTP_PROXY/,
@@ -296,6 +342,70 @@ test('the pod of the template is let through, with more containers that have wha
   jobOf(more)['volumeMounts'].push({ name: 'own', mountPath: '/own' });
   Object.assign(more['spec'], { hostNetwork: false, shareProcessNamespace: false, ephemeralContainers: [] });
   assert.deepEqual(refusals(more), []);
+});
+
+test('the gateway is named in hostAliases by the address of the parameters alone, and then needs no name server', () => {
+  const told = { data: { ...params['data'], address: '10.96.12.34' } };
+  const named = pod();
+  const own = { dnsPolicy: 'None', dnsConfig: { nameservers: ['192.0.2.1'] } };
+  Object.assign(named['spec'], own, { hostAliases: [{ ip: '10.96.12.34', hostnames: [gatewayName] }] });
+  assert.deepEqual(refusals(named, told), []);
+  assert.match(refusals(named).join('|'), /^hostAliases have the address/);
+  const other = structuredClone(named);
+  other['spec'].hostAliases.push({ ip: '10.96.12.35', hostnames: [gatewayName] });
+  assert.match(refusals(other, told).join('|'), /^hostAliases have the address/);
+  // Of another name, or of a part of the gateway's: its own would be asked for at that name server.
+  for (const hostname of ['gateway', 'upstreamproxy.svc.cluster.local', 'example.com']) {
+    const beside = structuredClone(named);
+    beside['spec'].hostAliases[0].hostnames = [hostname];
+    assert.match(refusals(beside, told).join('|'), /^the name server is the cluster's/, hostname);
+  }
+  const options = pod();
+  options['spec'].dnsConfig = { options: [{ name: 'ndots', value: '2' }] };
+  assert.deepEqual(refusals(options), []);
+});
+
+test('a pod that asked for the checks cannot take its label back, by the status neither', () => {
+  const { matchConstraints, matchConditions, validations } = policyNamed('upstreamproxy-agent-label')['spec'];
+  const [rule] = matchConstraints.resourceRules;
+  assert.deepEqual(rule.operations, ['UPDATE']);
+  for (const resource of ['pods', 'pods/status', 'pods/ephemeralcontainers'])
+    assert.ok(rule.resources.includes(resource), resource);
+  assert.equal(matchConditions, undefined);
+  const isLetIn = (oldObject: Node, object: Node) =>
+    evaluate(validations[0].expression, { object: celValue(object), oldObject: celValue(oldObject) });
+  const changed = (change: (labels: Node) => void): Node => {
+    const object = pod();
+    change(object['metadata'].labels);
+    return object;
+  };
+  const without = changed((labels) => delete labels['upstreamproxy/agent']);
+  const bare = pod();
+  delete bare['metadata'].labels;
+  assert.equal(isLetIn(pod(), without), false);
+  assert.equal(isLetIn(pod(), bare), false);
+  assert.equal(
+    isLetIn(
+      pod(),
+      changed((labels) => (labels['upstreamproxy/agent'] = 'none')),
+    ),
+    false,
+  );
+  assert.equal(isLetIn(without, pod()), false);
+  assert.equal(
+    isLetIn(
+      pod(),
+      changed((labels) => (labels['other'] = 'label')),
+    ),
+    true,
+  );
+  assert.equal(isLetIn(bare, without), true);
+  // A selector of objects looks at the pod before the change and after it.
+  const selectors = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding')
+    .filter(({ spec }) => spec.policyName !== 'upstreamproxy-agent-closed')
+    .flatMap(({ spec }) => spec.matchResources.objectSelector ?? []);
+  assert.equal(selectors.length, 2);
+  assert.deepEqual(selectors[0], selectors[1]);
 });
 
 test('every condition refuses one of these', () => {
@@ -354,7 +464,7 @@ test('without the ConfigMap of parameters the policy denies, and what is being d
 });
 
 test('nobody enters the container of the agent in a namespace that demands it', () => {
-  const closed = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicy')[1]!;
+  const closed = policyNamed('upstreamproxy-agent-closed');
   const binding = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding').find(
     ({ spec }) => spec.policyName === closed['metadata'].name,
   );
