@@ -60,6 +60,7 @@ test('with nothing but an image: one gateway with a volume, closed to all but ag
   assert.deepEqual(manifests.map(({ kind }) => kind).toSorted(), [
     'ConfigMap',
     'NetworkPolicy',
+    'NetworkPolicy',
     'Pod',
     'Service',
     'Service',
@@ -69,7 +70,7 @@ test('with nothing but an image: one gateway with a volume, closed to all but ag
   assert.ok(!('policy' in JSON.parse(gatewayYaml(manifests))));
   const { replicas, volumeClaimTemplates } = gateways(manifests)['spec'];
   assert.deepEqual([replicas, volumeClaimTemplates.length], [1, 1]);
-  const { ingress } = one(manifests, 'NetworkPolicy')['spec'];
+  const { ingress } = one(manifests, 'NetworkPolicy', '-gateway')['spec'];
   assert.deepEqual(
     ingress.map(({ ports }: Manifest) => ports[0].port),
     ['agents', 'metrics'],
@@ -151,7 +152,7 @@ test('pods of policy files get them where gateway.yaml looks for them', async ()
 
 test('agents, monitoring, operators and other gateways each reach their port and no other', async () => {
   const manifests = await template(joined(set('several'), set('admin'), { config: { workers: 3 } }));
-  const { ingress, podSelector } = one(manifests, 'NetworkPolicy')['spec'];
+  const { ingress, podSelector } = one(manifests, 'NetworkPolicy', '-gateway')['spec'];
   const byPort = new Map<string | number, Manifest>(
     ingress.map((rule: Manifest) => [rule['ports'][0].port, rule]),
   );
@@ -170,7 +171,7 @@ test('agents, monitoring, operators and other gateways each reach their port and
 });
 
 test('the internet is every public address by TCP, and none of the cluster, of the machine or of its metadata', async () => {
-  const { egress } = one(await template(set('closed')), 'NetworkPolicy')['spec'];
+  const { egress } = one(await template(set('closed')), 'NetworkPolicy', '-gateway')['spec'];
   const rule = egress.find(({ to }: Manifest) => to[0].ipBlock?.cidr === '0.0.0.0/0');
   const [four, six] = rule.to.map(({ ipBlock }: Manifest) => ipBlock);
   for (const network of [
@@ -188,6 +189,7 @@ test('the internet is every public address by TCP, and none of the cluster, of t
   const open = one(
     await template(joined(least, { networkPolicy: { internet: { enabled: false } } })),
     'NetworkPolicy',
+    '-gateway',
   );
   assert.ok(!JSON.stringify(open).includes('0.0.0.0/0'));
 });
@@ -258,6 +260,35 @@ test('the Job that makes the schema is the owner, comes first, and has nothing e
   assert.deepEqual(passwords(volumes), ['owner']);
   assert.deepEqual(passwords(gateways(manifests)['spec'].template.spec.volumes), ['database']);
   assert.ok(!gatewayYaml(manifests).includes('upstreamproxy@'), 'the gateways do not name the owner');
+});
+
+test('the Job reaches the database and the name server alone, from before it starts', async () => {
+  const manifests = await template(set('owned'));
+  const job = one(manifests, 'Job');
+  const { metadata, spec } = one(manifests, 'NetworkPolicy', '-schema');
+  const { annotations } = metadata;
+  assert.equal(annotations['helm.sh/hook'], job['metadata'].annotations['helm.sh/hook']);
+  assert.ok(Number(annotations['helm.sh/hook-weight']) < 0, 'before the Job, whose weight is 0');
+  assert.deepEqual(spec.podSelector.matchLabels, job['spec'].template.metadata.labels);
+  assert.deepEqual([spec.policyTypes, spec.ingress], [['Ingress', 'Egress'], undefined]);
+  const ports = spec.egress.map((rule: Manifest) => rule['ports'].map(({ port }: Manifest) => port));
+  assert.deepEqual(ports, [[53, 53], [5432]]);
+  assert.deepEqual(spec.egress[1].to, [{ ipBlock: { cidr: '10.20.0.0/16' } }]);
+  const own = one(manifests, 'NetworkPolicy', '-gateway')['spec'].egress;
+  assert.deepEqual(spec.egress, own.slice(0, 2));
+  const nameless = await template(joined(set('owned'), { networkPolicy: { dns: [] } }));
+  assert.equal(one(nameless, 'NetworkPolicy', '-schema')['spec'].egress.length, 1);
+  const open = await template(joined(set('owned'), { networkPolicy: { enabled: false } }));
+  assert.ok(!open.some(({ kind }) => kind === 'NetworkPolicy'));
+});
+
+test('the pod of the test is reached by nobody, and reaches nobody', async () => {
+  const manifests = await template(set('several'));
+  const { labels } = one(manifests, 'Pod')['metadata'];
+  const { podSelector, ...rest } = one(manifests, 'NetworkPolicy', '-test')['spec'];
+  assert.deepEqual(rest, { policyTypes: ['Ingress', 'Egress'] });
+  assert.equal(podSelector.matchLabels['app.kubernetes.io/component'], 'test');
+  for (const [key, value] of Object.entries(podSelector.matchLabels)) assert.equal(labels[key], value);
 });
 
 test('a policy can be given by a file', async () => {
