@@ -21,6 +21,10 @@ import { LiveGrants } from './policies/live-grants.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import type { RuleTrust } from './forward/rule-trust.ts';
+import type { ServiceFetch } from './forward/service-fetch.ts';
+import { issuerFetch } from './sessions/oidc-fetch.ts';
+import { oidcIssuer } from './sessions/oidc-issuer.ts';
+import type { TokenIssuer } from './sessions/session-token.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { ContinuedTraces } from './telemetry/trace-context.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
@@ -58,6 +62,19 @@ export function readFiles(paths: readonly string[]): Promise<readonly string[]> 
 export async function loadTrust({ upstream }: GatewayConfig): Promise<readonly string[]> {
   const extra = await readFiles(upstream.ca);
   return upstream.systemTrust ? loadSystemTrust({ extra }) : extra.flatMap(checkCertificates);
+}
+
+/** What the configuration's issuers are asked with: each is verified against its own authorities too, which count for nothing else. */
+export function openIssuers(
+  { issuers, limits }: Pick<GatewayConfig, 'issuers' | 'limits'>,
+  fetch: ServiceFetch,
+): Promise<readonly TokenIssuer[]> {
+  return Promise.all(
+    issuers.map(async (issuer) => {
+      const ca = (await readFiles(issuer.ca)).flatMap(checkCertificates);
+      return oidcIssuer({ ...issuer, fetch: issuerFetch(fetch, ca), limits });
+    }),
+  );
 }
 
 export function openParts(input: PartsInput): StreamParts {

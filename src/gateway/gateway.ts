@@ -18,7 +18,7 @@ import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
 import type { IdentityPlaces } from './identity/identity-places.ts';
-import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
+import { loadTrust, openIssuers, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
@@ -38,8 +38,6 @@ import { openTelemetry } from './open-telemetry.ts';
 import { localUrl } from './public-listener.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
-import { issuerFetch } from './sessions/oidc-fetch.ts';
-import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
 import { openSessionService } from './sessions/session-service.ts';
@@ -196,8 +194,7 @@ async function openSessions(
   }: Records & Ways & { readonly signingKey: FollowedSigningKey },
   policy: () => Policy,
 ): Promise<SessionService> {
-  const { limits, tokens, issuers } = config;
-  const fetch = issuerFetch(upstream.fetch);
+  const { limits, tokens } = config;
   const { strangerRefusalsPerMinuteMax } = limits;
   const sessions = stack.use(
     await openSessionService({
@@ -206,10 +203,7 @@ async function openSessions(
       signingKey,
       issuer: tokens.issuer,
       audience: tokens.audience,
-      trust: [
-        ownIssuer(signingKey, tokens.issuer),
-        ...issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits })),
-      ],
+      trust: [ownIssuer(signingKey, tokens.issuer), ...(await openIssuers(config, upstream.fetch))],
       sessionFacts: (principal) => ({
         ...factsOf(principal, policy(), { credentials, limits }),
         gatewayCa: serverAuthority?.certificatesPem,

@@ -65,6 +65,19 @@ test('the gateway takes what the chart writes, for every set of values', async (
   }
 });
 
+test("the cluster's authority counts for the cluster's issuer alone, and for no origin", async () => {
+  const sets = namedSets();
+  const values = joined(sets.get('issuer')!, {
+    config: { issuers: [{ issuer: 'https://issuer.example.com' }], upstream: { ca: '/run/config/a/ca.crt' } },
+  });
+  const { issuers, upstream } = configOf(gatewayYaml(await template(values)), 'issuer');
+  assert.deepEqual(
+    issuers.map(({ ca }) => ca),
+    [[], ['/etc/upstreamproxy/cluster/ca.crt']],
+  );
+  assert.deepEqual(upstream.ca, ['/run/config/a/ca.crt']);
+});
+
 test('numbers and texts arrive as they were written', async () => {
   const values = joined(least, {
     config: {

@@ -113,11 +113,9 @@ another version of YAML than the gateway reads, so a text such as 0o17 would arr
 {{- range .issuer.namespaces -}}{{- $subjects = append $subjects (printf "system:serviceaccount:%s:*" .) -}}{{- end -}}
 {{- $_ := set $entry "for" (dict "sub" $subjects) -}}
 {{- end -}}
+{{- /* For this issuer alone: origins are not verified against the cluster's authority. */ -}}
+{{- $_ := set $entry "ca" "cluster/ca.crt" -}}
 {{- $_ := set .config "issuers" (append (.config.issuers | default list) $entry) -}}
-{{- $upstream := .config.upstream | default dict -}}
-{{- $ca := $upstream.ca | default list -}}
-{{- if kindIs "string" $ca -}}{{- $ca = list $ca -}}{{- end -}}
-{{- $_ := set .config "upstream" (set $upstream "ca" (append $ca "cluster/ca.crt")) -}}
 {{- end -}}
 
 {{/* What fits together is more than the schema can say. Each line says what to write. */}}

@@ -15,7 +15,7 @@ import { faultReason } from '../../protocol/fault-reason.ts';
 import type { Finding } from './place-findings.ts';
 
 export async function certificateFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
-  const { upstream, trust } = config;
+  const { upstream, trust, issuers } = config;
   const findings = [
     ...(await sharedIdentityFindings(config, nowMs)),
     ...(await identityFindings(config, nowMs)),
@@ -23,6 +23,7 @@ export async function certificateFindings(config: GatewayConfig, nowMs: number):
   const authorities: readonly (readonly [YamlPath, string])[] = [
     ...upstream.ca.map((path, i) => [['upstream', 'ca', i], path] as const),
     ...(upstream.proxy?.ca ?? []).map((path, i) => [['upstream', 'proxy', 'ca', i], path] as const),
+    ...issuers.flatMap(({ ca }, n) => ca.map((path, i) => [['issuers', n, 'ca', i], path] as const)),
   ];
   for (const [at, path] of authorities) {
     try {

@@ -96,6 +96,9 @@ const issuerSchema = strictMap(
       }),
       algorithmHint,
     ).optional(),
+    ca: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe("PEM files that the issuer is verified against beside the gateway's roots; origins are not."),
   },
   {
     hint: 'write an issuer as { issuer: https://issuer.example.com }',

@@ -2,7 +2,6 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { ClaimSelector } from '../../policy/claim-selector.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { type Locate, readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -14,6 +13,7 @@ import type { PlainSourceConfig } from '../credentials/sources/source-config.ts'
 import { type AdminSettings, adminSettings } from './admin-settings.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import { type IssuerSettings, issuerSettings } from './issuer-settings.ts';
 import { identitySettings, type IdentitySettings } from './identity-settings.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
 import { type PeersSettings, peersSettings } from './peers-settings.ts';
@@ -25,18 +25,6 @@ import type { PolicyPlace } from './policy-place.ts';
 
 /** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
 export type DiscoverySetting = { readonly command: readonly string[] } | { readonly file: string };
-
-/** An OpenID Connect issuer whose tokens start sessions. */
-export interface IssuerSettings {
-  readonly issuer: string;
-  /** Where it differs from `tokens.audience`. */
-  readonly audience?: string;
-  /** Found by the issuer's metadata if absent. */
-  readonly jwksUrl?: string;
-  /** Claims without which a token starts no session. */
-  readonly for?: ClaimSelector;
-  readonly algorithms: readonly string[];
-}
 
 /** Another proxy that is the gateway's way out. */
 export interface UpstreamProxySettings {
@@ -274,7 +262,7 @@ function completeConfig(
       audience: tokens.audience ?? defaults.audience,
       ttlSeconds: tokens.ttlSeconds ?? defaults.ttlSeconds,
     },
-    issuers: (document.issuers ?? []).map(issuerSettings),
+    issuers: issuerSettings(document, { absolute, algorithms: defaults.algorithms }),
     upstream: upstreamSettings(document, absolute),
     ...(document.metrics === undefined
       ? {}
@@ -332,20 +320,10 @@ function proxySettings(
   };
 }
 
-function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[number]): IssuerSettings {
-  const { issuer, audience, jwksUrl, algorithms, for: selector } = document;
-  return {
-    issuer,
-    ...(audience === undefined ? {} : { audience }),
-    ...(jwksUrl === undefined ? {} : { jwksUrl }),
-    ...(selector === undefined ? {} : { for: selector }),
-    algorithms: algorithms === undefined ? gatewayConfigDefaults.algorithms : asList(algorithms),
-  };
-}
-
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
 function fileReferences({
   admin,
+  issuers,
   store,
   telemetry,
   tls,
@@ -366,6 +344,7 @@ function fileReferences({
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
     ...many(admin?.oidc?.ca, ['admin', 'oidc', 'ca']),
+    ...(issuers ?? []).flatMap(({ ca }, i) => many(ca, ['issuers', i, 'ca'])),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(telemetry?.otlp?.ca, ['telemetry', 'otlp', 'ca']),
     ...many(telemetry?.syslog?.ca, ['telemetry', 'syslog', 'ca']),

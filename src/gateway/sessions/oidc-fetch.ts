@@ -17,10 +17,11 @@ export type IssuerFetch = (
   },
 ) => Promise<{ readonly status: number; readonly body: AsyncIterable<Uint8Array> | null }>;
 
-/** The gateway's own way to services, as a fetch of documents. */
-export function issuerFetch(fetch: ServiceFetch): IssuerFetch {
+/** The gateway's own way to services, as a fetch of documents. The certificates count beside the gateway's roots. */
+export function issuerFetch(fetch: ServiceFetch, ca: readonly string[] = []): IssuerFetch {
+  const trust = ca.length === 0 ? {} : { ca };
   return async (url, { signal, headers }) => {
-    const { status, text } = await fetch(url, { method: 'GET', headers, signal });
+    const { status, text } = await fetch(url, { method: 'GET', headers, signal, ...trust });
     return { status, body: Readable.from([Buffer.from(text)]) };
   };
 }

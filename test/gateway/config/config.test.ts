@@ -113,7 +113,7 @@ trust: { internal: { file: internal.pem } }
 discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
 issuers:
-  - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", for: { team: [a, b] }, algorithms: ES256 }
+  - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", for: { team: [a, b] }, algorithms: ES256, ca: issuer.pem }
 upstream:
   systemTrust: false
   ca: corp.pem
@@ -165,6 +165,7 @@ log: { level: debug, format: json }
         jwksUrl: 'https://issuer.example.com/jwks',
         for: { team: ['a', 'b'] },
         algorithms: ['ES256'],
+        ca: ['/etc/gateway/issuer.pem'],
       },
     ],
     upstream: {

@@ -72,6 +72,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/forward/service-fetch.ts isServiceUrl',
     'src/gateway/gateway-identity.ts readPair',
     'src/gateway/gateway-parts.ts readFiles',
+    'src/gateway/sessions/oidc-fetch.ts issuerFetch',
     'src/gateway/sessions/session-token.ts ownIssuer',
     'src/gateway/sessions/signing-key-rotation.ts makeNextSigningKey',
     'src/gateway/sessions/signing-key-rotation.ts retireSigningKey',
