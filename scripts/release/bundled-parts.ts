@@ -37,7 +37,7 @@ export function bundledPackages(sources: readonly string[]): readonly Part[] {
   const folders = new Map<string, string[]>();
   for (const source of sources) {
     const [folder] = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(source) ?? [];
-    if (folder === undefined && !source.startsWith('src/'))
+    if (folder === undefined && !/^(?:src|schema)\//.test(source))
       throw new Error(`${source} is neither ours nor of a package`);
     if (folder === undefined) continue;
     const place = resolve(root, folder);

@@ -1,8 +1,16 @@
 // A program of ours as one executable file, with the Node that it needs.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripSymbols } from './strip-symbols.ts';
 
@@ -39,16 +47,17 @@ export function buildSingleFile({ program, out, node, start }: SingleFileOptions
   mkdirSync(work, { recursive: true });
   try {
     const sources = bundle(program, work);
+    const pages = program === 'gateway' ? buildConsole(work) : { sources: [], assets: {} };
     compile(work, start);
     writeFileSync(join(work, 'node'), stripSymbols(readFileSync(node)), { mode: 0o755 });
     copyFileSync(new URL('../single-file-loader.cjs', import.meta.url), join(work, 'loader.cjs'));
-    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program)));
+    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program, pages.assets)));
     run(process.execPath, ['--build-sea', 'sea.json'], work);
     mkdirSync(dirname(out), { recursive: true });
     rmSync(out, { force: true });
     copyFileSync(join(work, 'program.out'), out);
     chmodSync(out, 0o755);
-    return sources;
+    return [...sources, ...pages.sources];
   } finally {
     rmSync(work, { recursive: true });
   }
@@ -88,6 +97,21 @@ function bundle(program: ProgramKind, work: string): readonly string[] {
   return Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
 }
 
+/** The console that the gateway serves: assets by the names that src/gateway/admin/console-assets.ts looks for, and what they are made of. */
+function buildConsole(work: string): {
+  readonly sources: readonly string[];
+  readonly assets: Readonly<Record<string, string>>;
+} {
+  const [folder, list] = [join(work, 'console'), join(work, 'console.json')];
+  run(process.execPath, [join(root, 'scripts/build-console.ts'), folder, list], root);
+  // As that script writes it.
+  const sources = JSON.parse(readFileSync(list, 'utf8')) as readonly string[];
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(work, join(parentPath, name)));
+  return { sources, assets: Object.fromEntries(names.toSorted().map((name) => [name, name])) };
+}
+
 /**
  * Writes the program as a function of `require`, and what V8 compiled of it. `useCodeCache` of Node would hold the outermost
  * function alone, and each start would parse and compile the others where they are first called.
@@ -110,11 +134,11 @@ function compile(work: string, start: SingleFileOptions['start']): void {
   );
 }
 
-function settings(program: ProgramKind): object {
+function settings(program: ProgramKind, assets: Readonly<Record<string, string>>): object {
   return {
     main: 'loader.cjs',
     executable: 'node',
-    assets: { program: 'program', compiled: 'compiled', loader: 'loader.cjs' },
+    assets: { program: 'program', compiled: 'compiled', loader: 'loader.cjs', ...assets },
     mainFormat: 'commonjs',
     output: 'program.out',
     disableExperimentalSEAWarning: true,

@@ -157,6 +157,26 @@ describe('the single-file gateway', { skip: obstacle() }, () => {
     assert.match(stderr, /bad\.yaml:2:/);
   });
 
+  test('serves the console, which is in it', async () => {
+    const port = await freePort();
+    const own = join(directory.path, 'console.yaml');
+    writeFileSync(
+      own,
+      `${readFileSync(config, 'utf8')}admin: { listen: { address: 127.0.0.1, port: ${port} } }\n`,
+    );
+    const args = [...asNobody, file, 'gateway', '--config', own];
+    const gateway = spawn('setpriv', args, { env: { API_TOKEN: canary } });
+    try {
+      await said(gateway, /listening on/);
+      const page = await (await fetch(`http://127.0.0.1:${port}/live`)).text();
+      const [script = ''] = /\/assets\/[\w-]+\.js/.exec(page) ?? [];
+      const { status, headers } = await fetch(`http://127.0.0.1:${port}${script}`);
+      assert.deepEqual([status, headers.get('content-type')], [200, 'text/javascript; charset=utf-8']);
+    } finally {
+      await endChild(gateway);
+    }
+  });
+
   test(
     'starts in the last stage of its image, by the commands, the user and the words of the recipe',
     { skip: stageObstacle() },

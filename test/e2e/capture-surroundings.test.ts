@@ -175,6 +175,8 @@ test(
       ip addr add 192.0.2.1/24 broadcast 192.0.2.255 dev eth0
       ip route add default dev eth0
       ip -6 addr add 2001:db8::1/64 dev eth0 nodad
+      # The kernel makes the route of an address once it has seen that the line is up.
+      for turn in $(seq 100); do ip -6 route get 2001:db8::1 > /dev/null 2>&1 && break; sleep 0.1; done
       echo 0 0 > /proc/sys/net/ipv4/ping_group_range
       exec python3 ${script} serve`;
     const args = ['--user', '--map-root-user', '--net', 'sh', '-c', network];

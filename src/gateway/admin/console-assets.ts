@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
+import { getAssetKeys, getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -42,9 +43,17 @@ export function isConsolePage(path: string): boolean {
 /** The build puts the files there, and the package has them at the same place beside the program. */
 const builtFolder = '../../../dist/console';
 
-/** Reads the files of a build. Without one, its pages say so. */
-export async function loadConsole(folder: string | undefined = ownFolder()): Promise<ConsoleAssets> {
-  const assets = await (folder === undefined ? undefined : readAssets(folder))?.catch((error: unknown) => {
+/** Where the files of a build are. */
+interface ConsoleFiles {
+  /** Names of what the document asks for. */
+  names(): Promise<readonly string[]>;
+  read(path: string): Promise<Buffer>;
+}
+
+/** Reads the files of a build: of a folder, else of this program's own. Without one, its pages say so. */
+export async function loadConsole(folder?: string): Promise<ConsoleAssets> {
+  const files = folder === undefined ? ownFiles() : filesOf(folder);
+  const assets = await readAssets(files).catch((error: unknown) => {
     // A build that was never made; anything else of it is a fault.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
@@ -52,25 +61,45 @@ export async function loadConsole(folder: string | undefined = ownFolder()): Pro
   return { serve: (request, response) => serve(assets, request, response) };
 }
 
-/** The single file stands beside nothing, and its modules are nowhere. */
-function ownFolder(): string | undefined {
-  const url = import.meta.url;
-  return url === 'file:///' ? undefined : fileURLToPath(new URL(builtFolder, url));
+/** The single file stands beside nothing, and has them in itself. */
+function ownFiles(): ConsoleFiles {
+  return isSea() ? filesInside : filesOf(fileURLToPath(new URL(builtFolder, import.meta.url)));
 }
+
+function filesOf(folder: string): ConsoleFiles {
+  return {
+    names: async () => {
+      const entries = await readdir(join(folder, 'assets'), { withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+    },
+    read: (path) => readFile(join(folder, path)),
+  };
+}
+
+/** As the builder of the single file names them (scripts/release/single-file.ts). */
+const insideFolder = 'console/';
+
+const filesInside: ConsoleFiles = {
+  names: () => {
+    const start = `${insideFolder}assets/`;
+    const keys = getAssetKeys().filter((key) => key.startsWith(start));
+    return Promise.resolve(keys.map((key) => key.slice(start.length)));
+  },
+  // Only read: its memory is that of the program.
+  read: (path) => Promise.resolve(Buffer.from(getRawAsset(`${insideFolder}${path}`))),
+};
 
 const compressed = promisify(gzip);
 
-async function readAssets(folder: string): Promise<ReadonlyMap<string, Asset>> {
-  const assets = new Map([['/', await readAsset(join(folder, 'index.html'), false)]]);
-  const entries = await readdir(join(folder, 'assets'), { withFileTypes: true });
-  for (const entry of entries)
-    if (entry.isFile() && extname(entry.name) in types)
-      assets.set(`/assets/${entry.name}`, await readAsset(join(folder, 'assets', entry.name), true));
+async function readAssets(files: ConsoleFiles): Promise<ReadonlyMap<string, Asset>> {
+  const assets = new Map([['/', await readAsset(files, 'index.html', false)]]);
+  for (const name of await files.names())
+    if (extname(name) in types) assets.set(`/assets/${name}`, await readAsset(files, `assets/${name}`, true));
   return assets;
 }
 
-async function readAsset(path: string, isImmutable: boolean): Promise<Asset> {
-  const body = await readFile(path);
+async function readAsset(files: ConsoleFiles, path: string, isImmutable: boolean): Promise<Asset> {
+  const body = await files.read(path);
   const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
   const type = types[extname(path)] ?? 'application/octet-stream';
   return { type, body, gzipped: await compressed(body), etag, isImmutable };
@@ -90,8 +119,8 @@ const securityFields = {
 } as const;
 
 const notBuilt =
-  'The console is not part of this program: its files were not built, or this is the single file, which has none. In a checkout, ' +
-  '"npm run build:console" makes them; the npm package has them. The API is served all the same.\n';
+  'The console was not built. In a checkout, "npm run build:console" builds it; the npm package, the single file and the images have it. ' +
+  'The API is served all the same.\n';
 
 function serve(
   assets: ReadonlyMap<string, Asset> | undefined,
