@@ -41,7 +41,9 @@ export async function openGatewayStore(start: Start): Promise<GatewayStore> {
   const from = late?.from;
   if (probe === undefined)
     return { store, outage: undefined, recent, history: new StoreHistory(store), known: undefined, from };
-  const begin = late === undefined ? {} : { begin: { awayMs: late.from.awayMs, why: late.why } };
+  // What the hand-over took counts: restarts do not lengthen `storeOutageMs`.
+  const begin =
+    late === undefined ? {} : { begin: { awayMs: performance.now() - late.from.seenMs, why: late.why } };
   const outage = stack.use(new StoreOutage({ probe, ...begin, ...tellerOf(start) }));
   const asked = askedStore(store, outage);
   const known = new KnownStore(

@@ -2,6 +2,7 @@
 // that it is away.
 
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import type { ChainSigner } from './chain/chain-statements.ts';
 import { storeIsAway } from './store-outage.ts';
 import type { ChangeListener, Store } from './store.ts';
@@ -11,6 +12,8 @@ export interface LateStoreOptions {
   readonly open: () => Promise<Store>;
   /** Told of each other reason for which it cannot be opened. */
   readonly onRefused: (error: ProxyError) => void;
+  /** So long an opening is waited for at the end; one that migrates a store takes minutes, and closes it then. */
+  readonly closeMs?: number;
 }
 
 export class LateStore {
@@ -73,11 +76,10 @@ export class LateStore {
     const { open, onRefused } = this.#options;
     try {
       const store = await open();
-      if (this.#isClosed) {
-        await store.close();
-        throw storeIsAway();
-      }
+      if (this.#isClosed) return await closed(store);
       if (this.#signer !== undefined) await store.audit.chain.begin(this.#signer);
+      // Nobody may have waited for that.
+      if (this.#isClosed) return await closed(store);
       this.#opened = store;
       store.onChange((isUncertain) => this.#tell(isUncertain));
       // Nothing of it has been read.
@@ -110,9 +112,18 @@ export class LateStore {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
-    await this.#opening?.catch(() => undefined);
+    const { closeMs = defaultLimits.storeConnectTimeoutMs } = this.#options;
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), closeMs);
+    await Promise.race([this.#opening?.catch(() => undefined), late.promise]);
+    clearTimeout(timer);
     await this.#opened?.close();
   }
+}
+
+async function closed(store: Store): Promise<never> {
+  await store.close();
+  throw storeIsAway();
 }
 
 /** Each method asks the part that is there by then; `own` are members that do not. */
@@ -120,6 +131,8 @@ function part<Part extends object>(of: () => Part | undefined, own: Partial<Part
   const target = new Proxy(own, {
     get: (given, name) => {
       if (name in given) return Reflect.get(given, name);
+      // Whoever looks whether it is a promise, or how it is printed, asks the store nothing.
+      if (typeof name === 'symbol' || name === 'then') return undefined;
       return async (...args: unknown[]) => {
         const found = of();
         if (found === undefined) throw storeIsAway();

@@ -133,3 +133,65 @@ test('one that opens while it is closed is closed too', async () => {
   await closing;
   await assert.rejects(async () => scene.opened[0]?.sessions.find('x'));
 });
+
+test('an opening that takes long is not waited for, and closes the store when it ends', async () => {
+  const isClosed = Promise.withResolvers<void>();
+  const migrated = Promise.withResolvers<void>();
+  const late = new LateStore({
+    open: async () => {
+      await migrated.promise;
+      const store = await openStore('sqlite::memory:');
+      const close = async (): Promise<void> => {
+        await store.close();
+        isClosed.resolve();
+      };
+      return { ...store, close };
+    },
+    onRefused: ({ message }) => assert.fail(message),
+    closeMs: 1,
+  });
+  const store = late.store();
+  const probing = store.probe?.() ?? assert.fail('it has none');
+  await store.close();
+  migrated.resolve();
+  await assert.rejects(probing, { code: 'store_unavailable' });
+  await isClosed.promise;
+  assert.equal(late.isOpen, false);
+});
+
+test('one that ends while its chain begins is closed', async () => {
+  const isClosed = Promise.withResolvers<void>();
+  const [isBeginning, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const late = new LateStore({
+    open: async () => {
+      const store = await openStore('sqlite::memory:');
+      const begin = async (): Promise<void> => {
+        isBeginning.resolve();
+        await begun.promise;
+      };
+      const close = async (): Promise<void> => {
+        await store.close();
+        isClosed.resolve();
+      };
+      const audit = { ...store.audit, chain: { ...store.audit.chain, begin } } as Store['audit'];
+      return { ...store, audit, close };
+    },
+    onRefused: ({ message }) => assert.fail(message),
+    closeMs: 1,
+  });
+  const store = late.store();
+  await late.begin(signer);
+  const probing = store.probe?.() ?? assert.fail('it has none');
+  await isBeginning.promise;
+  await store.close();
+  begun.resolve();
+  await assert.rejects(probing, { code: 'store_unavailable' });
+  await isClosed.promise;
+});
+
+test('whoever waits for a part of it, or prints it, has no question', async () => {
+  await using scene = lateScene();
+  const { sessions } = scene.store;
+  assert.equal(await Promise.resolve(sessions), sessions);
+  assert.equal(Reflect.get(sessions, Symbol.toPrimitive), undefined);
+});

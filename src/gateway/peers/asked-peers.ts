@@ -29,6 +29,8 @@ export interface AskedPeersOptions {
   readonly keptMs: number;
   /** What there has to be among it. */
   readonly needed?: { readonly policies: boolean; readonly grants: boolean };
+  /** Milliseconds that never go back. */
+  readonly ticks?: () => number;
   /** Gives it up. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,8 +41,10 @@ export interface PeerStart {
   readonly facts: StartFacts;
   readonly address: string;
   readonly incarnation: string;
-  /** For how long the store had been away there. */
+  /** For how long the store had been away there when it was asked. */
   readonly awayMs: number;
+  /** When nothing older than that was known of the store: of `performance.now()`, from before it was asked. */
+  readonly seenMs: number;
   /** The others. */
   readonly peers: readonly KnownPeer[];
 }
@@ -127,7 +131,7 @@ export async function askFacts(
 
 /** All of it. Throws ProxyError `peer_unreachable` where it ends before that, or is behind by now. */
 async function handed(address: string, best: ChangePlace, options: AskedPeersOptions): Promise<PeerStart> {
-  const { place, incarnation, parts } = told(await ask(address, 'all', options));
+  const { place, incarnation, parts, askedMs } = told(await ask(address, 'all', options));
   if (!isThere(place, best)) throw refused(behindText(place, best));
   const { needed } = options;
   if (needed?.policies === true && parts.policies === undefined)
@@ -136,12 +140,21 @@ async function handed(address: string, best: ChangePlace, options: AskedPeersOpt
     throw refused('it does not know what was granted (access)');
   const { history, number, awayMs = 0 } = place;
   const peers = place.peers.map(([name, at]) => ({ incarnation: name, address: at }));
-  return { facts: { ...parts, place: { history, number } }, address, incarnation, awayMs, peers };
+  return {
+    facts: { ...parts, place: { history, number } },
+    address,
+    incarnation,
+    awayMs,
+    seenMs: askedMs - awayMs,
+    peers,
+  };
 }
 
 interface Told {
   readonly kind: 'told';
   readonly incarnation: string;
+  /** When the question began: what takes its time behind it is time without the store. */
+  readonly askedMs: number;
   readonly place: StartPlace;
   readonly parts: Omit<StartFacts, 'place'>;
 }
@@ -156,7 +169,7 @@ function told(response: Response): Told {
 async function ask(
   address: string,
   want: 'place' | 'all' | 'facts',
-  { identity, keptMs, signal }: AskingOptions,
+  { identity, keptMs, signal, ticks = () => performance.now() }: AskingOptions,
 ): Promise<Response> {
   const found = await connectPeer(address, undefined, identity, startProtocol);
   if (found.kind === 'absent') throw refused('nobody listens there');
@@ -169,6 +182,7 @@ async function ask(
     if (signal?.aborted === true) throw refused('it was given up');
     // A gateway that is asked under its own address would hand itself what it does not know.
     if (incarnation === identity.incarnation) throw refused('it is this gateway');
+    const askedMs = ticks();
     await sendLine(socket, { want });
     const lines = linesOf(socket);
     const first = await lines.next();
@@ -178,7 +192,7 @@ async function ask(
     const { history, number } = place;
     if (place.keptMs < keptMs) return { kind: 'none', line: { none: keptShort, at: { history, number } } };
     const parts = want === 'place' ? noParts() : await readParts(lines);
-    return { kind: 'told', incarnation, place, parts };
+    return { kind: 'told', incarnation, askedMs, place, parts };
   } finally {
     clearTimeout(late);
     signal?.removeEventListener('abort', stop);

@@ -76,7 +76,7 @@ export class PeerStarts {
     this.#count += 1;
     try {
       await sendLine(socket, place);
-      await this.#hand(socket, hasEndings);
+      await this.#hand(socket, place, hasEndings);
     } finally {
       this.#count -= 1;
     }
@@ -100,7 +100,7 @@ export class PeerStarts {
     };
   }
 
-  async #hand(socket: Socket, hasEndings: boolean): Promise<void> {
+  async #hand(socket: Socket, place: ChangePlace, hasEndings: boolean): Promise<void> {
     const { facts, ended } = this.#options;
     const known = facts();
     const { identity, policies = [], files, grants = [] } = known;
@@ -128,6 +128,9 @@ export class PeerStarts {
       counts.grants += page.length;
       await send({ grants: page });
     }
+    // What came meanwhile may have been more than is kept, or the store may have gone back.
+    const after = this.#place();
+    if ('none' in after || after.history !== place.history) return void socket.destroy();
     await send({
       end: {
         ...counts,

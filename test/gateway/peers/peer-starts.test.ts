@@ -449,3 +449,37 @@ test('what a peer does not know is not told as none, and a start that needs it i
   const facts = handed(await askPeers([none.address], { ...options, needed }));
   assert.deepEqual([facts.policies, facts.grants], [[], []]);
 });
+
+/** The files of a policy; told when they are handed over. */
+function filesThat(then: () => void): KnownFacts['files'] {
+  const files = new Map([['h3', [{ name: 'a.yaml', text: 'rules: []' }]]]);
+  files[Symbol.iterator] = () => {
+    then();
+    return files.entries();
+  };
+  return files;
+}
+
+test('the time that it takes to hand it over is time without the store', async () => {
+  let nowMs = 1_000_000;
+  await using peer = await handingPeer({ awayMs: 7000, files: filesThat(() => (nowMs += 50_000)) });
+  const options = { identity: newPeer(), floor: undefined, keptMs, ticks: () => nowMs };
+  const asked = await askPeers([peer.address], options);
+  assert.ok(asked.kind === 'handed');
+  assert.deepEqual([asked.start.seenMs, nowMs], [993_000, 1_050_000]);
+});
+
+test('what is not whole any more by its end, or is of another history by then, is not handed over', async () => {
+  await using full = await handingPeer({
+    ended: new EndedSessions(keptMs, 1),
+    files: filesThat(() => {
+      end(full, 'one', 1);
+      end(full, 'two', 2);
+    }),
+  });
+  assert.match(refusal(await ask([full.address])), /it ended in the middle/);
+  await using back = await handingPeer({
+    files: filesThat(() => (back.place = { history: timelineTwo, number: 42 })),
+  });
+  assert.match(refusal(await ask([back.address])), /it ended in the middle/);
+});
