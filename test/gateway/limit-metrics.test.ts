@@ -52,6 +52,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   capturedBodyBytes: 'what is kept where a rule says nothing; the event says how much it was',
   capturedBodyBytesMax: 'a policy that asks for more is refused',
   capturedViewBytesMax: 'who looks is told',
+  endingsReadMs: 'behind it the store is asked',
   linkLifetimeMs: 'a lifetime',
   linkTokenLifetimeMs: 'a lifetime',
   logInLifetimeMs: 'a lifetime',

@@ -120,6 +120,8 @@ export async function openTestSessions(
     readonly limits?: Partial<Limits>;
     readonly signingKey?: SigningKey;
     readonly absence?: StoreAbsence;
+    /** What ended counts as just read, whatever the machine does meanwhile, unless this says otherwise. */
+    readonly ticks?: () => number;
   } = {},
 ): Promise<TestSessions> {
   const store = options.store ?? (await openStore('sqlite::memory:'));
@@ -140,6 +142,7 @@ export async function openTestSessions(
     }),
     limits: { ...defaultLimits, ...options.limits },
     clock: () => now,
+    ticks: options.ticks ?? (() => 0),
     absence: options.absence,
   });
   const token = (claims?: Readonly<Record<string, unknown>>): string =>

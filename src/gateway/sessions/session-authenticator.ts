@@ -38,6 +38,7 @@ export class SessionAuthenticator {
   readonly #accessTokens: AccessTokenIssuer;
   readonly #absence: StoreAbsence | undefined;
   readonly #ended: EndedSessions;
+  readonly #isCurrent: () => boolean;
   readonly #nonces = new ProofNonces();
   readonly #seen = new ProofMemory();
 
@@ -49,12 +50,15 @@ export class SessionAuthenticator {
     readonly absence: StoreAbsence | undefined;
     /** What is known of ended sessions while it is. */
     readonly ended: EndedSessions;
+    /** Whether that is what the store has, within what a revocation may take. */
+    readonly isCurrent: () => boolean;
   }) {
     this.#store = options.store;
     this.#limits = options.limits;
     this.#accessTokens = options.accessTokens;
     this.#absence = options.absence;
     this.#ended = options.ended;
+    this.#isCurrent = options.isCurrent;
   }
 
   /**
@@ -125,14 +129,17 @@ export class SessionAuthenticator {
     const { session, expiresMs, awaySinceMs } = facts;
     const isWhole =
       session !== undefined && session.uncommittedUntilMs === undefined && awaySinceMs === undefined;
-    const isAway = this.#absence?.sinceMs !== undefined;
     return (
       isWhole &&
-      !isAway &&
       nowMs < session.endsMs &&
       nowMs < expiresMs + clockSkewSeconds * 1000 &&
-      this.#ended.isComplete(nowMs)
+      this.#isReadHere(nowMs)
     );
+  }
+
+  /** Whether all that ended is known here. That the store responds to its probe does not say that what ended is read. */
+  #isReadHere(nowMs: number): boolean {
+    return this.#absence?.sinceMs === undefined && this.#isCurrent() && this.#ended.isComplete(nowMs);
   }
 
   /**
@@ -168,13 +175,15 @@ export class SessionAuthenticator {
     );
   }
 
-  /** The same, by what is known here. */
-  requireNotEnded(sessionId: string): void {
-    this.#ended.assertNotEnded(sessionId);
-  }
-
-  /** Throws `session_unknown` or `session_revoked` for one that is over. */
-  async requireAlive(sessionId: string, nowMs: number): Promise<void> {
+  /**
+   * Throws `session_unknown` or `session_revoked` for one that is over. One of which nothing was asked of the store is told by what is
+   * known here, while that still is what the store has.
+   */
+  async requireAlive(sessionId: string, nowMs: number, isKnownHere = false): Promise<void> {
+    if (isKnownHere && this.#isReadHere(nowMs)) {
+      this.#ended.assertNotEnded(sessionId);
+      return;
+    }
     await this.#byStoreOr(
       async () => {
         assertAlive(await this.#store.sessions.find(sessionId), nowMs);

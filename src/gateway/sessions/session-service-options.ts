@@ -23,6 +23,8 @@ export interface SessionServiceOptions {
   readonly sessionFacts: (principal: Principal) => SessionFacts;
   readonly limits?: Limits;
   readonly clock?: () => number;
+  /** Milliseconds that never go back. */
+  readonly ticks?: () => number;
   /** Told of faults that no request waits for. */
   readonly onFault?: (error: ProxyError) => void;
   readonly isOnDuty?: (() => boolean) | undefined;

@@ -53,6 +53,7 @@ export async function openSessionService(options: SessionServiceOptions): Promis
     ended,
     endedKeptMs,
     clock: options.clock ?? Date.now,
+    ticks: options.ticks,
     onFault: options.onFault ?? (() => {}),
     isOnDuty: options.isOnDuty,
     onExpired: ({ id, principalId, reason, overMs = 0 }) =>
@@ -95,6 +96,7 @@ export class SessionService implements AsyncDisposable {
       accessTokens,
       absence: options.absence,
       ended,
+      isCurrent: () => watch.isCurrent,
     });
     this.#audit = audit;
     this.#watch = watch;
@@ -317,14 +319,9 @@ export class SessionService implements AsyncDisposable {
     return this.#authenticator.nonceFor(sessionId, this.#now());
   }
 
-  /** Throws `session_revoked` for one of which it is known here that it is over. */
-  requireNotEnded(sessionId: string): void {
-    this.#authenticator.requireNotEnded(sessionId);
-  }
-
-  /** Throws `session_unknown` or `session_revoked` for one that is over. */
-  async requireAlive(sessionId: string): Promise<void> {
-    await this.#authenticator.requireAlive(sessionId, this.#now());
+  /** Throws `session_unknown` or `session_revoked` for one that is over; with `isKnownHere` the store is asked only where it has to be. */
+  async requireAlive(sessionId: string, isKnownHere?: boolean): Promise<void> {
+    await this.#authenticator.requireAlive(sessionId, this.#now(), isKnownHere);
   }
 
   /** Tells of each session that ended or was revoked, by this process at once, by another within a second. */

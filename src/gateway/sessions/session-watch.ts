@@ -22,6 +22,8 @@ export type EndedListener = (sessionId: string, reason: string) => void;
 export interface SessionWatchOptions {
   readonly store: Store;
   readonly clock: () => number;
+  /** Milliseconds that never go back. */
+  readonly ticks?: (() => number) | undefined;
   /** Called once for each session that reached its time, in the one process that ended it. */
   readonly onExpired: (session: SessionRecord) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
@@ -37,28 +39,35 @@ export interface SessionWatchOptions {
 export class SessionWatch implements AsyncDisposable {
   readonly #options: SessionWatchOptions;
   readonly #listeners = new Set<EndedListener>();
+  readonly #ticks: () => number;
   #sequence: number;
+  /** When the last reading of endings that came through began. */
+  #readAtMs: number;
   /** The store may have gone back: all its endings are told again, which is harmless. */
   #isUncertain = false;
   #nextPruneMs = 0;
   readonly #repeated: RepeatedLook;
   #unlisten: () => void = () => undefined;
 
-  private constructor(options: SessionWatchOptions, sequence: number) {
+  private constructor(options: SessionWatchOptions, sequence: number, readAtMs: number) {
     this.#options = options;
     this.#sequence = sequence;
-    const { onFault } = options;
+    this.#readAtMs = readAtMs;
+    const { onFault, ticks = () => performance.now() } = options;
+    this.#ticks = ticks;
     this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: watchIntervalMs, onFault });
   }
 
   /** Endings from now on are noticed. */
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
+    const { ticks = () => performance.now() } = options;
+    const readAtMs = ticks();
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const nowMs = options.clock();
     const { ended, endedKeptMs } = options;
     for (const ending of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
       ended.add(ending, nowMs);
-    const watch = new SessionWatch(options, sequence);
+    const watch = new SessionWatch(options, sequence, readAtMs);
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {
       watch.#isUncertain ||= isUncertain;
@@ -81,6 +90,11 @@ export class SessionWatch implements AsyncDisposable {
 
   get ended(): EndedSessions {
     return this.#options.ended;
+  }
+
+  /** Whether what ended is known here as it must be at every gateway: reading it can fail or hang while the store responds to others. */
+  get isCurrent(): boolean {
+    return this.#ticks() - this.#readAtMs <= defaultLimits.endingsReadMs;
   }
 
   /** Up to which number endings were read from the store. */
@@ -145,6 +159,7 @@ export class SessionWatch implements AsyncDisposable {
   }
 
   async #readEndings(): Promise<void> {
+    const beganMs = this.#ticks();
     if (this.#isUncertain) this.#sequence = 0;
     this.#isUncertain = false;
     for (;;) {
@@ -153,6 +168,7 @@ export class SessionWatch implements AsyncDisposable {
       for (const ending of endings) this.#tell(ending);
       if (endings.length === 0) break;
     }
+    this.#readAtMs = beganMs;
   }
 
   #expireFailed(error: unknown): readonly SessionRecord[] {

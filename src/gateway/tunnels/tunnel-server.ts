@@ -296,8 +296,7 @@ export class TunnelServer {
   async #endIfOver(tunnel: OpenTunnel, { isKnownHere }: AuthenticatedSession): Promise<void> {
     const { sessions } = this.#options;
     try {
-      if (isKnownHere === true) sessions.requireNotEnded(tunnel.sessionId);
-      else await sessions.requireAlive(tunnel.sessionId);
+      await sessions.requireAlive(tunnel.sessionId, isKnownHere);
     } catch (error) {
       tunnel.dismiss(asProxyError(error));
       this.#options.places?.ended(tunnel.sessionId);

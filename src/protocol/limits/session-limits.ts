@@ -34,6 +34,11 @@ export const sessionLimits = {
     'store_unavailable',
     'Sessions that ended lately, which a gateway remembers for the time without a store: about 50 MB. With more, nobody comes back before the store does.',
   ),
+  endingsReadMs: fixedRow(
+    2_000,
+    'store_unavailable',
+    'A gateway answers for the store only where it began to read what ended no longer ago than a revocation may take; else the store is asked.',
+  ),
   enrolmentsPerTokenMax: row(
     100,
     'limit_exceeded',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { NonceNeeded, ProofNonces } from '../../../src/gateway/sessions/proof-nonces.ts';
 import type { SessionRequest } from '../../../src/gateway/sessions/session-authenticator.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { sessionCommitPath, sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
 import { openStore } from '../../../src/store/open-store.ts';
@@ -101,6 +102,13 @@ function upgrade(
   };
 }
 
+function renewal(sessions: TestSessions, { accessToken, key }: Holder, nonce: string): SessionRequest {
+  const url = `${origin}${sessionPath}`;
+  const nowMs = sessions.nowMs();
+  const proof = proofOf(key, { url, nowMs, accessToken, claims: { nonce } });
+  return { authorization: `DPoP ${accessToken}`, proof, method: 'POST', url, nowMs };
+}
+
 async function nonceOf(sessions: TestSessions, holder: Holder): Promise<string> {
   try {
     await sessions.service.authenticate(upgrade(holder, 'none', sessions.nowMs()));
@@ -196,16 +204,42 @@ test('a session that was revoked, had its time, or was not committed is not serv
   assert.equal(isKnownHere, false);
 });
 
+test('while what ended is not read, a nonce opens nothing that the store would refuse', async () => {
+  const store = await openStore('sqlite::memory:');
+  const state = { ticksMs: 0, isRead: true };
+  const { endingsSince } = store.sessions;
+  store.sessions.endingsSince = (sequence) =>
+    state.isRead
+      ? endingsSince.call(store.sessions, sequence)
+      : Promise.reject(new ProxyError('store_unavailable', 'the query took too long'));
+  // The probe responds all the time.
+  await using sessions = await openTestSessions({ store, ticks: () => state.ticksMs });
+  const { service } = sessions;
+  const holder = await committed(sessions);
+  const nonce = await nonceOf(sessions, holder);
+  const authenticate = () => service.authenticate(upgrade(holder, nonce, sessions.nowMs()));
+  state.isRead = false;
+  state.ticksMs = defaultLimits.endingsReadMs;
+  await service.watch.look();
+  assert.equal((await authenticate()).isKnownHere, true);
+  state.ticksMs += 1;
+  assert.equal((await authenticate()).isKnownHere, false);
+  await service.requireAlive(holder.sessionId, true);
+  // By another process.
+  await store.sessions.end(holder.sessionId, { state: 'revoked', reason: 'stolen' }, sessions.nowMs());
+  await assert.rejects(authenticate(), { code: 'session_revoked' });
+  await assert.rejects(service.renew(renewal(sessions, holder, nonce)), { code: 'session_revoked' });
+  await assert.rejects(service.requireAlive(holder.sessionId, true), { code: 'session_revoked' });
+  const other = await committed(sessions);
+  state.isRead = true;
+  await service.watch.look();
+  const again = await service.authenticate(upgrade(other, await nonceOf(sessions, other), sessions.nowMs()));
+  assert.equal(again.isKnownHere, true);
+});
+
 test('a renewal takes a proof with a nonce of the gateway, and with no other', async () => {
   await using sessions = await openTestSessions();
   const holder = await committed(sessions);
-  const url = `${origin}${sessionPath}`;
-  const renewal = (nonce: string): SessionRequest => {
-    const { accessToken, key } = holder;
-    const nowMs = sessions.nowMs();
-    const proof = proofOf(key, { url, nowMs, accessToken, claims: { nonce } });
-    return { authorization: `DPoP ${accessToken}`, proof, method: 'POST', url, nowMs };
-  };
-  await assert.rejects(sessions.service.renew(renewal('none')), NonceNeeded);
-  await sessions.service.renew(renewal(await nonceOf(sessions, holder)));
+  await assert.rejects(sessions.service.renew(renewal(sessions, holder, 'none')), NonceNeeded);
+  await sessions.service.renew(renewal(sessions, holder, await nonceOf(sessions, holder)));
 });
