@@ -187,6 +187,7 @@ async function openSessions(
     store,
     audit,
     outage,
+    from,
     upstream,
     credentials,
     serverAuthority,
@@ -214,6 +215,7 @@ async function openSessions(
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
       absence: outage,
+      handed: from?.facts.endings,
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));

@@ -47,10 +47,10 @@ export async function openChanges(start: Start, following: Following): Promise<T
   history.onWayBack((way) => assertKnown(start, following, way));
   const handFollowers = [policies, access].map((one) => () => one.taken());
   const followers = [() => watch.taken(), ...handFollowers];
-  const isHanded = following.from !== undefined;
+  const handed = following.from?.facts.place;
   const standIns = (): number => following.known?.standIns ?? 0;
   return stack.use(
-    await TakenChanges.open({ store, history, followers, standIns, isHanded, handFollowers, onFault }),
+    await TakenChanges.open({ store, history, followers, standIns, handed, handFollowers, onFault }),
   );
 }
 

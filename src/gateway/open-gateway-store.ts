@@ -52,7 +52,7 @@ export async function openGatewayStore(start: Start): Promise<GatewayStore> {
     from?.facts,
   );
   const said = known.asked();
-  const history = new StoreHistory(said);
+  const history = new StoreHistory({ changes: said.changes, handed: from?.facts.place });
   const sessions = rememberedSessions(said, recent, history);
   return { store: { ...said, sessions }, outage, recent, history, known, from };
 }

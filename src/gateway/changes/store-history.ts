@@ -12,6 +12,8 @@ export interface WayBack {
 
 export interface StoreHistoryOptions {
   readonly changes: ChangeStore;
+  /** What another gateway handed over: a store that has less has gone back, though it was never seen here. */
+  readonly handed?: ChangePlace | undefined;
   /** Milliseconds that never go back. */
   readonly ticks?: () => number;
 }
@@ -28,8 +30,9 @@ export class StoreHistory {
   #looking: Promise<unknown> = Promise.resolve();
   #next: Promise<number> | undefined;
 
-  constructor({ changes, ticks = () => performance.now() }: StoreHistoryOptions) {
+  constructor({ changes, handed, ticks = () => performance.now() }: StoreHistoryOptions) {
     this.#changes = changes;
+    this.#known = handed;
     this.#ticks = ticks;
   }
 

@@ -17,7 +17,7 @@ export interface TakenChangesOptions {
   /** How often something else than the store said what followers asked: that may not be the newest. */
   readonly standIns?: () => number;
   /** In a start without the store another gateway has handed over what followers have read, and up to which change. */
-  readonly isHanded?: boolean;
+  readonly handed?: ChangePlace | undefined;
   /** Those of them that follow what is in force. */
   readonly handFollowers?: readonly (() => Promise<boolean>)[];
   readonly onFault: (error: ProxyError) => void;
@@ -42,9 +42,13 @@ export class TakenChanges implements AsyncDisposable {
 
   static async open(options: TakenChangesOptions): Promise<TakenChanges> {
     const changes = new TakenChanges(options);
-    const { isHanded = false, history } = options;
-    if (isHanded) changes.#number = await history.look();
-    else await changes.#repeated.now();
+    const { handed } = options;
+    if (handed === undefined) await changes.#repeated.now();
+    // The store may be back meanwhile, with more or less than that: only a look that everybody follows says how far.
+    else {
+      changes.#number = handed.number;
+      changes.#repeated.soon();
+    }
     changes.#repeated.start();
     return changes;
   }

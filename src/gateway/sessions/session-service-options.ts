@@ -4,7 +4,7 @@ import type { Principal } from '../../policy/decision.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { StoreAbsence } from '../../store/store-outage.ts';
-import type { Store } from '../../store/store.ts';
+import type { NumberedEnding, Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
 import type { SessionFacts } from './session-response.ts';
 import type { TokenIssuer } from './session-token.ts';
@@ -29,6 +29,8 @@ export interface SessionServiceOptions {
   readonly onFault?: (error: ProxyError) => void;
   readonly isOnDuty?: (() => boolean) | undefined;
   readonly strangerRefusalsPerMinuteMax?: number;
+  /** What ended, as another gateway handed it over. */
+  readonly handed?: readonly NumberedEnding[] | undefined;
   /** Of a store that can be away. */
   readonly absence?: StoreAbsence | undefined;
 }

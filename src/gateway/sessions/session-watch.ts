@@ -31,6 +31,8 @@ export interface SessionWatchOptions {
   readonly ended: EndedSessions;
   /** How far back. */
   readonly endedKeptMs: number;
+  /** What ended as another gateway handed it over, where the store was away: whatever the store says. */
+  readonly handed?: readonly NumberedEnding[] | undefined;
   /** Whether this process ends sessions whose time is over, and forgets what is old. One of several is enough. */
   readonly isOnDuty?: (() => boolean) | undefined;
 }
@@ -60,13 +62,16 @@ export class SessionWatch implements AsyncDisposable {
 
   /** Endings from now on are noticed. */
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
-    const { ticks = () => performance.now() } = options;
-    const readAtMs = ticks();
+    const { ticks = () => performance.now(), handed } = options;
+    // What was handed over is not what the store has now.
+    const readAtMs = handed === undefined ? ticks() : Number.NEGATIVE_INFINITY;
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const nowMs = options.clock();
     const { ended, endedKeptMs } = options;
     for (const ending of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
       ended.add(ending, nowMs);
+    // Behind those: what the store lacks is among the latest, which it is told again if it went back.
+    for (const ending of handed ?? []) if (!ended.has(ending.sessionId)) ended.add(ending, nowMs);
     const watch = new SessionWatch(options, sequence, readAtMs);
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {

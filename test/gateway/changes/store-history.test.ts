@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreHistory, type WayBack } from '../../../src/gateway/changes/store-history.ts';
+import type { ChangePlace } from '../../../src/store/change-store.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
-function scene() {
+function scene(handed?: ChangePlace) {
   const state = { history: '1', number: 42, ticksMs: 0, looks: 0 };
   const ways: WayBack[] = [];
   const history = new StoreHistory({
@@ -15,6 +16,7 @@ function scene() {
         return { history: state.history, number: state.number };
       },
     },
+    handed,
     ticks: () => state.ticksMs,
   });
   return { state, history, ways };
@@ -34,6 +36,21 @@ test('a lower number, and another history of the same number, are a way back, wh
   assert.equal(ways.length, 2);
   await history.look();
   assert.deepEqual([ways.length, history.waysBack], [2, 2]);
+});
+
+test('a store that has less than what another gateway handed over went back, at the first look', async () => {
+  for (const [handed, isBack] of [
+    [{ history: '1', number: 43 }, true],
+    [{ history: '0', number: 42 }, true],
+    [{ history: '1', number: 42 }, false],
+    [{ history: '1', number: 41 }, false],
+  ] as const) {
+    const { history, ways } = scene(handed);
+    assert.equal(history.name, handed.history);
+    history.onWayBack(async (way) => void ways.push(way));
+    assert.equal(await history.look(), 42);
+    assert.deepEqual(ways, isBack ? [{ from: handed, to: { history: '1', number: 42 } }] : []);
+  }
 });
 
 test('nothing is unknown from the way back on until each gateway has had its time', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TakenChanges } from '../../../src/gateway/changes/taken-changes.ts';
+import type { ChangePlace } from '../../../src/store/change-store.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 
 function scene() {
@@ -12,7 +13,7 @@ function scene() {
     waysBack: 0,
     standIns: 0,
     standing: false,
-    isHanded: false,
+    handed: undefined as ChangePlace | undefined,
   };
   let tell: () => void = () => undefined;
   const faults: string[] = [];
@@ -45,7 +46,7 @@ function scene() {
         },
       ],
       standIns: () => state.standIns,
-      isHanded: state.isHanded,
+      handed: state.handed,
       handFollowers: [async () => state.isTaken],
       onFault: ({ message }) => faults.push(message),
     });
@@ -150,11 +151,29 @@ test('what somebody else said in place of the store does not count as the newest
 
 test('what another gateway handed over is taken from the beginning, and heard of on from there', async () => {
   const { state, open } = scene();
-  [state.newest, state.isHanded] = [9, true];
+  [state.newest, state.handed] = [9, { history: 'h', number: 9 }];
   await using changes = await open();
   assert.deepEqual([changes.number, state.looks], [9, 0]);
   changes.heard([10], 'h');
   assert.equal(changes.number, 10);
+});
+
+test('of a store that is back with more than was handed over, that is taken once it has been read', async () => {
+  const { state, open, looked } = scene();
+  [state.newest, state.handed, state.isTaken] = [12, { history: 'h', number: 9 }, false];
+  await using changes = await open();
+  await looked(changes);
+  assert.equal(changes.number, 9);
+  state.isTaken = true;
+  await looked(changes);
+  assert.equal(changes.number, 12);
+});
+
+test('of a store that is still away the handed number stands, and it is not asked for', async () => {
+  const { state, open } = scene();
+  [state.fails, state.handed] = [true, { history: 'h', number: 9 }];
+  await using changes = await open();
+  assert.equal(changes.number, 9);
 });
 
 test('what is handed on counts once those that follow it have taken it, and is of the same history', async () => {

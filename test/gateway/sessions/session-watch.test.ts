@@ -190,6 +190,39 @@ test('behind more endings than are kept, a gateway that starts takes nobody for 
   }
 });
 
+test('what was handed over is over here, also where the store is back and does not have it', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  await store.sessions.end('a', revoked, 1000);
+  const ended = new EndedSessions(60_000);
+  const handed = [
+    { ...revoked, sessionId: 'a', sequence: 91 },
+    { ...revoked, sessionId: 'lost', sequence: 91 },
+  ];
+  await using watch = await SessionWatch.open({
+    store,
+    ended,
+    endedKeptMs: 60_000,
+    handed,
+    clock: () => 1000,
+    ticks: () => 0,
+    onExpired: () => Promise.resolve(),
+    onFault: (error) => assert.fail(error),
+  });
+  // The store's own number where it has one, and what it lacks comes last.
+  assert.deepEqual(
+    ended.latest(9).map(({ sessionId, sequence }) => [sessionId, sequence]),
+    [
+      ['a', 1],
+      ['lost', 91],
+    ],
+  );
+  // Until it was read from the store.
+  assert.equal(watch.isCurrent, false);
+  await watch.look();
+  assert.equal(watch.isCurrent, true);
+});
+
 test('what ended by this process is over here also where the store lost it before it was read', async () => {
   await using store = await openStore('sqlite::memory:');
   await using watch = await open(store);
