@@ -37,7 +37,7 @@ export const sessionLimits = {
   endingsReadMs: fixedRow(
     2_000,
     'store_unavailable',
-    'A gateway answers for the store only where it began to read what ended no longer ago than a revocation may take; else the store is asked.',
+    'A gateway lets a session in without the store only if it began to read what ended at most this long ago. Otherwise the store is asked.',
   ),
   enrolmentsPerTokenMax: row(
     100,
