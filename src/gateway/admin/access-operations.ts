@@ -18,9 +18,9 @@ export const accessOperations: Handlers<
   'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess'
 > = {
   accessRequests: async (parts, { operator, query: { state, session, before: cursor } }) => {
-    const { access, sessions } = parts.store;
+    const { access } = parts.store;
     const filter = { ...given('state', state), ...given('sessionId', session) };
-    const visible = new VisibleEvents(operator, sessions);
+    const visible = new VisibleEvents(operator, parts.store);
     const placeOf = ({ createdMs, id }: AccessRecord): ListPlace => ({ ms: createdMs, id });
     const { items, next } = await seenList({
       page: (before, limit) => access.list({ ...filter, ...given('before', before), limit }),
@@ -79,7 +79,7 @@ function deskOf({ store, record }: AdminParts, { name }: Operator): DecisionDesk
 /** One that is not theirs is as unknown as one that is not there. @throws ProxyError operation_unknown */
 async function findAccess({ store }: AdminParts, operator: Operator, id: string): Promise<AccessRecord> {
   const record = await store.access.find(id);
-  const visible = new VisibleEvents(operator, store.sessions);
+  const visible = new VisibleEvents(operator, store);
   if (record === undefined || !(await visible.sees(record)))
     throw new ProxyError('operation_unknown', 'there is no request for access of that id');
   return record;

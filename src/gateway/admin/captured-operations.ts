@@ -14,7 +14,7 @@ type Viewed = NonNullable<OutputOf<'exchangeBodies'>['request']>;
 export const capturedOperations: Handlers<'exchangeBodies'> = {
   exchangeBodies: async ({ store, captured, record }, { id, operator, nowMs }) => {
     const event = await store.audit.find(id);
-    const visible = new VisibleEvents(operator, store.sessions);
+    const visible = new VisibleEvents(operator, store);
     if (event === undefined || !(await visible.sees(event)))
       throw new ProxyError('operation_unknown', 'there is no event of that id');
     const kept = await captured?.read(id);

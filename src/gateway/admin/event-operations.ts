@@ -24,7 +24,7 @@ export const eventOperations: Handlers<'exchanges' | 'exportEvents' | 'exchange'
   exportEvents: exported,
   exchange: async ({ store }, { id, operator }) => {
     const event = await store.audit.find(id);
-    const visible = new VisibleEvents(operator, store.sessions);
+    const visible = new VisibleEvents(operator, store);
     if (event === undefined || !(await visible.sees(event)))
       throw new ProxyError('operation_unknown', 'there is no event of that id');
     return event;
@@ -101,7 +101,7 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
     throw new ProxyError('usage', 'name one of before and after: each gives another direction');
   await requireCursor(parts, before ?? after);
   const matches = eventMatcher(filter);
-  const visible = new VisibleEvents(asked.operator, store.sessions);
+  const visible = new VisibleEvents(asked.operator, store);
   const items: AuditEvent[] = [];
   let cursor = after ?? before;
   for (let looked = 0; looked < defaultLimits.adminScannedEventsMax;) {
@@ -130,7 +130,7 @@ async function exported(
   { operator, query: { behind, count = countDefault, ...filter } }: Asked<'exportEvents'>,
 ): Promise<OutputOf<'exportEvents'>> {
   const matches = eventMatcher(filter);
-  const visible = new VisibleEvents(operator, store.sessions);
+  const visible = new VisibleEvents(operator, store);
   const { since, until } = filter;
   const period = {
     ...given('fromMs', since === undefined ? undefined : Date.parse(since)),
@@ -166,7 +166,7 @@ async function* followedEvents(
   signal: AbortSignal,
 ): AsyncGenerator<AuditEvent> {
   const matches = eventMatcher(filter);
-  const visible = new VisibleEvents(operator, store.sessions);
+  const visible = new VisibleEvents(operator, store);
   let cursor = after ?? followers.newestId;
   while (!signal.aborted) {
     const { found } = followers;

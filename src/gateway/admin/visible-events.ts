@@ -1,19 +1,22 @@
-// Whose events an operator sees: those of sessions that are theirs.
+// Whose events an operator sees: those of sessions that are theirs. A session that the store has forgotten is known by the event of its enrolment.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { SessionStore } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { isSeen, type Operator } from './operator.ts';
+
+/** Among so many events of a session is that of its enrolment, if it is kept. */
+const firstEvents = 10;
 
 /** Remembers for one operator which sessions are theirs: claims of a session never change. */
 export class VisibleEvents {
   readonly #operator: Operator;
-  readonly #sessions: SessionStore;
+  readonly #store: Pick<Store, 'sessions' | 'audit'>;
   readonly #seen = new Map<string, boolean>();
 
-  constructor(operator: Operator, sessions: SessionStore) {
+  constructor(operator: Operator, store: Pick<Store, 'sessions' | 'audit'>) {
     this.#operator = operator;
-    this.#sessions = sessions;
+    this.#store = store;
   }
 
   /** An event of no session is theirs only who sees all. */
@@ -22,11 +25,19 @@ export class VisibleEvents {
     if (sessionId === undefined) return false;
     const known = this.#seen.get(sessionId);
     if (known !== undefined) return known;
-    const session = await this.#sessions.find(sessionId);
-    // One that is forgotten is nobody's of whom only some may be seen.
-    const seen = session !== undefined && isSeen(this.#operator, session.claims);
+    // One of which nothing is kept is nobody's of whom only some may be seen.
+    const seen = isSeen(this.#operator, await this.#claimsOf(sessionId));
     if (this.#seen.size >= defaultLimits.adminRememberedSessionsMax) this.#seen.clear();
     this.#seen.set(sessionId, seen);
     return seen;
+  }
+
+  /** Of events that were cut, nothing is taken for a claim. */
+  async #claimsOf(sessionId: string): Promise<unknown> {
+    const session = await this.#store.sessions.find(sessionId);
+    if (session !== undefined) return session.claims;
+    const events = await this.#store.audit.query({ sessionId, kind: 'session', limit: firstEvents });
+    const enrolled = events.find(({ action, cut }) => action === 'enrolled' && cut === undefined);
+    return enrolled?.details?.['claims'];
   }
 }

@@ -1,7 +1,7 @@
 // The certificate that the gateway shows to a collector: asked of its sources for each connection, so that a renewed one is taken up.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { ClientCertificateSettings } from '../config/telemetry-settings.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 
@@ -17,6 +17,7 @@ export type ClientCertificate = () => Promise<ClientPair>;
 export interface ClientCertificateNeeds {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => number;
+  readonly onFault: (error: ProxyError) => void;
 }
 
 /** Where the settings have one. */
@@ -34,15 +35,31 @@ export function clientOf(
 function openClientCertificate(
   of: string,
   { certificate, key }: ClientCertificateSettings,
-  { environment, clock }: ClientCertificateNeeds,
+  { environment, clock, onFault }: ClientCertificateNeeds,
 ): ClientCertificate {
   const certificates = openCredentialSource(`${of}.certificate`, certificate, environment, 'pem');
   const keys = openCredentialSource(`${of}.key`, key, environment, 'pem');
   let known: ClientPair | undefined;
-  return async () => {
-    const nowMs = clock();
+  let isAway = false;
+  const read = async (nowMs: number): Promise<ClientPair> => {
     const [cert, secret] = await Promise.all([certificates.read(nowMs), keys.read(nowMs)]);
-    const pair = { cert: `${cert.reveal()}\n`, key: `${secret.reveal()}\n` };
+    return { cert: `${cert.reveal()}\n`, key: `${secret.reveal()}\n` };
+  };
+  /** What is away for a moment ends no delivery: what was good is shown, and that is told once. */
+  const readOrKnown = async (): Promise<ClientPair> => {
+    try {
+      const pair = await read(clock());
+      isAway = false;
+      return pair;
+    } catch (error) {
+      if (known === undefined) throw error;
+      if (!isAway) onFault(asProxyError(error));
+      isAway = true;
+      return known;
+    }
+  };
+  return async () => {
+    const pair = await readOrKnown();
     if (known?.cert === pair.cert && known.key === pair.key) return known;
     const problem = problemOf(pair);
     // Whoever renews writes one file after the other: until both are there, what was good is shown.

@@ -32,6 +32,40 @@ test('lists have what is theirs alone', async () => {
   assert.deepEqual(await ids('/v1/access?session=blue'), []);
 });
 
+test('an event of a session that the store has forgotten is theirs by the claims of its enrolment', async () => {
+  await using scene = await openAdminScene();
+  const enrolled = (sessionId: string, team: string, more: object = {}) =>
+    event(`enrolled ${sessionId}`, {
+      kind: 'session',
+      action: 'enrolled',
+      sessionId,
+      details: { claims: { team } },
+      ...more,
+    });
+  await scene.append([
+    enrolled('old red', 'red'),
+    event('e1', { sessionId: 'old red' }),
+    enrolled('old blue', 'blue'),
+    event('e2', { sessionId: 'old blue' }),
+    // What was cut says nothing for certain.
+    enrolled('cut', 'red', { cut: { details: 100_000 } }),
+    event('e3', { sessionId: 'cut' }),
+    // Nor does what another event says.
+    enrolled('posture', 'red', { action: 'posture' }),
+    event('e4', { sessionId: 'posture' }),
+    // Kept by the store, whatever an event says.
+    enrolled('blue', 'red'),
+  ]);
+  const token = await scene.token('viewer', { sees: { team: 'red' } });
+  for (const path of ['/v1/exchanges/export', '/v1/exchanges']) {
+    const { json } = await scene.call('GET', path, { token });
+    const ids = (json as OutputOf<'exportEvents'>).items.map(({ id }) => id);
+    assert.deepEqual(ids.toSorted(), ['e1', 'enrolled old red'], path);
+  }
+  assert.equal((await scene.call('GET', '/v1/exchanges/e1', { token })).status, 200);
+  assert.equal((await scene.call('GET', '/v1/exchanges/e2', { token })).status, 404);
+});
+
 test('a cursor of a list that is not theirs is as unknown as one that is not there', async () => {
   const { scene, token } = await openScene();
   await using _ = scene;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { otlpClient } from '../../../src/gateway/telemetry/otlp-client.ts';
 import { SyslogConnection } from '../../../src/gateway/telemetry/syslog-connection.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
-import { asProxyError } from '../../../src/protocol/error.ts';
+import { asProxyError, type ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { waitUntil } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -28,6 +28,9 @@ const never = new AbortController().signal;
 const serialOf = (pem: string): string => new X509Certificate(pem).serialNumber;
 
 interface Scene {
+  /** What was told of, by its code. */
+  readonly faults: readonly string[];
+  remove(file: 'client.pem' | 'client.key'): Promise<void>;
   readonly client: ClientCertificate;
   /** As whoever renews writes them. */
   write(pair: { readonly cert?: string; readonly key?: string }): Promise<void>;
@@ -40,10 +43,15 @@ async function withScene(body: (scene: Scene) => Promise<void>): Promise<void> {
     let nowMs = 0;
     const clock = (): number => (nowMs += 10_000);
     const settings = { clientCertificate: { certificate: { file: certFile }, key: { file: keyFile } } };
-    const { client } = clientOf('telemetry.otlp.clientCertificate', settings, { environment: {}, clock });
+    const faults: string[] = [];
+    const onFault = ({ code }: ProxyError): void => void faults.push(code);
+    const needs = { environment: {}, clock, onFault };
+    const { client } = clientOf('telemetry.otlp.clientCertificate', settings, needs);
     assert.ok(client);
     await body({
       client,
+      faults,
+      remove: (file) => rm(join(directory, file)),
       write: async ({ cert, key }) => {
         for (const [file, text] of [
           [certFile, cert],
@@ -75,6 +83,22 @@ test('a renewed pair is shown once both files are there, and until then the one 
     assert.equal(await shown(), serialOf(second.cert));
     await write({ cert: 'half of one' });
     assert.equal(await shown(), serialOf(second.cert));
+  });
+});
+
+test('a file that is away for a while ends no delivery: the pair before is shown, and it is told once', async () => {
+  await withScene(async ({ client, write, remove, faults }) => {
+    const [first, second] = pairs();
+    await write(first);
+    const known = await client();
+    await remove('client.key');
+    for (const _ of [1, 2]) assert.equal(await client(), known);
+    assert.deepEqual(faults, ['credential_unavailable']);
+    await write(second);
+    assert.equal(serialOf((await client()).cert), serialOf(second.cert));
+    await remove('client.pem');
+    assert.equal(serialOf((await client()).cert), serialOf(second.cert));
+    assert.equal(faults.length, 2, 'one that is away anew is told anew');
   });
 });
 
