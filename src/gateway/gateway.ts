@@ -256,7 +256,7 @@ async function openServing(
     credentials,
     homes,
     held,
-    captured: stack.use(openCaptured(config.captured, start)),
+    captured: stack.use(await openCaptured(config.captured, start)),
     authority,
     upstream,
     ruleTrust,

@@ -19,7 +19,7 @@ export async function bodiesHere(
   desk: OperatorDesk,
   id: string,
 ): Promise<ShownBodies> {
-  await using captured = openCaptured(config.captured, {
+  await using captured = await openCaptured(config.captured, {
     environment: workloadEnvironment(process.env),
     clock: Date.now,
     onLimit: () => undefined,
