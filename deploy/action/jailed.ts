@@ -14,8 +14,9 @@ import { ActionError, command, needsLookText, required, type Variables } from '.
 /** By these a step gives orders to the runner, or acts in the name of the job. */
 const withheld = /^(?:GITHUB_(?:ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)|ACTIONS_.*|INPUT_.*|STATE_.*)$/;
 
-/** Folders of the home that installers keep what they fetched in. */
-const caches = ['.cache', '.npm'];
+/** Folder of the home that installers keep what they fetched in. Not `.npm`: npm outside of the jail runs what it finds there. */
+const sharedCache = '.cache';
+const npmCache = /^npm_config_cache$/i;
 
 export interface JailedStep {
   readonly program: string;
@@ -39,7 +40,7 @@ export async function runJailed({ program, inputs, places, token, variables }: J
   let said: string;
   try {
     ({ code, said } = await runToEnd(program, runArguments(inputs, places, { writable, script }), {
-      env: { ...env, TMPDIR: places.temporary },
+      env: { ...withNpmCache(env, join(places.temporary, 'npm')), TMPDIR: places.temporary },
       secret: token,
       onStart: (pid) => saveProcess(variables, pid),
     }));
@@ -72,9 +73,15 @@ function ownFault(said: string): string | undefined {
   return /^upstreamproxy: .* \[\w+\]$/.test(last) ? last : undefined;
 }
 
+/** One that the job has chosen stays. */
+function withNpmCache(env: Variables, folder: string): Variables {
+  const isChosen = Object.keys(env).some((name) => npmCache.test(name));
+  return isChosen ? env : { ...env, npm_config_cache: folder };
+}
+
 function writablePlaces(variables: Variables): readonly string[] {
   const home = variables['HOME'];
-  const kept = home === undefined ? [] : caches.map((name) => join(home, name));
+  const kept = home === undefined ? [] : [join(home, sharedCache)];
   for (const path of kept) mkdirSync(path, { recursive: true });
   return [required(variables, 'GITHUB_WORKSPACE'), ...kept];
 }

@@ -1,11 +1,11 @@
 // Where a step of the action keeps things until its end, below the folder that the runner empties.
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { appendValue, required, type Variables } from './runner.ts';
+import { appendValue, command, required, type Variables } from './runner.ts';
 
 export interface Places {
   /** Of `upstreamproxy job`. */
@@ -66,7 +66,25 @@ function placesAt(base: string): Places {
   return { state: `${base}-job`, program: `${base}-program`, temporary: `${base}-tmp` };
 }
 
-/** All that a step may have left there but for the session's own. */
+/** All that a step may have left there but for the session's own. Warns of what stays: the job is as good as it was. */
 export function removePlaces({ program, temporary }: Places): void {
-  for (const path of [program, temporary]) rmSync(path, { recursive: true, force: true });
+  for (const path of [program, temporary])
+    try {
+      makeFoldersWritable(path);
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      const text = `cannot remove ${path}: ${(error as Error).message}`;
+      process.stdout.write(command('warning', text, 'upstreamproxy'));
+    }
+}
+
+/** Commands may have left folders that even their owner cannot change. No link is followed. */
+function makeFoldersWritable(top: string): void {
+  if (lstatSync(top, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const folders = [top];
+  for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) folders.push(join(path, entry.name));
+  }
 }

@@ -17,7 +17,9 @@ export async function findProgram({ program, version }: Inputs, folder: string):
     version ?? (JSON.parse(readFileSync(packageFile, 'utf8')) as { readonly version: string }).version;
   mkdirSync(folder, { mode: 0o700 });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const options = ['--no-audit', '--no-fund', '--no-save', '--ignore-scripts', '--loglevel=error'];
+  // A cache of its own: to that of the home earlier steps may have written what npm would take for the package.
+  const cache = `--cache=${join(folder, 'cache')}`;
+  const options = [cache, '--no-audit', '--no-fund', '--no-save', '--ignore-scripts', '--loglevel=error'];
   const { code, missing } = await runToEnd('npm', ['install', ...options, `upstreamproxy@${wanted}`], {
     cwd: folder,
   });

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +12,8 @@ import { parse } from 'yaml';
 
 import { readInputs } from '../../deploy/action/inputs.ts';
 import { openActionStage } from '../support/action-stage.ts';
+import { runCommand } from '../support/command.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { skipWithout } from '../support/tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,6 +49,61 @@ test(
     // What follows has no proxy any more.
     const direct = await runner.run('test -z "$HTTPS_PROXY" && test -r "${SSL_CERT_FILE:-/dev/null}"');
     assert.equal(direct.code, 0, direct.log);
+  },
+);
+
+test('npm installs the program from a cache that no earlier step knows', async () => {
+  await using stage = await openActionStage();
+  const { runner } = stage;
+  await stage.write('npm', '#!/bin/sh\nprintf "%s\\n" "$PWD" "$@" > "$GITHUB_WORKSPACE/told"\nexit 1\n');
+  await chmod(join(runner.workspace, 'npm'), 0o755);
+  const PATH = `${runner.workspace}${delimiter}${process.env['PATH']}`;
+  const { annotations } = await runner.use({ version: '0.0.1' }, { PATH, npm_config_cache: '/shared' });
+  assert.match(annotations[0]?.text ?? '', /^npm could not install upstreamproxy@0\.0\.1/);
+  const [folder = '', ...args] = (await readFile(join(runner.workspace, 'told'), 'utf8')).split('\n');
+  assert.match(folder, /\/upstreamproxy-[0-9a-f]{16}-program$/);
+  assert.ok(args.includes(`--cache=${folder}/cache`), args.join(' '));
+  await runner.finish();
+});
+
+const setpriv = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
+
+test(
+  'folders that the commands closed are removed, without following links, and what stays is no fault of the job',
+  { skip: process.getuid?.() === 0 && skipWithout('setpriv') },
+  async () => {
+    await using directory = await temporaryDirectory();
+    const at = (name: string): string => join(directory.path, name);
+    const closed = async (path: string): Promise<void> => {
+      await mkdir(path, { recursive: true });
+      await writeFile(join(path, 'file'), '');
+      await chmod(path, 0o555);
+    };
+    await closed(at('outside'));
+    await closed(at('base-tmp/a/b'));
+    await symlink(at('outside'), at('base-tmp/link'));
+    const remove = async (base: string): Promise<string> => {
+      const places = { state: `${base}-job`, program: `${base}-program`, temporary: `${base}-tmp` };
+      const script = `import { removePlaces } from '${root}deploy/action/places.ts'; removePlaces(${JSON.stringify(places)})`;
+      // Root may write to any folder but for its capabilities.
+      const [file = '', ...args] = [...(process.getuid?.() === 0 ? setpriv : []), process.execPath];
+      const { code, stdout, stderr } = await runCommand(file, [...args, '--input-type=module', '-e', script]);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    assert.equal(await remove(at('base')), '');
+    assert.deepEqual(await readdir(directory.path), ['outside']);
+    assert.deepEqual(
+      [(await stat(at('outside'))).mode & 0o777, await readdir(at('outside'))],
+      [0o555, ['file']],
+    );
+    await mkdir(at('held/base-tmp'), { recursive: true });
+    await chmod(at('held'), 0o555);
+    assert.match(
+      await remove(at('held/base')),
+      /^::warning title=upstreamproxy::cannot remove .*base-tmp: EACCES/,
+    );
+    for (const name of ['held', 'outside']) await chmod(at(name), 0o755);
   },
 );
 

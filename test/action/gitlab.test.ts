@@ -1,6 +1,7 @@
 // The component for GitLab, with the shells that a job of it gets: one for before_script and script, another for after_script.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +12,9 @@ import { componentInputs, includeComponent } from '../support/gitlab-component.t
 import { skipWithout } from '../support/tools.ts';
 
 const template = new URL('../../templates/upstreamproxy/template.yml', import.meta.url);
+
+const nameOf = (id: string, token = ''): string =>
+  `upstreamproxy-${createHash('sha256').update(`${id} ${token}`).digest('hex').slice(0, 32)}`;
 
 test('the component uses the inputs that it defines, each with a description and a default', async () => {
   const { used, specs } = componentInputs(await readFile(template, 'utf8'));
@@ -42,6 +46,7 @@ test(
       CI_PROJECT_DIR: project,
       CI_JOB_ID: '17',
       CI_JOB_TIMEOUT: '600',
+      CI_JOB_TOKEN: 'of-job-17',
     };
     const shell = async (lines: readonly string[]): Promise<string> => {
       const { code, stdout, stderr } = await runCommand('sh', ['-e', '-c', lines.join('\n')], {
@@ -63,6 +68,14 @@ test(
       /^## upstreamproxy: 1 request, 1 refused/,
     );
     assert.deepEqual(await readdir(`${project}.tmp`), []);
+    // What an earlier job put where it guesses that this one looks is neither used nor removed.
+    await mkdir(`${project}.tmp/${nameOf('17')}/job`, { recursive: true });
+    await shell(job.after_script);
+    assert.deepEqual(await readdir(`${project}.tmp`), [nameOf('17')]);
+    await mkdir(`${project}.tmp/${nameOf('17', 'of-job-17')}`);
+    const taken = await runCommand('sh', ['-e', '-c', job.before_script.join('\n')], { cwd: project, env });
+    assert.match(taken.stderr, /exists/);
+    assert.notEqual(taken.code, 0);
     assert.deepEqual(job.artifacts.paths, ['upstreamproxy.md']);
   },
 );

@@ -25,7 +25,10 @@ if curl -sS --noproxy '*' -m 5 -k https://127.0.0.1:${api.port}/hello; then echo
 if echo x=y >> "$RUNNER_TEMP"/_runner_file_commands/set_env_1; then echo WROTE; fi
 printf 'rules:\\n  - name: all\\n    hosts: [api.example.com, other.example.com]\\n' > policy.yaml
 for i in $(seq 25); do sleep 0.1; curl -s -o /dev/null -w '%{http_code}\\n' https://other.example.com/hello; done | sort -u
-echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"`,
+echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"
+if mkdir -p ~/.npm/_cacache; then echo SHARED; fi
+test "$(npm config get cache)" = "$TMPDIR/npm" && echo own cache
+mkdir "$TMPDIR/closed"; touch "$TMPDIR/closed/file"; chmod 0555 "$TMPDIR/closed"`,
     },
     { ...stage.idToken, ACTIONS_RUNTIME_TOKEN: 'secret' },
   );
@@ -33,10 +36,11 @@ echo written > "$GITHUB_WORKSPACE/made"; echo t > "$TMPDIR/t"`,
   assert.match(result.log, /^hello$/m);
   assert.match(result.log, /^::error::forged$/m);
   assert.match(result.log, /^0$/m);
+  assert.match(result.log, /^own cache$/m);
   // It could write the policy, which is followed no more.
   assert.match(result.log, /^403$/m);
   assert.doesNotMatch(result.log, /^200$/m);
-  assert.doesNotMatch(result.log, /^OUT$|^WROTE$/m);
+  assert.doesNotMatch(result.log, /^OUT$|^WROTE$|^SHARED$/m);
   assert.ok(
     result.annotations.every(({ text }) =>
       text.startsWith('GET https://other.example.com/hello: policy_denied'),

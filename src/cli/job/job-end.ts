@@ -14,6 +14,7 @@ import type { jobDefinition } from '../commands/job-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { Denials } from '../run/denial-summary.ts';
 import { listenForInterruption } from '../run/interruption.ts';
+import { asciiText } from '../terminal/text-table.ts';
 import { jobAnnotations } from './job-annotations.ts';
 import { collectJobFacts, type JobFacts, type JobSources, needsLook } from './job-facts.ts';
 import {
@@ -154,7 +155,7 @@ function spokenFacts(facts: JobFacts, { audit }: Values): string {
   const note = (text: string): string => `upstreamproxy: ${text}\n`;
   return [
     denials.summary(place, refusedElse),
-    early === undefined ? '' : note(`the session was over before the job was: ${early}`),
-    unread === undefined ? '' : note(`this may not be all: ${unread}`),
+    early === undefined ? '' : note(`the session was over before the job was: ${asciiText(early)}`),
+    unread === undefined ? '' : note(`this may not be all: ${asciiText(unread)}`),
   ].join('');
 }

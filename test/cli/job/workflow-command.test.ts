@@ -18,3 +18,11 @@ test('lines for a log are no orders, in either of the forms that the runner know
     '\\u{3a}:stop-commands::x\n  \\u{3a}:error::y\nGET /##\\u{5b}add-mask]z\nupstreamproxy: a::b\\u{d}::c\n',
   );
 });
+
+test('what .NET takes for a blank, or does not see, hides no order', () => {
+  for (const blank of ['\u0085', '\u00a0', '\u2028', '\ufeff', '\u200b', '\0', ' \u0085 ']) {
+    assert.equal(withoutCommands(`${blank}::add-mask::x`), `${blank}\\u{3a}:add-mask::x`);
+    assert.equal(withoutCommands(`a #${blank.trim()}#[add-mask]x`), `a #${blank.trim()}#\\u{5b}add-mask]x`);
+  }
+  assert.equal(withoutCommands(':\u200b:add-mask::x'), '\\u{3a}\u200b:add-mask::x');
+});
