@@ -117,6 +117,7 @@ const checks: Readonly<Record<string, string>> = {
     same "$(systemctl is-enabled upstreamproxy-gateway.service)" disabled
     refuse systemctl --quiet is-active upstreamproxy-gateway.service
     same "$(stat -c '%U %G %a' /var/lib/upstreamproxy /etc/upstreamproxy | paste -sd,)" 'upstreamproxy upstreamproxy 700,root upstreamproxy 750'
+    same "$(stat -c '%U %G %a' /etc/upstreamproxy/gateway.yaml)" 'root upstreamproxy 640'
     same "$(stat -c '%U %a' /usr/bin/upstreamproxy-gateway)" 'root 711'
     upstreamproxy version
     test -s /usr/share/man/man1/upstreamproxy-gateway.1.gz
@@ -185,10 +186,9 @@ const checks: Readonly<Record<string, string>> = {
     refuse systemctl restart upstreamproxy-gateway.service
     journalctl -u upstreamproxy-gateway | grep 'the socket for gateway is at \\[::\\]:443'
     systemctl stop upstreamproxy-gateway.service
-    sed -i 's/port: 444/port: 443/' /etc/upstreamproxy/gateway.yaml`,
+    sed -i 's/port: 444/port: 443/' /etc/upstreamproxy/gateway.yaml
+    echo canary > api-token`,
   'secrets.conf': `
-    mkdir -m 0700 /etc/upstreamproxy/secrets
-    echo canary > /etc/upstreamproxy/secrets/api-token
     printf 'credentials:\\n  api: { kind: bearer, source: { file: /run/credentials/upstreamproxy-gateway.service/api-token } }\\n' >> /etc/upstreamproxy/gateway.yaml
     printf 'rules: [{ name: api, hosts: api.test, inject: api }]\\n' > /etc/upstreamproxy/policy.yaml
     systemctl daemon-reload
@@ -203,6 +203,12 @@ const checks: Readonly<Record<string, string>> = {
     dpkg --install newer.deb
     test "$(systemctl show -P MainPID upstreamproxy-gateway)" != "$before"
     grep -q 'workers: 2' /etc/upstreamproxy/gateway.yaml
+    # One that does not start is told, and leaves no package half-configured.
+    echo 'nonsense: 1' >> /etc/upstreamproxy/gateway.yaml
+    dpkg --install newer.deb 2>&1 | grep 'the gateway did not start again'
+    same "$(dpkg-query -W -f '\${Status}' upstreamproxy-gateway)" 'install ok installed'
+    sed -i '/^nonsense/d' /etc/upstreamproxy/gateway.yaml
+    systemctl restart upstreamproxy-gateway.service
     ask 443
     # Removed and back again, it finds its keys.
     apt-get remove -y upstreamproxy-gateway > /dev/null

@@ -8,5 +8,10 @@ fi
 # Root writes the configuration, and the gateway reads it: it may name files that hold secrets.
 chown root:upstreamproxy /etc/upstreamproxy
 chmod 0750 /etc/upstreamproxy
+for file in gateway.yaml policy.yaml; do
+  if [ -e "/etc/upstreamproxy/$file" ]; then chgrp upstreamproxy "/etc/upstreamproxy/$file"; fi
+done
 install -d -o upstreamproxy -g upstreamproxy -m 0700 /var/lib/upstreamproxy
-if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+if [ -d /run/systemd/system ]; then
+  systemctl daemon-reload || echo 'upstreamproxy: systemd did not read the new units; run systemctl daemon-reload' >&2
+fi

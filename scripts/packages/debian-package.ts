@@ -126,6 +126,12 @@ function overrides(name: string): string {
     '# Its user must not read it, or other processes of that user could read what it holds.',
     `${name}: non-standard-executable-perm 0711 != 0755 [usr/bin/${name}]`,
     `${name}: executable-is-not-world-readable 0711 [usr/bin/${name}]`,
+    ...(name === 'upstreamproxy-gateway'
+      ? [
+          '# It may name files that hold secrets.',
+          `${name}: non-standard-file-perm 0640 != 0644 [etc/upstreamproxy/*]`,
+        ]
+      : []),
     '# One file with its runtime, which is built elsewhere and brings its libraries.',
     `${name}: embedded-library *`,
     `${name}: unstripped-binary-or-object *`,

@@ -77,7 +77,8 @@ export function gatewayContents(needs: ContentNeeds): PackageContents {
   const unit = (file: string): string => join(needs.root, 'deploy/systemd', file);
   const configuration = (path: string, bytes: string): PackageFile => ({
     path: `etc/upstreamproxy/${path}`,
-    mode: 0o644,
+    // It may name files that hold secrets. The script of the package gives it to the group of the gateway.
+    mode: 0o640,
     bytes,
     isConfiguration: true,
   });

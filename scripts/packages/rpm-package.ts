@@ -80,27 +80,38 @@ ${setup}
 
 %preun
 if [ "$1" = 0 ] && command -v systemctl > /dev/null; then
-  if [ -d /run/systemd/system ]; then systemctl stop upstreamproxy-gateway.socket upstreamproxy-gateway.service; fi
-  systemctl --quiet disable upstreamproxy-gateway.socket upstreamproxy-gateway.service
+  if [ -d /run/systemd/system ]; then
+    systemctl stop upstreamproxy-gateway.socket upstreamproxy-gateway.service || echo 'upstreamproxy: the gateway could not be stopped' >&2
+  fi
+  systemctl --quiet disable upstreamproxy-gateway.socket upstreamproxy-gateway.service || echo 'upstreamproxy: the gateway could not be disabled' >&2
 fi
 
 %postun
 if [ -d /run/systemd/system ]; then
-  systemctl daemon-reload
-  if [ "$1" -ge 1 ]; then systemctl try-restart upstreamproxy-gateway.service; fi
+  systemctl daemon-reload || echo 'upstreamproxy: systemd did not read the new units; run systemctl daemon-reload' >&2
+  if [ "$1" -ge 1 ]; then
+    systemctl try-restart upstreamproxy-gateway.service || echo 'upstreamproxy: the gateway did not start again; journalctl -u upstreamproxy-gateway says why' >&2
+  fi
 fi
 `;
 }
 
-/** Folders that no other package has. */
+/**
+ * Folders that no other package has. That of the configuration is opened for the gateway's group by the script behind: the group need not be
+ * there before, and at no time of an upgrade is it open for others.
+ */
 function ownFolders(files: readonly PackageFile[]): readonly string[] {
   return foldersOf(files)
     .filter((path) => path.includes('upstreamproxy'))
-    .map((path) => `%dir %attr(0755, root, root) "/${path}"`);
+    .map((path) =>
+      path.startsWith('etc/')
+        ? `%dir %verify(not mode group) %attr(0700, root, root) "/${path}"`
+        : `%dir %attr(0755, root, root) "/${path}"`,
+    );
 }
 
 function fileLine(file: PackageFile): string {
-  const kind = file.isConfiguration === true ? '%config(noreplace) ' : '';
+  const kind = file.isConfiguration === true ? '%config(noreplace) %verify(not group) ' : '';
   const mode = 'leadsTo' in file ? '-' : file.mode.toString(8).padStart(4, '0');
   return `${kind}%attr(${mode}, root, root) "/${file.path}"`;
 }

@@ -35,6 +35,10 @@ test('systemd finds nothing wrong with the units', { skip }, async () => {
   assert.match(verify('wrong-gateway.service'), /nonsense/);
 });
 
+test('a start that has much to do is not ended', () => {
+  assert.match(text(service), /^TimeoutStartSec=infinity$/m);
+});
+
 test('what the service may do is rated at 1.1 or better', { skip }, () => {
   const rate = (...options: readonly string[]) =>
     spawnSync(

@@ -40,7 +40,10 @@ test('nothing is readable by others that should not be, and the programs by nobo
   for (const { files } of packages)
     for (const file of files)
       if ('leadsTo' in file) assert.equal(file.path, 'usr/bin/upstreamproxy');
-      else assert.equal(file.mode, file.path.startsWith('usr/bin/') ? 0o711 : 0o644, file.path);
+      else {
+        const [top] = /^(?:usr\/bin|etc)\//.exec(file.path) ?? [];
+        assert.equal(file.mode, top === 'usr/bin/' ? 0o711 : top === 'etc/' ? 0o640 : 0o644, file.path);
+      }
 });
 
 test('what is copied is there, and what is configuration is in /etc alone', () => {
