@@ -13,19 +13,17 @@ export function workflowCommand(
 /** Lines for the log of a job, of which the runner takes none for an order, whoever wrote a part of them. */
 export function withoutCommands(lines: string): string {
   return lines
-    .replaceAll(/(#[^\x20-\x7e]*#[^\x20-\x7e]*)\[/g, '$1\\u{5b}')
+    .replaceAll('##[', '##\\u{5b}')
     .replaceAll('\r', '\\u{d}')
     .split('\n')
     .map(withoutOrder)
     .join('\n');
 }
 
-/**
- * The runner passes over blanks before one. .NET's are others than JavaScript's (U+0085), and its comparisons may pass over what is not
- * seen: so all that is no visible ASCII counts as a blank.
- */
+/** The runner passes over blanks before one. .NET's are others than JavaScript's (U+0085): all that is no visible ASCII counts as one. */
 function withoutOrder(line: string): string {
-  return line.replace(/^([^\x21-\x7e]*):(?=[^\x20-\x7e]*:)/, '$1\\u{3a}');
+  const start = line.search(/[\x21-\x7e]/);
+  return line.startsWith('::', start) ? `${line.slice(0, start)}\\u{3a}${line.slice(start + 1)}` : line;
 }
 
 function escapedText(text: string): string {
