@@ -27,19 +27,28 @@ export function accessRecordOf(row: StoredRow): AccessRecord {
     pendingUntilMs: integerOf(row, 'pending_until_ms'),
     ...optional('note', 'note'),
     ...(row['decided_ms'] === null ? {} : { decidedMs: integerOf(row, 'decided_ms') }),
-    ...(row['ends_ms'] === null ? {} : { terms: termsOf(row) }),
+    ...termsOf(row),
   };
 }
 
-function termsOf(row: StoredRow): AccessTerms {
+/**
+ * When a grant ends. One for refs has its end in a column of its own: a program that knows no refs would take it for one that opens
+ * everything, finds none in `ends_ms`, and lets it be.
+ */
+export const grantEnds = 'coalesce(refs_ends_ms, ends_ms)';
+
+function termsOf(row: StoredRow): { readonly terms?: AccessTerms } {
   const { scope, subject } = row;
-  return {
+  const column = (row['refs_ends_ms'] ?? null) === null ? 'ends_ms' : 'refs_ends_ms';
+  if (row[column] === null) return {};
+  const terms = {
     // Unknown words mean the narrowest.
     scope: scope === 'host' || scope === 'path' ? scope : 'exact',
     subject: subject === 'principal' ? 'principal' : 'session',
     ...(row['refs'] === null || row['refs'] === undefined ? {} : { refs: refsOf(textOf(row, 'refs')) }),
-    endsMs: integerOf(row, 'ends_ms'),
-  };
+    endsMs: integerOf(row, column),
+  } as const;
+  return { terms };
 }
 
 /** What is no list of texts names no ref, so that nothing is opened by it. */
@@ -52,7 +61,12 @@ function refsOf(text: string): readonly string[] {
   }
 }
 
-/** As the column has them. */
-export function refsText({ refs }: AccessTerms): string | null {
-  return refs === undefined ? null : JSON.stringify(refs);
+/** Columns in which a grant for refs differs from another. */
+export function endColumns({ refs, endsMs }: AccessTerms): {
+  readonly endsMs: number | null;
+  readonly refs: string | null;
+  readonly refsEndsMs: number | null;
+} {
+  if (refs === undefined) return { endsMs, refs: null, refsEndsMs: null };
+  return { endsMs: null, refs: JSON.stringify(refs), refsEndsMs: endsMs };
 }

@@ -10,7 +10,13 @@ import type { KnownFacts } from '../changes/known-store.ts';
 import type { EndedSessions } from '../sessions/ended-sessions.ts';
 import { endingLine, linesOf, readChangeLine, sendLine } from './change-lines.ts';
 import type { KnownPeer } from './peer-directory.ts';
-import { type HandedCounts, type HandedLine, type PeerPlaceLine, wantedSchema } from './start-lines.ts';
+import {
+  handedGrant,
+  type HandedCounts,
+  type HandedLine,
+  type PeerPlaceLine,
+  wantedSchema,
+} from './start-lines.ts';
 
 export interface PeerStartsOptions {
   readonly facts: () => KnownFacts;
@@ -126,7 +132,7 @@ export class PeerStarts {
     for (let at = 0; at < grants.length; at += grantsOfLine) {
       const page = grants.slice(at, at + grantsOfLine);
       counts.grants += page.length;
-      await send({ grants: page });
+      await send({ grants: page.map(handedGrant) });
     }
     // What came meanwhile may have been more than is kept, or the store may have gone back.
     const after = this.#place();

@@ -1,14 +1,16 @@
 // What a gateway that starts while the store is away is handed by another one: a line of JSON each. Members that are not known are passed
-// over: the next version may say more.
+// over: the next version may say more. What limits a grant is never passed over.
 
 import { z } from 'zod';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { AccessRecord } from '../../store/access-store.ts';
+import type { AccessRecord, AccessTerms } from '../../store/access-store.ts';
 import type { PolicyVersion } from '../../store/policy-store.ts';
 import { endingSchema } from './change-lines.ts';
 
 const count = z.int().nonnegative();
 const name = z.string().min(1).max(4096);
+/** A schema for each member, also for those that may be absent: none is lost on the way. */
+type Members<T> = { readonly [Name in keyof T]-?: z.ZodType<T[Name]> };
 
 /** What is asked for: where the other one is, all of it, or what is in force without what ended. */
 export const wantedSchema = z.object({ want: z.enum(['place', 'all', 'facts']) });
@@ -48,8 +50,14 @@ const policySchema = z.object({
   note: z.string().exactOptional(),
   backTo: count.exactOptional(),
   damaged: z.enum(['binding', 'back_to']).exactOptional(),
-}) satisfies z.ZodType<PolicyVersion>;
-const grantSchema = z.object({
+} satisfies Members<PolicyVersion>) satisfies z.ZodType<PolicyVersion>;
+const termsSchema = z.strictObject({
+  scope: z.enum(['host', 'path', 'exact']),
+  subject: z.enum(['session', 'principal']),
+  refs: z.array(z.string()).readonly().exactOptional(),
+  endsMs: z.number(),
+} satisfies Members<AccessTerms>) satisfies z.ZodType<AccessTerms>;
+const requestMembers = {
   id: name,
   sessionId: name,
   principalId: name,
@@ -65,14 +73,31 @@ const grantSchema = z.object({
   state: z.enum(['pending', 'granted', 'denied', 'revoked', 'ended']),
   decidedMs: z.number().exactOptional(),
   note: z.string().exactOptional(),
-  terms: z
-    .object({
-      scope: z.enum(['host', 'path', 'exact']),
-      subject: z.enum(['session', 'principal']),
-      endsMs: z.number(),
-    })
-    .exactOptional(),
-}) satisfies z.ZodType<AccessRecord>;
+} satisfies Members<Omit<AccessRecord, 'terms'>>;
+/** Terms that are not understood are null: the grant opens nothing, and the others are taken. */
+const readTerms = z.union([termsSchema, z.unknown().transform(() => null)]);
+const grantSchema = z
+  .object({ ...requestMembers, terms: readTerms.optional(), refsTerms: readTerms.optional() })
+  .transform(({ terms, refsTerms, ...request }): AccessRecord => {
+    const read = refsTerms === undefined ? terms : refsTerms;
+    return read === undefined || read === null ? request : { ...request, terms: read };
+  });
+
+/**
+ * A grant as a line has it. The terms of one for refs have a name of their own: a program that knows no refs takes it for one without
+ * terms, which opens nothing, and not for one that opens everything. So has to be handed over whatever else may limit a grant later.
+ */
+export function handedGrant(record: AccessRecord): HandedGrant {
+  const { terms, ...request } = record;
+  if (terms === undefined) return request;
+  const { refs, ...plain } = terms;
+  return refs === undefined ? { ...request, terms: plain } : { ...request, refsTerms: terms };
+}
+
+type HandedGrant = Omit<AccessRecord, 'terms'> & {
+  readonly terms?: Omit<AccessTerms, 'refs'> & { readonly refs?: never };
+  readonly refsTerms?: AccessTerms;
+};
 
 /** How many of each there were. */
 const counts = { endings: count, policies: count, files: count, grants: count };
@@ -93,5 +118,7 @@ export const handedSchema = z.union([
 export type PeerPlaceLine = z.infer<typeof placeSchema>;
 export type NoPlace = Extract<PeerPlaceLine, { readonly none: string }>;
 export type StartPlace = Exclude<PeerPlaceLine, NoPlace>;
-export type HandedLine = z.input<typeof handedSchema>;
+export type HandedLine =
+  | Exclude<z.input<typeof handedSchema>, { readonly grants: unknown }>
+  | { readonly grants: readonly HandedGrant[] };
 export type HandedCounts = Readonly<Record<keyof typeof counts, number>>;

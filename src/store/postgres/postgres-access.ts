@@ -1,6 +1,6 @@
 // Requests for access in PostgreSQL.
 
-import { accessRecordOf, refsText } from '../access-row.ts';
+import { accessRecordOf, endColumns, grantEnds } from '../access-row.ts';
 import type {
   AccessBounds,
   AccessDecision,
@@ -18,13 +18,13 @@ import type { PostgresDatabase, Statements, Values } from './postgres-database.t
 import { lock } from './postgres-lock.ts';
 
 const columns = `id, session_id, principal_id, scheme, host, port, method, path, reason, trace_id, state, created_ms,
-  pending_until_ms, decided_ms, note, subject, scope, refs, ends_ms`;
+  pending_until_ms, decided_ms, note, subject, scope, refs, ends_ms, refs_ends_ms`;
 const livingSession = `EXISTS (SELECT 1 FROM session
   WHERE session.id = access_request.session_id AND session.state IN ('enrolled', 'committed'))`;
 /** Where time or session has ended what is still open. */
 const due = `state IN ('pending', 'granted') AND (
   (state = 'pending' AND (pending_until_ms <= $1 OR NOT ${livingSession})) OR
-  (state = 'granted' AND (ends_ms <= $1 OR (subject = 'session' AND NOT ${livingSession}))))`;
+  (state = 'granted' AND (${grantEnds} <= $1 OR (subject = 'session' AND NOT ${livingSession}))))`;
 /** One statement: what was decided, and that something changed. */
 const countChange = 'UPDATE change_counter SET value = value + 1 WHERE EXISTS (SELECT 1 FROM decided)';
 
@@ -65,12 +65,13 @@ export class PostgresAccess implements AccessStore {
   }
 
   grant(id: string, terms: AccessTerms, { nowMs, note }: AccessDecision): Promise<boolean> {
-    const { scope, subject, endsMs } = terms;
+    const { scope, subject } = terms;
+    const { endsMs, refs, refsEndsMs } = endColumns(terms);
     return this.#decide(
       `UPDATE access_request SET state = 'granted', decided_ms = $2, note = $3, scope = $4, subject = $5, ends_ms = $6,
-         refs = $7
+         refs = $7, refs_ends_ms = $8
        WHERE id = $1 AND state IN ('pending', 'denied', 'granted') RETURNING 1`,
-      [id, nowMs, note ?? null, scope, subject, endsMs, refsText(terms)],
+      [id, nowMs, note ?? null, scope, subject, endsMs, refs, refsEndsMs],
     );
   }
 
@@ -96,7 +97,7 @@ export class PostgresAccess implements AccessStore {
   async inForce(nowMs: number): Promise<readonly AccessRecord[]> {
     const rows = await this.#database.all(
       `SELECT ${columns} FROM access_request WHERE state IN ('pending', 'granted') AND state = 'granted'
-         AND ends_ms > $1 AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
+         AND ${grantEnds} > $1 AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
       [nowMs],
     );
     return rows.map(accessRecordOf);

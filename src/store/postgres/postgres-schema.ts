@@ -5,6 +5,7 @@ import { actsScript } from './postgres-acts-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
+import { refsScript } from './postgres-refs-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
 export const changeChannel = 'upstreamproxy_change';
@@ -306,4 +307,5 @@ export const migrations: readonly Migration[] = [
   { version: 9, servesFrom: 1, script: publishChecksScript },
   { version: 10, servesFrom: 1, script: 'ALTER TABLE access_request ADD COLUMN refs text;' },
   { version: 11, servesFrom: 1, script: 'ALTER TABLE gateway ADD COLUMN identity_keys text;' },
+  { version: 12, servesFrom: 1, script: refsScript },
 ];

@@ -12,7 +12,7 @@ import type {
   NewAccessRequest,
 } from '../access-store.ts';
 import { pruneBatch } from '../store.ts';
-import { accessRecordOf, refsText } from '../access-row.ts';
+import { accessRecordOf, endColumns, grantEnds } from '../access-row.ts';
 import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -21,7 +21,7 @@ const livingSession = `EXISTS (SELECT 1 FROM session
 /** Where time or session has ended what is still open. */
 const due = `(
   (state = 'pending' AND (pending_until_ms <= :nowMs OR NOT ${livingSession})) OR
-  (state = 'granted' AND (ends_ms <= :nowMs OR (subject = 'session' AND NOT ${livingSession}))))`;
+  (state = 'granted' AND (${grantEnds} <= :nowMs OR (subject = 'session' AND NOT ${livingSession}))))`;
 
 export class SqliteAccess implements AccessStore {
   readonly #database: SqliteDatabase;
@@ -113,12 +113,12 @@ export class SqliteAccess implements AccessStore {
   }
 
   async grant(id: string, terms: AccessTerms, { nowMs, note }: AccessDecision): Promise<boolean> {
-    const { scope, subject, endsMs } = terms;
+    const { scope, subject } = terms;
     const changed = this.#database.run(
       `UPDATE access_request SET state = 'granted', decided_ms = :nowMs, note = :note, scope = :scope,
-         subject = :subject, ends_ms = :endsMs, refs = :refs
+         subject = :subject, ends_ms = :endsMs, refs = :refs, refs_ends_ms = :refsEndsMs
        WHERE id = :id AND state IN ('pending', 'denied', 'granted')`,
-      { id, nowMs, note: note ?? null, scope, subject, endsMs, refs: refsText(terms) },
+      { id, nowMs, note: note ?? null, scope, subject, ...endColumns(terms) },
     );
     return changed > 0;
   }
@@ -147,7 +147,7 @@ export class SqliteAccess implements AccessStore {
   async inForce(nowMs: number): Promise<readonly AccessRecord[]> {
     return this.#database
       .all(
-        `SELECT * FROM access_request WHERE state IN ('pending', 'granted') AND state = 'granted' AND ends_ms > :nowMs
+        `SELECT * FROM access_request WHERE state IN ('pending', 'granted') AND state = 'granted' AND ${grantEnds} > :nowMs
            AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
         { nowMs },
       )

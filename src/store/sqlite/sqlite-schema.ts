@@ -355,12 +355,20 @@ export const migrations: readonly Migration[] = [
   {
     version: 16,
     servesFrom: 3,
-    // A program of the version before takes no notice of it: see docs/reference/access.md.
     script: 'ALTER TABLE access_request ADD COLUMN refs TEXT;',
   },
   {
     version: 17,
     servesFrom: 3,
     script: 'ALTER TABLE gateway ADD COLUMN identity_keys TEXT;',
+  },
+  {
+    version: 18,
+    servesFrom: 3,
+    // A program that knows no refs finds no end of such a grant, takes it for none, and does not end it.
+    script: `
+      ALTER TABLE access_request ADD COLUMN refs_ends_ms INTEGER;
+      UPDATE access_request SET refs_ends_ms = ends_ms, ends_ms = NULL WHERE refs IS NOT NULL;
+    `,
   },
 ];

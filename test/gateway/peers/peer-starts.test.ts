@@ -45,6 +45,12 @@ const grant: AccessRecord = {
   terms: { scope: 'path', subject: 'session', endsMs: 5 },
 };
 
+const limited: AccessRecord = {
+  ...grant,
+  id: 'limited',
+  terms: { scope: 'exact', subject: 'session', refs: ['refs/heads/agent/**'], endsMs: 5 },
+};
+
 interface Handing extends AsyncDisposable {
   readonly identity: PeerIdentity;
   readonly address: string;
@@ -111,7 +117,7 @@ async function handingPeer(
     isPast: false,
     policies: [policy],
     files: new Map([['h3', [{ name: 'a.yaml', text: 'rules: [] # ä' }]]]),
-    grants: [grant],
+    grants: [grant, limited],
     faults,
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
     ...changes,
@@ -156,7 +162,7 @@ test('who starts is handed keys, policies, grants and what ended, and up to whic
   assert.deepEqual(facts.identity, { version: 4, sealed: 'sealed' });
   assert.deepEqual(facts.policies, [policy]);
   assert.deepEqual(facts.files.get('h3'), [{ name: 'a.yaml', text: 'rules: [] # ä' }]);
-  assert.deepEqual(facts.grants, [grant]);
+  assert.deepEqual(facts.grants, [grant, limited]);
   assert.deepEqual(
     facts.endings.map(({ sessionId, sequence, state }) => [sessionId, sequence, state]),
     [
@@ -178,7 +184,7 @@ test('one that is followed hands over what is in force alone, and no other in it
   const facts = await askFacts({ incarnation, address: peer.address }, options);
   assert.deepEqual(
     [facts.place.number, facts.policies, facts.grants, facts.endings],
-    [42, [policy], [grant], []],
+    [42, [policy], [grant, limited], []],
   );
   const another = { incarnation: 'ef'.repeat(16), address: peer.address };
   await assert.rejects(askFacts(another, options), { code: 'peer_unreachable' });

@@ -163,6 +163,30 @@ describe('acts of operators', { skip }, () => {
     await close(parts);
   });
 
+  test('what a login grants is for no refs, also where it was granted for refs', async () => {
+    const parts = await scene();
+    const { gateway, ada, database } = parts;
+    await gateway.access.file(accessRequest('r', { pendingUntilMs: laterMs }), accessBounds);
+    const nowMs = Date.now();
+    const terms = { scope: 'path', subject: 'session', endsMs: nowMs + 60_000 } as const;
+    const refs = ['refs/heads/agent/**'];
+    await gateway.access.grant('r', { ...terms, refs }, { nowMs });
+    assert.deepEqual((await gateway.access.inForce(nowMs))[0]?.terms, { ...terms, refs });
+    // What programs look for that know no refs.
+    const ends = await server.run('SELECT ends_ms FROM access_request', database);
+    assert.equal(ends.rows[0]?.ends_ms, null);
+    assert.equal(await ada.access.grant('r', terms, { nowMs }), true);
+    const [granted] = await gateway.access.inForce(nowMs);
+    assert.ok(granted?.terms !== undefined);
+    assert.deepEqual([granted.terms.scope, granted.terms.refs], ['path', undefined]);
+    const { rows } = await server.run(
+      `SELECT prosecdef, proconfig::text AS set FROM pg_proc WHERE proname = 'operator_grant_access'`,
+      database,
+    );
+    assert.deepEqual(rows, [{ prosecdef: true, set: '{"search_path=pg_catalog, public, pg_temp"}' }]);
+    await close(parts);
+  });
+
   test('an act that was taken and not recorded is taken again, and stays one event', async () => {
     const parts = await scene();
     const { gateway, ada, database } = parts;

@@ -100,6 +100,35 @@ for (const version of [1, 2, 3]) {
     }));
 }
 
+test('a grant for refs of an earlier schema ends when it was to end, and for earlier programs it is none', () =>
+  withTemporaryDirectory(async (root) => {
+    const path = join(root, 'state', 'state.db');
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const database = await SqliteDatabase.open(path, 'full');
+    migrate(database, migrations.slice(0, 17));
+    database.script(`INSERT INTO access_request (id, session_id, principal_id, scheme, host, port, reason, state, created_ms,
+      pending_until_ms, subject, scope, refs, ends_ms) VALUES
+      ('r', 's', 'p', 'https', 'h', 1, 'x', 'granted', 1, 2, 'principal', 'exact', '["refs/heads/a"]', 5000),
+      ('t', 's', 'p', 'https', 'h', 1, 'x', 'granted', 2, 2, 'principal', 'exact', NULL, 6000)`);
+    database.close();
+    await using store = await openSqliteStore(path);
+    assert.deepEqual(
+      (await store.access.inForce(4999)).map(({ terms }) => [terms?.refs, terms?.endsMs]),
+      [
+        [['refs/heads/a'], 5000],
+        [undefined, 6000],
+      ],
+    );
+    using raw = new DatabaseSync(path);
+    assert.deepEqual(
+      raw
+        .prepare('SELECT ends_ms FROM access_request ORDER BY id')
+        .all()
+        .map((row) => row['ends_ms']),
+      [null, 6000],
+    );
+  }));
+
 const numbers = (database: SqliteDatabase): object => ({
   ...database.get('SELECT version, serves_from FROM schema_version'),
 });

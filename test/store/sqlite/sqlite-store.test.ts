@@ -8,6 +8,8 @@ import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
 import { newSession } from '../../conformance/new-session.ts';
+import { accessRequest } from '../../conformance/store.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { auditEntry } from '../../conformance/audit.ts';
 
 let root = '';
@@ -35,6 +37,49 @@ test('the file and what SQLite puts beside it are for the owner alone, in a fold
   } finally {
     process.umask(mask);
   }
+});
+
+/** What a program that knows no refs took for grants in force, and for what was over, at that time. */
+const earlierQueries = (nowMs: number): readonly string[] => [
+  `SELECT id FROM access_request WHERE state = 'granted' AND ends_ms > ${nowMs}`,
+  `SELECT id FROM access_request WHERE state = 'granted' AND ends_ms <= ${nowMs}`,
+];
+
+test('a program that knows no refs neither opens anything for a grant for refs nor ends it', async () => {
+  const path = join(root, 'refs', 'state.db');
+  await using store = await openSqliteStore(path);
+  await store.sessions.enrol(newSession('a'), bounds);
+  await store.access.file(accessRequest('r'), defaultLimits);
+  const terms = { scope: 'exact', subject: 'session', endsMs: 5000 } as const;
+  const refs = ['refs/heads/agent/**'];
+  using database = new DatabaseSync(path);
+  const earlier = (nowMs: number): readonly unknown[][] =>
+    earlierQueries(nowMs).map((sql) => database.prepare(sql).all());
+  await store.access.grant('r', { ...terms, refs }, { nowMs: 2000 });
+  assert.deepEqual(
+    [earlier(2000), earlier(9000)],
+    [
+      [[], []],
+      [[], []],
+    ],
+  );
+  // A grant of its own does not widen it here.
+  database.exec(`UPDATE access_request SET state = 'granted', scope = 'path', ends_ms = 4000 WHERE id = 'r'`);
+  assert.deepEqual((await store.access.inForce(2000))[0]?.terms?.refs, refs);
+  await store.access.grant('r', terms, { nowMs: 2000 });
+  assert.deepEqual(
+    earlier(2000).map(({ length }) => length),
+    [1, 0],
+  );
+  await store.access.grant('r', { ...terms, refs }, { nowMs: 2000 });
+  assert.deepEqual(
+    earlier(2000).map(({ length }) => length),
+    [0, 0],
+  );
+  assert.deepEqual(
+    (await store.access.expire(5000)).map(({ id }) => id),
+    ['r'],
+  );
 });
 
 test('everything is there again after closing and opening', async () => {
