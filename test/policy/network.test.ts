@@ -93,7 +93,7 @@ test('what docs/reference/address-guard.md says that a rule can open is what a r
   ];
   assert.equal(rows.length, 7);
   const verdicts = rows.flatMap(([, name = '', ipv4 = '', ipv6 = '', column = '']) => {
-    const [word = '', exceptions = ''] = column.split(', but for');
+    const [word = '', exceptions = ''] = column.split(', except for');
     const networks = `${ipv4},${ipv6}`.match(/[0-9a-f]*[.:][0-9a-f.:]*(?:\/[0-9]+)?/g) ?? [];
     return networks.map((network) => {
       const parsed = parseNetwork(network);
