@@ -223,7 +223,7 @@ function countTable(found: readonly ByCount[]): string {
     ...found.map((one) => format(of(one))),
   ];
   return table(
-    ['', ...found.map(({ count }) => `${count} gateway${count === 1 ? '' : 's'}`)],
+    ['what', ...found.map(({ count }) => `${count} gateway${count === 1 ? '' : 's'}`)],
     [
       row('memory of a gateway without sessions, MB', ({ empty }) => empty / 1024),
       row('memory of a session in its gateway, KB', ({ session }) => session),

@@ -178,7 +178,7 @@ function observingTable(found: Readonly<Record<Mode, readonly Round[]>>): string
     }),
   ];
   return table(
-    ['', ...modes.map((mode) => titles[mode]), ...modes.slice(1).map((mode) => `${titles[mode]} / off`)],
+    ['what', ...modes.map((mode) => titles[mode]), ...modes.slice(1).map((mode) => `${titles[mode]} / off`)],
     [
       row('CPU of a request, gateway, µs', ({ cpu }) => cpu['gateway'] ?? Number.NaN),
       row('CPU of a request, console process, µs', ({ cpu }) => cpu['console'] ?? Number.NaN),
