@@ -243,7 +243,7 @@ test('a new version changes nothing that Kubernetes would not let it change', as
 });
 
 test('the Job that makes the schema is the owner, comes first, and has nothing else of the gateways', async () => {
-  const manifests = await template(set('owned'));
+  const manifests = await template(joined(set('owned'), set('credentials')));
   const job = one(manifests, 'Job');
   const configuration = one(manifests, 'ConfigMap', '-schema');
   const hook = (manifest: Manifest) => manifest['metadata'].annotations['helm.sh/hook'];
@@ -258,6 +258,14 @@ test('the Job that makes the schema is the owner, comes first, and has nothing e
   const passwords = (all: readonly Manifest[]) =>
     all.filter((volume) => volume['name'] === 'database').map((volume) => volume['secret'].secretName);
   assert.deepEqual(passwords(volumes), ['owner']);
+  assert.deepEqual([containers.length, containers[0].env, containers[0].envFrom], [1, undefined, undefined]);
+  const secrets = volumes.flatMap((volume: Manifest) => volume['secret']?.secretName ?? []);
+  assert.deepEqual(secrets.toSorted(), ['identity', 'owner']);
+  for (const { containers: own } of [
+    gateways(manifests)['spec'].template.spec,
+    one(manifests, 'Pod', '-test')['spec'],
+  ])
+    assert.ok(own[0].env.some(({ name }: Manifest) => name === 'ISSUE_TOKEN'));
   assert.deepEqual(passwords(gateways(manifests)['spec'].template.spec.volumes), ['database']);
   assert.ok(!gatewayYaml(manifests).includes('upstreamproxy@'), 'the gateways do not name the owner');
 });

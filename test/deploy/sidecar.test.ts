@@ -53,10 +53,11 @@ function evaluate(expression: string, context: Record<string, unknown>): unknown
 const policyNamed = (name: string): Node =>
   ofKind('require-agent.yaml', 'ValidatingAdmissionPolicy').find(({ metadata }) => metadata.name === name)!;
 
-/** The messages with which a pod is refused; none if it is let through. */
-function refusals(object: Node, parameters: Node = params): readonly string[] {
+/** The messages with which a pod is refused; none if it is let through. With what it was before, it is a change; else the pod is made. */
+function refusals(object: Node, parameters: Node = params, before: Node | null = null): readonly string[] {
   const context: Record<string, unknown> = {
     object: celValue(object),
+    oldObject: celValue(before),
     params: celValue(parameters),
     variables: {},
   };
@@ -328,8 +329,8 @@ describe('a pod is refused that would get around the agent by', () => {
     test(name, () => {
       const object = pod();
       change(object);
-      const found = refusals(object).join('|');
-      assert.match(found, message);
+      assert.match(refusals(object).join('|'), message);
+      assert.match(refusals(object, params, pod()).join('|'), message, 'as a change of a pod');
     });
 });
 
@@ -445,7 +446,45 @@ test('whatever is left out of the pod, each condition gives true or false and no
   assert.ok(tried > 60, `${tried} were tried`);
 });
 
-test('without the ConfigMap of parameters the policy denies, and what is being deleted is left alone', () => {
+const newer = { data: { ...params['data'], image: 'images.example.com/upstreamproxy-agent:0.2.0' } };
+
+test('when the parameters change, pods that run are left alone: their finalizers can go', () => {
+  assert.match(refusals(pod(), newer).join('|'), /another than the ConfigMap/);
+  const before = pod();
+  before['metadata'].finalizers = ['batch.kubernetes.io/job-tracking'];
+  const object = pod();
+  object['metadata'].annotations = { 'example.com/on': 'yes' };
+  object['status'] = { phase: 'Succeeded' };
+  assert.deepEqual(refusals(object, newer, before), []);
+  object['metadata'].deletionTimestamp = '2026-01-01T00:00:00Z';
+  assert.deepEqual(refusals(object, newer, before), []);
+  // Also where it was made before the namespace demanded the agent.
+  for (const one of [before, object]) {
+    delete one['metadata'].labels;
+    delete one['spec'].initContainers;
+  }
+  assert.deepEqual(refusals(object, params, before), []);
+});
+
+test('a change of what is judged is judged, also when the parameters changed and when the pod is being deleted', () => {
+  const ending = pod();
+  ending['metadata'].deletionTimestamp = '2026-01-01T00:00:00Z';
+  const entered = structuredClone(ending);
+  entered['spec'].ephemeralContainers = [{ name: 'debug', targetContainerName: 'upstreamproxy-agent' }];
+  assert.match(refusals(entered, params, ending).join('|'), /^ephemeral containers/);
+  const bare = pod();
+  delete bare['metadata'].labels;
+  const labelled = pod();
+  labelled['metadata'].labels.other = 'label';
+  for (const [before, after] of [
+    [pod(), bare],
+    [bare, pod()],
+    [pod(), labelled],
+  ] as const)
+    assert.match(refusals(after, newer, before).join('|'), /another than the ConfigMap/);
+});
+
+test('without the ConfigMap of parameters the policy denies', () => {
   const bindings = ofKind('require-agent.yaml', 'ValidatingAdmissionPolicyBinding').filter(
     ({ spec }) => spec.policyName === 'upstreamproxy-agent',
   );
@@ -456,10 +495,6 @@ test('without the ConfigMap of parameters the policy denies, and what is being d
     assert.deepEqual(spec.paramRef, { name, namespace, parameterNotFoundAction: 'Deny' });
     assert.ok(spec.validationActions.includes('Deny'));
   }
-  const ending = pod();
-  ending['spec'].hostNetwork = true;
-  ending['metadata'].deletionTimestamp = '2026-01-01T00:00:00Z';
-  assert.deepEqual(refusals(ending), []);
   assert.notDeepEqual(refusals(pod(), { data: { image: 'a', line: 'b' } }), []);
 });
 

@@ -19,6 +19,7 @@ spec:
   containers:
     - name: gateway
       {{- include "gateway.containerBasics" . | nindent 6 }}
+      {{- include "gateway.environment" . | nindent 6 }}
       command: [upstreamproxy, gateway, --config, /etc/upstreamproxy/gateway.yaml]
       ports:
         - { name: agents, containerPort: 8443 }
@@ -120,6 +121,10 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* For containers that read the gateway's own configuration, whose sources name these. The Job of the schema reads another. */}}
+{{- define "gateway.environment" -}}
 env:
   - name: POD_IP
     valueFrom: { fieldRef: { fieldPath: status.podIP } }
