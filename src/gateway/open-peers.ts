@@ -17,6 +17,7 @@ import { ChangeFeeds } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
 import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { type KnownPeer, PeerDirectory } from './peers/peer-directory.ts';
+import { hearEndings } from './peers/heard-endings.ts';
 import { HeardFacts, type HeardFactsOptions } from './peers/heard-facts.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { listenForPeers, type PeerListenerOptions } from './peers/peer-listener.ts';
@@ -192,16 +193,12 @@ function heardOf(
   { watch, changes, outage }: Following,
   presence: GatewayPresenceWriter,
 ): Pick<FollowedPeersOptions, 'sequence' | 'hear' | 'history' | 'unsaid'> {
+  // Where endings are numbered by themselves the store is never away.
+  const parts = { watch, changes, areChanges: outage !== undefined };
   return {
     sequence: () => watch.sequence,
     history: () => changes.history,
-    hear: (endings, history) => {
-      watch.hear(endings);
-      // Where endings are numbered by themselves the store is never away.
-      if (outage === undefined) return;
-      const numbers = endings.map(({ sequence }) => sequence);
-      changes.heard(numbers, history);
-    },
+    hear: (endings, history) => hearEndings(parts, endings, history),
     unsaid: () => presence.unsaid,
   };
 }

@@ -58,9 +58,11 @@ export class TakenChanges implements AsyncDisposable {
     return this.#number;
   }
 
-  /** Of which history the numbers are. */
+  /** Of which history the numbers are; undefined where that is not known, as until all have looked at a store that went back. */
   get history(): string | undefined {
-    return this.#options.history.name;
+    const { name, waysBack } = this.#options.history;
+    // The number is of the history before it still.
+    return waysBack === this.#waysBack ? name : undefined;
   }
 
   /**

@@ -10,6 +10,7 @@ function scene() {
     fails: false,
     isTaken: true,
     looks: 0,
+    history: 'h',
     waysBack: 0,
     standIns: 0,
     standing: false,
@@ -24,7 +25,9 @@ function scene() {
           if (state.fails) throw new ProxyError('store_unavailable', 'away');
           return state.newest;
         },
-        name: 'h',
+        get name() {
+          return state.history;
+        },
         get waysBack() {
           return state.waysBack;
         },
@@ -128,6 +131,23 @@ test('what a store that went back has is taken anew, also where its number is th
   [state.waysBack, state.newest] = [2, 4];
   await looked(changes);
   assert.equal(changes.number, 4);
+});
+
+test('until all have looked at a store that went back, no number is said of either history', async () => {
+  const { state, open, looked } = scene();
+  state.newest = 7;
+  await using changes = await open();
+  [state.history, state.waysBack, state.newest, state.isTaken] = ['later', 1, 4, false];
+  await looked(changes);
+  assert.equal(changes.history, undefined);
+  // Neither another way counts as one that this number goes on by.
+  for (const history of ['h', 'later']) {
+    changes.heard([8], history);
+    await changes.hand({ history, number: 9 });
+  }
+  state.isTaken = true;
+  await looked(changes);
+  assert.deepEqual([changes.history, changes.number], ['later', 4]);
 });
 
 test('a store that is away leaves what was taken, and is told', async () => {

@@ -148,6 +148,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/peers/peer-identity.ts incarnationOf',
     'src/gateway/peers/change-lines.ts readChangeLine',
     'src/gateway/peers/change-lines.ts toldLine',
+    'src/gateway/peers/heard-endings.ts hearEndings',
     'src/gateway/peers/asked-peers.ts askPeers',
     'src/gateway/peers/seen-peers.ts readSeenPeers',
     'src/gateway/peers/spliced-upgrade.ts parseSplicedFacts',
