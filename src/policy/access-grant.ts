@@ -1,9 +1,11 @@
 // What an operator granted for a time, and whether it covers a connection or a request.
 
 import { pathFeatures, readingsFor, readPath } from '../http/path-reading.ts';
-import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
+import type { AccessRequest, RequestAccess } from './decision.ts';
 import { gitRequestsOf } from './git-request.ts';
 import { type GitCondition, gitMismatch } from './git-rule.ts';
+import type { MatchingWork } from './matching-work.ts';
+import type { Asking } from './rule.ts';
 
 /** Pushes that a grant opens. */
 export interface PushGrant {
@@ -29,12 +31,11 @@ export interface AccessGrant {
   readonly endsMs: number;
 }
 
-/** Whether the grant holds for this access at this time. */
+/** Whether the grant holds for this access at this time. A push that the work does not suffice for is not covered. */
 export function grantCovers(
   grant: AccessGrant,
-  principal: Principal,
   access: AccessRequest,
-  nowMs: number,
+  { principal, nowMs, work }: Asking,
 ): boolean {
   const { scheme, host, port } = access.destination;
   if (nowMs >= grant.endsMs || host !== grant.host || port !== grant.port || scheme !== grant.scheme)
@@ -44,32 +45,35 @@ export function grantCovers(
     'sessionId' in subject ? subject.sessionId === principal.sessionId : subject.principalId === principal.id;
   if (!isTheirs) return false;
   if (access.depth === 'connect') return true;
-  if (grant.push !== undefined) return pushCovers(grant.push, access);
+  if (grant.push !== undefined) return pushCovers(grant.push, access, work);
   if (grant.method !== undefined && grant.method !== access.method) return false;
   return grant.path === undefined || pathCovers(grant.path, access.path);
 }
 
 /** Until its commands are read a push to the repository is covered, as by a rule: `awaitsCommands` says that it is asked about again. */
-function pushCovers({ repository, git }: PushGrant, access: RequestAccess): boolean {
-  return isPushTo(repository, access) && gitMismatch(git, 'allow', access) === undefined;
+function pushCovers({ repository, git }: PushGrant, access: RequestAccess, work: MatchingWork): boolean {
+  if (work.isSpent || !isPushTo(repository, access)) return false;
+  return gitMismatch(git, 'allow', access, work) === undefined && !work.isSpent;
 }
 
 /** To the letter: what servers could read in several ways, or is nearly smart HTTP, is none. */
 function isPushTo(repository: string, access: RequestAccess): boolean {
-  return gitRequestsOf(access).some((asked) => asked.isSmart && asked.repository === repository);
+  // No reading of the path but the literal one: another one is not smart HTTP, and a path may be long.
+  return (
+    access.path.startsWith(`/${repository}`) &&
+    gitRequestsOf(access, []).some((asked) => asked.isSmart && asked.repository === repository)
+  );
 }
 
-/** Whether only the refs are others than those of the grant. */
-export function missesRefs(
-  grant: AccessGrant,
-  principal: Principal,
+/** Of grants that do not cover an access, the one that would for other refs. */
+export function otherRefsGrant(
+  grants: readonly AccessGrant[],
   access: AccessRequest,
-  nowMs: number,
-): boolean {
-  const { push } = grant;
-  if (push === undefined || access.depth === 'connect' || access.pushed === undefined) return false;
+  asking: Asking,
+): AccessGrant | undefined {
+  if (access.depth === 'connect' || access.pushed === undefined) return undefined;
   const { pushed: _, ...unread } = access;
-  return grantCovers(grant, principal, unread, nowMs) && !pushCovers(push, access);
+  return grants.find((one) => one.push !== undefined && grantCovers(one, unread, asking));
 }
 
 /** What may be read in several ways must be covered in all, as for rules. */

@@ -191,7 +191,7 @@ function blindPatterns({ hosts, ports }: Rule): readonly string[] {
 }
 
 /** What the decision may cost. */
-function stepsFor(access: AccessRequest): number {
+export function stepsFor(access: AccessRequest): number {
   const { decisionStepsMax, decisionStepsPerRef } = defaultLimits;
   const refs = access.depth === 'request' ? (access.pushed?.length ?? 0) : 0;
   return decisionStepsMax + refs * decisionStepsPerRef;

@@ -73,6 +73,18 @@ export function workDenial(access: AccessRequest): DenyDecision {
   };
 }
 
+/** As that, where no rule allows a push and some of the grants could not be asked. */
+export function grantWorkDenial(access: AccessRequest): DenyDecision {
+  const { host } = access.destination;
+  return {
+    effect: 'deny',
+    rule: { name: workLimitName },
+    isTooCostly: true,
+    reason: `No rule allows the push, and its refs are too long to be compared with the grants for ${host} (decisionStepsMax). Shorter refs, or fewer in one push, can be.`,
+    operatorReason: `Too much work for one decision: ${describeAccess(access)}, which no rule allows, is compared with the refs of grants for ${host}. Patterns with few stars, and few of them, cost next to nothing.`,
+  };
+}
+
 /** The rules of a host. */
 export interface HostRules {
   /** Lists with every rule that an index selected for the access. */

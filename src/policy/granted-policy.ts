@@ -1,7 +1,8 @@
 // A policy with temporary grants on top: they open what no rule allows, and never what a rule denies.
 
-import { defaultDenyName } from './compiled-policy.ts';
-import { type AccessGrant, grantCovers, missesRefs } from './access-grant.ts';
+import { defaultDenyName, stepsFor } from './compiled-policy.ts';
+import { type AccessGrant, grantCovers, otherRefsGrant } from './access-grant.ts';
+import { grantWorkDenial } from './denial.ts';
 import { allowWithin } from './within-ceiling.ts';
 import type {
   AccessRequest,
@@ -13,6 +14,7 @@ import type {
   RuleLimits,
 } from './decision.ts';
 import { awaitsCommands, gitText } from './git-rule.ts';
+import { MatchingWork } from './matching-work.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
@@ -58,30 +60,14 @@ export class GrantedPolicy implements Policy {
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
     const grants = this.#byHost.get(host) ?? [];
-    const grant = grants.find((one) => grantCovers(one, principal, access, nowMs));
-    if (grant === undefined) return this.#ofOtherRefs(decision, principal, access, nowMs);
+    const asking = { principal, nowMs, work: new MatchingWork(stepsFor(access)) };
+    const grant = grants.find((one) => grantCovers(one, access, asking));
+    if (asking.work.isSpent && grant === undefined) return grantWorkDenial(access);
+    if (grant === undefined) return withOtherRefs(decision, otherRefsGrant(grants, access, asking));
     const { within } = decision;
     const awaits = awaitsCommands(grant.push?.git, access) ? 'git-commands' : decision.awaits;
     const opened = { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
     return within === undefined ? opened : allowWithin(opened, within);
-  }
-
-  /** The denial, with what a grant would take instead. */
-  #ofOtherRefs(
-    decision: DenyDecision,
-    principal: Principal,
-    access: AccessRequest,
-    nowMs: number,
-  ): DenyDecision {
-    const grants = this.#byHost.get(access.destination.host) ?? [];
-    const grant = grants.find((one) => missesRefs(one, principal, access, nowMs));
-    if (grant?.push === undefined) return decision;
-    const said = `The grant ${grant.id} allows a push that is no more than this: ${gitText(grant.push.git)}.`;
-    return {
-      ...decision,
-      reason: `${decision.reason} ${said}`,
-      operatorReason: `${decision.operatorReason} ${said}`,
-    };
   }
 
   capturePorts(principal: Principal): readonly number[] {
@@ -109,6 +95,17 @@ export class GrantedPolicy implements Policy {
       ? { ...allowed(doctorName), limits: this.#doctorLimits }
       : { ...allowed(accessRequestsName), limits: this.#ownLimits };
   }
+}
+
+/** The denial, with what a grant would take instead. */
+function withOtherRefs(decision: DenyDecision, grant: AccessGrant | undefined): DenyDecision {
+  if (grant?.push === undefined) return decision;
+  const said = `The grant ${grant.id} allows a push that is no more than this: ${gitText(grant.push.git)}.`;
+  return {
+    ...decision,
+    reason: `${decision.reason} ${said}`,
+    operatorReason: `${decision.operatorReason} ${said}`,
+  };
 }
 
 /** Whether a canonical path is one of the doctor's. */

@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeaderList } from '../../src/http/header-list.ts';
-import type { AccessGrant } from '../../src/policy/access-grant.ts';
+import { type AccessGrant, grantCovers } from '../../src/policy/access-grant.ts';
 import { BoundPolicies } from '../../src/policy/bound-policies.ts';
+import { stepsFor } from '../../src/policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy } from '../../src/policy/decision.ts';
 import type { RefUpdate } from '../../src/policy/git-commands.ts';
 import { GrantedPolicy } from '../../src/policy/granted-policy.ts';
+import { MatchingWork } from '../../src/policy/matching-work.ts';
 import { pushedRepository, pushGrant } from '../../src/policy/push-grant.ts';
 import { nowMs, policyOf, principal } from './fixture.ts';
 
@@ -122,6 +124,52 @@ test('who pushes other refs is told what the grant is for, and the denial stays 
     decision.reason,
     /The grant g1 allows a push that is no more than this: push; refs refs\/heads\/agent\/\*\*, refs\/tags\/v\*; changes create, update\.$/,
   );
+});
+
+/** As many grants, each of ten patterns that a long ref is tried against again and again. */
+const slowGrants = (count: number): readonly AccessGrant[] => {
+  const slow = pushGrant(
+    'acme/app',
+    Array.from({ length: 10 }, (_, n) => `refs/heads/*${'a'.repeat(200)}b${n}*`),
+  );
+  assert.ok(typeof slow !== 'string');
+  return Array.from({ length: count }, (_, n) => ({ ...grant, id: `slow${n}`, push: slow }));
+};
+
+test('what grants cost a decision has a bound: beyond it a push is not covered, and told why', () => {
+  const access = (pushed: readonly RefUpdate[]): AccessRequest => ({
+    depth: 'request',
+    destination: { scheme: 'https', host: 'git.example.com', port: 443 },
+    method: 'POST',
+    path: '/acme/app.git/git-receive-pack',
+    query: '',
+    headers: new HeaderList(),
+    pushed,
+  });
+  const long = access(updates(`refs/heads/${'a'.repeat(20_000)}`));
+  const fitting = access(updates(`refs/heads/agent/${'a'.repeat(20_000)}`));
+  const work = new MatchingWork(stepsFor(long));
+  const asking = { principal: principal(), nowMs, work };
+  const grants = slowGrants(2);
+  for (const one of grants) assert.equal(grantCovers(one, long, asking), false);
+  assert.ok(work.isSpent);
+  // What is asked for beyond it is counted and not done: by one grant, for the name before each of its patterns.
+  const asked = 10 * 20_011;
+  assert.ok(work.steps < stepsFor(long) + asked, `${work.steps} steps`);
+
+  const policy = new GrantedPolicy(base, grants, {});
+  const decision = policy.decide(principal(), long, nowMs);
+  assert.ok(decision.effect === 'deny');
+  assert.equal(decision.rule.name, 'work-limit');
+  assert.equal(decision.isTooCostly, true);
+  assert.match(
+    decision.reason,
+    /^No rule allows the push, and its refs are too long to be compared with the grants for git\.example\.com/,
+  );
+  // A long ref that a grant names is taken, and one that stands behind too much work is not.
+  assert.equal(new GrantedPolicy(base, [grant], {}).decide(principal(), fitting, nowMs).effect, 'allow');
+  const behind = new GrantedPolicy(base, [...grants, grant], {});
+  assert.equal(behind.decide(principal(), fitting, nowMs).rule.name, 'work-limit');
 });
 
 test('a ceiling bounds a grant for refs as any other, also by the refs', () => {
