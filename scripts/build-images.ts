@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { type Architecture, makeImageRoot } from './images/image-root.ts';
+import { programLicenses } from './release/program-licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const architectures = { x64: 'amd64', arm64: 'arm64' } as const;
@@ -76,11 +77,12 @@ function singleFile(name: Name, architecture: Architecture, work: string): strin
 }
 
 /** Gives the id of the image. */
-function makeImage(name: Name, architecture: Architecture, work: string): string {
+function makeImage(name: Name, architecture: Architecture, licences: string): string {
   const { user, program, options } = images[name];
   const tree = join(work, `${name}-${architecture}`);
   mkdirSync(tree);
-  makeImageRoot(tree, { name, program, user, architecture, file: singleFile(name, architecture, work) });
+  const file = singleFile(name, architecture, work);
+  makeImageRoot(tree, { name, program, user, architecture, file, licences });
   const container = buildah('from', 'scratch');
   try {
     buildah('copy', '--quiet', container, tree, '/');
@@ -112,7 +114,8 @@ const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-images-'));
 try {
   for (const name of ['agent', 'gateway'] as const) {
     const list = `localhost/upstreamproxy-${name}:${values.tag}`;
-    const ids = wanted.map((architecture) => makeImage(name, architecture, work));
+    const licences = programLicenses(name);
+    const ids = wanted.map((architecture) => makeImage(name, architecture, licences));
     if (ids.length === 1) buildah('tag', ids[0] ?? '', list);
     else {
       buildah('manifest', 'create', list);

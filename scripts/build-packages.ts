@@ -12,6 +12,7 @@ import { buildDebianPackage } from './packages/debian-package.ts';
 import type { Build } from './packages/package-build.ts';
 import { agentContents, gatewayContents } from './packages/package-contents.ts';
 import { buildRpmPackage } from './packages/rpm-package.ts';
+import { programLicenses } from './release/program-licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -77,6 +78,7 @@ try {
   };
   const agent = singleFile('agent', values.agent, work);
   const gateway = singleFile('gateway', values.gateway, work);
+  const licences = { agent: programLicenses('agent'), gateway: programLicenses('gateway') };
   const build: Build = {
     root,
     version,
@@ -89,7 +91,7 @@ try {
   };
   for (const format of wanted) {
     const { build: make, zshFolder } = formats[format];
-    const needs = { root, version, agent, gateway, zshFolder };
+    const needs = { root, version, agent, gateway, licences, zshFolder };
     for (const contents of [agentContents(needs), gatewayContents(needs)]) console.log(make(contents, build));
   }
 } finally {

@@ -27,6 +27,9 @@ export async function testBareImages(needs: BareImagesNeeds): Promise<void> {
     for (const folder of Object.values(folders))
       for (const path of ['bin', 'usr/bin', 'usr/sbin'])
         if (existsSync(join(folder, path))) throw new Error(`a bare image has the folder ${path}`);
+    for (const [name, folder] of Object.entries(folders))
+      if (!existsSync(join(folder, `usr/share/doc/upstreamproxy-${name}/licences`)))
+        throw new Error(`the image of the ${name} has no licences`);
     await startBoth(needs, folders);
   } finally {
     // What is mounted could not be removed with the folder of the test.

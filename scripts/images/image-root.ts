@@ -28,6 +28,8 @@ export interface ImageRoot {
   readonly architecture: Architecture;
   /** Path of the single file. */
   readonly file: string;
+  /** The licences of all that is in the file. */
+  readonly licences: string;
 }
 
 const packages = ['ca-certificates', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
@@ -48,7 +50,10 @@ const places = {
 } as const;
 
 /** Into `target`, an empty folder. As root: who owns what goes into the image. */
-export function makeImageRoot(target: string, { name, program, user, architecture, file }: ImageRoot): void {
+export function makeImageRoot(
+  target: string,
+  { name, program, user, architecture, file, licences }: ImageRoot,
+): void {
   const { debian, folder, loader } = places[architecture];
   const extracted = mkdtempSync(join(tmpdir(), 'upstreamproxy-debian-'));
   try {
@@ -66,6 +71,7 @@ export function makeImageRoot(target: string, { name, program, user, architectur
   } finally {
     rmSync(extracted, { recursive: true, force: true });
   }
+  put(join(target, `usr/share/doc/upstreamproxy-${name}/licences`), licences, 0o644);
   const who = `upstreamproxy:x:${user}`;
   put(join(target, 'etc/passwd'), `root:x:0:0::/:/nonexistent\n${who}:${user}::/:/nonexistent\n`, 0o644);
   put(join(target, 'etc/group'), `root:x:0:\n${who}:\n`, 0o644);

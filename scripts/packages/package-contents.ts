@@ -14,7 +14,6 @@ import { fishCompletion } from '../../src/cli/help/fish-completion.ts';
 import { renderMan } from '../../src/cli/help/render-man.ts';
 import { zshCompletion } from '../../src/cli/help/zsh-completion.ts';
 import { agentCommands, gatewayCommands } from '../../src/cli/single-file-commands.ts';
-import { copyrightText, licenceTexts } from './licence-text.ts';
 
 /** One file of a package. Everything is root's. */
 export type PackageFile = {
@@ -43,6 +42,8 @@ export interface ContentNeeds {
   /** Paths of the single files. */
   readonly agent: string;
   readonly gateway: string;
+  /** The licences of all that is in each. */
+  readonly licences: Readonly<Record<'agent' | 'gateway', string>>;
   readonly zshFolder: string;
 }
 
@@ -66,7 +67,7 @@ export function agentContents(needs: ContentNeeds): PackageContents {
       // Its user cannot read it: then the kernel closes the memory of its process from the first instruction on.
       { path: `usr/bin/${name}`, mode: 0o711, copyOf: needs.agent },
       ...shellFiles(needs, name, own),
-      ...documents(needs, name, []),
+      ...documents(needs, 'agent', []),
     ],
   };
 }
@@ -101,7 +102,7 @@ export function gatewayContents(needs: ContentNeeds): PackageContents {
         return { path: `usr/lib/${kind}.d/${name}.conf`, mode: 0o644, copyOf: unit(`${name}.${kind}`) };
       }),
       ...shellFiles(needs, 'upstreamproxy', own),
-      ...documents(needs, name, ['docs/guides', 'docs/reference', 'schema']),
+      ...documents(needs, 'gateway', ['docs/guides', 'docs/reference', 'schema']),
     ],
   };
 }
@@ -129,10 +130,11 @@ function shellFiles(
 }
 
 function documents(
-  { root }: ContentNeeds,
-  name: PackageContents['name'],
+  { root, licences }: ContentNeeds,
+  kind: 'agent' | 'gateway',
   folders: readonly string[],
 ): readonly PackageFile[] {
+  const name = `upstreamproxy-${kind}` as const;
   const target = `usr/share/doc/${name}`;
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { withFileTypes: true })
@@ -142,7 +144,7 @@ function documents(
   );
   return [
     { path: `${target}/copyright`, mode: 0o644, bytes: copyrightText(name) },
-    { path: `${target}/licences.gz`, mode: 0o644, bytes: compressed(licenceTexts(root, name)) },
+    { path: `${target}/licences.gz`, mode: 0o644, bytes: compressed(licences[kind]) },
     {
       path: `${target}/changelog.gz`,
       mode: 0o644,
@@ -150,6 +152,17 @@ function documents(
     },
     ...files.map((path) => ({ path: `${target}/${path}`, mode: 0o644, copyOf: join(root, path) })),
   ];
+}
+
+/** The file `copyright`, as Debian calls it. */
+function copyrightText(name: PackageContents['name']): string {
+  return `© 2026 the authors of upstreamproxy
+
+${name} is licensed under the Apache License, Version 2.0.
+
+On Debian systems its text is in /usr/share/common-licenses/Apache-2.0. It is also the first one in licences.gz beside this file, which has the
+licences of all that is built into ${name}: packages of npm, and the runtime Node.js.
+`;
 }
 
 /** Without name and time, so that the same text gives the same bytes. */

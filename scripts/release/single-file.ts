@@ -5,11 +5,13 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripSymbols } from './strip-symbols.ts';
@@ -63,9 +65,19 @@ export function buildSingleFile({ program, out, node, start }: SingleFileOptions
   }
 }
 
-/** In the work folder: a path that was absolute would stand in the executable. */
+/** The files of source that a program is made of, relative to the checkout, as `buildSingleFile` gives them. */
+export function sourcesOf(program: ProgramKind): readonly string[] {
+  const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-sources-'));
+  try {
+    return [...bundle(program, work), ...(program === 'gateway' ? buildConsole(work).sources : [])];
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+/** In the work folder: a path that was absolute would stand in the executable. What it says is nobody's output: the builds of packages and images have their own. */
 function run(file: string, args: readonly string[], work: string): void {
-  const { status, error } = spawnSync(file, args, { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status, error } = spawnSync(file, args, { cwd: work, stdio: ['ignore', 2, 2] });
   if (status !== 0) throw new Error(`${file} ended with ${status ?? error?.message}`);
 }
 

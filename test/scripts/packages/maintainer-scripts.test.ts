@@ -41,6 +41,7 @@ test(
       version: '1.2.3',
       agent: at('program'),
       gateway: at('program'),
+      licences: { agent: '', gateway: '' },
       zshFolder: 'usr/share/zsh/site-functions',
     });
     const file = buildRpmPackage(contents, {
