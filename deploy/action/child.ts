@@ -13,6 +13,8 @@ export interface ChildOptions {
   readonly onStart?: (pid: number) => void;
   /** Gets what it writes to standard output; else that goes to the log. */
   readonly onOutput?: (text: string) => void;
+  /** What it writes to standard error goes to our standard output: the runner keeps no order between the two. */
+  readonly isOneStream?: boolean;
 }
 
 export interface ChildEnd {
@@ -33,7 +35,7 @@ export async function runToEnd(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<ChildEnd> {
-  const { cwd, env, secret, onOutput, onStart, isLast = false } = options;
+  const { cwd, env, secret, onOutput, onStart, isLast = false, isOneStream = false } = options;
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...(secret === undefined ? [] : ['pipe' as const])];
   const child = spawn(file, args, {
     stdio,
@@ -50,8 +52,9 @@ export async function runToEnd(
     if (onOutput === undefined) child.stdout?.pipe(process.stdout, { end: false });
     else child.stdout?.setEncoding('utf8').on('data', onOutput);
     let said = '';
+    const errors = isOneStream ? process.stdout : process.stderr;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      process.stderr.write(text);
+      errors.write(text);
       said = (said + text).slice(-saidCharactersMax);
     });
     return await new Promise<ChildEnd>((resolve) => {

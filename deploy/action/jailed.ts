@@ -43,6 +43,8 @@ export async function runJailed({ program, inputs, places, token, variables }: J
       env: { ...withNpmCache(env, join(places.temporary, 'npm')), TMPDIR: places.temporary },
       secret: token,
       onStart: (pid) => saveProcess(variables, pid),
+      // Else the runner may read it before it takes no more orders, or after it takes them again.
+      isOneStream: true,
     }));
   } finally {
     process.stdout.write(`\n::${quietWord}::\n`);

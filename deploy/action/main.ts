@@ -7,7 +7,7 @@ import { requestIdToken } from './id-token.ts';
 import { checkInputs, type Inputs, readInputs } from './inputs.ts';
 import { runJailed } from './jailed.ts';
 import { beginArguments } from './job-arguments.ts';
-import { makePlaces, type Places, saveProcess } from './places.ts';
+import { makePlaces, type Places, saveBegun, saveProcess } from './places.ts';
 import { findProgram } from './program.ts';
 import { ActionError, fail, required } from './runner.ts';
 
@@ -40,6 +40,7 @@ async function beginJob(
   });
   if (code !== 0)
     throw new ActionError(said.trim() === '' ? `upstreamproxy ended with ${code}` : said.trim());
+  saveBegun(process.env, places);
   appendFileSync(required(process.env, 'GITHUB_ENV'), environment);
 }
 

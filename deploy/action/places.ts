@@ -16,7 +16,7 @@ export interface Places {
   readonly temporary: string;
 }
 
-const [stateName, processName] = ['places', 'process'];
+const [stateName, processName, begunName] = ['places', 'process', 'begun'];
 const graceMs = 5_000;
 const lookMs = 50;
 
@@ -32,9 +32,40 @@ export function saveProcess(variables: Variables, pid: number): void {
   appendValue(required(variables, 'GITHUB_STATE'), processName, `${pid} ${startOf(pid) ?? ''}`);
 }
 
+/** The session stands, so that the post step looks for its folder, and ends its process if that is gone. */
+export function saveBegun(variables: Variables, { state }: Places): void {
+  const pid = servingPid(state);
+  const process = pid === undefined ? '' : `${pid} ${startOf(pid) ?? ''}`;
+  appendValue(required(variables, 'GITHUB_STATE'), begunName, `begun ${process}`);
+}
+
+/** By the mark that its process has left there: place, number, start. */
+function servingPid(state: string): number | undefined {
+  try {
+    const { mark } = JSON.parse(readFileSync(join(state, 'session.json'), 'utf8')) as { mark?: unknown };
+    const [, pid] = /^[0-9a-f]+-(\d+)-\d+$/.exec(String(mark)) ?? [];
+    return pid === undefined ? undefined : Number(pid);
+  } catch {
+    return undefined;
+  }
+}
+
+export function hasBegun(variables: Variables): boolean {
+  return (variables[`STATE_${begunName}`] ?? '') !== '';
+}
+
+/** Ends the process of the session, if it still serves. */
+export async function endBegunProcess(variables: Variables): Promise<void> {
+  await endProcess(variables[`STATE_${begunName}`]?.replace(/^begun /, ''));
+}
+
 /** Ends it, if it is still the same; what runs in its jail ends with it. */
 export async function endSavedProcess(variables: Variables): Promise<void> {
-  const [, digits, started] = /^(\d+) (\d+)$/.exec(variables[`STATE_${processName}`] ?? '') ?? [];
+  await endProcess(variables[`STATE_${processName}`]);
+}
+
+async function endProcess(saved = ''): Promise<void> {
+  const [, digits, started] = /^(\d+) (\d+)$/.exec(saved) ?? [];
   const pid = Number(digits);
   const isThere = (): boolean => started !== undefined && startOf(pid) === started;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

@@ -203,6 +203,23 @@ describe('a job that ends otherwise', () => {
     await waitUntil('nothing runs any more', () => stage.leftProcesses().length === 0);
   });
 
+  for (const [what, script] of [
+    ['folder', 'rm -rf "$RUNNER_TEMP"/upstreamproxy-*-job'],
+    ['record', 'cd "$RUNNER_TEMP"/upstreamproxy-*-job; rm -r session.json runs; mkfifo session.json'],
+  ] as const)
+    test(`whose ${what} a step removed fails, says so, and leaves no process`, async () => {
+      await using stage = await openActionStage();
+      const { runner } = stage;
+      await stage.write('policy.yaml', policy);
+      await runner.use({ ...stage.inputs, policy: 'policy.yaml' });
+      await runner.run(script);
+      const [post] = await runner.finish();
+      assert.equal(post?.code, 1, String(post?.log));
+      assert.match(post?.annotations[0]?.text ?? '', /^what the session kept is gone: a step removed it/);
+      assert.deepEqual(await stage.leftFiles(), []);
+      await waitUntil('nothing runs any more', () => stage.leftProcesses().length === 0);
+    });
+
   test('which is cancelled while it starts leaves nothing', async () => {
     await using stage = await openActionStage();
     const { runner } = stage;

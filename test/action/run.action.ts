@@ -20,6 +20,7 @@ test('commands of run have no way out but the proxy, give no orders, and get no 
       'fail-on-denial': 'false',
       run: `curl -sS https://api.example.com/hello
 echo "::error::forged"; echo "##[add-mask]hello"; echo "::set-env name=X::y"
+echo "::error::forged too" >&2; echo "##[add-mask]hello" >&2; echo "::set-env name=X::y" >&2
 env | grep -c '^ACTIONS_\\|^GITHUB_ENV=\\|^INPUT_' || true
 if curl -sS --noproxy '*' -m 5 -k https://127.0.0.1:${api.port}/hello; then echo OUT; fi
 if echo x=y >> "$RUNNER_TEMP"/_runner_file_commands/set_env_1; then echo WROTE; fi
@@ -35,6 +36,7 @@ mkdir "$TMPDIR/closed"; touch "$TMPDIR/closed/file"; chmod 0555 "$TMPDIR/closed"
   assert.equal(result.code, 0, result.log + JSON.stringify(result.annotations));
   assert.match(result.log, /^hello$/m);
   assert.match(result.log, /^::error::forged$/m);
+  assert.match(result.log, /^::error::forged too$/m);
   assert.match(result.log, /^0$/m);
   assert.match(result.log, /^own cache$/m);
   // It could write the policy, which is followed no more.

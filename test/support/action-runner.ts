@@ -154,9 +154,14 @@ export class ActionRunner implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
-    const take = (text: string): void => void (said += text);
-    child.stdout.setEncoding('utf8').on('data', take);
-    child.stderr.setEncoding('utf8').on('data', take);
+    const streams = [child.stderr, child.stdout].map((stream) => {
+      const queue = { text: '' };
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        queue.text += text;
+      });
+      return queue;
+    });
     const hang = setTimeout(() => child.kill('SIGKILL'), 2 * patienceMs);
     const timers: NodeJS.Timeout[] = [hang];
     const ended = once(child, 'exit').then(async ([code, signal]: unknown[]) => {
@@ -168,7 +173,7 @@ export class ActionRunner implements AsyncDisposable {
       await this.#takeFiles(files, state);
       const summary = await readFile(files['GITHUB_STEP_SUMMARY']!, 'utf8');
       return {
-        ...this.#obey(said),
+        ...this.#obey(streams.flatMap(({ text }) => text.split(/\r\n|\n|\r/))),
         code: typeof code === 'number' ? code : signal === null ? 1 : 128,
         summary,
       };
@@ -194,12 +199,13 @@ export class ActionRunner implements AsyncDisposable {
       state[name] = value;
   }
 
-  #obey(said: string): Pick<StepResult, 'log' | 'annotations' | 'orders'> {
+  /** The runner has a queue for each stream, and takes what is in that of errors first: no order between the two is kept. */
+  #obey(lines: readonly string[]): Pick<StepResult, 'log' | 'annotations' | 'orders'> {
     const annotations: Annotation[] = [];
     const orders: string[] = [];
     const shown: string[] = [];
     let stopped: string | undefined;
-    for (const line of said.split(/\r\n|\n|\r/)) {
+    for (const line of lines) {
       const order = parseOrder(line);
       if (stopped !== undefined) {
         if (line.trim() === `::${stopped}::`) stopped = undefined;
