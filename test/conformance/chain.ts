@@ -252,6 +252,42 @@ export function chainConformance(name: string, open: () => Promise<AttackedStore
       assert.ok(kindsOf(await verifyChain(store.audit.chain, fresh.publicKeys, {})).includes('forged'));
     });
 
+    const hourMs = 3_600_000;
+    for (const [name, openedBackMs] of [
+      ['behind a sleep of two days', 0],
+      ['behind a start by a clock far behind, once that is right', 5 * 24 * hourMs],
+    ] as const)
+      test(`what is stored ${name} begins another chain before a head is due`, async ({ mock }) => {
+        const openedMs = Date.now() - openedBackMs;
+        mock.timers.enable({ apis: ['Date'], now: openedMs });
+        await using attacked = await open();
+        const { store } = attacked;
+        // Nothing of it is as late as what is asked for.
+        await store.audit.chain.begin(signer);
+        await storeChained(store, 0, 10);
+        await store.audit.chain.signHead();
+        const nowMs = openedMs + openedBackMs + (openedBackMs === 0 ? 48 * hourMs : 0);
+        mock.timers.setTime(nowMs);
+        const late = (id: string) =>
+          auditEntry(id, { timeMs: nowMs, json: JSON.stringify({ v: 1, id, host: 'example.com' }) });
+        await store.audit.append([late('late1')]);
+        const since = { fromMs: nowMs - hourMs };
+        const found = async () => {
+          const { findings, chains, uncovered } = await verifyChain(
+            store.audit.chain,
+            signer.publicKeys,
+            since,
+          );
+          return [findings, chains, uncovered];
+        };
+        assert.deepEqual(await found(), [[], 2, 1]);
+        await store.audit.append([late('late2')]);
+        await store.audit.chain.signHead();
+        assert.deepEqual(await found(), [[], 2, 0]);
+        const whole = await verify(store);
+        assert.deepEqual([whole.findings, whole.chains, whole.events], [[], 2, 12]);
+      });
+
     test('what is put in behind the end of a chain, or cut off it with its head, shows by the next chain', async () => {
       await using attacked = await open();
       {

@@ -3,7 +3,7 @@
 import type { ChainHead, ChainWitness } from './chain-statements.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
-/** Another chain follows with the first head behind a day; this much later none goes on. */
+/** Who writes goes on with none that is older than a day (`isTooOld`); this much later none does, however long an event waits to be stored. */
 export const chainLifeMaxMs = defaultLimits.auditChainMs + 3_600_000;
 
 /** Before all of them: none of ours is below 1. */
@@ -112,7 +112,8 @@ export function walkOfOver(
   const last = heads.at(-1);
   const link = last?.link ?? 0;
   const ends = [...heads, ...seen].filter(({ isLast }) => isLast === true);
-  const later = known.filter((one) => isLongOver({ openedMs }, one.openedMs));
+  // Who begins by a clock far behind comes after a chain that says a later time.
+  const later = known.filter((one) => one.number > number && isLongOver({ openedMs }, one.openedMs));
   return {
     number,
     openedMs,

@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import type { AuditFacts } from '../../api/audit-payload.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import {
   type ChainHead,
   type ChainOpening,
@@ -42,6 +43,11 @@ export interface ChainFacts {
   readonly hash: Uint8Array;
   readonly sequence: number;
   readonly key: KeyObject;
+}
+
+/** Whether another one has to follow: also where no head was due since, behind a sleep of the machine or a step of its clock. */
+export function isTooOld(openedMs: number, nowMs: number): boolean {
+  return nowMs - openedMs > defaultLimits.auditChainMs;
 }
 
 /** A chain that begins, and the row by which it is known. */

@@ -3,7 +3,6 @@
 
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
 import {
   type AuditChain,
   cutRowOf,
@@ -33,7 +32,7 @@ import {
   type TrustedOpening,
   trustedOpenings,
 } from '../chain/chain-trust.ts';
-import { type ChainCursor, LiveChain, openChain } from '../chain/live-chain.ts';
+import { type ChainCursor, isTooOld, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf } from '../stored-row.ts';
 import type { AuditEntry } from '../store.ts';
@@ -134,8 +133,7 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
       // At once: the key of before is gone soon.
       if (this.#memory.hasOtherKey(signer)) await this.#ready();
       const live = this.#live;
-      if (live !== undefined)
-        await this.#sign(live, nowMs, nowMs - live.openedMs > defaultLimits.auditChainMs);
+      if (live !== undefined) await this.#sign(live, nowMs, isTooOld(live.openedMs, nowMs));
     });
   }
 
@@ -229,7 +227,7 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
     if (signer === undefined) return undefined;
     const nowMs = Date.now();
     if (this.#live !== undefined) {
-      if (!this.#memory.hasOtherKey(signer)) return this.#live;
+      if (!this.#memory.hasOtherKey(signer) && !isTooOld(this.#live.openedMs, nowMs)) return this.#live;
       await this.#sign(this.#live, nowMs, true);
     }
     const facts = await this.#database.transaction(async (statements) => {

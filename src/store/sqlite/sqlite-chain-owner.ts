@@ -4,8 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { AuditChain, ChainReader } from '../chain/audit-chain.ts';
 import type { ChainSigner } from '../chain/chain-statements.ts';
 import { ChainMemory } from '../chain/chain-memory.ts';
-import type { ChainFacts, LiveChain } from '../chain/live-chain.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import { type ChainFacts, isTooOld, type LiveChain } from '../chain/live-chain.ts';
 import { beginChain, chainReader, latestOpening, SqliteChain } from './sqlite-audit-chain.ts';
 import type { AuditWriter } from './sqlite-audit-writer.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -51,9 +50,9 @@ export class SqliteChainOwner implements AuditChain {
     return this.#signer?.publicKeys ?? [];
   }
 
-  /** Waits for a chain that ends; it does where another key signs by now, so that the next one vouches for it. */
+  /** Waits for a chain that ends; it does where it is too old, and where another key signs by now, so that the next one vouches for it. */
   async settled(): Promise<void> {
-    if (this.#signer !== undefined && this.#isOpen() && this.#memory.hasOtherKey(this.#signer))
+    if (this.#signer !== undefined && this.#isOpen() && this.#mustEnd(this.#signer))
       await this.#end().catch(() => undefined);
     else await this.#ending?.catch(() => undefined);
   }
@@ -90,12 +89,16 @@ export class SqliteChainOwner implements AuditChain {
       await this.#end();
       // At once: the key of before is gone soon.
       this.ofNext();
-    } else if (Date.now() - this.#openedMs > defaultLimits.auditChainMs) await this.#end();
+    } else if (isTooOld(this.#openedMs, Date.now())) await this.#end();
     else await this.#sign(false);
   }
 
   end(): Promise<void> {
     return this.#end();
+  }
+
+  #mustEnd(signer: ChainSigner): boolean {
+    return this.#memory.hasOtherKey(signer) || isTooOld(this.#openedMs, Date.now());
   }
 
   #isOpen(): boolean {

@@ -349,6 +349,25 @@ test('since a time, the end of a killed chain that is half before the part is go
   assert.deepEqual(kindsOf(await verify(missing, { fromMs })), ['removed']);
 });
 
+test('a chain by a clock far behind is over before what is asked for, whatever chains came before it', async (t) => {
+  const nowMs = Date.now();
+  t.mock.timers.enable({ apis: ['Date'], now: nowMs });
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/state.db`;
+  await using first = await openSqliteStore(file);
+  await first.audit.chain.begin(signer);
+  await storeChained(first, 0, 10);
+  await first.audit.chain.end();
+  t.mock.timers.setTime(nowMs - 5 * chainLifeMaxMs);
+  await using behind = await openSqliteStore(file);
+  await behind.audit.chain.begin(signer);
+  await storeChained(behind, 10, 5);
+  t.mock.timers.setTime(nowMs + 10_000);
+  const snapshot = await snapshotOf(behind.audit.chain);
+  const report = await verify(snapshot, { fromMs: nowMs - 3_600_000 });
+  assert.deepEqual([report.findings, report.events, report.uncovered], [[], 15, 5]);
+});
+
 /** One chain, and when each ten events of it were signed, from the opening on. */
 async function steppingChain(
   timers: { setTime(ms: number): void },
