@@ -6,10 +6,11 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { ChangePlace } from '../../store/change-store.ts';
 import type { SealedIdentity } from '../../store/gateway-store.ts';
-import type { PolicyText, PolicyVersion } from '../../store/policy-store.ts';
+import type { PolicyVersion } from '../../store/policy-store.ts';
 import type { NumberedEnding } from '../../store/store.ts';
 import type { StartFacts } from '../changes/known-store.ts';
 import { linesOf, readChangeLine, sendLine } from './change-lines.ts';
+import { ArrivingFiles } from './file-pieces.ts';
 import { connectPeer } from './peer-connection.ts';
 import type { KnownPeer } from './peer-directory.ts';
 import { type PeerIdentity, startProtocol } from './peer-identity.ts';
@@ -191,7 +192,7 @@ async function ask(
     if ('none' in place) return { kind: 'none', line: place };
     const { history, number } = place;
     if (place.keptMs < keptMs) return { kind: 'none', line: { none: keptShort, at: { history, number } } };
-    const parts = want === 'place' ? noParts() : await readParts(lines);
+    const parts = want === 'place' ? nothing : await readParts(lines);
     return { kind: 'told', incarnation, askedMs, place, parts };
   } finally {
     clearTimeout(late);
@@ -206,41 +207,48 @@ interface Parts {
   identity: SealedIdentity | undefined;
   readonly endings: NumberedEnding[];
   readonly policies: PolicyVersion[];
-  readonly files: Map<string, PolicyText[]>;
+  readonly files: ArrivingFiles;
   readonly grants: AccessRecord[];
 }
 
+const nothing: Told['parts'] = {
+  identity: undefined,
+  endings: [],
+  policies: [],
+  files: new Map(),
+  grants: [],
+};
+
 function noParts(): Parts {
-  return { identity: undefined, endings: [], policies: [], files: new Map(), grants: [] };
+  return { identity: undefined, endings: [], policies: [], files: new ArrivingFiles(), grants: [] };
 }
 
 /** Throws ProxyError `peer_unreachable` for what is not whole. */
 async function readParts(lines: AsyncGenerator<string>): Promise<Told['parts']> {
   const parts = noParts();
   let bytes = 0;
-  let files = 0;
   for await (const line of lines) {
     bytes += line.length;
     if (bytes > defaultLimits.peerStartBytesMax) throw refused('it hands on more than peerStartBytesMax');
     const handed = readChangeLine(handedSchema, line);
     if ('end' in handed) {
-      const { endings, policies, grants } = parts;
+      const { endings, policies, files, grants } = parts;
       const counts: HandedCounts = {
         endings: endings.length,
         policies: policies.length,
-        files,
+        files: files.count,
         grants: grants.length,
       };
       if (parts.identity === undefined || !areSame(counts, handed.end)) break;
       const { hasPolicies, hasGrants } = handed.end;
       return {
         ...parts,
+        files: files.texts(),
         // Of what it does not know it tells none; that is not to know that there is none.
         policies: hasPolicies === true ? policies : undefined,
         grants: hasGrants === true ? grants : undefined,
       };
     }
-    if ('file' in handed) files += 1;
     take(parts, handed);
     if (parts.endings.length > defaultLimits.endedSessionsMax)
       throw refused('too many sessions ended lately (endedSessionsMax)');
@@ -253,12 +261,7 @@ function take(parts: Parts, handed: ReturnType<typeof handedSchema.parse>): void
   else if ('endings' in handed) parts.endings.push(...handed.endings);
   else if ('policy' in handed) parts.policies.push(handed.policy);
   else if ('grants' in handed) parts.grants.push(...handed.grants);
-  else if ('file' in handed) {
-    const { hash, name, data } = handed.file;
-    const list = parts.files.get(hash) ?? [];
-    list.push({ name, text: Buffer.from(data, 'base64').toString('utf8') });
-    parts.files.set(hash, list);
-  }
+  else if ('file' in handed) parts.files.add(handed.file);
 }
 
 function areSame(one: HandedCounts, other: HandedCounts): boolean {

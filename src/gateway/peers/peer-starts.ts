@@ -9,6 +9,7 @@ import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { KnownFacts } from '../changes/known-store.ts';
 import type { EndedSessions } from '../sessions/ended-sessions.ts';
 import { endingLine, linesOf, readChangeLine, sendLine } from './change-lines.ts';
+import { filePieces } from './file-pieces.ts';
 import type { KnownPeer } from './peer-directory.ts';
 import {
   handedGrant,
@@ -125,10 +126,11 @@ export class PeerStarts {
       await send({ policy });
     }
     for (const [hash, list] of files)
-      for (const { name, text } of list) {
-        counts.files += 1;
-        await send({ file: { hash, name, data: Buffer.from(text).toString('base64') } });
-      }
+      for (const { name, text } of list)
+        for (const data of filePieces(text)) {
+          counts.files += 1;
+          await send({ file: { hash, name, data } });
+        }
     for (let at = 0; at < grants.length; at += grantsOfLine) {
       const page = grants.slice(at, at + grantsOfLine);
       counts.grants += page.length;

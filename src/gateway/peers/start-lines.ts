@@ -99,7 +99,7 @@ type HandedGrant = Omit<AccessRecord, 'terms'> & {
   readonly refsTerms?: AccessTerms;
 };
 
-/** How many of each there were. */
+/** How many of each there were, and how many pieces of files. */
 const counts = { endings: count, policies: count, files: count, grants: count };
 /** None of something is told only by who knows that there is none. */
 const known = { hasPolicies: z.boolean().optional(), hasGrants: z.boolean().optional() };
@@ -109,7 +109,7 @@ export const handedSchema = z.union([
   z.object({ identity: z.object({ version: z.int().min(1), sealed: z.string() }) }),
   z.object({ endings: z.array(endingSchema).max(1000) }),
   z.object({ policy: policySchema }),
-  /** Of the hash that a policy names, in their order. */
+  /** Of the hash that a policy names, in their order; a long one in pieces, one behind the other. */
   z.object({ file: z.object({ hash: name, name: z.string(), data: z.base64() }) }),
   z.object({ grants: z.array(grantSchema).max(1000) }),
   z.object({ end: z.object({ ...counts, ...known }) }),

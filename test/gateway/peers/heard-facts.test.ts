@@ -9,7 +9,7 @@ import type { ChangePlace } from '../../../src/store/change-store.ts';
 const peer: KnownPeer = { incarnation: 'ab'.repeat(16), address: '10.0.0.2:8444' };
 
 function scene() {
-  const state = { number: 5, sinceMs: 1 as number | undefined, has: 7, history: 'h' };
+  const state = { number: 5, sinceMs: 1 as number | undefined, has: 7, history: 'h', isAll: true };
   const [asked, taken, handed, faults]: [KnownPeer[], StartFacts[], ChangePlace[], string[]] = [
     [],
     [],
@@ -23,7 +23,7 @@ function scene() {
         // As the one of the gateway, which takes nothing while the store is there.
         if (state.sinceMs === undefined) return false;
         taken.push(facts as StartFacts);
-        return true;
+        return state.isAll;
       },
     },
     changes: {
@@ -96,6 +96,16 @@ test('facts that are older than what was said, of another history, or late for a
   state.sinceMs = undefined;
   await tell(6);
   assert.deepEqual([asked.length, taken.length, handed.length], [3, 0, 0]);
+});
+
+test('what lacks something that is asked for here counts as nothing, and is asked for again', async () => {
+  const { state, asked, taken, handed, tell } = scene();
+  state.isAll = false;
+  await tell(6);
+  assert.deepEqual([asked.length, taken.length, handed], [1, 1, []]);
+  state.isAll = true;
+  await tell(6);
+  assert.deepEqual([asked.length, handed], [2, [{ history: 'h', number: 6 }]]);
 });
 
 test('one that cannot be asked is told once, and asked again when it says more', async () => {

@@ -380,6 +380,36 @@ async function slowOne(peer: Handing): Promise<TLSSocket> {
 /** More than the way to one that does not read holds. */
 const muchText = Array.from({ length: 24 }, (_, i) => ({ name: `${i}.yaml`, text: 'x'.repeat(1_000_000) }));
 
+test('a published file that is longer than a line arrives whole, among short and empty ones, in their order', async () => {
+  const files = [
+    { name: 'short.yaml', text: 'rules: [] # ä' },
+    { name: 'empty.yaml', text: '' },
+    // Of three octets each: no piece ends where a character does.
+    { name: 'long.yaml', text: '€'.repeat(1_500_000) },
+    { name: 'behind.yaml', text: 'rules: []' },
+  ];
+  await using peer = await handingPeer({
+    files: new Map([
+      ['h3', files],
+      ['h4', files.slice(0, 1)],
+    ]),
+  });
+  const arrived = handed(await ask([peer.address])).files;
+  assert.deepEqual([...arrived.keys()], ['h3', 'h4']);
+  assert.deepEqual(
+    arrived.get('h3')?.map(({ name }) => name),
+    files.map(({ name }) => name),
+  );
+  assert.ok(files.every(({ text }, i) => arrived.get('h3')?.[i]?.text === text));
+  assert.deepEqual(arrived.get('h4'), files.slice(0, 1));
+});
+
+test('a file of which a piece is missing is not taken', async () => {
+  const piece = { file: { hash: 'h3', name: 'a.yaml', data: Buffer.from('rules').toString('base64') } };
+  await using peer = await sayingPeer([place, identityLine, piece, { end: { ...noCounts, files: 2 } }]);
+  assert.match(refusal(await ask([peer.address])), /it ended in the middle/);
+});
+
 test('only so many are handed it at once, and who waits hears how far it is: one that knows less is not believed', async () => {
   await using stack = new AsyncDisposableStack();
   const peer = stack.use(await handingPeer({ files: new Map([['h3', muchText]]) }));
