@@ -348,7 +348,21 @@ test('names under which agents reach it are in its certificate: those of the Ser
     'egress-upstreamproxy-gateway.net.svc.cluster.local',
     'egress-upstreamproxy-gateway.net.svc',
   ]);
-  assert.deepEqual(config.publicOrigins, ['https://gateway.example.com:9443']);
+  // Agents in the cluster are served too, which come by the Service.
+  assert.deepEqual(config.publicOrigins, [
+    'https://gateway.example.com:9443',
+    'https://egress-upstreamproxy-gateway.net.svc.cluster.local:8443',
+    'https://egress-upstreamproxy-gateway.net.svc:8443',
+  ]);
+  const own = 'https://gateway-upstreamproxy-gateway.upstreamproxy.svc';
+  const usual = await template(
+    joined(set('balancer'), { publicOrigins: ['https://gateway.example.com:9443', own] }),
+  );
+  assert.deepEqual(JSON.parse(gatewayYaml(usual)).publicOrigins, [
+    'https://gateway.example.com:9443',
+    own,
+    'https://gateway-upstreamproxy-gateway.upstreamproxy.svc.cluster.local',
+  ]);
   const other = JSON.parse(
     gatewayYaml(await template(joined(set('port'), { publicNames: ['2001:db8::1'] }))),
   );

@@ -528,6 +528,30 @@ test('the environment of the template is what the agent itself would write', () 
   assert.ok(env.length > 10);
 });
 
+test('the guide makes the namespace before it puts something there, and its pods meet the standard of that namespace', () => {
+  const guide = readFileSync(new URL('../../docs/guides/kubernetes.md', import.meta.url), 'utf8');
+  const first = guide.search(/-n builds|namespace: builds/);
+  const made = guide.indexOf('kubectl apply -f deploy/kubernetes/namespace.yaml');
+  assert.ok(made > 0 && made < first);
+  const pods = [...guide.matchAll(/^```yaml\n(.*?)^```$/gms)]
+    .flatMap(([, block = '']) => parseAllDocuments(block))
+    .map((document) => document.toJS() as Node)
+    .filter(({ kind }) => kind === 'Pod');
+  assert.equal(pods.length, 1);
+  assert.equal(
+    ofKind('namespace.yaml', 'Namespace')[0]!['metadata'].labels['pod-security.kubernetes.io/enforce'],
+    'restricted',
+  );
+  for (const { spec } of [...pods, template]) {
+    assert.equal(spec.securityContext.runAsNonRoot, true);
+    assert.deepEqual(spec.securityContext.seccompProfile, { type: 'RuntimeDefault' });
+    for (const { securityContext } of [...spec.containers, ...(spec.initContainers ?? [])]) {
+      assert.equal(securityContext.allowPrivilegeEscalation, false);
+      assert.deepEqual(securityContext.capabilities, { drop: ['ALL'] });
+    }
+  }
+});
+
 test('the namespace closes every pod, and the gateway is found by the labels of the chart', () => {
   const closed = ofKind('namespace.yaml', 'NetworkPolicy')[0]!['spec'];
   assert.deepEqual(closed.podSelector, {});

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -71,8 +71,12 @@ async function startGateway(): Promise<GatewayProcess> {
   const files = manifests.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
   const config = parse(files['gateway.yaml'] ?? '') as {
     readonly stateDirectory: string;
-    readonly issuers: readonly [Readonly<Record<string, unknown>>];
+    readonly issuers: readonly [{ readonly ca: string }];
   };
+  // The cluster's authority vouches for its issuer, and for no origin.
+  assert.ok(!('upstream' in config));
+  await mkdir(join(directory, 'cluster'));
+  await copyFile(join(directory, 'origins.pem'), join(directory, config.issuers[0].ca));
   await mountVolume(join(directory, 'volume'), 0o2775);
   const here = {
     ...config,

@@ -3,9 +3,25 @@
 {{- if or (eq .Values.store.engine "sqlite") .Values.persistence.enabled -}}yes{{- end -}}
 {{- end -}}
 
-{{- define "gateway.publicNames" -}}
+{{/* What agents in the cluster reach the gateway by. */}}
+{{- define "gateway.serviceNames" -}}
 {{- $service := printf "%s.%s.svc" (include "gateway.fullname" .) .Release.Namespace -}}
-{{- concat .Values.publicNames (list (printf "%s.%s" $service .Values.clusterDomain) $service) | uniq | toJson -}}
+{{- list (printf "%s.%s" $service .Values.clusterDomain) $service | toJson -}}
+{{- end -}}
+
+{{- define "gateway.publicNames" -}}
+{{- concat .Values.publicNames (include "gateway.serviceNames" . | fromJsonArray) | uniq | toJson -}}
+{{- end -}}
+
+{{/* Origins of these names at the port of the Service. */}}
+{{- define "gateway.originsAtPort" -}}
+{{- $port := int .port -}}
+{{- $origins := list -}}
+{{- range .names -}}
+{{- $host := ternary (printf "[%s]" .) . (contains ":" .) -}}
+{{- $origins = append $origins (ternary (printf "https://%s" $host) (printf "https://%s:%d" $host $port) (eq $port 443)) -}}
+{{- end -}}
+{{- $origins | toJson -}}
 {{- end -}}
 
 {{/* How many ports other gateways reach it by: one for each worker. */}}
@@ -28,14 +44,14 @@ another version of YAML than the gateway reads, so a text such as 0o17 would arr
 {{- $made := dict "version" 1 "stateDirectory" "/var/lib/upstreamproxy/state" -}}
 {{- $_ := set $made "listen" (dict "address" $values.listenAddress "port" 8443) -}}
 {{- $_ := set $made "publicNames" (include "gateway.publicNames" . | fromJsonArray) -}}
+{{- /* Written, they are all that the gateway takes: those of the Service stay among them. */ -}}
+{{- $port := $values.service.port -}}
 {{- if $values.publicOrigins -}}
-{{- $_ := set $made "publicOrigins" $values.publicOrigins -}}
-{{- else if not (has (int $values.service.port) (list 443 8443)) -}}
-{{- $origins := list -}}
-{{- range include "gateway.publicNames" . | fromJsonArray -}}
-{{- $origins = append $origins (printf "https://%s:%d" (ternary (printf "[%s]" .) . (contains ":" .)) (int $values.service.port)) -}}
-{{- end -}}
-{{- $_ := set $made "publicOrigins" $origins -}}
+{{- $own := include "gateway.originsAtPort" (dict "port" $port "names" (include "gateway.serviceNames" . | fromJsonArray)) -}}
+{{- $_ := set $made "publicOrigins" (concat $values.publicOrigins (fromJsonArray $own) | uniq) -}}
+{{- else if not (has (int $port) (list 443 8443)) -}}
+{{- $own := include "gateway.originsAtPort" (dict "port" $port "names" (include "gateway.publicNames" . | fromJsonArray)) -}}
+{{- $_ := set $made "publicOrigins" (fromJsonArray $own) -}}
 {{- end -}}
 {{- if $values.tls.existingSecret -}}
 {{- $_ := set $made "tls" (dict "certificate" "/run/tls/public/tls.crt" "key" "/run/tls/public/tls.key") -}}
