@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { runCommand } from '../support/command.ts';
-import { sourceLauncher as launcher } from '../support/program.ts';
+import { sourceLauncher as launcher, startGatewayProcess } from '../support/program.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const systemPath = '/usr/bin:/bin';
@@ -276,6 +276,17 @@ for (const runtime of ['node', 'bun']) {
     });
   });
 }
+
+test('a gateway starts under Bun', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.json');
+    const listen = { address: '127.0.0.1', port: 0 };
+    const admin = { listen: { address: '127.0.0.1', port: 0 } };
+    await writeFile(config, JSON.stringify({ stateDirectory: join(directory, 'state'), listen, admin }));
+    await using gateway = await startGatewayProcess(config, { UPSTREAMPROXY_RUNTIME: 'bun' }, [], launcher);
+    assert.match(gateway.url, /^https:/);
+  });
+});
 
 test('a runtime that does not exist is refused', async () => {
   const { code, stderr } = await runCommand(launcher, [], {

@@ -33,7 +33,8 @@ export function readReleaseKey(pem: string, file: string): KeyObject {
 /** @throws ProxyError usage */
 export function readReleaseFolder(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'https:' || url.username !== '' || url.search !== '' || url.hash !== '')
+  const isBare = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (url?.protocol !== 'https:' || !isBare)
     throw new ProxyError('usage', '--url takes the https:// address of a folder with release.json');
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;

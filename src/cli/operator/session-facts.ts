@@ -2,9 +2,8 @@
 
 import type { Principal } from '../../policy/decision.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { enrolmentFacts } from '../../gateway/sessions/recalled-session.ts';
 import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
-import { postureFacts } from '../../gateway/sessions/session-request.ts';
-import type { Posture } from '../../protocol/session-messages.ts';
 import type { ListPlace } from '../../store/list-place.ts';
 import type { SessionRecord, SessionStore } from '../../store/store.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -16,13 +15,12 @@ export type KnownSessions = Map<string, Pick<Principal, 'claims' | 'posture'>>;
 /** Sessions that are read from the store at a time. */
 const pageSessions = 1000;
 
-/** Takes what an event `enrolled` says, whose details hold claims and posture; nothing of any other. */
-export function noteSession(sessions: KnownSessions, { action, sessionId, details, cut }: AuditEvent): void {
-  if (action !== 'enrolled' || sessionId === undefined || cut?.['sessionId'] !== undefined) return;
-  const { claims, posture } = details ?? {};
-  // Objects, looked at below; the gateway wrote both from what it had checked.
-  if (!isObject(claims) || !isObject(posture)) return;
-  sessions.set(sessionId, { claims, posture: postureFacts(posture as unknown as Posture) });
+/** Takes what an event `enrolled` says; nothing of any other. */
+export function noteSession(sessions: KnownSessions, event: AuditEvent): void {
+  const { sessionId, cut } = event;
+  if (sessionId === undefined || cut?.['sessionId'] !== undefined) return;
+  const facts = enrolmentFacts(event);
+  if (facts !== undefined) sessions.set(sessionId, facts);
 }
 
 export async function noteSessionsOfStore(known: KnownSessions, store: SessionStore): Promise<void> {
@@ -37,8 +35,4 @@ export async function noteSessionsOfStore(known: KnownSessions, store: SessionSt
     if (last === undefined || sessions.length < pageSessions) return;
     before = { ms: last.enrolledMs, id: last.id };
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

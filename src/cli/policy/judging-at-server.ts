@@ -137,6 +137,7 @@ async function explainExchange(connection: AdminConnection, id: string): Promise
     connection.ask('explainPolicy', { body: { ...body, ...version, ...who } });
   const told = await ask(sessionId === undefined ? {} : { session: sessionId }).catch(
     async (error: unknown) => {
+      // Not even the event of its enrolment is kept. Who sees only some sessions was told of no such exchange.
       if (sessionId === undefined || asProxyError(error).code !== 'operation_unknown') throw error;
       notes.push('its session is not kept any more: rules that look at it are asked as if it had no claims');
       return await ask({});

@@ -7,7 +7,7 @@ import { readKept } from '../../gateway/policies/kept-policies.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
 import { PublishedPolicies, publishedPlace } from '../../gateway/policies/published-policies.ts';
-import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
+import { recallSession } from '../../gateway/sessions/recalled-session.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
@@ -18,7 +18,6 @@ import type { Store } from '../../store/store.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { type RecordOptions, withRecords } from '../operator/audit-records.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
-import { type KnownSessions, noteSession } from '../operator/session-facts.ts';
 import { harmlessText } from '../terminal/text-table.ts';
 import { requestAccess } from './explain-access.ts';
 import type {
@@ -169,7 +168,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
   const recorded = decisionOf(event);
   const { access, timeMs } = recorded;
   const notes = [...recordedNotes(recorded)];
-  const facts = await sessionOf(store, event.sessionId ?? '');
+  const facts = event.sessionId === undefined ? undefined : await recallSession(store, event.sessionId);
   if (facts === undefined)
     notes.push('its session is not kept any more: rules that look at it are asked as if it had no claims');
   const kept =
@@ -191,16 +190,6 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
   };
   const { machine, ...told } = explained(policy, { principal, access, nowMs: timeMs });
   return { ...told, event, notes, machine: { event: event.id, notes, ...machine } };
-}
-
-/** Of the store, or of what the audit says of its enrolment, which is kept longer. */
-async function sessionOf(store: Store, id: string): Promise<Asker | undefined> {
-  const session = await store.sessions.find(id);
-  if (session !== undefined) return principalOf(session);
-  const known: KnownSessions = new Map();
-  const events = await store.audit.query({ sessionId: id, kind: 'session', limit: 10 });
-  for (const event of events) noteSession(known, event);
-  return known.get(id);
 }
 
 async function replay(

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
-import { getAssetKeys, getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -63,7 +62,10 @@ export async function loadConsole(folder?: string): Promise<ConsoleAssets> {
 
 /** The single file stands beside nothing, and has them in itself. */
 function ownFiles(): ConsoleFiles {
-  return isSea() ? filesInside : filesOf(fileURLToPath(new URL(builtFolder, import.meta.url)));
+  // Bun has no such module.
+  const inside = process.versions['bun'] === undefined ? process.getBuiltinModule('node:sea') : undefined;
+  if (inside?.isSea() === true) return filesInside(inside);
+  return filesOf(fileURLToPath(new URL(builtFolder, import.meta.url)));
 }
 
 function filesOf(folder: string): ConsoleFiles {
@@ -79,15 +81,17 @@ function filesOf(folder: string): ConsoleFiles {
 /** As the builder of the single file names them (scripts/release/single-file.ts). */
 const insideFolder = 'console/';
 
-const filesInside: ConsoleFiles = {
-  names: () => {
-    const start = `${insideFolder}assets/`;
-    const keys = getAssetKeys().filter((key) => key.startsWith(start));
-    return Promise.resolve(keys.map((key) => key.slice(start.length)));
-  },
-  // Only read: its memory is that of the program.
-  read: (path) => Promise.resolve(Buffer.from(getRawAsset(`${insideFolder}${path}`))),
-};
+function filesInside({ getAssetKeys, getRawAsset }: typeof import('node:sea')): ConsoleFiles {
+  return {
+    names: () => {
+      const start = `${insideFolder}assets/`;
+      const keys = getAssetKeys().filter((key) => key.startsWith(start));
+      return Promise.resolve(keys.map((key) => key.slice(start.length)));
+    },
+    // Only read: its memory is that of the program.
+    read: (path) => Promise.resolve(Buffer.from(getRawAsset(`${insideFolder}${path}`))),
+  };
+}
 
 const compressed = promisify(gzip);
 

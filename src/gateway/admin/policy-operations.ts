@@ -13,12 +13,12 @@ import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-
 import { askedPushOption, askedUpdate } from '../policies/asked-push.ts';
 import { explainPolicy, type PolicyExplanation } from '../policies/explain-policy.ts';
 import { readKept } from '../policies/kept-policies.ts';
-import { principalOf } from '../sessions/session-authenticator.ts';
+import { recallSession } from '../sessions/recalled-session.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import { isSeen } from './operator.ts';
 import type { PolicyReads } from './policy-reads.ts';
 import { readPolicyFiles, unreadable } from './published-operations.ts';
-import { findSession } from './session-operations.ts';
+import { unknownSession } from './session-operations.ts';
 
 type Files = Asked<'checkPolicy'>['body']['files'];
 const problemsTold = 20;
@@ -107,8 +107,10 @@ async function principalFor(
   { operator, body }: Asked<'explainPolicy'>,
 ): Promise<Principal> {
   const { session, claims = {}, posture = [] } = body;
-  if (session !== undefined) return principalOf(await findSession(parts, operator, session));
-  return { id: 'explain', sessionId: 'explain', claims, posture };
+  if (session === undefined) return { id: 'explain', sessionId: 'explain', claims, posture };
+  const principal = await recallSession(parts.store, session);
+  if (principal === undefined || !isSeen(operator, principal.claims)) throw unknownSession();
+  return principal;
 }
 
 type Policy = ReturnType<AdminParts['policy']>;

@@ -6,7 +6,7 @@ import type { Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { PolicyReplay, type ReplaySessions } from '../policies/policy-replay.ts';
-import { principalOf } from '../sessions/session-authenticator.ts';
+import { recallSession } from '../sessions/recalled-session.ts';
 import { type AdminParts, type Asked, given, type Handlers } from './admin-parts.ts';
 import { readEither } from './published-operations.ts';
 
@@ -98,8 +98,7 @@ class RecalledSessions implements ReplaySessions {
     if (this.#known.size >= defaultLimits.adminRememberedSessionsMax) this.#known.clear();
     for (const id of new Set(ids)) {
       if (id === undefined || this.#known.has(id)) continue;
-      const session = await this.#parts.store.sessions.find(id);
-      this.#known.set(id, session === undefined ? undefined : principalOf(session));
+      this.#known.set(id, await recallSession(this.#parts.store, id));
     }
   }
 

@@ -55,9 +55,12 @@ export async function findSession(
   id: string,
 ): Promise<SessionRecord> {
   const session = await store.sessions.find(id);
-  if (session === undefined || !isSeen(operator, session.claims))
-    throw new ProxyError('operation_unknown', 'there is no session of that id');
+  if (session === undefined || !isSeen(operator, session.claims)) throw unknownSession();
   return session;
+}
+
+export function unknownSession(): ProxyError {
+  return new ProxyError('operation_unknown', 'there is no session of that id');
 }
 
 async function shownSession({ store }: AdminParts, session: SessionRecord, nowMs: number): Promise<Session> {

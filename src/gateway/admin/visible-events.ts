@@ -3,10 +3,8 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Store } from '../../store/store.ts';
+import { recallSession } from '../sessions/recalled-session.ts';
 import { isSeen, type Operator } from './operator.ts';
-
-/** Among so many events of a session is that of its enrolment, if it is kept. */
-const firstEvents = 10;
 
 /** Remembers for one operator which sessions are theirs: claims of a session never change. */
 export class VisibleEvents {
@@ -26,18 +24,9 @@ export class VisibleEvents {
     const known = this.#seen.get(sessionId);
     if (known !== undefined) return known;
     // One of which nothing is kept is nobody's of whom only some may be seen.
-    const seen = isSeen(this.#operator, await this.#claimsOf(sessionId));
+    const seen = isSeen(this.#operator, (await recallSession(this.#store, sessionId))?.claims);
     if (this.#seen.size >= defaultLimits.adminRememberedSessionsMax) this.#seen.clear();
     this.#seen.set(sessionId, seen);
     return seen;
-  }
-
-  /** Of events that were cut, nothing is taken for a claim. */
-  async #claimsOf(sessionId: string): Promise<unknown> {
-    const session = await this.#store.sessions.find(sessionId);
-    if (session !== undefined) return session.claims;
-    const events = await this.#store.audit.query({ sessionId, kind: 'session', limit: firstEvents });
-    const enrolled = events.find(({ action, cut }) => action === 'enrolled' && cut === undefined);
-    return enrolled?.details?.['claims'];
   }
 }

@@ -152,6 +152,7 @@ test('options that make no sense are refused', async () => {
     [['--check', '--key', file('key.pem')], /--key and --ca go with --url/],
     [['--check', '--url', 'http://releases.test/'], /--url takes the https/],
     [['--check', '--url', 'https://user:secret@releases.test/'], /--url takes the https/],
+    [['--check', '--url', 'https://:secret@releases.test/'], /--url takes the https/],
     [['--check', '--url', 'https://releases.test/', '--key', file('p384.pem')], /no public key for ECDSA/],
   ] as const) {
     const { stderr } = await runCommand(launcher, ['upgrade', ...args]);

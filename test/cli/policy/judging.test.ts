@@ -188,6 +188,37 @@ test('an exchange is explained by its id or its trace, by the policy and session
   );
 });
 
+test('an exchange of a session that the store has forgotten is explained by the claims of its enrolment, to whose it is too', async () => {
+  const files = [
+    {
+      file: 'blue.yaml',
+      text: 'for: { team: blue }\nrules:\n  - { name: of-blue, hosts: api.example.com }\n',
+    },
+  ];
+  const version = versionOf(files);
+  await keepFiles({ store: scene.store.policies, version, nowMs: startMs }, files);
+  const sessionId = 'blue of old';
+  await scene.append([
+    event('blue-enrolled', {
+      kind: 'session',
+      action: 'enrolled',
+      verdict: 'info',
+      sessionId,
+      details: { claims: { team: 'blue' }, posture: {} },
+    }),
+    event('blue-asked', { scheme: 'https', port: 443, rule: 'of-blue', policyVersion: version, sessionId }),
+  ]);
+  for (const who of ['viewer', 'blue']) {
+    const { code, stdout, stderr } = await policy('explain', 'exchange', 'blue-asked', ...there(who));
+    assert.equal(code, 0, `${who}: ${stderr}${stdout}`);
+    assert.match(stdout, /decided by: of-blue/, who);
+    assert.doesNotMatch(stdout, /is not kept/, who);
+  }
+  const body = { method: 'GET', url: 'https://api.example.com/', session: sessionId };
+  const token = await scene.token('viewer', { sees: { team: 'red' } });
+  assert.equal((await scene.call('POST', '/v1/policy/explain', { token, body })).status, 404);
+});
+
 test('files are checked with what the gateway there knows, compared with what is published, and replayed', async () => {
   const good = await policy('check', file('new.yaml'), ...there());
   assert.match(good.stdout, /^good: 2 rules, version [0-9a-f]{12}\n$/, good.stderr);
