@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { openActionStage } from '../support/action-stage.ts';
+import { deployElsewhere, openActionStage } from '../support/action-stage.ts';
 import { mustRun, runCommand } from '../support/command.ts';
-import { deploy } from '../support/deployment.ts';
 import { includeComponent } from '../support/gitlab-component.ts';
 import { skipWithout } from '../support/tools.ts';
 
@@ -17,15 +16,7 @@ test(
   { skip: skipWithout('sh', 'curl') },
   async () => {
     await using stage = await openActionStage();
-    await using deployment = await deploy({
-      rules: [{ name: 'api', hosts: 'api.example.com', for: { repository: 'acme/shop' } }],
-      config: {
-        upstream: stage.upstream,
-        issuers: [
-          { issuer: 'https://issuer.example.com', audience: 'upstreamproxy', for: { repository: 'acme/*' } },
-        ],
-      },
-    });
+    await using deployment = await deployElsewhere(stage);
     const jobs = includeComponent(await readFile(template, 'utf8'), {
       job: '.with-gateway',
       program: stage.inputs['program']!,

@@ -5,8 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { openActionStage } from '../support/action-stage.ts';
-import { deploy } from '../support/deployment.ts';
+import { deployElsewhere, openActionStage } from '../support/action-stage.ts';
 import { waitUntil } from '../support/program.ts';
 
 const policy = `rules:
@@ -119,15 +118,7 @@ describe('a job with the action', () => {
   test('shows a gateway elsewhere who it is, and is told what that refused', async () => {
     await using stage = await openActionStage();
     const { runner } = stage;
-    await using deployment = await deploy({
-      rules: [{ name: 'api', hosts: 'api.example.com', for: { repository: 'acme/shop' } }],
-      config: {
-        upstream: stage.upstream,
-        issuers: [
-          { issuer: 'https://issuer.example.com', audience: 'upstreamproxy', for: { repository: 'acme/*' } },
-        ],
-      },
-    });
+    await using deployment = await deployElsewhere(stage);
     await stage.write('gateway-ca.pem', await readFile(deployment.gatewayCaFile, 'utf8'));
     const inputs = {
       program: stage.inputs['program']!,

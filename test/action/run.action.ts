@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { openActionStage } from '../support/action-stage.ts';
-import { deploy } from '../support/deployment.ts';
+import { deployElsewhere, openActionStage } from '../support/action-stage.ts';
 import { waitUntil } from '../support/program.ts';
 
 const policy = 'rules:\n  - name: api\n    hosts: api.example.com\n';
@@ -96,15 +95,7 @@ test('commands of run end with a step that is cancelled, and with one that is ki
 test('commands of run with a gateway elsewhere are told of as others are', async () => {
   await using stage = await openActionStage();
   const { runner } = stage;
-  await using deployment = await deploy({
-    rules: [{ name: 'api', hosts: 'api.example.com', for: { repository: 'acme/shop' } }],
-    config: {
-      upstream: stage.upstream,
-      issuers: [
-        { issuer: 'https://issuer.example.com', audience: 'upstreamproxy', for: { repository: 'acme/*' } },
-      ],
-    },
-  });
+  await using deployment = await deployElsewhere(stage);
   const inputs = {
     program: stage.inputs['program']!,
     gateway: deployment.gateway.url,

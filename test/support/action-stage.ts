@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 
 import { leftProcesses, markName } from '../../scripts/left-processes.ts';
 import { ActionRunner } from './action-runner.ts';
+import { deploy, type Deployment } from './deployment.ts';
 import { gitServer, type GitServer } from './git-server.ts';
 import { jobTokenIssuer } from './job-token-issuer.ts';
 import { leadingProxy } from './leading-proxy.ts';
@@ -37,6 +38,19 @@ export interface ActionStage extends AsyncDisposable {
   leftProcesses(): readonly string[];
   /** What is left in folders of the machine that the job had. */
   leftFiles(): Promise<readonly string[]>;
+}
+
+/** A gateway that is none of the job's: it takes tokens of jobs of acme/*, and allows the API to those of acme/shop. */
+export function deployElsewhere({ upstream }: ActionStage): Promise<Deployment> {
+  return deploy({
+    rules: [{ name: 'api', hosts: 'api.example.com', for: { repository: 'acme/shop' } }],
+    config: {
+      upstream,
+      issuers: [
+        { issuer: 'https://issuer.example.com', audience: 'upstreamproxy', for: { repository: 'acme/*' } },
+      ],
+    },
+  });
 }
 
 export async function openActionStage(): Promise<ActionStage> {
