@@ -145,7 +145,7 @@ function blockOf(source: string, node: MarkdownNode, kind: BlockKind): Block {
   return { kind, text, offsets, ...(node.depth === undefined ? {} : { level: node.depth }) };
 }
 
-/** Literals that are sentences: at least four words, and a letter that is not code. */
+/** Literals that are sentences: at least four words. */
 const isSentence = (text: string): boolean => /^\S+(?: \S+){3,}/.test(text.trim());
 
 interface SourceNode {

@@ -16,11 +16,11 @@ const style = 'upstreamproxy';
 const note =
   'Made from scripts/prose/phrases.ts; UPDATE_DOCS=1 node --test test/scripts/prose/vale-files.test.ts writes it.';
 
-/** Which of Vale's rules hold where, in the order in which Vale reads the sections. */
-const places: readonly (readonly [glob: string, audience: Audience])[] = [
+/** Which of Vale's rules hold where, in the order in which Vale reads the sections: the last that a file fits holds. */
+export const places: readonly (readonly [glob: string, audience: Audience])[] = [
   ['{*.md,docs/*.md,docs/guides/*.md}', 'task'],
   ['{SECURITY.md,ARCHITECTURE.md,docs/reference/*.md}', 'reference'],
-  ['docs/decisions/*.md', 'source'],
+  ['{docs/decisions/*.md,docs/reference/performance.md}', 'source'],
 ];
 
 const lengthRule: Readonly<Record<Audience, string>> = {
@@ -90,8 +90,12 @@ function lengthOf(audience: Audience): unknown {
 function configuration(names: readonly string[]): string {
   const sections = places.map(([glob, audience]) => {
     const others = Object.values(lengthRule).filter((name) => name !== lengthRule[audience]);
-    const off = audience === 'task' ? others : [...others, 'Abbreviation'];
-    const lines = names.map((name) => `${style}.${name} = ${off.includes(name) ? 'NO' : 'YES'}`);
+    const off = new Set([
+      ...others,
+      ...(audience === 'task' ? [] : ['Abbreviation']),
+      ...(audience === 'source' ? ['PlainWord', 'Stumbling'] : []),
+    ]);
+    const lines = names.map((name) => `${style}.${name} = ${off.has(name) ? 'NO' : 'YES'}`);
     return `[${glob}]\n${lines.join('\n')}\n`;
   });
   return `# ${note}\nStylesPath = .vale/styles\nMinAlertLevel = error\n\n${sections.join('\n')}`;

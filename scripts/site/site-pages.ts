@@ -1,7 +1,7 @@
 // The pages of the documentation site: which document each is made from, and its text with links that hold there.
 
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join, posix } from 'node:path';
+import { join, posix } from 'node:path';
 
 export interface SitePage {
   /** Path of the document, from the root of the project. */
@@ -113,4 +113,4 @@ export function sidebar(root: string): readonly SidebarGroup[] {
 
 /** Pictures that pages show, from the root of the project. */
 export const sitePictures = (root: string): readonly string[] =>
-  globSync('docs/images/*.{png,svg}', { cwd: root }).map((file) => join(dirname(file), posix.basename(file)));
+  globSync('docs/images/*.{png,svg}', { cwd: root });

@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, matchesGlob } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { valeFiles } from '../../../scripts/prose/vale-files.ts';
+import { proseFiles } from '../../../scripts/prose/check-files.ts';
+import { audienceOf } from '../../../scripts/prose/check-text.ts';
+import { places, valeFiles } from '../../../scripts/prose/vale-files.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -25,4 +27,13 @@ test("Vale's configuration and styles are those of the rules", () => {
     [],
     'a style that no rule has',
   );
+});
+
+test('Vale holds each document to the rules that are for its readers', () => {
+  const documents = proseFiles(root).filter((file) => file.endsWith('.md'));
+  assert.ok(documents.length > 50);
+  for (const file of documents) {
+    const [, audience] = places.findLast(([glob]) => matchesGlob(file, glob)) ?? [];
+    assert.equal(audience, audienceOf(file), file);
+  }
 });
