@@ -25,6 +25,8 @@ interface End {
 const driver = fileURLToPath(new URL('../support/terminal.py', import.meta.url));
 const run = [launcher, 'run', '-q', '--'];
 const ctrl = { c: '\x03', z: '\x1a' };
+/** Bash turns bracketed paste on when it begins to read a line. */
+const readsLine = '\x1b[?2004h';
 
 function environmentIn(directory: string): NodeJS.ProcessEnv {
   // What is said is compared, so no locale and no prompt of this machine's user.
@@ -83,6 +85,8 @@ describe('at a terminal', { skip: skipWithout('python3', 'bash') }, () => {
         { wait: 'READY\r\n' },
         { type: ctrl.z },
         { wait: 'Stopped' },
+        // The shell reads a line again; before, it may drop what is typed.
+        { wait: readsLine },
         // The quotes keep the echo of what is typed from being taken for its effect.
         { type: `echo out''side; fg\r` },
         { wait: 'outside\r\n' },
