@@ -49,11 +49,7 @@ export const sessionOperations: Handlers<'sessions' | 'session' | 'revokeSession
 };
 
 /** A session that is not theirs is as unknown as one that is not there. @throws ProxyError operation_unknown */
-export async function findSession(
-  { store }: AdminParts,
-  operator: Operator,
-  id: string,
-): Promise<SessionRecord> {
+async function findSession({ store }: AdminParts, operator: Operator, id: string): Promise<SessionRecord> {
   const session = await store.sessions.find(id);
   if (session === undefined || !isSeen(operator, session.claims)) throw unknownSession();
   return session;
