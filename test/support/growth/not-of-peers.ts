@@ -136,6 +136,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/audit/spool/spool-segment.ts spoolFault',
   ],
   'an event of the audit, of auditEventBytesMax, and its trace id, which is ours': [
+    'src/gateway/sessions/recalled-session.ts recallSession',
     'src/gateway/telemetry/otlp-messages.ts traceRequest',
     'src/gateway/telemetry/otlp-messages.ts logRequest',
     'src/gateway/telemetry/trace-sampling.ts isSampled',
@@ -147,6 +148,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/peers/peer-identity.ts incarnationOf',
     'src/gateway/peers/change-lines.ts readChangeLine',
     'src/gateway/peers/change-lines.ts toldLine',
+    'src/gateway/peers/file-pieces.ts filePieces',
     'src/gateway/peers/heard-endings.ts hearEndings',
     'src/gateway/peers/asked-peers.ts askPeers',
     'src/gateway/peers/seen-peers.ts readSeenPeers',
