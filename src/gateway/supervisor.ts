@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly sockets?: ListeningSockets;
   /** Called when files and ports are open, before a worker is started: the process becomes another user here. */
   readonly beforeWorkers?: () => void;
+  /** Ends the start: it rejects with the reason, behind the end of every worker. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Supervisor extends AsyncDisposable {
@@ -93,7 +95,7 @@ export async function startSupervisor(
   );
   workers = opened;
   stack.defer(() => opened.close(0));
-  await opened.open();
+  await unlessAborted(opened, options.signal);
   identity.follow((fresh) => opened.tell({ kind: 'identity', identity: fresh }), log);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
@@ -114,6 +116,19 @@ export async function startSupervisor(
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
   };
+}
+
+/** A worker can wait for long at its start, as for a store that is away. Whoever called ends those that it has. */
+async function unlessAborted(opened: WorkerProcesses, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const opening = opened.open();
+  if (signal === undefined) return await opening;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const giveUp = (): void => reject(signal.reason);
+  signal.addEventListener('abort', giveUp);
+  // Its workers are ended then, of which it tells.
+  opening.catch(() => undefined);
+  await Promise.race([opening, aborted]).finally(() => signal.removeEventListener('abort', giveUp));
 }
 
 /** Serves the metrics of all, and gives every port that is for operators alone. @throws ProxyError gateway_port_unusable */

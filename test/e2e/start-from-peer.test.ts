@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
@@ -27,11 +28,16 @@ const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
 
 /** One that need not serve soon. */
-function begin(configFile: string) {
-  const child = spawn(launcher, ['gateway', '--config', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+function begin(configFile: string, options: readonly string[] = []) {
+  const words = ['gateway', '--config', configFile, ...options];
+  const child = spawn(launcher, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
   const said: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
   return {
+    pid: child.pid ?? 0,
+    ended,
+    end: () => child.kill('SIGTERM'),
     log: () => said.join('\n'),
     isRunning: () => child.exitCode === null && child.signalCode === null,
     [Symbol.asyncDispose]: () => endChild(child),
@@ -177,6 +183,36 @@ test(
     await enrol();
   },
 );
+
+for (const workers of [1, 2])
+  test(`a signal while it waits for its store ends a gateway of ${workers}, as it is asked to`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = stack.use(await temporaryDirectory()).path;
+    await writeFile(join(folder, 'policy.yaml'), 'rules: []\n');
+    const [port, peer, nobody] = [await freePort(), await freePort(), await freePort()];
+    const configFile = join(folder, 'gateway.yaml');
+    const config = {
+      publicNames: ['127.0.0.1'],
+      stateDirectory: 'state',
+      policy: 'policy.yaml',
+      listen: { address: '127.0.0.1', port },
+    };
+    await writeFile(configFile, JSON.stringify(config));
+    // Its keys are there, as of a gateway that has served before.
+    await mustRun(launcher, ['ca', 'show', '--server', '--config', configFile]);
+    await mustRun(launcher, ['ca', 'show', '--config', configFile]);
+    const peers = { listen: { address: '127.0.0.1', port: peer } };
+    const store = { url: `postgres://someone@127.0.0.1:${nobody}/none` };
+    await writeFile(configFile, JSON.stringify({ ...config, peers, store }));
+    const gateway = stack.use(begin(configFile, ['--workers', String(workers)]));
+    await waitUntil('it waits', () => /no other gateway could hand it over/.test(gateway.log()));
+    const started = workersOf(gateway.pid);
+    assert.equal(started.length, workers === 1 ? 0 : 1);
+    gateway.end();
+    assert.equal(await gateway.ended, 0, gateway.log());
+    assert.doesNotMatch(gateway.log(), /\[internal\]/);
+    assert.deepEqual(started.filter(isRunning), []);
+  });
 
 const each = process.env['UPSTREAMPROXY_CLUSTER_EACH'];
 const whole = skip === false && each === undefined ? 'of npm run test:cluster' : skip;

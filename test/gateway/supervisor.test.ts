@@ -114,6 +114,30 @@ test('a worker that starts while the certificate changes serves the new one', as
   await waitUntil('the one that serves again is told', () => hasNew(again));
 });
 
+test('a signal during the start ends the workers that there are, starts none, and is what the start ends with', async () => {
+  for (const readyFirst of [false, true]) {
+    await using directory = await temporaryDirectory();
+    const launched: HandWorker[] = [];
+    const end = new AbortController();
+    const launch = (): HandWorker => {
+      const worker = new HandWorker();
+      launched.push(worker);
+      queueMicrotask(() => worker.tell({ kind: 'here' }));
+      void worker.started.then(() => {
+        if (readyFirst) worker.tell({ kind: 'ready' });
+        end.abort(new Error('it is to end'));
+      });
+      return worker;
+    };
+    const options = { workers: 3, launch, environment: {}, log: (): void => undefined, signal: end.signal };
+    await assert.rejects(startSupervisor(embeddedConfig(directory.path), options), /^Error: it is to end$/);
+    for (const worker of launched) await worker.ended;
+    assert.ok(launched.length < 4);
+    await assert.rejects(startSupervisor(embeddedConfig(directory.path), options), /^Error: it is to end$/);
+    assert.ok(launched.length < 4, 'and later none');
+  }
+});
+
 test('what a worker that died at its start left of its passage is gone before the next starts', async () => {
   await using set = await scene();
   set.launched[0]!.kill();

@@ -107,7 +107,8 @@ async function startOne({ config, log, sockets, forget, drop, signal }: Start): 
 }
 
 /** All that the workers read, they read as the user of --user: what is to be root's alone is for a gateway of one process. */
-async function startSeveral({ config, log, workers, sockets, forget, drop }: Start): Promise<Running> {
+async function startSeveral(start: Start): Promise<Running> {
+  const { config, log, workers, sockets, forget, drop, signal } = start;
   const { startSupervisor } = await import('../../gateway/supervisor.ts');
   const environment = workloadEnvironment(process.env);
   forget();
@@ -118,6 +119,7 @@ async function startSeveral({ config, log, workers, sockets, forget, drop }: Sta
     log,
     sockets,
     beforeWorkers: drop,
+    signal,
   });
 }
 

@@ -133,6 +133,8 @@ export class WorkerProcesses {
 
   /** Resolves when it serves. Throws what it says if it does not come to that. */
   async #startOne(number: number): Promise<Worker> {
+    // They may be ended while the first one starts.
+    this.#stop.signal.throwIfAborted();
     const process = this.#options.launch();
     this.#running.add(process);
     const ready = Promise.withResolvers<void>();
