@@ -187,7 +187,7 @@ async function openSessions(
     store,
     audit,
     outage,
-    from,
+    known,
     upstream,
     credentials,
     serverAuthority,
@@ -215,7 +215,7 @@ async function openSessions(
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
       absence: outage,
-      handed: from?.facts.endings,
+      handed: () => known?.handed?.endings,
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));

@@ -4,7 +4,7 @@ import { asProxyError } from '../protocol/error.ts';
 import type { CapturedSettings } from './config/captured-settings.ts';
 import { openCredentialSource } from './credentials/sources/credential-source.ts';
 import { CapturedBodies, type CapturedBodiesOptions } from './captured/captured-bodies.ts';
-import { keyFromText, keyOfFile } from './captured/day-keys.ts';
+import { keyFromText, keyOfFile, type SealingKey } from './captured/day-keys.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,31 +17,43 @@ export interface CapturedNeeds extends Pick<
   readonly place?: { readonly workers: number } | undefined;
 }
 
-/** @throws ProxyError config_invalid for a source with something else than a key, which would be noticed with the first body only */
+/** Of a gateway. @throws ProxyError config_invalid for a source with something else than a key, which would be noticed with the first body only */
 export async function openCaptured(
-  { directory, keepDays, keepBytes, key }: CapturedSettings,
-  { environment, place, clock, onLimit, onFault, isOnDuty }: CapturedNeeds,
+  settings: CapturedSettings,
+  needs: CapturedNeeds,
 ): Promise<CapturedBodies> {
   /** A source that is away may be there when a body comes. */
   const refuseOrTell = (error: unknown): void => {
-    const { code } = asProxyError(error);
-    if (code === 'config_invalid') throw error;
-    onFault(asProxyError(error));
+    const fault = asProxyError(error);
+    if (fault.code === 'config_invalid') throw fault;
+    needs.onFault(fault);
   };
-  const gatewayKey = async () => {
-    if ('file' in key) return await keyOfFile(key.file);
-    const secret = await openCredentialSource('of captured', key.source, environment).read(clock());
-    return keyFromText(secret.reveal());
-  };
-  if ('source' in key) await gatewayKey().catch(refuseOrTell);
+  if ('source' in settings.key) await keyOf(settings, needs).catch(refuseOrTell);
+  return capturedBodies(settings, needs);
+}
+
+/** Its key is asked for when something is kept or read. */
+export function capturedBodies(settings: CapturedSettings, needs: CapturedNeeds): CapturedBodies {
+  const { directory, keepDays, keepBytes } = settings;
+  const { place, clock, onLimit, onFault, isOnDuty } = needs;
   return new CapturedBodies({
     directory,
     keepDays,
     keepBytes: Math.floor(keepBytes / (place?.workers ?? 1)),
-    gatewayKey,
+    gatewayKey: () => keyOf(settings, needs),
     clock,
     onLimit,
     onFault,
     ...(isOnDuty === undefined ? {} : { isOnDuty }),
   });
+}
+
+async function keyOf(
+  { key }: CapturedSettings,
+  { environment, clock }: Pick<CapturedNeeds, 'environment' | 'clock'>,
+): Promise<SealingKey> {
+  if ('file' in key) return await keyOfFile(key.file);
+  // As several lines, which are no key: `config check` says the same.
+  const secret = await openCredentialSource('of captured', key.source, environment, 'pem').read(clock());
+  return keyFromText(secret.reveal());
 }

@@ -13,7 +13,7 @@ import type { RecentSessions } from './changes/recent-sessions.ts';
 import type { StoreHistory, WayBack } from './changes/store-history.ts';
 import { TakenChanges } from './changes/taken-changes.ts';
 import type { Start } from './gateway-start.ts';
-import type { PeerStart } from './peers/asked-peers.ts';
+import type { HandingPeer } from './peers/asked-peers.ts';
 import type { Policies } from './policies/open-policies.ts';
 import type { SessionService } from './sessions/session-service.ts';
 
@@ -27,7 +27,7 @@ export interface KnownHistory {
 
 interface Following extends KnownHistory {
   /** Who handed over what this gateway started with. */
-  readonly from: PeerStart | undefined;
+  readonly from: HandingPeer | undefined;
   readonly store: Store;
   readonly audit: DurableAuditSink;
   readonly sessions: SessionService;
@@ -47,7 +47,7 @@ export async function openChanges(start: Start, following: Following): Promise<T
   history.onWayBack((way) => assertKnown(start, following, way));
   const handFollowers = [policies, access].map((one) => () => one.taken());
   const followers = [() => watch.taken(), ...handFollowers];
-  const handed = following.from?.facts.place;
+  const handed = following.from?.place;
   const standIns = (): number => following.known?.standIns ?? 0;
   return stack.use(
     await TakenChanges.open({ store, history, followers, standIns, handed, handFollowers, onFault }),

@@ -12,14 +12,14 @@ import { StoreHistory } from './changes/store-history.ts';
 import type { Start } from './gateway-start.ts';
 import type { KnownHistory } from './open-changes.ts';
 import { isAwayAtStart, openFromPeers } from './open-from-peers.ts';
-import type { PeerStart } from './peers/asked-peers.ts';
+import type { HandingPeer, PeerStart } from './peers/asked-peers.ts';
 
 export interface GatewayStore extends KnownHistory {
   readonly store: Store;
   /** Of a store that can be away. */
   readonly outage: StoreOutage | undefined;
-  /** Who handed over what this gateway starts with, where the store was away. */
-  readonly from: PeerStart | undefined;
+  /** Who handed over what this gateway starts with, where the store was away. `known` has it for as long as the start takes. */
+  readonly from: HandingPeer | undefined;
 }
 
 interface Opened {
@@ -38,22 +38,21 @@ export async function openGatewayStore(start: Start): Promise<GatewayStore> {
   const store = stack.use(opened);
   const { probe } = store;
   const recent = new RecentSessions();
-  const from = late?.from;
-  if (probe === undefined)
-    return { store, outage: undefined, recent, history: new StoreHistory(store), known: undefined, from };
+  if (probe === undefined) {
+    const history = new StoreHistory(store);
+    return { store, outage: undefined, recent, history, known: undefined, from: undefined };
+  }
+  const handed = late?.from.facts;
   // What the hand-over took counts: restarts do not lengthen `storeOutageMs`.
   const begin =
     late === undefined ? {} : { begin: { awayMs: performance.now() - late.from.seenMs, why: late.why } };
   const outage = stack.use(new StoreOutage({ probe, ...begin, ...tellerOf(start) }));
   const asked = askedStore(store, outage);
-  const known = new KnownStore(
-    late === undefined ? asked : chainedBy(asked, late.begin),
-    outage,
-    from?.facts,
-  );
+  const known = new KnownStore(late === undefined ? asked : chainedBy(asked, late.begin), outage, handed);
   const said = known.asked();
-  const history = new StoreHistory({ changes: said.changes, handed: from?.facts.place });
+  const history = new StoreHistory({ changes: said.changes, handed: handed?.place });
   const sessions = rememberedSessions(said, recent, history);
+  const from = late === undefined ? undefined : handingPeer(late.from);
   return { store: { ...said, sessions }, outage, recent, history, known, from };
 }
 
@@ -63,8 +62,11 @@ function tellerOf({ config, clock, log }: Start): Omit<StoreOutageOptions, 'prob
   return {
     outageMs: storeOutageMs,
     clock,
-    onBegin: (why) =>
-      log('warn', `the store is away: running sessions go on for ${bound}, and none begins. ${why}`),
+    onBegin: (why, leftMs) =>
+      log(
+        'warn',
+        `the store is away: running sessions go on for ${Math.floor(leftMs / 1000)} s of ${bound}, and none begins. ${why}`,
+      ),
     onFault: ({ message }) => log('error', message),
     onEnd: (awayMs) => log('info', `the store is back after ${(awayMs / 1000).toFixed(1)} s`),
     onPast: () => log('error', `the store is away for more than ${bound}: nothing is forwarded`),
@@ -90,6 +92,10 @@ async function openOrAsk(start: Start): Promise<Opened> {
       late: { begin: (signer) => late.begin(signer), from: found.start, why: why.message },
     };
   }
+}
+
+function handingPeer({ address, incarnation, peers, facts }: PeerStart): HandingPeer {
+  return { address, incarnation, peers, place: facts.place };
 }
 
 /** Its chain begins with it. */

@@ -12,7 +12,7 @@ import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import type { GatewayKeys } from './open-gateway-keys.ts';
-import { askFacts, type PeerStart } from './peers/asked-peers.ts';
+import { askFacts, type HandingPeer } from './peers/asked-peers.ts';
 import { ChangeFeeds } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
 import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
@@ -45,7 +45,7 @@ interface Following {
   readonly outage: StoreOutage | undefined;
   readonly known: KnownStore | undefined;
   /** Who handed over what this gateway started with. */
-  readonly from: PeerStart | undefined;
+  readonly from: HandingPeer | undefined;
 }
 
 /** Throws ca_key_unusable, and config_invalid where a variable of the configuration is missing. */
@@ -205,13 +205,12 @@ function heardOf(
 
 /** Policies and grants of others, for a gateway that has lost the store alone. */
 function factsHeard(
-  { config, stack, onFault }: Start,
+  { stack, onFault }: Start,
   { changes, known, outage }: Following,
   identity: PeerIdentity,
 ): Pick<FollowedPeersOptions, 'onTaken'> {
   if (known === undefined || outage === undefined) return {};
-  const keptMs = endedKeptMsOf(config.limits);
-  const ask: HeardFactsOptions['ask'] = (peer, signal) => askFacts(peer, { identity, keptMs, signal });
+  const ask: HeardFactsOptions['ask'] = (peer, signal) => askFacts(peer, { identity, signal });
   const facts = stack.use(new HeardFacts({ known, changes, absence: outage, ask, onFault }));
   return { onTaken: (peer, place) => facts.onTaken(peer, place) };
 }

@@ -17,8 +17,8 @@ export interface StoreOutageOptions {
   readonly clock?: () => number;
   /** Milliseconds that never go back. */
   readonly ticks?: () => number;
-  /** Told once, with what the store or the way to it said. */
-  readonly onBegin?: (why: string) => void;
+  /** Told once, with what the store or the way to it said, and how much of `outageMs` is left. */
+  readonly onBegin?: (why: string, leftMs: number) => void;
   readonly onEnd?: (awayMs: number) => void;
   /** Told once when it is away for too long. */
   readonly onPast?: () => void;
@@ -149,11 +149,11 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
     if (this.#isClosed) return;
     if (!this.#isAway) {
       this.#isAway = true;
-      this.#call(() => this.#options.onBegin?.(why));
+      const leftMs = Math.max(0, this.#options.outageMs - this.awayMs);
+      this.#call(() => this.#options.onBegin?.(why, leftMs));
       for (const giveUp of this.#waiting) giveUp();
       // To the moment, however long the last question takes.
-      const leftMs = Math.max(0, Math.ceil(this.#options.outageMs - this.awayMs)) + 1;
-      this.#pastTimer = setTimeout(() => this.#tell(), Math.min(leftMs, timerMsMax));
+      this.#pastTimer = setTimeout(() => this.#tell(), Math.min(Math.ceil(leftMs) + 1, timerMsMax));
       this.#pastTimer.unref();
     }
     this.#tell();

@@ -15,6 +15,24 @@ interface Scene {
   nowMs: number;
 }
 
+test('how long what is known may be acted upon is told less what has gone by, at a start without the store too', async () => {
+  for (const [awayMs, left] of [
+    [0, 60_000],
+    [45_000, 15_000],
+    [90_000, 0],
+  ] as const) {
+    const told: number[] = [];
+    await using _ = new StoreOutage({
+      probe: () => Promise.reject(fault()),
+      outageMs: 60_000,
+      ticks: () => 100_000,
+      onBegin: (_why, leftMs) => told.push(leftMs),
+      begin: { awayMs, why: 'away' },
+    });
+    assert.deepEqual(told, [left]);
+  }
+});
+
 function scene(outageMs = 1000): Scene {
   const told: string[] = [];
   const state = { isThere: true, probes: 0, nowMs: 100_000 };

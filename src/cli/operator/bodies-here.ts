@@ -6,7 +6,7 @@ import { whyNoBodies } from '../../gateway/captured/absent-bodies.ts';
 import { viewedBody, type ViewedBody } from '../../gateway/captured/view-body.ts';
 import type { CapturedBody } from '../../gateway/captured/captured-exchange.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
-import { openCaptured } from '../../gateway/open-captured.ts';
+import { capturedBodies } from '../../gateway/open-captured.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -19,7 +19,7 @@ export async function bodiesHere(
   desk: OperatorDesk,
   id: string,
 ): Promise<ShownBodies> {
-  await using captured = await openCaptured(config.captured, {
+  await using captured = capturedBodies(config.captured, {
     environment: workloadEnvironment(process.env),
     clock: Date.now,
     onLimit: () => undefined,

@@ -42,7 +42,13 @@ export class KnownStore {
     this.#store = store;
     this.#absence = absence;
     this.#start = start;
-    this.#facts = start ?? nothing;
+    // Without the endings: those are kept only as long as the start takes.
+    this.#facts = start === undefined ? nothing : factsOf(start);
+  }
+
+  /** What another gateway handed over, until the gateway serves. */
+  get handed(): StartFacts | undefined {
+    return this.#start;
   }
 
   get facts(): KnownFacts {
@@ -177,4 +183,8 @@ export class KnownStore {
     const isOfStore = error instanceof ProxyError && error.code === 'store_unavailable';
     return isOfStore && this.#absence.sinceMs !== undefined;
   }
+}
+
+function factsOf({ identity, policies, files, grants }: KnownFacts): KnownFacts {
+  return { identity, policies, files, grants };
 }

@@ -26,8 +26,8 @@ export interface AskedPeersOptions {
   readonly identity: PeerIdentity;
   /** What is known already of how far the others are: nothing from before it is taken. */
   readonly floor: ChangePlace | undefined;
-  /** How far back it has to be known what ended. */
-  readonly keptMs: number;
+  /** How far back it has to be known what ended; absent where no ending is asked for. */
+  readonly keptMs?: number;
   /** What there has to be among it. */
   readonly needed?: { readonly policies: boolean; readonly grants: boolean };
   /** Milliseconds that never go back. */
@@ -38,16 +38,23 @@ export interface AskedPeersOptions {
 
 type AskingOptions = Omit<AskedPeersOptions, 'floor' | 'needed'>;
 
-export interface PeerStart {
+/** Endings of those come by themselves. */
+type FactsOptions = Omit<AskingOptions, 'keptMs'>;
+
+/** What of it matters for as long as the gateway runs. */
+export interface HandingPeer extends KnownPeer {
+  /** Up to which change it handed over. */
+  readonly place: ChangePlace;
+  /** The others. */
+  readonly peers: readonly KnownPeer[];
+}
+
+export interface PeerStart extends Omit<HandingPeer, 'place'> {
   readonly facts: StartFacts;
-  readonly address: string;
-  readonly incarnation: string;
   /** For how long the store had been away there when it was asked. */
   readonly awayMs: number;
   /** When nothing older than that was known of the store: of `performance.now()`, from before it was asked. */
   readonly seenMs: number;
-  /** The others. */
-  readonly peers: readonly KnownPeer[];
 }
 
 export type AskedPeers =
@@ -121,7 +128,7 @@ async function placeOf(address: string, options: AskedPeersOptions): Promise<Ask
 /** What is in force, from one that is followed. Throws ProxyError `peer_unreachable`. */
 export async function askFacts(
   { incarnation, address }: KnownPeer,
-  options: AskingOptions,
+  options: FactsOptions,
 ): Promise<StartFacts> {
   const response = told(await ask(address, 'facts', options));
   // Whoever is there now may not have told its endings here.
@@ -170,7 +177,7 @@ function told(response: Response): Told {
 async function ask(
   address: string,
   want: 'place' | 'all' | 'facts',
-  { identity, keptMs, signal, ticks = () => performance.now() }: AskingOptions,
+  { identity, keptMs = 0, signal, ticks = () => performance.now() }: AskingOptions,
 ): Promise<Response> {
   const found = await connectPeer(address, undefined, identity, startProtocol);
   if (found.kind === 'absent') throw refused('nobody listens there');

@@ -29,8 +29,8 @@ export interface SessionServiceOptions {
   readonly onFault?: (error: ProxyError) => void;
   readonly isOnDuty?: (() => boolean) | undefined;
   readonly strangerRefusalsPerMinuteMax?: number;
-  /** What ended, as another gateway handed it over. */
-  readonly handed?: readonly NumberedEnding[] | undefined;
+  /** What ended, as another gateway handed it over; asked once, and not kept. */
+  readonly handed?: () => readonly NumberedEnding[] | undefined;
   /** Of a store that can be away. */
   readonly absence?: StoreAbsence | undefined;
 }

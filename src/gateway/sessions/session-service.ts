@@ -52,7 +52,7 @@ export async function openSessionService(options: SessionServiceOptions): Promis
     store: options.store,
     ended,
     endedKeptMs,
-    handed: options.handed,
+    ...(options.handed === undefined ? {} : { handed: options.handed }),
     clock: options.clock ?? Date.now,
     ticks: options.ticks,
     onFault: options.onFault ?? (() => {}),

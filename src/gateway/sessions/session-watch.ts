@@ -31,8 +31,8 @@ export interface SessionWatchOptions {
   readonly ended: EndedSessions;
   /** How far back. */
   readonly endedKeptMs: number;
-  /** What ended as another gateway handed it over, where the store was away: whatever the store says. */
-  readonly handed?: readonly NumberedEnding[] | undefined;
+  /** What ended as another gateway handed it over, where the store was away: whatever the store says. Asked once, and not kept. */
+  readonly handed?: () => readonly NumberedEnding[] | undefined;
   /** Whether this process ends sessions whose time is over, and forgets what is old. One of several is enough. */
   readonly isOnDuty?: (() => boolean) | undefined;
 }
@@ -62,7 +62,8 @@ export class SessionWatch implements AsyncDisposable {
 
   /** Endings from now on are noticed. */
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
-    const { ticks = () => performance.now(), handed } = options;
+    const { ticks = () => performance.now() } = options;
+    const handed = options.handed?.();
     // What was handed over is not what the store has now.
     const readAtMs = handed === undefined ? ticks() : Number.NEGATIVE_INFINITY;
     const { sequence } = await options.store.sessions.endingsSince(undefined);

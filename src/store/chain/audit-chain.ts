@@ -56,8 +56,11 @@ export interface AuditChain extends ChainReader {
 const numberColumn = (column: string): string =>
   `CASE WHEN ${column} BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER} THEN ${column} END AS ${column}`;
 
-/** Columns of a row of `audit` by which it can be hashed; what it goes on from is read beside them, as `before` and base64url. */
-export const linkColumns = `${['chain', 'link', 'time_ms'].map(numberColumn).join(', ')}, id, session_id, verdict, kind, event`;
+/** Columns of a row of `audit` by which it can be hashed. */
+const linkColumns = `${['chain', 'link', 'time_ms'].map(numberColumn).join(', ')}, id, session_id, verdict, kind, event`;
+
+/** With what it goes on from, as base64url: what a removed row has to say for its cut. */
+export const removedColumns = `${linkColumns}, link_before AS before`;
 
 /** What somebody else put there stops no retention. */
 export const isReadableCut = `first >= 0 AND last <= ${Number.MAX_SAFE_INTEGER} AND signed_by BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;

@@ -2,12 +2,11 @@
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
 import { noPlace } from '../audit-statement.ts';
-import { removedLinkOf } from '../chain/audit-chain.ts';
+import { removedColumns, removedLinkOf } from '../chain/audit-chain.ts';
 import type { RemovedLink } from '../chain/chain-cuts.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import { auditHeld, heldOf, lockAudit } from './postgres-audit-lock.ts';
 import type { PostgresChain } from './postgres-chain.ts';
-import { removedColumns } from './postgres-chain-reader.ts';
 import type { PostgresDatabase, Statements, Values } from './postgres-database.ts';
 
 /** See `AuditStore.prune`. */

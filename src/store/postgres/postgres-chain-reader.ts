@@ -5,10 +5,10 @@ import {
   chainedRowOf,
   type ChainReader,
   cutRowOf,
-  linkColumns,
   type OpeningRow,
   openingRowOf,
   placeWithin,
+  removedColumns,
   signedOf,
   type TimeMark,
   timeMarkOf,
@@ -17,9 +17,6 @@ import type { CutRow } from '../chain/chain-cuts.ts';
 import type { Signed } from '../chain/chain-statements.ts';
 import { integerOf } from '../stored-row.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
-
-/** What a removed row has to say for its cut. */
-export const removedColumns = `${linkColumns}, link_before AS before`;
 
 export class PostgresChainReader implements ChainReader {
   readonly #database: PostgresDatabase;

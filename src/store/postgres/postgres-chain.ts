@@ -11,6 +11,7 @@ import {
   type OpeningRow,
   openingRowOf,
   placeWithin,
+  removedColumns,
   removedLinkOf,
   witnessOf,
 } from '../chain/audit-chain.ts';
@@ -37,7 +38,7 @@ import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf } from '../stored-row.ts';
 import type { AuditEntry } from '../store.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
-import { openingsOf, PostgresChainReader, removedColumns } from './postgres-chain-reader.ts';
+import { openingsOf, PostgresChainReader } from './postgres-chain-reader.ts';
 import { knownIds, type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 

@@ -8,10 +8,10 @@ import {
   cutRowOf,
   headRowOf,
   isReadableCut,
-  linkColumns,
   type OpeningRow,
   openingRowOf,
   placeWithin,
+  removedColumns,
   removedLinkOf,
   signedOf,
   type TimeMark,
@@ -40,9 +40,6 @@ import { type ChainFacts, LiveChain, openChain } from '../chain/live-chain.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-
-/** What a removed row has to say for its cut. */
-export const removedColumns = `${linkColumns}, link_before AS before`;
 
 /** The opening of the latest chain. */
 export function latestOpening(database: SqliteDatabase): OpeningRow | undefined {

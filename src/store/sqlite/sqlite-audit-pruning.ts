@@ -2,9 +2,9 @@
 // costs what it removes, however much there is.
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
-import { removedLinkOf } from '../chain/audit-chain.ts';
+import { removedColumns, removedLinkOf } from '../chain/audit-chain.ts';
 import type { RemovedLink } from '../chain/chain-cuts.ts';
-import { removedColumns, type SqliteChain } from './sqlite-audit-chain.ts';
+import type { SqliteChain } from './sqlite-audit-chain.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { KnownStore, type StartFacts } from '../../../src/gateway/changes/known-store.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { LateStore } from '../../../src/store/late-store.ts';
@@ -219,3 +221,24 @@ test('a gateway that starts without the store reads what another one handed it, 
   // Handed on as it was handed over.
   assert.deepEqual(known.facts.identity, start.identity);
 });
+
+test('of what was handed over the endings are kept until the gateway serves, and no longer', async () => {
+  await using one = await scene({ ...start, endings: [{ ...ending }] });
+  const { known, store } = one;
+  const kept = new WeakRef(handedEndings(known));
+  await store.identity.read();
+  known.started();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // What a WeakRef was asked for is held until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.equal(kept.deref(), undefined);
+  assert.equal(known.handed, undefined);
+});
+
+function handedEndings(known: KnownStore): StartFacts['endings'] {
+  const { endings } = known.handed ?? assert.fail();
+  assert.equal(endings.length, 1);
+  return endings;
+}

@@ -180,12 +180,19 @@ test('one that is followed hands over what is in force alone, and no other in it
   await using peer = await handingPeer();
   end(peer, 'one', 41);
   const { incarnation } = peer.identity;
-  const options = { identity: newPeer(), keptMs };
+  const options = { identity: newPeer() };
   const facts = await askFacts({ incarnation, address: peer.address }, options);
   assert.deepEqual(
     [facts.place.number, facts.policies, facts.grants, facts.endings],
     [42, [policy], [grant, limited], []],
   );
+  // No ending is asked for, so how long those are kept does not matter.
+  await using short = await sayingPeer([
+    { history: timelineOne, number: 42, keptMs: 0, peers: [] },
+    { identity: { version: 4, sealed: 'sealed' } },
+    { end: { endings: 0, policies: 0, files: 0, grants: 0 } },
+  ]);
+  assert.equal((await askFacts(short, options)).place.number, 42);
   const another = { incarnation: 'ef'.repeat(16), address: peer.address };
   await assert.rejects(askFacts(another, options), { code: 'peer_unreachable' });
   const gone = AbortSignal.abort();
@@ -271,7 +278,7 @@ test('nobody hands over what it does not know whole', async () => {
 async function sayingPeer(
   lines: readonly object[],
   identity = newPeer(),
-): Promise<AsyncDisposable & { readonly address: string }> {
+): Promise<AsyncDisposable & KnownPeer> {
   const server = createServer({
     ...identity.secureOptions(),
     requestCert: true,
@@ -290,6 +297,7 @@ async function sayingPeer(
   const address = server.address() as { readonly port: number };
   return {
     address: `127.0.0.1:${address.port}`,
+    incarnation: identity.incarnation,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

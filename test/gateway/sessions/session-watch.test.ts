@@ -203,7 +203,7 @@ test('what was handed over is over here, also where the store is back and does n
     store,
     ended,
     endedKeptMs: 60_000,
-    handed,
+    handed: () => handed,
     clock: () => 1000,
     ticks: () => 0,
     onExpired: () => Promise.resolve(),
