@@ -88,12 +88,16 @@ export function writeAudit(
   return stored;
 }
 
-/** No event so far is of a later time; one such mark in ten seconds is enough, and one when the latest event is gone. */
+/**
+ * No event so far is of a later time; one such mark in ten seconds is enough, and one when the latest event is gone. The latest time is
+ * asked for where an index gives it: from a table that is one aggregate, SQLite reads all rows.
+ */
 export function markTime(database: SqliteDatabase): void {
   database.run(
     `INSERT INTO audit_mark (sequence, high_ms)
-     SELECT (SELECT max(sequence) FROM audit), high.ms FROM (SELECT max(time_ms) AS ms FROM audit) AS high
-     WHERE high.ms NOT BETWEEN coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000)
+     SELECT (SELECT max(sequence) FROM audit), (SELECT max(time_ms) FROM audit)
+     WHERE (SELECT max(time_ms) FROM audit)
+       NOT BETWEEN coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000)
        AND coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000) + 10000
      ON CONFLICT (sequence) DO NOTHING`,
   );

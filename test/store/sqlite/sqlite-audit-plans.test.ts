@@ -21,7 +21,7 @@ async function watchedAudit(): Promise<Watched> {
     get: (target, name: keyof SqliteDatabase) => {
       const method = target[name] as (...args: unknown[]) => unknown;
       return (...args: unknown[]): unknown => {
-        if (name === 'all') {
+        if (name === 'all' || name === 'get' || name === 'run') {
           const [sql, parameters] = args as Parameters<SqliteDatabase['all']>;
           const steps = database.all(`EXPLAIN QUERY PLAN ${sql}`, parameters);
           plans.push(steps.map(({ detail }) => String(detail)).join('; '));
@@ -68,4 +68,20 @@ test('every statement of a search is served by an index, and none sorts what it 
   plans.length = 0;
   await audit.period({ fromMs: 5, untilMs: 9, limit: 2 });
   assert.match(plans.join(), /^SEARCH audit USING INDEX audit_by_time \(time_ms>\? AND time_ms<\?\)$/);
+});
+
+test('a batch is stored without reading what was stored before', async () => {
+  using watched = await watchedAudit();
+  const { audit, plans } = watched;
+  const [first, ...others] = searchPlanTable.entries;
+  assert.ok(first !== undefined);
+  await audit.append([first]);
+  plans.length = 0;
+  await audit.append(others, [{ ...first, id: 'begun' }]);
+  const steps = plans.flatMap((plan) => plan.split('; '));
+  assert.ok(steps.some((step) => step.startsWith('SEARCH audit ')));
+  assert.deepEqual(
+    steps.filter((step) => /^SCAN audit(?: |$)|TEMP B-TREE/.test(step)),
+    [],
+  );
 });
