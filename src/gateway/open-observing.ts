@@ -96,10 +96,10 @@ export async function openMetrics(observed: Observed & Pick<Start, 'sockets'>): 
   observed.parts.loops?.keepForOperators(server.address, server.port);
 }
 
-/** What log-in at an identity provider needs beside: a way there, and a key that all gateways of one identity have. */
+/** What log-in at an identity provider and issuing tokens need beside: a way there, and a key that all gateways of one identity have. */
 interface Reached {
   readonly fetch: ServiceOctetFetch;
-  readonly signingKey: Pick<SigningKey, 'kid' | 'signText'>;
+  readonly signingKey: Pick<SigningKey, 'kid' | 'signText' | 'signJwt'>;
 }
 
 /** @throws ProxyError gateway_port_unusable */
@@ -120,6 +120,7 @@ export async function openAdmin(
     operators: link?.operators ?? store.operators,
     logIn: await openLogInOf(observed, audit),
     config: place === undefined ? config : { ...config, limits: place.gatewayLimits },
+    signingKey: observed.signingKey,
     policies,
     policy: serving.policy,
     isReady: observed.isReady,

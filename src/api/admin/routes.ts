@@ -169,6 +169,16 @@ export const adminRoutes = {
     body: schemas.revokeSchema,
     output: schemas.sessionSchema,
   },
+  issueSessionToken: {
+    method: 'POST',
+    path: '/v1/session-tokens',
+    role: 'operator',
+    ofAll: true,
+    summary: 'Makes a token that starts one session, where `admin.sessionTokens` lets this role.',
+    body: schemas.sessionTokenSchema,
+    output: schemas.issuedSessionTokenSchema,
+    status: 201,
+  },
   accessRequests: {
     method: 'GET',
     path: '/v1/access',

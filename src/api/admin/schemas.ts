@@ -261,6 +261,36 @@ export const tokenSchema = z
   })
   .readonly();
 
+const claimValue = z.union([z.string().max(1000), z.number(), z.boolean()]);
+
+export const sessionTokenSchema = z.strictObject({
+  subject: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Cc}*$/u, { error: 'write a name without control characters' })
+    .describe("Whose session it is, such as the job's or the container's name."),
+  claims: z
+    .record(z.string().min(1).max(200), z.union([claimValue, z.array(claimValue).max(100)]))
+    .optional()
+    .describe('Further claims, for policies to look at.'),
+  seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('Within what time the session must be started. As configured by default.'),
+});
+
+export const issuedSessionTokenSchema = z
+  .object({
+    token: z.string().describe('Shown this once. It starts one session.'),
+    id: z.string().describe('The `jti` among the claims of its session.'),
+    principal: z.string().describe('Of its session.'),
+    expires: time,
+  })
+  .readonly();
+
 export const newTokenSchema = z.strictObject({
   name: z
     .string()

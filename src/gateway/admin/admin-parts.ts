@@ -10,6 +10,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { Policies } from '../policies/open-policies.ts';
 import type { OperatorStore } from '../../store/operator-store.ts';
 import type { BrowserLogIn } from './browser-log-in.ts';
+import type { SigningKey } from '../sessions/signing-key.ts';
 import type { Followers } from './followers.ts';
 import type { LinkLogIn } from './link-log-in.ts';
 import type { Operator } from './operator.ts';
@@ -24,6 +25,8 @@ export interface AdminParts {
   /** Log-in at an identity provider, where there is one. */
   readonly logIn: BrowserLogIn | undefined;
   readonly config: GatewayConfig;
+  /** Signs the session tokens that the gateway itself issues. */
+  readonly signingKey: Pick<SigningKey, 'signJwt'>;
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;
   readonly policies: Policies;

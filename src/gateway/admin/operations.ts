@@ -10,6 +10,7 @@ import { publishedOperations } from './published-operations.ts';
 import { replayOperations } from './replay-operations.ts';
 import { sessionOperations } from './session-operations.ts';
 import { stateOperations } from './state-operations.ts';
+import { sessionTokenOperations } from './session-token-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 
 const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
@@ -22,6 +23,7 @@ const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
   ...publishedOperations,
   ...replayOperations,
   ...tokenOperations,
+  ...sessionTokenOperations,
 };
 
 /** Does it. `asked` was read by the schemas of that operation. */

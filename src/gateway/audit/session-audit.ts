@@ -27,6 +27,7 @@ export interface SessionStep {
     | 'access_ended'
     | 'operator_token_made'
     | 'operator_token_revoked'
+    | 'session_token_issued'
     | 'policy_published'
     | 'policy_taken'
     | 'policy_refused'

@@ -39,6 +39,12 @@ export const adminSchema = strictMap(
     listen: listenSchema
       .optional()
       .describe('A TCP port beside the socket, for tokens only; with TLS where its address is not loopback.'),
+    sessionTokens: z
+      .enum(['operator', 'administrator'], { error: 'write operator or administrator' })
+      .optional()
+      .describe(
+        'The least role that may issue session tokens by this API, such as that of an orchestrator. Nobody by default.',
+      ),
     oidc: oidcSchema
       .optional()
       .describe(

@@ -25,6 +25,8 @@ export interface AdminSettings {
   /** What users of this machine may do without a token, by user id. */
   readonly socketRoles: Readonly<Record<string, AdminRole>>;
   readonly listen?: AdminListen;
+  /** The least role that may issue session tokens; undefined: nobody may. */
+  readonly sessionTokens?: Extract<AdminRole, 'operator' | 'administrator'>;
   /** Log-in at an identity provider. */
   readonly oidc?: OidcSettings;
 }
@@ -48,6 +50,7 @@ export function adminSettings(
   const settings = {
     socket: admin.socket === undefined ? socket : absolute(admin.socket),
     socketRoles: admin.socketRoles ?? {},
+    ...(admin.sessionTokens === undefined ? {} : { sessionTokens: admin.sessionTokens }),
     ...(admin.oidc === undefined ? {} : { oidc: oidcSettings(admin.oidc, absolute) }),
   };
   if (listen === undefined) return { admin: settings };

@@ -15,15 +15,17 @@ const ownClaims = new Set(['iss', 'aud', 'sub', 'jti', 'iat', 'nbf', 'exp']);
  * Throws ProxyError `usage` if a claim of the caller would replace one of the token's own, or the lifetime is not positive.
  */
 export function issueSessionToken(options: {
-  readonly key: SigningKey;
+  readonly key: Pick<SigningKey, 'signJwt'>;
   readonly issuer: string;
   readonly audience: string;
   readonly subject: string;
   readonly claims?: JwtMembers;
   readonly ttlSeconds: number;
   readonly nowMs: number;
+  /** Its `jti`; a random one by default. */
+  readonly id?: string;
 }): string {
-  const { key, issuer, audience, subject, claims = {}, ttlSeconds, nowMs } = options;
+  const { key, issuer, audience, subject, claims = {}, ttlSeconds, nowMs, id = randomUUID() } = options;
   const clash = Object.keys(claims).find((name) => ownClaims.has(name));
   if (clash !== undefined) {
     throw new ProxyError('usage', `The claim "${clash}" is set by the issuer; leave it out.`);
@@ -38,7 +40,7 @@ export function issueSessionToken(options: {
     iss: issuer,
     aud: audience,
     sub: subject,
-    jti: randomUUID(),
+    jti: id,
     iat,
     nbf: iat,
     exp: iat + Math.ceil(ttlSeconds),

@@ -11,6 +11,7 @@ import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
 import type { LinkLogIn } from '../../../src/gateway/admin/link-log-in.ts';
 import { PolicyReads } from '../../../src/gateway/admin/policy-reads.ts';
 import { Followers } from '../../../src/gateway/admin/followers.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { digestOfToken, newOperatorToken } from '../../../src/gateway/admin/operator.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
 import type { AdminListen } from '../../../src/gateway/config/admin-settings.ts';
@@ -142,8 +143,10 @@ export async function openAdminScene(
       clock: () => clock.nowMs,
       onLimit: (limit) => limits.push(limit),
     }),
+    signingKey: createSigningKey(),
     config: {
       ...embeddedConfig(path),
+      admin: { socket: undefined, socketRoles: {}, sessionTokens: 'operator' },
       credentials: {
         github: {
           kind: 'bearer',

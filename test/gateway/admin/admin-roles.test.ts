@@ -24,6 +24,7 @@ const questions: Readonly<
   sessions: { path: '/v1/sessions?all=true' },
   session: { path: '/v1/sessions/red' },
   revokeSession: { path: '/v1/sessions/red/revoke', body: { reason: 'a test' } },
+  issueSessionToken: { path: '/v1/session-tokens', body: { subject: 'build-17', claims: { team: 'red' } } },
   accessRequests: { path: '/v1/access?state=pending' },
   accessRequest: { path: '/v1/access/wish%20of%20red' },
   grantAccess: { path: '/v1/access/wish%20of%20red/grant', body: { seconds: 900 } },
