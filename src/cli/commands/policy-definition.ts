@@ -20,6 +20,7 @@ const check = {
     config: policyConfigOption,
     policy: policyFilesOption,
     ...adminPlaceOptions,
+    context: { ...adminPlaceOptions.context, help: 'or one that `login` has kept' },
     'fail-on-warning': { kind: 'flag', help: 'exits with 1 if there is a warning' },
     json: jsonObjectOption,
   },
@@ -69,8 +70,12 @@ const explain = {
   options: {
     policy: policyFilesOption,
     config: policyConfigOption,
-    state: recordOptions.state,
+    state: { ...recordOptions.state, help: `for exchange: ${recordOptions.state.help}` },
     ...adminPlaceOptions,
+    context: {
+      ...adminPlaceOptions.context,
+      help: 'or one that `login` has kept; without any of these and --policy the current one',
+    },
     change: {
       kind: 'choice',
       placeholder: 'CHANGE',
@@ -198,7 +203,16 @@ const diff = {
     },
     { name: 'NEW', help: 'the policy that is to follow it', required: true, takes: 'path' },
   ],
-  options: { config: policyConfigOption, ...adminPlaceOptions, name: nameOption, json: jsonObjectOption },
+  options: {
+    config: policyConfigOption,
+    ...adminPlaceOptions,
+    context: {
+      ...adminPlaceOptions.context,
+      help: 'or one that `login` has kept; for a version without any of these the current one',
+    },
+    name: nameOption,
+    json: jsonObjectOption,
+  },
   examples: [
     { line: 'upstreamproxy policy diff policy.yaml new.yaml', purpose: 'for a review' },
     { line: 'upstreamproxy policy diff @3 @4 --config gateway.yaml', purpose: 'what was published' },
@@ -321,7 +335,8 @@ export const policyDefinition = {
   name: 'policy',
   summary: 'checks, explains, proposes, tries, compares and publishes policies',
   description: [
-    'Files are looked at here, and nothing is contacted. Where --config or --state names a gateway its store is asked, and where --server or --context names one elsewhere its admin API.',
+    'Where --config or --state names a gateway its store is asked, and where --server or --context names one elsewhere its admin API.',
+    'Without any of these, `check`, `learn`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
   ],
   question: 'what about policies?',
   actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw],

@@ -18,12 +18,13 @@ const args = [
   'upstreamproxy',
 ];
 
-/** The text of a release's manifest. @throws ProxyError release_unreachable */
+/** The text of a release's manifest. `signal`: whoever asked has gone. @throws ProxyError release_unreachable */
 export async function releasedOnNpm(
   environment: Readonly<Record<string, string>>,
+  signal: AbortSignal,
   timeoutMs: number = defaultLimits.releaseCheckTimeoutMs,
 ): Promise<string> {
-  const { code, output, fault } = await runNpm(environment, timeoutMs);
+  const { code, output, fault } = await runNpm(environment, signal, timeoutMs);
   if (fault !== undefined) throw unreachable(fault);
   if (code !== 0) throw unreachable(reasonOf(output));
   return withCompatibility(output);
@@ -42,9 +43,13 @@ interface Ended {
   readonly fault?: string;
 }
 
-async function runNpm(environment: Readonly<Record<string, string>>, timeoutMs: number): Promise<Ended> {
+async function runNpm(
+  environment: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
-  // A group of its own: npm may have started others when the time is over.
+  // A group of its own: npm may have started others when the time is over. So no Ctrl-C reaches it, but by the signal.
   const child = spawn('npm', args, {
     env: environment,
     cwd: '/',
@@ -64,6 +69,9 @@ async function runNpm(environment: Readonly<Record<string, string>>, timeoutMs: 
     child.stdout.destroy();
   };
   const timer = setTimeout(() => end('no response in time'), timeoutMs);
+  const onAbort = (): void => end('it was interrupted');
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   child.stdout.on('data', (piece: Buffer) => {
     bytes += piece.length;
     if (bytes > defaultLimits.releaseBytesMax)
@@ -76,6 +84,7 @@ async function runNpm(environment: Readonly<Record<string, string>>, timeoutMs: 
     return await promise;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -85,7 +94,12 @@ function reasonOf(output: string): string {
   const { code, summary } =
     typeof error === 'object' && error !== null ? (error as Readonly<Record<string, unknown>>) : {};
   const said = [code, summary].filter((text) => typeof text === 'string');
-  return said.length === 0 ? 'it ends with a fault' : printable(said.join(': '));
+  return said.length === 0 ? 'it ends with a fault' : printable(withoutUserinfo(said.join(': ')));
+}
+
+/** The address of a registry may have a password in it, which not every npm takes out. */
+function withoutUserinfo(text: string): string {
+  return text.replaceAll(/\/\/[^\s/]*@/g, '//');
 }
 
 /** What package.json has under our own name is what release.json has as `compatibility`. */

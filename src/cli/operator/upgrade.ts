@@ -8,6 +8,7 @@ import { packageVersion } from '../../system/package-version.ts';
 import { upgradeDefinition } from '../commands/upgrade-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
+import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { readCa } from './operator-place.ts';
@@ -40,7 +41,8 @@ export const upgradeCommand = commandOf(upgradeDefinition, async ({ options }) =
 async function manifestText({ url, key, ca }: UpgradeOptions): Promise<string> {
   if (url === undefined) {
     if (key !== undefined || ca !== undefined) throw new ProxyError('usage', '--key and --ca go with --url');
-    return await releasedOnNpm(workloadEnvironment(process.env));
+    using shutdown = listenForShutdown();
+    return await releasedOnNpm(workloadEnvironment(process.env), shutdown.signal);
   }
   return await releasedAtUrl({
     url: readReleaseFolder(url),

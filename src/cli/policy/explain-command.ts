@@ -18,6 +18,11 @@ type ExplainInput = Input<(typeof policyDefinition)['actions'][1]>;
 export async function explainCommand(input: ExplainInput): Promise<number> {
   const { options, arguments: named } = input;
   if (named.METHOD === 'exchange') return await explainExchange(input);
+  if (options.state !== undefined)
+    throw new ProxyError(
+      'usage',
+      '--state is for an exchange alone; say which policy: --policy FILE or --config FILE',
+    );
   const posture = postureOption(options.posture);
   const requests = requestsOf(input);
   // What is no request is told first, whoever would be asked about it.

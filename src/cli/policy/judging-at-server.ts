@@ -20,7 +20,14 @@ import type {
   ShownReplay,
 } from './judging-backend.ts';
 import { readTexts } from './policy-texts.ts';
-import { decisionOf, exchangeOf, isTrace, recordedNotes } from './recorded-exchange.ts';
+import {
+  decisionOf,
+  exchangeOf,
+  isTrace,
+  policyGone,
+  recordedNotes,
+  sessionGone,
+} from './recorded-exchange.ts';
 
 /** As many as the API takes. */
 const replayedEventsMax = 20_000;
@@ -139,13 +146,12 @@ async function explainExchange(connection: AdminConnection, id: string): Promise
     async (error: unknown) => {
       // Not even the event of its enrolment is kept. Who sees only some sessions was told of no such exchange.
       if (sessionId === undefined || asProxyError(error).code !== 'operation_unknown') throw error;
-      notes.push('its session is not kept any more: rules that look at it are asked as if it had no claims');
+      notes.push(sessionGone);
       return await ask({});
     },
   );
   const { machine, ...explained } = shown(told);
-  if (explained.policy !== event.policyVersion)
-    notes.push(`the policy that decided is not kept: ${explained.policy} is asked, which is in force now`);
+  if (explained.policy !== event.policyVersion) notes.push(policyGone(explained.policy));
   return { ...explained, event, notes, machine: { event: event.id, notes, ...machine } };
 }
 

@@ -34,7 +34,14 @@ import { mainName } from '../../policy/bound-policies.ts';
 import { openFiles } from './open-policy.ts';
 import { openPublished } from './published.ts';
 import { readerOf } from './published-in-store.ts';
-import { decisionOf, exchangeOf, isTrace, recordedNotes } from './recorded-exchange.ts';
+import {
+  decisionOf,
+  exchangeOf,
+  isTrace,
+  policyGone,
+  recordedNotes,
+  sessionGone,
+} from './recorded-exchange.ts';
 
 export interface JudgingOptions extends Pick<RecordOptions, 'audit' | 'config' | 'state'> {
   /** Of the store, where the policy in force is one of several. */
@@ -122,9 +129,6 @@ async function explainAll(
   requests: readonly AskedRequest[],
   { policy: wanted, asker, options, nowMs }: Asking,
 ): Promise<readonly Explained[]> {
-  // What is no request is said before any file is read.
-  for (const { method, url, fields } of requests)
-    if (method !== 'CONNECT') requestAccess(method, url, fields);
   const policy = await policyHere(wanted, options);
   const principal: Principal = { id: 'explain', sessionId: 'explain', ...asker };
   const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
@@ -169,8 +173,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
   const { access, timeMs } = recorded;
   const notes = [...recordedNotes(recorded)];
   const facts = event.sessionId === undefined ? undefined : await recallSession(store, event.sessionId);
-  if (facts === undefined)
-    notes.push('its session is not kept any more: rules that look at it are asked as if it had no claims');
+  if (facts === undefined) notes.push(sessionGone);
   const kept =
     event.policyVersion === undefined
       ? undefined
@@ -180,8 +183,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
     (config.policy.mode === 'store'
       ? await publishedIn(store, config)
       : (await openFiles([], config)).policy);
-  if (kept === undefined && policy.version !== event.policyVersion)
-    notes.push(`the policy that decided is not kept: ${policy.version} is asked, which is in force now`);
+  if (kept === undefined && policy.version !== event.policyVersion) notes.push(policyGone(policy.version));
   const principal: Principal = {
     id: event.principal ?? '',
     sessionId: event.sessionId ?? '',

@@ -49,6 +49,15 @@ export function recordedNotes({ rule, access, event }: RecordedDecision): readon
   ];
 }
 
+/** A note where nothing is kept of its session. */
+export const sessionGone =
+  'its session is not kept any more: rules that look at it are asked as if it had no claims';
+
+/** A note where the policy of then is not kept. */
+export function policyGone(asked: string): string {
+  return `the policy that decided is not kept: ${asked} is asked, which is in force now`;
+}
+
 export function exchangeText({ event, notes, text }: ExchangeExplained): string {
   const { id, time, verdict, rule = 'no rule', policyVersion = 'unknown' } = event;
   const lines = [

@@ -138,12 +138,14 @@ async function exported(
     limit: count,
   };
   let place = behind === undefined ? undefined : placeOfAuditCursor(behind);
-  for (let looked = 0; ; looked += count) {
+  // A question to the store costs more than its events, and counts as many.
+  const step = Math.max(count, scanBatch);
+  for (let looked = 0; ; looked += step) {
     const { events, next } = await store.audit.period({ ...period, behind: place });
     const items: AuditEvent[] = [];
     for (const event of events) if (matches(event) && (await visible.sees(event))) items.push(event);
     if (next === undefined) return { items };
-    if (items.length > 0 || looked + count >= defaultLimits.adminScannedEventsMax)
+    if (items.length > 0 || looked + step >= defaultLimits.adminScannedEventsMax)
       return { items, next: auditCursor(next) };
     place = next;
     await nextTurn();

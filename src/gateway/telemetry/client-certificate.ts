@@ -2,6 +2,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { ClientCertificateSettings } from '../config/telemetry-settings.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 
@@ -41,14 +42,16 @@ function openClientCertificate(
   const keys = openCredentialSource(`${of}.key`, key, environment, 'pem');
   let known: ClientPair | undefined;
   let isAway = false;
+  /** Since when what is read is no pair, and whether that was told. */
+  let unfit: { readonly sinceMs: number; isTold: boolean } | undefined;
   const read = async (nowMs: number): Promise<ClientPair> => {
     const [cert, secret] = await Promise.all([certificates.read(nowMs), keys.read(nowMs)]);
     return { cert: `${cert.reveal()}\n`, key: `${secret.reveal()}\n` };
   };
   /** What is away for a moment ends no delivery: what was good is shown, and that is told once. */
-  const readOrKnown = async (): Promise<ClientPair> => {
+  const readOrKnown = async (nowMs: number): Promise<ClientPair> => {
     try {
-      const pair = await read(clock());
+      const pair = await read(nowMs);
       isAway = false;
       return pair;
     } catch (error) {
@@ -59,14 +62,25 @@ function openClientCertificate(
     }
   };
   return async () => {
-    const pair = await readOrKnown();
-    if (known?.cert === pair.cert && known.key === pair.key) return known;
-    const problem = problemOf(pair);
-    // Whoever renews writes one file after the other: until both are there, what was good is shown.
-    if (problem !== undefined && known === undefined)
-      throw new ProxyError('credential_unavailable', `${of} cannot be used: ${problem}`);
-    if (problem === undefined) known = pair;
-    return known ?? pair;
+    const nowMs = clock();
+    const pair = await readOrKnown(nowMs);
+    const isKnown = known?.cert === pair.cert && known.key === pair.key;
+    const problem = isKnown ? undefined : problemOf(pair);
+    if (problem === undefined) {
+      if (!isAway) unfit = undefined;
+      if (!isKnown) known = pair;
+      return known ?? pair;
+    }
+    const error = new ProxyError('credential_unavailable', `${of} cannot be used: ${problem}`);
+    if (known === undefined) throw error;
+    // Whoever renews writes one file after the other: until both are there, what was good is shown. Files that were read anew since, and do not
+    // fit yet, are told of once.
+    unfit ??= { sinceMs: nowMs, isTold: false };
+    if (!unfit.isTold && nowMs - unfit.sinceMs >= defaultLimits.secretFileCheckMs) {
+      unfit.isTold = true;
+      onFault(error);
+    }
+    return known;
   };
 }
 

@@ -58,6 +58,11 @@ export class SyslogConnection implements AsyncDisposable {
 
   /** Says to the receiver that this is the end (RFC 5425 §4.4). */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closed();
+  }
+
+  /** What is on its way gets there first, if the receiver takes it in time. */
+  async #closed(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
@@ -83,8 +88,8 @@ export class SyslogConnection implements AsyncDisposable {
     const { dialer, host, port, ca, client } = this.#options;
     const shown = await client?.();
     // One that was renewed is shown from now on; whoever was shown the one before may soon take nothing more.
-    if (this.#socket !== undefined && shown !== this.#shown) this.#socket.destroySoon();
-    if (this.#socket !== undefined && shown === this.#shown) return this.#socket;
+    if (shown !== this.#shown) await this.#closed();
+    if (this.#socket !== undefined) return this.#socket;
     const { socket } = await dialer.dial({
       // Which of our schemes means TLS.
       destination: { scheme: 'https', host, port },

@@ -1,13 +1,15 @@
 // `upgrade --check`: a folder of releases that tells the truth, one that lies, and npm. Nothing is ever installed.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { ownCompatibility } from '../../../src/cli/operator/own-compatibility.ts';
 import { releasedAtUrl } from '../../../src/cli/operator/released-at-url.ts';
 import { releasedOnNpm } from '../../../src/cli/operator/released-on-npm.ts';
@@ -15,8 +17,7 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { packageVersion } from '../../../src/system/package-version.ts';
 import { type CommandResult, runCommand } from '../../support/command.ts';
 import { httpOrigin, httpsOrigin, type Origin } from '../../support/origin.ts';
-import { patienceMs } from '../../support/patience.ts';
-import { launcher } from '../../support/program.ts';
+import { endChild, launcher, waitForFile, waitUntil } from '../../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { skipWithout } from '../../support/tools.ts';
@@ -157,6 +158,7 @@ test('options that make no sense are refused', async () => {
   ] as const) {
     const { stderr } = await runCommand(launcher, ['upgrade', ...args]);
     assert.match(stderr, said, args.join(' '));
+    assert.doesNotMatch(stderr, /secret/);
   }
 });
 
@@ -231,6 +233,11 @@ for (const [what, script, said] of [
     `echo '{"error":{"code":"E404","summary":"Not found\\\\u001b[2J"}}'; exit 1`,
     /npm finds no release: E404: Not found \[2J\. Name a folder/,
   ],
+  [
+    'names its registry with a password',
+    `echo '{"error":{"code":"E401","summary":"GET https://ada:pa@ss@registry.example/x"}}'; exit 1`,
+    /E401: GET https:\/\/registry\.example\/x/,
+  ],
   ['fails without a word', 'exit 1', /it ends with a fault/],
   ['says too much', 'exec yes', /it says more than \d+ bytes \(releaseBytesMax\)/],
   ['says no JSON', 'echo hello', /is no release of this program/],
@@ -262,18 +269,39 @@ test('a server that never ends its response is given up when the time is over', 
   }
 });
 
+const sleepingNpm = () => withNpm(`sleep 1000 & echo $! > ${file('sleeper')}; wait`);
+
+async function waitUntilSleeperEnds(): Promise<void> {
+  const pid = (await readFile(file('sleeper'), 'utf8')).trim();
+  await waitUntil('what npm started is over', () => {
+    const status = statusOf(pid);
+    return status === '' || /^State:\s+Z/m.test(status);
+  });
+}
+
 test('an npm that never ends is ended with what it started when the time is over', async () => {
-  const { PATH = '' } = await withNpm(`sleep 1000 & echo $! > ${file('sleeper')}; wait`);
-  await assert.rejects(releasedOnNpm({ PATH }, 5_000), {
+  const { PATH = '' } = await sleepingNpm();
+  await assert.rejects(releasedOnNpm({ PATH }, new AbortController().signal, 5_000), {
     code: 'release_unreachable',
     message: /^npm finds no release: no response in time\./,
   });
-  const pid = (await readFile(file('sleeper'), 'utf8')).trim();
-  const isThere = (): boolean => !/^State:\s+Z/m.test(statusOf(pid));
-  const untilMs = performance.now() + patienceMs;
-  while (statusOf(pid) !== '' && isThere()) {
-    assert.ok(performance.now() < untilMs, 'it is still there');
-    await setTimeout(20);
+  await waitUntilSleeperEnds();
+});
+
+test('Ctrl-C ends npm with what it started', async () => {
+  const env = await sleepingNpm();
+  await rm(file('sleeper'), { force: true });
+  const child = spawn(launcher, ['upgrade', '--check'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'close');
+  const said = text(child.stderr);
+  try {
+    await waitForFile(file('sleeper'));
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, [69, null]);
+    assert.match(await said, /npm finds no release: it was interrupted/);
+    await waitUntilSleeperEnds();
+  } finally {
+    await endChild(child);
   }
 });
 

@@ -361,7 +361,24 @@ test('where files or a configuration are named the current context is not asked,
     (await run('explain', 'GET', 'https://api.example.com/', '--policy', file('same.yaml'))).code,
     0,
   );
-  assert.match((await run('explain', 'GET', 'https://api.example.com/')).stderr, /others may read it/);
+  const config = file('here.yaml');
+  await writeFile(config, `stateDirectory: ${file('state-of-here')}\npolicy: ${file('same.yaml')}\n`);
+  for (const args of [
+    ['check'],
+    ['diff', file('same.yaml'), file('new.yaml')],
+    ['explain', 'GET', 'https://api.example.com/'],
+  ]) {
+    const { code, stderr } = await run(...args, '--config', config);
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+  }
+  for (const args of [
+    ['explain', 'GET', 'https://api.example.com/'],
+    ['replay', file('same.yaml')],
+  ])
+    assert.match((await run(...args)).stderr, /others may read it/, args.join(' '));
+  const { code, stderr } = await run('explain', 'GET', 'https://api.example.com/', '--state', file('none'));
+  assert.equal(code, 64);
+  assert.match(stderr, /--state is for an exchange alone; say which policy: --policy FILE or --config FILE/);
 });
 
 test('a policy that is published in the store is asked here too: with its ceiling, replayed, and as of an exchange', async () => {

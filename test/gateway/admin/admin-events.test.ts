@@ -230,6 +230,16 @@ test('what no index of the store serves is looked for within the bound of a page
   }
 });
 
+test('an export of small pages asks the store no more often than one of large ones', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  await scene.append(Array.from({ length: 60 }, (_, i) => event(named(i))));
+  const { json } = await scene.call('GET', '/v1/exchanges/export?count=1&host=none.test', { token });
+  const { items, next } = json as Page;
+  assert.equal(items.length, 0);
+  assert.notEqual(next, undefined, 'the rest is of another request');
+});
+
 test('what follows ends with its token', async () => {
   await using scene = await openAdminScene();
   const token = await scene.token('viewer', { id: 'theirs' });

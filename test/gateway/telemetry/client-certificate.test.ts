@@ -102,6 +102,27 @@ test('a file that is away for a while ends no delivery: the pair before is shown
   });
 });
 
+test('a pair that does not come to fit is told once, and one that fits at the next look is not', async () => {
+  await withScene(async ({ client, write, faults }) => {
+    const [first, second] = pairs();
+    await write(first);
+    const known = await client();
+    await write({ cert: second.cert });
+    assert.equal(await client(), known);
+    await write({ key: second.key });
+    assert.equal(serialOf((await client()).cert), serialOf(second.cert));
+    assert.deepEqual(faults, [], 'it was between two files');
+    for (const times of [1, 2]) {
+      await write({ key: first.key });
+      for (const _ of [1, 2, 3]) assert.equal(serialOf((await client()).cert), serialOf(second.cert));
+      assert.equal(faults.length, times);
+      await write(second);
+      assert.equal(serialOf((await client()).cert), serialOf(second.cert));
+    }
+    assert.deepEqual(faults, ['credential_unavailable', 'credential_unavailable']);
+  });
+});
+
 test('what is no pair is told with its place, and nothing of the key', async () => {
   const [first, second] = pairs();
   const encrypted = createPrivateKey(first.key).export({

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
 import { SyslogConnection } from '../../../src/gateway/telemetry/syslog-connection.ts';
-import { createDialer } from '../../../src/net/dialer.ts';
+import { createDialer, type Dialer, type DialResult } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { waitUntil } from '../../support/program.ts';
@@ -104,4 +105,38 @@ test('a receiver that talks loses its connection', async () => {
   await connection.deliver([event('e')], never);
   await waitUntil('there is a connection', () => receiver.connections() === 1);
   await waitUntil('the connection is gone', () => receiver.sockets.size === 0);
+});
+
+test('a receiver that does not take the end of a connection does not hold up the one with a renewed certificate', async () => {
+  const sockets: Duplex[] = [];
+  const dialer: Dialer = {
+    dial: async () => {
+      const socket = new Duplex({
+        read: () => undefined,
+        write: (_chunk, _encoding, taken) => taken(),
+        // Its end waits for a receiver that reads no more.
+        final: () => undefined,
+      });
+      sockets.push(socket);
+      // The connection of syslog writes, reads and ends it, and looks at nothing else.
+      return { socket } as unknown as DialResult;
+    },
+  };
+  let shown = { cert: 'one', key: 'one' };
+  await using connection = new SyslogConnection({
+    dialer,
+    host: '127.0.0.1',
+    port: 6514,
+    ca: [],
+    client: () => Promise.resolve(shown),
+    sender: { facility: 13, hostname: 'g', processId: 1, structuredDataId: 'upstreamproxy@32473' },
+  });
+  assert.equal((await connection.deliver([event('e')], never)).outcome, 'taken');
+  shown = { cert: 'two', key: 'two' };
+  assert.equal((await connection.deliver([event('e')], never)).outcome, 'taken');
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, false],
+  );
+  for (const socket of sockets) socket.destroy();
 });
