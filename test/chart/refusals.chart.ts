@@ -38,6 +38,16 @@ const unfit: readonly (readonly [string, Values, RegExp])[] = [
     /store\.postgres\.url: .*without a password/,
   ],
   [
+    'a password in the URL of a database that is not used',
+    joined(least, { store: { postgres: { url: 'postgres://me:geheim@db/x' } } }),
+    /store\.postgres\.url: .*without a password/,
+  ],
+  [
+    "a password in the owner's URL of a database that is not used",
+    joined(least, { store: { postgres: { owner: { url: 'postgres://me:geheim@db/x' } } } }),
+    /store\.postgres\.owner\.url: .*without a password/,
+  ],
+  [
     "a password in the owner's URL",
     joined(several, { store: { postgres: { owner: { url: 'postgres://me:geheim@db/x' } } } }),
     /store\.postgres\.owner\.url: .*without a password/,
@@ -143,6 +153,8 @@ const malformed: readonly (readonly [string, Values, RegExp])[] = [
   ['a key that the chart writes itself', { config: { listen: { port: 1 } } }, /listen/],
   ['the admin port by another way', { config: { admin: { listen: { port: 1 } } } }, /listen/],
   ['the time of draining by another way', { config: { limits: { drainTimeoutMs: 1 } } }, /drainTimeoutMs/],
+  ['a limit that nobody knows', { config: { limits: { sesionLifetimeMs: 1 } } }, /sesionLifetimeMs/],
+  ['a limit out of its range', { config: { limits: { sessionLifetimeMs: 0 } } }, /sessionLifetimeMs/],
   ['a limit that is text', { config: { limits: { sessionLifetimeMs: '1e6' } } }, /sessionLifetimeMs/],
   [
     'a secret in place of its source',

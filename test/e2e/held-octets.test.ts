@@ -31,6 +31,8 @@ const uploads = connections * uploadsPerConnection;
 const { heldOctetsPerSessionMax, http2WindowBytes, requestBodyAheadBytes } = defaultLimits;
 /** The others have no room. */
 const admitted = Math.floor(heldOctetsPerSessionMax / (http2WindowBytes + requestBodyAheadBytes));
+/** For what is to be refused of the connections so far. */
+const floodTimeoutMs = 100_000;
 /** Responses to a neighbour behind the last refusal, in which what is still on its way comes. */
 const quietResponses = 20;
 
@@ -74,17 +76,21 @@ async function http2Through(target: ProxyTarget): Promise<ClientHttp2Session> {
   return session.on('error', () => undefined);
 }
 
-async function openFlood(target: ProxyTarget): Promise<Flood> {
+/** `isServed`: asks for a neighbour, which has to be served while this fills up. */
+async function openFlood(target: ProxyTarget, isServed: () => Promise<void>): Promise<Flood> {
   const body = Buffer.alloc(uploadBytes);
   const statuses = new Map<number, number>();
   const problems = new Set<string>();
   const sessions: ClientHttp2Session[] = [];
-  let woken = Promise.withResolvers<void>();
   const refused = (): number => [...statuses.values()].reduce((sum, count) => sum + count, 0);
   for (let i = 0; i < connections; i += 1) {
     // What is kept of refusals until the agent has acknowledged it takes room of the same budget, beyond a tunnel's own part: with those of
     // all connections at once it would be chance whether the last upload that has room gets it.
-    while (refused() < i * uploadsPerConnection - admitted) await woken.promise;
+    const deadline = performance.now() + floodTimeoutMs;
+    while (refused() < i * uploadsPerConnection - admitted) {
+      assert.ok(performance.now() < deadline, `${refused()} refused of ${i * uploadsPerConnection}`);
+      await isServed();
+    }
     const session = await http2Through(target);
     sessions.push(session);
     for (let n = 0; n < uploadsPerConnection; n += 1) {
@@ -93,8 +99,6 @@ async function openFlood(target: ProxyTarget): Promise<Flood> {
       stream.on('response', (head) => {
         const status = Number(head[':status']);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        woken.resolve();
-        woken = Promise.withResolvers();
         void text(stream).then(
           (said) => problems.add(/\((\w+Max)\)/.exec(said)?.[1] ?? said),
           () => undefined,
@@ -136,9 +140,11 @@ test(
       assert.equal(await text(await requestThrough(client, beside, { path: '/hello' })), 'hello\n');
     await isServed();
     const before = await residentBytes(set.gateway.pid);
-    const flood = ends.adopt(await openFlood(await targetOf(attacker, origin.port)), (one) => one.close());
+    const flood = ends.adopt(await openFlood(await targetOf(attacker, origin.port), isServed), (one) =>
+      one.close(),
+    );
     // The neighbour is served all the while, and once more when all that is to be refused was.
-    const deadline = performance.now() + 100_000;
+    const deadline = performance.now() + floodTimeoutMs;
     while (flood.refused() < uploads - admitted && performance.now() < deadline) await isServed();
     for (let i = 0; i < quietResponses; i += 1) await isServed();
     const growth = (await residentBytes(set.gateway.pid)).peak - before.now;

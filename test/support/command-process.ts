@@ -25,12 +25,22 @@ export function startCommands(env: NodeJS.ProcessEnv): CommandProcess {
   child.stderr?.pipe(process.stderr);
   return {
     run: async (args) => {
-      const told = once(child, 'message');
-      child.send(args);
-      const [outcome] = (await told) as [CommandOutcome];
-      return outcome;
+      const over = new AbortController();
+      const told = once(child, 'message', over);
+      const gone = once(child, 'exit', over).then(([code, signal]) => {
+        throw new Error(`the process of the commands ended with ${code ?? signal} at ${args.join(' ')}`);
+      });
+      try {
+        child.send(args);
+        const [outcome] = (await Promise.race([told, gone])) as [CommandOutcome];
+        return outcome;
+      } finally {
+        over.abort();
+        await Promise.allSettled([told, gone]);
+      }
     },
     [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;

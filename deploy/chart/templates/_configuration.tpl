@@ -144,16 +144,17 @@ another version of YAML than the gateway reads, so a text such as 0o17 would arr
 {{- if and (not $isShared) (not $values.persistence.enabled) -}}
 {{- fail "without its volume a gateway forgets its authority and which tokens were used: write persistence.enabled: true, or store.engine: postgres" -}}
 {{- end -}}
-{{- if $isShared -}}
+{{- /* Whatever the engine is: a password that nobody uses yet would be kept with the release all the same. */ -}}
 {{- $form := "^postgres(ql)?://[^:@/?#\\s]+@[^@?#\\s]+$" -}}
-{{- if not (regexMatch $form $values.store.postgres.url) -}}
+{{- $owner := $values.store.postgres.owner -}}
+{{- if and (or $isShared $values.store.postgres.url) (not (regexMatch $form $values.store.postgres.url)) -}}
 {{- fail "store.postgres.url: write postgres://USER@HOST:PORT/DATABASE, without a password and without parameters" -}}
 {{- end -}}
-{{- $owner := $values.store.postgres.owner -}}
-{{- if $owner.url -}}
-{{- if not (regexMatch $form $owner.url) -}}
+{{- if and $owner.url (not (regexMatch $form $owner.url)) -}}
 {{- fail "store.postgres.owner.url: write postgres://USER@HOST:PORT/DATABASE, without a password and without parameters" -}}
 {{- end -}}
+{{- if $isShared -}}
+{{- if $owner.url -}}
 {{- range $values.externalSecrets -}}
 {{- if has .name (list $owner.passwordSecret.name $values.identity.keySecret.name $values.identity.nextKeySecret.name) -}}
 {{- fail (printf "externalSecrets: the Job that makes the schema needs the Secret %s before the chart makes it; make that ExternalSecret beforehand" .name) -}}

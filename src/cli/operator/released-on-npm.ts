@@ -99,7 +99,12 @@ function reasonOf(output: string): string {
 
 /** The address of a registry may have a password in it, which not every npm takes out. */
 function withoutUserinfo(text: string): string {
-  return text.replaceAll(/\/\/[^\s/]*@/g, '//');
+  const [before = '', ...addresses] = text.split('//');
+  const shown = addresses.map((rest) => {
+    const authority = rest.slice(0, rest.search(/[\s/]|$/));
+    return rest.slice(authority.lastIndexOf('@') + 1);
+  });
+  return [before, ...shown].join('//');
 }
 
 /** What package.json has under our own name is what release.json has as `compatibility`. */

@@ -189,8 +189,13 @@ export function namedSets(): ReadonlyMap<string, Values> {
   return sets;
 }
 
-/** As many sets of parts as are asked for, the same for one seed. */
-export function randomSets(seed: number, count: number): ReadonlyMap<string, Values> {
+/** Each set once: the named ones, and as many more that parts are put together to, the same for one seed. */
+export function allSets(seed: number, count: number): ReadonlyMap<string, Values> {
+  return new Map([...namedSets(), ...randomSets(seed, count)]);
+}
+
+/** None of them is a named one. */
+function randomSets(seed: number, count: number): ReadonlyMap<string, Values> {
   let state = seed;
   // Marsaglia's xorshift: enough to choose from a list.
   const next = (below: number): number => {
@@ -211,6 +216,7 @@ export function randomSets(seed: number, count: number): ReadonlyMap<string, Val
     // One that scales by a metric has metrics.
     const names = way === 'scaled' ? taken.filter((name) => name !== 'unmeasured') : taken;
     const base = way === undefined ? [] : [shared[way]!];
+    if (base.length + names.length < 2) continue;
     sets.set(
       [way ?? 'single', ...names].join(' + '),
       joined(least, ...base, ...names.map((name) => parts[name]!)),

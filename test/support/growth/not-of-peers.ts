@@ -160,6 +160,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/tunnels/passed-start.ts readPassedStart',
   ],
   'it takes words of ours, or what a reader with a case has made': [
+    'src/cli/policy/recorded-exchange.ts policyGone',
     'src/gateway/captured/absent-bodies.ts whyNoBodies',
     'src/gateway/telemetry/telemetry-needs.ts openQueue',
     'src/gateway/telemetry/trace-context.ts forwardedTraceparent',
