@@ -114,7 +114,7 @@ function checkDecisions(policy: CompiledPolicy): void {
     for (const access of accesses) {
       const decision = policy.decide(principal, access, 0);
       const rule = policy.rules.find(({ reference }) => reference.name === decision.rule.name);
-      assert.deepEqual(explain(policy, principal, access, 0).decision, decision);
+      assert.deepEqual(explain(policy, { principal, access, nowMs: 0 }).decision, decision);
       if (decision.effect === 'deny') {
         assert.ok(rule === undefined ? decision.rule.name === 'default-deny' : rule.effect === 'deny');
         continue;

@@ -11,7 +11,14 @@ import { MatchingWork } from './matching-work.ts';
 import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
-import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequests } from './rule.ts';
+import {
+  type Asking,
+  destinationMismatch,
+  isForSession,
+  measuredMismatch,
+  type Rule,
+  seesRequests,
+} from './rule.ts';
 
 /** Name of the rule behind a denial that no written rule made. */
 export const defaultDenyName = 'default-deny';
@@ -131,7 +138,7 @@ export class CompiledPolicy implements Policy {
     const ports = new Set<number>();
     for (const rule of this.rules) {
       if (rule.effect === 'deny' || rule.ports === undefined) continue;
-      if (!rule.selectors.every((selector) => selects(selector, principal.claims))) continue;
+      if (!isForSession(rule, principal)) continue;
       for (const port of rule.ports) ports.add(port);
     }
     ports.delete(80);
@@ -140,8 +147,7 @@ export class CompiledPolicy implements Policy {
   }
 
   blindHosts(principal: Principal): readonly string[] {
-    const isFor = ({ selectors }: Rule): boolean => selectors.every((one) => selects(one, principal.claims));
-    return this.#blind.filter(isFor).flatMap(blindPatterns);
+    return this.#blind.filter((rule) => isForSession(rule, principal)).flatMap(blindPatterns);
   }
 
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {

@@ -5,7 +5,14 @@ import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
 import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
-import { type Asking, measuredMismatch, type Mismatch, missingFacts, type Rule } from './rule.ts';
+import {
+  type Asking,
+  isForSession,
+  measuredMismatch,
+  type Mismatch,
+  missingFacts,
+  type Rule,
+} from './rule.ts';
 
 /** How many near misses the operator is told. */
 const nearMissesMax = 5;
@@ -93,12 +100,16 @@ export interface HostRules {
   readonly allows: readonly (readonly Rule[])[];
 }
 
-/** The denial where nothing allows. Its cost does not grow with the rules of the host. */
+/**
+ * The denial where nothing allows. Its cost does not grow with the rules of the host. It stands in the audit, which those read who see this
+ * session and no others: rules that are for others are not named.
+ */
 export function defaultDenial(rules: HostRules, access: AccessRequest, asking: Asking): DenyDecision {
   const { principal } = asking;
-  const closest = firstAllows(rules.selected);
+  const isTheirs = (rule: Rule): boolean => isForSession(rule, principal);
+  const closest = firstAllows(rules.selected).filter(isTheirs);
   // What was not selected differs in its port, its claims or the beginning of its paths.
-  const others = rules.allows.flatMap((list) => list.slice(0, nearMissesMax));
+  const others = rules.allows.flatMap((list) => list.slice(0, nearMissesMax)).filter(isTheirs);
   const shown = [...new Set([...closest.slice(0, nearMissesMax), ...others])].slice(0, nearMissesMax);
   const misses = [...new Set([...shown, ...closest])]
     .toSorted((a, b) => a.order - b.order)
@@ -117,9 +128,16 @@ export function defaultDenial(rules: HostRules, access: AccessRequest, asking: A
     reason: `No rule allows ${what}. ${remedy(misses, principal, access)}`,
     operatorReason:
       near.length === 0
-        ? `No rule has the host ${access.destination.host}.`
+        ? noneNear(rest, access)
         : `No rule matches ${what}: ${[...near, ...more].join('; ')}.`,
   };
+}
+
+function noneNear(others: number, access: AccessRequest): string {
+  const { host } = access.destination;
+  if (others === 0) return `No rule has the host ${host}.`;
+  const some = others === 1 ? '1 rule has' : `${others} rules have`;
+  return `No rule matches ${describeAccess(access)}: ${some} its host, and none that came close is for this session.`;
 }
 
 /** The first rules that allow, in order; bounded, since they are explained one by one. */

@@ -4,7 +4,7 @@ import { captureText } from './compile-capture.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, Decision, Principal } from './decision.ts';
 import { describeAccess, explainMismatch, placeOf } from './denial.ts';
-import { mismatchOf, type Rule, seesRequests } from './rule.ts';
+import { isForSession, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
 /** What became of one rule. `because` is a sentence for a person. */
 export interface ExplanationStep {
@@ -22,16 +22,22 @@ export interface Explanation {
   readonly text: string;
 }
 
+/** What is asked: an access at a time. */
+export interface ExplanationQuestion {
+  readonly principal: Principal;
+  readonly access: AccessRequest;
+  readonly nowMs: number;
+  /** Rules that are for other sessions are left out: who asks sees this one and not those. */
+  readonly isOwnOnly?: boolean;
+}
+
 /** Explains the decision about an access at a time. The decision is the one that `decide` gives. */
-export function explain(
-  policy: CompiledPolicy,
-  principal: Principal,
-  access: AccessRequest,
-  nowMs: number,
-): Explanation {
+export function explain(policy: CompiledPolicy, question: ExplanationQuestion): Explanation {
+  const { principal, access, nowMs, isOwnOnly = false } = question;
   const decision = policy.decide(principal, access, nowMs);
   const rules = new Set(policy.candidates(access.destination.host).flat());
   const steps = [...rules]
+    .filter((rule) => !isOwnOnly || isForSession(rule, principal))
     .toSorted((a, b) => a.order - b.order)
     .map((rule) => stepOf(rule, { decision, principal, access, nowMs }));
   return { decision, steps, text: textOf(decision, steps, access) };

@@ -115,8 +115,12 @@ export function destinationMismatch(
   if (rule.handling !== 'raw' && !rule.schemes.has(scheme)) return 'scheme';
   if (!portMatches(rule, scheme, port)) return 'ports';
   if (rule.expiresMs !== undefined && nowMs >= rule.expiresMs) return 'expired';
-  if (!rule.selectors.every((selector) => selects(selector, principal.claims))) return 'for';
-  return undefined;
+  return isForSession(rule, principal) ? undefined : 'for';
+}
+
+/** Whether the rule is for sessions with such claims. */
+export function isForSession({ selectors }: Rule, { claims }: Pick<Principal, 'claims'>): boolean {
+  return selectors.every((selector) => selects(selector, claims));
 }
 
 function portMatches(rule: Rule, scheme: RuleScheme, port: number): boolean {

@@ -75,6 +75,27 @@ describe('further denials', () => {
   }
 });
 
+test('rules for other sessions are counted and not named: who sees this session alone reads it', () => {
+  const two = policyOf([
+    'for: { team: red }\nrules: [{ name: of-red, hosts: api.example.com, methods: GET }]',
+    'for: { team: blue }\nrules: [{ name: of-blue, hosts: api.example.com }, { name: blue-port, hosts: api.example.com, ports: 8443 }]',
+  ]);
+  const told = (team: string, text: string): string => {
+    const decision = two.decide(principal({ claims: { team } }), access(text), nowMs);
+    assert.ok(decision.effect === 'deny');
+    return decision.operatorReason;
+  };
+  assert.equal(
+    told('red', 'POST https://api.example.com/'),
+    'No rule matches POST https://api.example.com/: of-red (policy-0.yaml:2) is for GET, not POST; and 2 more.',
+  );
+  assert.equal(
+    told('green', 'GET https://api.example.com/'),
+    'No rule matches GET https://api.example.com/: 3 rules have its host, and none that came close is for this session.',
+  );
+  assert.match(told('blue', 'GET https://api.example.com:9000/'), /of-blue .*; blue-port .*; and 1 more/);
+});
+
 test('an access is shown as a URL without its query, and long paths are cut', () => {
   assert.equal(
     describeAccess(access('GET https://[2001:db8::1]:8443/x')),

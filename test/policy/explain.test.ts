@@ -11,7 +11,9 @@ rules:
   - { name: trial, hosts: api.example.com, methods: POST, deny: true, mode: observe }
 `);
 const outcomes = (text: string): readonly string[] =>
-  explain(policy, principal(), access(text), nowMs).steps.map(({ rule, outcome }) => `${rule}: ${outcome}`);
+  explain(policy, { principal: principal(), access: access(text), nowMs }).steps.map(
+    ({ rule, outcome }) => `${rule}: ${outcome}`,
+  );
 
 test('every rule for the host is told once, in order, with what became of it', () => {
   assert.deepEqual(outcomes('GET https://api.example.com/x'), [
@@ -42,7 +44,11 @@ test('every rule for the host is told once, in order, with what became of it', (
 });
 
 test('the text has the decision, its rule and place, and what would be injected', () => {
-  const { text, decision } = explain(policy, principal(), access('GET https://api.example.com/x'), nowMs);
+  const { text, decision } = explain(policy, {
+    principal: principal(),
+    access: access('GET https://api.example.com/x'),
+    nowMs,
+  });
   assert.equal(decision.effect, 'allow');
   assert.equal(
     text,
@@ -60,7 +66,7 @@ test('the text has the decision, its rule and place, and what would be injected'
 });
 
 test('a denial has both reasons', () => {
-  const { text } = explain(policy, principal(), access('GET https://a.test/'), nowMs);
+  const { text } = explain(policy, { principal: principal(), access: access('GET https://a.test/'), nowMs });
   assert.match(
     text,
     /^DENY GET https:\/\/a\.test\/\n {2}decided by: default-deny\n {2}workload is told: No rule allows/,

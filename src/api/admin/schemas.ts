@@ -162,9 +162,11 @@ export const healthSchema = z
     now: time.describe("By the gateway's clock."),
     ready: z.boolean(),
     audit: z.enum(['written', 'failing']),
-    tunnels: count,
+    tunnels: count.optional().describe('Absent for who sees only some sessions.'),
     policy: z.object({ version: z.string(), staleSeconds: z.number().nonnegative() }).readonly(),
-    followers: count.describe('How many follow events now.'),
+    followers: count
+      .optional()
+      .describe('How many follow events now. Absent for who sees only some sessions.'),
   })
   .readonly();
 

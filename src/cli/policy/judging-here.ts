@@ -2,7 +2,7 @@
 
 import { loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
 import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
-import { explainPolicy, type PolicyQuestion } from '../../gateway/policies/explain-policy.ts';
+import { explainPolicy } from '../../gateway/policies/explain-policy.ts';
 import { readKept } from '../../gateway/policies/kept-policies.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
@@ -12,6 +12,7 @@ import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
+import type { ExplanationQuestion } from '../../policy/explain.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Store } from '../../store/store.ts';
@@ -137,7 +138,7 @@ async function explainAll(
   );
 }
 
-function explained(policy: Policy, question: PolicyQuestion): Explained {
+function explained(policy: Policy, question: ExplanationQuestion): Explained {
   const { decision, steps, text } = explainPolicy(policy, policy, question);
   const request = describeAccess(question.access);
   return {

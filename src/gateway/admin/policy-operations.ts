@@ -13,11 +13,13 @@ import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-
 import { askedPushOption, askedUpdate } from '../policies/asked-push.ts';
 import { explainPolicy, type PolicyExplanation } from '../policies/explain-policy.ts';
 import { readKept } from '../policies/kept-policies.ts';
+import type { RefusedPolicy } from '../policies/published-policies.ts';
 import { recallSession } from '../sessions/recalled-session.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
-import { isSeen } from './operator.ts';
+import { isSeen, type Operator } from './operator.ts';
+import { type OwnRules, ownRules, staleMsFor } from './own-rules.ts';
 import type { PolicyReads } from './policy-reads.ts';
-import { readPolicyFiles, unreadable } from './published-operations.ts';
+import { readPolicyFiles, readWithoutNames, unreadable } from './published-operations.ts';
 import { unknownSession } from './session-operations.ts';
 
 type Files = Asked<'checkPolicy'>['body']['files'];
@@ -25,27 +27,23 @@ const problemsTold = 20;
 type Explained = OutputOf<'explainPolicy'>;
 
 export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolicy'> = {
-  policy: ({ policies, config }) => {
+  policy: async (parts, { operator }) => {
+    const { policies, config, store } = parts;
     const policy = policies.current();
     const { mode, paths } = config.policy;
+    const own = await ownRules(store, operator, policy);
+    const refused = (policies.published?.refused ?? []).filter((one) => own?.hasRefused(one) ?? true);
     return {
       version: policy.version,
       ageSeconds: policies.ageMs() / 1000,
-      staleSeconds: policies.staleMs() / 1000,
+      staleSeconds: (await staleMsFor(parts, operator)) / 1000,
       mode: mode === 'files' && paths.length === 0 ? 'deny' : mode,
-      rules: shownRules(policy),
-      refused: (policies.published?.refused ?? []).map(
-        ({ version: { policy: name, number }, sinceMs, problems }) => ({
-          policy: name,
-          number,
-          since: isoTime(sinceMs),
-          problems: problems.slice(0, problemsTold).map(formatProblem),
-        }),
-      ),
+      rules: shownRules(policy, own),
+      refused: refused.map(shownRefused),
     };
   },
-  checkPolicy: async (parts, { body }) => {
-    const read = await readFiles(parts, body.files);
+  checkPolicy: async (parts, { operator, body }) => {
+    const read = await readFiles(parts, operator, body.files);
     if ('problems' in read) return { ok: false, problems: read.problems };
     const { version, rules } = read.policy;
     return { ok: true, version, rules: rules.length, problems: read.warnings };
@@ -55,10 +53,12 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     requireOwnView(asked);
     const principal = await principalFor(parts, asked);
     const nowMs = body.at === undefined ? asked.nowMs : Date.parse(body.at);
-    const question = { principal, body, nowMs };
+    // What they send is theirs; of the gateway's they are told of the rules that are for that session.
+    const isOwnOnly = asked.operator.sees !== undefined && body.files === undefined;
+    const question = { principal, body, nowMs, isOwnOnly };
     if (body.files !== undefined) {
       if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
-      const read = await readFiles(parts, body.files);
+      const read = await readFiles(parts, asked.operator, body.files);
       if ('problems' in read) throw unreadable(read.problems);
       return explained(read.policy, read.policy, question);
     }
@@ -77,11 +77,9 @@ async function policyOfThen(
   return await readKept(parts.store.policies, version, (sources) => readPolicyFiles(parts, sources));
 }
 
-function readFiles(parts: AdminParts, files: Files): ReturnType<PolicyReads['read']> {
-  return readPolicyFiles(
-    parts,
-    files.map(({ name, text }) => ({ file: name, text })),
-  );
+function readFiles(parts: AdminParts, { sees }: Operator, files: Files): ReturnType<PolicyReads['read']> {
+  const sources = files.map(({ name, text }) => ({ file: name, text }));
+  return sees === undefined ? readPolicyFiles(parts, sources) : readWithoutNames(parts, sources);
 }
 
 /**
@@ -119,12 +117,14 @@ interface Question {
   readonly principal: Principal;
   readonly body: Asked<'explainPolicy'>['body'];
   readonly nowMs: number;
+  readonly isOwnOnly: boolean;
 }
 
 /** `deciding` is asked; `base` has the rules that are shown beside it. */
-function explained(deciding: Policy, base: Policy, { principal, body, nowMs }: Question): Explained {
+function explained(deciding: Policy, base: Policy, question: Question): Explained {
+  const { principal, body, nowMs, isOwnOnly } = question;
   const access = accessOf(body, (asked) => deciding.decide(principal, asked, nowMs));
-  const { decision, steps, text } = explainPolicy(deciding, base, { principal, access, nowMs });
+  const { decision, steps, text } = explainPolicy(deciding, base, { principal, access, nowMs, isOwnOnly });
   const { effect, rule } = decision;
   return {
     request: describeAccess(access),
@@ -155,12 +155,27 @@ function accessOf(body: Question['body'], decide: (access: AccessRequest) => Dec
   return judgedAccess({ ...request, ...push }, decide);
 }
 
-function shownRules(policy: Policy): OutputOf<'policy'>['rules'] {
-  if (policy instanceof CompiledPolicy) return policy.rules.map(shownRule);
+function shownRules(policy: Policy, own: OwnRules | undefined): OutputOf<'policy'>['rules'] {
+  const areTheirs = (rules: readonly Rule[], name?: string): readonly Rule[] =>
+    own === undefined ? rules : rules.filter((rule) => own.hasRule(rule, name));
+  if (policy instanceof CompiledPolicy) return areTheirs(policy.rules).map(shownRule);
   if (!(policy instanceof BoundPolicies)) return [];
   return policy.policies.flatMap(({ name, policy: { rules } }) =>
-    rules.map((rule) => ({ ...shownRule(rule), policy: name })),
+    areTheirs(rules, name).map((rule) => Object.assign({}, shownRule(rule), { policy: name })),
   );
+}
+
+function shownRefused({
+  version: { policy, number },
+  sinceMs,
+  problems,
+}: RefusedPolicy): OutputOf<'policy'>['refused'][number] {
+  return {
+    policy,
+    number,
+    since: isoTime(sinceMs),
+    problems: problems.slice(0, problemsTold).map(formatProblem),
+  };
 }
 
 function shownRule({ reference: { name, place }, effect }: Rule): OutputOf<'policy'>['rules'][number] {

@@ -7,6 +7,7 @@ import { confirmChange } from '../changes/confirm-change.ts';
 import { placeholderVariables } from '../credentials/credential-kinds.ts';
 import { adminOpenApi } from '../../api/admin/openapi.ts';
 import { given, type Handlers, isoTime } from './admin-parts.ts';
+import { staleMsFor } from './own-rules.ts';
 
 export const stateOperations: Handlers<
   | 'who'
@@ -37,19 +38,22 @@ export const stateOperations: Handlers<
     const { token, expiresMs } = await link.use(secret, nowMs, { record });
     return { token, expires: isoTime(expiresMs) };
   },
-  health: async (
-    { version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers },
-    { nowMs },
-  ) => ({
-    version,
-    started: isoTime(startedMs),
-    now: isoTime(nowMs),
-    ready: isReady(),
-    audit: (await isAuditHealthy()) ? 'written' : 'failing',
-    tunnels: await tunnels(),
-    policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
-    followers: followers.count,
-  }),
+  health: async (parts, { operator, nowMs }) => {
+    const { version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers } = parts;
+    return {
+      version,
+      started: isoTime(startedMs),
+      now: isoTime(nowMs),
+      ready: isReady(),
+      audit: (await isAuditHealthy()) ? 'written' : 'failing',
+      policy: {
+        version: policies.current().version,
+        staleSeconds: (await staleMsFor(parts, operator)) / 1000,
+      },
+      // What others do is not counted for who sees only some.
+      ...(operator.sees === undefined ? { tunnels: await tunnels(), followers: followers.count } : {}),
+    };
+  },
   changes: async ({ store }, { query: { wait = 0 }, signal }) => {
     const { change, confirmed, missing, tookMs } = await confirmChange(store, {
       deadlineMs: wait * 1000,

@@ -4,13 +4,7 @@ import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
-import { explain, type ExplanationStep } from '../../policy/explain.ts';
-
-export interface PolicyQuestion {
-  readonly principal: Principal;
-  readonly access: AccessRequest;
-  readonly nowMs: number;
-}
+import { explain, type ExplanationQuestion, type ExplanationStep } from '../../policy/explain.ts';
 
 export interface PolicyExplanation {
   readonly decision: Decision;
@@ -21,12 +15,16 @@ export interface PolicyExplanation {
 }
 
 /** `deciding` is asked; `base` has the rules that are shown beside it. */
-export function explainPolicy(deciding: Policy, base: Policy, question: PolicyQuestion): PolicyExplanation {
+export function explainPolicy(
+  deciding: Policy,
+  base: Policy,
+  question: ExplanationQuestion,
+): PolicyExplanation {
   const { principal, access, nowMs } = question;
   const decision = deciding.decide(principal, access, nowMs);
   const parts = partsOf(base, principal).map(({ name, policy }) => ({
     name,
-    explanation: explain(policy, principal, access, nowMs),
+    explanation: explain(policy, question),
   }));
   const steps = parts.flatMap(({ name, explanation }) =>
     explanation.steps.map((step) => (name === undefined ? step : Object.assign({}, step, { policy: name }))),

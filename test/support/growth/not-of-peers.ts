@@ -39,6 +39,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/admin/log-in-cookies.ts endedCookieField',
     'src/gateway/admin/published-operations.ts readEither',
     'src/gateway/admin/published-operations.ts readPolicyFiles',
+    'src/gateway/admin/published-operations.ts readWithoutNames',
     'src/gateway/sessions/revoke-session.ts revokeSession',
     'src/protocol/known-options.ts oneOf',
     'src/protocol/known-options.ts requireKnownOptions',

@@ -183,14 +183,22 @@ function Gateway({
         <dd>{version}</dd>
         <dt>up for</dt>
         <dd>{up < 60_000 ? 'less than a minute' : durationText(up)}</dd>
-        <dt>tunnels</dt>
-        <dd>{countText(tunnels)}</dd>
+        {tunnels === undefined ? null : (
+          <>
+            <dt>tunnels</dt>
+            <dd>{countText(tunnels)}</dd>
+          </>
+        )}
         <dt>policy</dt>
         <dd className="mono">{policy.version}</dd>
         <dt>audit</dt>
         <dd>{audit}</dd>
-        <dt>following</dt>
-        <dd>{plural(followers, 'page or program', 'pages or programs')}</dd>
+        {followers === undefined ? null : (
+          <>
+            <dt>following</dt>
+            <dd>{plural(followers, 'page or program', 'pages or programs')}</dd>
+          </>
+        )}
       </dl>
     </section>
   );
