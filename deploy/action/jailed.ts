@@ -61,12 +61,7 @@ async function endRun(
   places: Places,
   variables: Variables,
 ): Promise<number> {
-  const named = [
-    ...inputs.policies.map((path) => `--policy=${path}`),
-    ...(inputs.mode === 'observe' ? ['--observe'] : []),
-  ];
-  const args = [...endArguments(inputs, places, variables), ...named];
-  return (await runToEnd(program, args, { isLast: true })).code;
+  return (await runToEnd(program, endArguments(inputs, places, variables), { isLast: true })).code;
 }
 
 /** What `run` itself says where it starts nothing. */

@@ -39,11 +39,11 @@ export function runArguments(
   { state }: Places,
   { writable, script }: { readonly writable: readonly string[]; readonly script: string },
 ): readonly string[] {
-  const decides = inputs.mode === 'observe' ? { ...inputs, policies: [] } : inputs;
   return [
     'run',
     `--state=${state}`,
-    ...deciding(decides),
+    ...(inputs.mode === 'observe' ? ['--observe'] : []),
+    ...deciding(inputs),
     `--isolate=${inputs.isolate}`,
     ...repeated('--fs-write', writable),
     // As the runner starts bash, but that the script is read from the file and not changed before.

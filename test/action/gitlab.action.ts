@@ -37,7 +37,7 @@ test(
       ...job.before_script,
       'curl -sS https://api.example.com/hello',
       'curl -s -o /dev/null https://other.example.com/ || true',
-      'upstreamproxy_end',
+      'mkdir elsewhere; cd elsewhere; upstreamproxy_end',
     ];
     const { code, stdout, stderr } = await runCommand('sh', ['-e', '-c', script.join('\n')], {
       cwd: project,
@@ -46,6 +46,7 @@ test(
     assert.equal(code, 1, stdout + stderr);
     assert.match(stdout, /^hello$/m);
     assert.match(stderr, /GET https:\/\/other\.example\.com\/: policy_denied/);
+    assert.match(await readFile(`${project}/upstreamproxy.md`, 'utf8'), /^## upstreamproxy: 1 refused/);
     await mustRun('sh', ['-e', '-c', job.after_script.join('\n')], { cwd: project, env });
     assert.deepEqual(await readdir(`${project}.tmp`), []);
   },

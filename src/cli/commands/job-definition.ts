@@ -93,13 +93,6 @@ const end = {
       required: true,
       help: 'the folder of `job begin`, or of `run --state`',
     },
-    policy: {
-      kind: 'repeated',
-      each: 'path',
-      placeholder: 'FILE',
-      help: 'of `run --state`: what decided, or with --observe what is tried',
-    },
-    observe: { kind: 'flag', help: 'of `run --state`: it had no policy' },
     summary: {
       kind: 'path',
       placeholder: 'FILE',
@@ -137,7 +130,7 @@ const end = {
     },
     'fail-on-denial': {
       kind: 'flag',
-      help: 'exits with 1 after an alarm, if the session ended before the job, and, unless the job was observed, if something was refused that no rule denies by itself',
+      help: 'exits with 1 after an alarm, an early end, or an unreadable audit; and, unless the job was observed, if something was refused that no rule denies by itself',
     },
   },
   examples: [

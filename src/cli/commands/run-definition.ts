@@ -31,6 +31,11 @@ export const runDefinition = {
       holds: 'file',
       help: "a gateway's configuration, for credentials and authorities; unless it or --policy names a policy, everything is refused",
     },
+    observe: {
+      kind: 'flag',
+      section: own,
+      help: 'refuses nothing that is public, whatever a policy says; with --state `job end` says what --policy would have refused',
+    },
     'follow-policy': {
       kind: 'flag',
       section: own,

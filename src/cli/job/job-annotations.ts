@@ -1,72 +1,42 @@
 // What was refused, as annotations of a run on GitHub Actions.
 
-import { refusalText } from '../run/denial-summary.ts';
 import { printableText } from '../terminal/text-table.ts';
 import type { JobFacts } from './job-facts.ts';
+import { type Finding, type FindingKind, jobFindings } from './job-findings.ts';
 import { workflowCommand } from './workflow-command.ts';
 
-/** GitHub keeps ten of a level for each step, and drops the others without a word. */
-const levelMax = 10;
+/** GitHub keeps ten of a level for each step, and drops the others without a word. The tenth is that of the step that fails by them. */
+const levelMax = 9;
 
-interface Annotation {
-  readonly level: 'error' | 'warning';
-  readonly title: string;
-  readonly text: string;
-}
+const titles: Readonly<Record<FindingKind, string>> = {
+  early: 'the session was over before the job was',
+  alarm: 'alarm',
+  unread: 'this may not be all',
+  refused: 'refused',
+  'refused-by-rule': 'refused by a rule',
+  'would-be-refused': 'the policy would refuse',
+};
 
 /** `about`: the file of the repository that they are shown at. */
 export function jobAnnotations(facts: JobFacts, about: string | undefined): string {
-  const all = annotationsOf(facts);
-  const shown = [...fewOf(all, 'error'), ...fewOf(all, 'warning')];
+  const all = jobFindings(facts);
   const place = about === undefined ? [] : [['file', about] as const];
-  return shown
-    .map(({ level, title, text }) => {
-      const properties = Object.fromEntries([['title', `upstreamproxy: ${title}`], ...place]);
-      return workflowCommand(level, printableText(text), properties);
+  const line = (level: Finding['level'], title: string, text: string): string =>
+    workflowCommand(
+      level,
+      printableText(text),
+      Object.fromEntries([['title', `upstreamproxy: ${title}`], ...place]),
+    );
+  return (['error', 'warning'] as const)
+    .flatMap((level) => {
+      const ones = all.filter((one) => one.level === level);
+      const shown = ones.length <= levelMax ? ones : ones.slice(0, levelMax - 1);
+      const lines = shown.map(({ kind, text, count }) =>
+        line(level, titles[kind], count === 1 ? text : `${text} (${count} times)`),
+      );
+      const hidden = ones.length - shown.length;
+      if (hidden > 0) lines.push(line(level, 'more', `${hidden} more; the summary of the job has them`));
+      return lines;
     })
     .join('');
-}
-
-function fewOf(all: readonly Annotation[], level: Annotation['level']): readonly Annotation[] {
-  const ones = all.filter((one) => one.level === level);
-  if (ones.length <= levelMax) return ones;
-  const text = `${ones.length - levelMax + 1} more; the summary of the job has them`;
-  return [...ones.slice(0, levelMax - 1), { level, title: 'more', text }];
-}
-
-function annotationsOf({
-  refused,
-  refusedElse,
-  alarms,
-  would,
-  early,
-  unread,
-  form,
-}: JobFacts): readonly Annotation[] {
-  // Where nothing decides, what is refused all the same is no fault of the job.
-  const level = form === 'observe' ? 'warning' : 'error';
-  const times = (count: number): string => (count === 1 ? '' : ` (${count} times)`);
-  const denied = refused.map(({ refusal, count, isMeant }): Annotation => {
-    const rule = refusal.rule === undefined ? '' : `, rule ${refusal.rule}`;
-    return {
-      level: isMeant ? 'warning' : level,
-      title: isMeant ? 'refused by a rule' : 'refused',
-      text: `${refusalText(refusal)}: ${refusal.code}${rule}${times(count)}`,
-    };
-  });
-  const error = (title: string, text: string): Annotation => ({ level: 'error', title, text });
-  return [
-    ...(early === undefined ? [] : [error('the session was over before the job was', early)]),
-    ...alarms.map(({ text, count }) => error('alarm', `${text}${times(count)}`)),
-    ...(unread === undefined ? [] : [error('this may not be all', unread)]),
-    ...denied,
-    ...(refusedElse === 0
-      ? []
-      : [{ level, title: 'refused', text: `${refusedElse} more, of which no more is known` } as const]),
-    ...would.map(({ request, rule, count }): Annotation => ({
-      level: 'warning',
-      title: 'the policy would refuse',
-      text: `${request}: rule ${rule}${times(count)}`,
-    })),
-  ];
 }

@@ -1,10 +1,11 @@
 // `upstreamproxy job end`: ends the session of a job, tells what it saw, and leaves nothing of it.
 
-import { appendFile, copyFile, constants } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { isMarkAlive } from '../../agent/kernel/process-mark.ts';
+import { copyRegularFile } from '../../system/regular-file.ts';
 import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
@@ -22,7 +23,7 @@ import {
   newestAudit,
   readJobEnd,
   readJobRecord,
-  readToldFile,
+  readRunRecord,
   removeJobFolder,
   type JobRecord,
 } from './job-folder.ts';
@@ -32,6 +33,9 @@ import { withoutCommands } from './workflow-command.ts';
 
 type EndInput = Input<(typeof jobDefinition)['actions'][1]>;
 type Values = EndInput['options'];
+
+/** Of an audit that nobody has left a word beside: no commands ran yet, or one of them took it away. */
+const noRecordText = 'it never stood, or what it kept is gone';
 
 /** How often it is looked whether the process has ended. */
 const lookMs = 50;
@@ -44,9 +48,11 @@ export async function endJob({ options: values }: EndInput): Promise<number> {
   using _ = listenForInterruption();
   let facts: JobFacts | undefined;
   try {
-    const sources = await endedJob(state, values);
+    const sources = await endedJob(state);
     if (sources !== undefined) {
       facts = await collectJobFacts(sources);
+      // First, for what is asked for may not be written.
+      process.stderr.write(withoutCommands(spokenFacts(facts, values)));
       await hand(facts, sources.record, values);
     }
   } finally {
@@ -56,14 +62,13 @@ export async function endJob({ options: values }: EndInput): Promise<number> {
     process.stderr.write('upstreamproxy: the job had no session yet; nothing is left of it\n');
     return 0;
   }
-  process.stderr.write(withoutCommands(spokenFacts(facts, values)));
   return values['fail-on-denial'] && needsLook(facts) ? 1 : 0;
 }
 
 /** Ends its session, if it has one. Undefined: it had none, and no `run` either. */
-async function endedJob(state: string, values: Values): Promise<JobSources | undefined> {
+async function endedJob(state: string): Promise<JobSources | undefined> {
   const record = await readJobRecord(state);
-  if (record === undefined) return await endedRun(state, values);
+  if (record === undefined) return await endedRun(state);
   const isOver = await endProcess(record.mark);
   const end = await readJobEnd(state);
   const killed = isOver
@@ -72,21 +77,24 @@ async function endedJob(state: string, values: Values): Promise<JobSources | und
   return { record, end, early: end === undefined ? killed : end.early };
 }
 
-/** `run` has ended by itself, and has told whoever called it what decided. */
-async function endedRun(state: string, { policy = [], observe }: Values): Promise<JobSources | undefined> {
-  const auditFile = await newestAudit(state);
-  const run = { mark: '', config: undefined, givenBack: {} };
-  if (auditFile !== undefined) {
-    const policies = policy.map((path) => resolve(path));
-    const form = observe || policies.length === 0 ? 'observe' : 'files';
-    const record = { ...run, gatewayUrl: undefined, auditFile, policies, form } as const;
-    return { record, end: undefined, early: undefined };
+/** `run` has ended by itself, and has kept who decided. */
+async function endedRun(state: string): Promise<JobSources | undefined> {
+  const rest = { mark: '', givenBack: {} };
+  const kept = await readRunRecord(state);
+  if (kept !== undefined) {
+    const { told, ...run } = kept;
+    return { record: { ...rest, ...run }, end: { early: undefined, told }, early: undefined };
   }
-  const told = await readToldFile(state);
-  if (told === undefined) return undefined;
-  const { gatewayUrl } = told;
-  const record = { ...run, gatewayUrl, auditFile: undefined, policies: [], form: 'gateway' } as const;
-  return { record, end: { early: undefined, told: told.told }, early: undefined };
+  const auditFile = await newestAudit(state);
+  if (auditFile === undefined) return undefined;
+  const unknown = {
+    config: undefined,
+    gatewayUrl: undefined,
+    auditFile,
+    policies: [],
+    form: 'none',
+  } as const;
+  return { record: { ...rest, ...unknown }, end: undefined, early: noRecordText };
 }
 
 /** Whether it ended in order, or had before. */
@@ -132,7 +140,9 @@ async function hand(facts: JobFacts, record: JobRecord, values: Values): Promise
   await write(giveBack, (path) => appendFile(path, formatEnvironment(record.givenBack, 'github')));
   const { auditFile } = record;
   if (auditFile !== undefined)
-    await write(audit, (path) => copyFile(auditFile, path, constants.COPYFILE_EXCL));
+    await write(audit, (path) =>
+      copyRegularFile(auditFile, path, AbortSignal.timeout(defaultLimits.jobReadTimeoutMs)),
+    );
   await write(summary, (path) => appendFile(path, jobSummary(facts)));
   await write(sarif, (path) => writeFileAtomically(path, jobSarif(facts, about), { durable: false }));
   if (annotations === 'github') process.stdout.write(jobAnnotations(facts, about));
@@ -147,7 +157,7 @@ function aboutPolicy({ policy }: JobFacts): string | undefined {
 
 /** For the log of the job. */
 function spokenFacts(facts: JobFacts, { audit }: Values): string {
-  const { refused, refusedElse, early, unread, gatewayUrl } = facts;
+  const { refused, refusedElse, early, unread, tunnelBroke, gatewayUrl } = facts;
   const denials = new Denials();
   for (const { refusal, count } of refused) denials.add({ ...refusal, count });
   const place =
@@ -157,5 +167,6 @@ function spokenFacts(facts: JobFacts, { audit }: Values): string {
     denials.summary(place, refusedElse),
     early === undefined ? '' : note(`the session was over before the job was: ${asciiText(early)}`),
     unread === undefined ? '' : note(`this may not be all: ${asciiText(unread)}`),
+    tunnelBroke ? note('the tunnel broke once; the audit of the gateway has what it refused before') : '',
   ].join('');
 }

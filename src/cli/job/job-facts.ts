@@ -45,6 +45,8 @@ export interface JobFacts {
   readonly early: string | undefined;
   /** Why there may be more than is told. */
   readonly unread: string | undefined;
+  /** The tunnel to the other gateway broke: what that refused before may have been counted elsewhere. */
+  readonly tunnelBroke: boolean;
 }
 
 export interface JobSources {
@@ -90,6 +92,7 @@ export async function collectJobFacts({ record, end, early }: JobSources): Promi
     proposal: proposal?.text(),
     early,
     unread,
+    tunnelBroke: end?.told?.isWhole === false,
   };
 }
 

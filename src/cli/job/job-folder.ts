@@ -5,9 +5,8 @@ import { constants, type Dirent } from 'node:fs';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readRefusals } from '../../agent/uplink/session-refusals.ts';
-import type { SessionRefusals } from '../../protocol/session-refusals.ts';
-import { type ToldFile, toldName } from '../run/gateway-summary.ts';
+import { readRefusals, type ToldRefusals } from '../../agent/uplink/session-refusals.ts';
+import { type RunRecord, runRecordName } from '../run/run-record.ts';
 import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { removeTree } from '../../system/remove-tree.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -35,14 +34,14 @@ export interface JobEnd {
   /** Why, if nobody asked it to. */
   readonly early: string | undefined;
   /** What another gateway told of its refusals; undefined if it told nothing. */
-  readonly told: SessionRefusals | undefined;
+  readonly told: ToldRefusals | undefined;
 }
 
 const [recordName, endName] = ['session.json', 'end.json'];
 export const logName = 'session.log';
 export const trustName = 'trust';
 
-const ownNames = new Set([recordName, endName, logName, trustName, toldName, 'runs']);
+const ownNames = new Set([recordName, endName, logName, trustName, runRecordName, 'runs']);
 
 /** Makes it, mode 0700. Throws usage if it is there. */
 export async function makeJobFolder(path: string): Promise<void> {
@@ -92,23 +91,33 @@ export async function readJobEnd(path: string): Promise<JobEnd | undefined> {
   return { early: textOf(value['early']), told: toldOf(value['told']) };
 }
 
-function toldOf(value: unknown): SessionRefusals | undefined {
+function toldOf(value: unknown): ToldRefusals | undefined {
   try {
-    return value === undefined ? undefined : readRefusals(Buffer.from(JSON.stringify(value)));
+    if (value === undefined) return undefined;
+    const told = readRefusals(Buffer.from(JSON.stringify(value)));
+    // An object, or that had thrown.
+    return { ...told, isWhole: (value as Members)['isWhole'] === true };
   } catch {
     return undefined;
   }
 }
 
-/** What another gateway told `run --state`. */
-export async function readToldFile(path: string): Promise<ToldFile | undefined> {
-  const value = await readJson(join(path, toldName));
-  const gatewayUrl = textOf(value?.['gatewayUrl']);
-  if (gatewayUrl === undefined) return undefined;
-  return { gatewayUrl, told: toldOf(value?.['told']) };
+/** Of the newest run with this folder; undefined where it is not there or says nothing. */
+export async function readRunRecord(path: string): Promise<RunRecord | undefined> {
+  const value = await readJson(join(path, runRecordName));
+  const { policies, form } = value ?? {};
+  if (value === undefined || !isTexts(policies) || !isForm(form)) return undefined;
+  return {
+    form,
+    policies,
+    config: textOf(value['config']),
+    auditFile: textOf(value['auditFile']),
+    gatewayUrl: textOf(value['gatewayUrl']),
+    told: toldOf(value['told']),
+  };
 }
 
-/** The audit of `run --state`: of the newest run below the folder. */
+/** The audit of the newest run below the folder. */
 export async function newestAudit(path: string): Promise<string | undefined> {
   const runs = await readdir(join(path, 'runs')).catch(() => []);
   const newest = runs.sort().at(-1);
@@ -126,7 +135,7 @@ export async function jobFolderEntries(path: string): Promise<readonly string[] 
   }
   const names = entries.map(({ name }) => name);
   const foreign = names.filter(
-    (name) => !ownNames.has(name) && !/^\.?(?:session|end|refusals)\.json\b/.test(name),
+    (name) => !ownNames.has(name) && !/^\.?(?:session|end|run)\.json\b/.test(name),
   );
   if (foreign.length === 0) return names;
   throw new ProxyError(

@@ -2,11 +2,10 @@
 
 import { createHash } from 'node:crypto';
 
-import { refusalKey } from '../../protocol/session-refusals.ts';
 import { packageVersion } from '../../system/package-version.ts';
-import { refusalText } from '../run/denial-summary.ts';
 import { asciiText } from '../terminal/text-table.ts';
 import type { JobFacts } from './job-facts.ts';
+import { type FindingKind, jobFindings } from './job-findings.ts';
 
 /** What GitHub shows beside a finding, and asks for: what it says, and what to do. */
 const rules = {
@@ -35,29 +34,33 @@ const rules = {
 type RuleId = keyof typeof rules;
 const ruleIds = Object.keys(rules) as readonly RuleId[];
 
-interface Finding {
-  readonly ruleId: RuleId;
-  readonly level: 'error' | 'warning';
-  readonly text: string;
-  /** What makes it the same finding in the next run. */
-  readonly key: string;
-  readonly count: number;
-}
+/** What has no rule of its own is of the rule for what ended early. */
+const ruleOfKind: Readonly<Record<FindingKind, RuleId>> = {
+  early: 'session-ended',
+  unread: 'session-ended',
+  alarm: 'alarm',
+  refused: 'refused',
+  'refused-by-rule': 'refused-by-rule',
+  'would-be-refused': 'would-be-refused',
+};
 
 /** One log, in ASCII. `about`: the file of the repository that all of it is shown at; code scanning shows nothing without one. */
 export function jobSarif(facts: JobFacts, about: string | undefined): string {
   const locations = about === undefined ? [] : [locationOf(about)];
-  const results = findingsOf(facts).map(({ ruleId, level, text, key, count }) => ({
-    ruleId,
-    ruleIndex: ruleIds.indexOf(ruleId),
-    level,
-    message: { text: asciiText(text) },
-    occurrenceCount: count,
-    partialFingerprints: {
-      'upstreamproxy/v1': createHash('sha256').update(`${ruleId} ${key}`).digest('hex'),
-    },
-    locations,
-  }));
+  const results = jobFindings(facts).map(({ kind, level, text, key, count }) => {
+    const ruleId = ruleOfKind[kind];
+    return {
+      ruleId,
+      ruleIndex: ruleIds.indexOf(ruleId),
+      level,
+      message: { text: asciiText(text) },
+      occurrenceCount: count,
+      partialFingerprints: {
+        'upstreamproxy/v1': createHash('sha256').update(`${ruleId} ${key}`).digest('hex'),
+      },
+      locations,
+    };
+  });
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -88,53 +91,4 @@ function locationOf(about: string): object {
   return {
     physicalLocation: { artifactLocation: { uri, uriBaseId: '%SRCROOT%' }, region: { startLine: 1 } },
   };
-}
-
-function findingsOf({
-  refused,
-  refusedElse,
-  alarms,
-  would,
-  early,
-  unread,
-  form,
-}: JobFacts): readonly Finding[] {
-  const level = form === 'observe' ? 'warning' : 'error';
-  const whole = (ruleId: RuleId, text: string): Finding => ({
-    ruleId,
-    level: 'error',
-    text,
-    key: text,
-    count: 1,
-  });
-  return [
-    ...[early, unread].flatMap((text) => (text === undefined ? [] : [whole('session-ended', text)])),
-    ...alarms.map(({ text, count }) => ({ ...whole('alarm', text), count })),
-    ...refused.map(({ refusal, isMeant, count }): Finding => {
-      const rule = refusal.rule === undefined ? '' : `, rule ${refusal.rule}`;
-      return {
-        ruleId: isMeant ? 'refused-by-rule' : 'refused',
-        level: isMeant ? 'warning' : level,
-        text: `${refusalText(refusal)}: ${refusal.code}${rule}`,
-        key: refusalKey({ ...refusal, count: 1 }),
-        count,
-      };
-    }),
-    ...(refusedElse === 0
-      ? []
-      : [
-          {
-            ...whole('refused', 'More was refused, of which no more is known'),
-            level,
-            count: refusedElse,
-          } as const,
-        ]),
-    ...would.map(({ request, rule, count }): Finding => ({
-      ruleId: 'would-be-refused',
-      level: 'warning',
-      text: `${request}: rule ${rule}`,
-      key: request,
-      count,
-    })),
-  ];
 }

@@ -25,7 +25,7 @@ import { commandOf } from '../terminal/command.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
-import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import { type Environment, workloadEnvironment } from '../terminal/workload-environment.ts';
 import { givenBack } from './given-back.ts';
 import {
   type JobEnd,
@@ -119,7 +119,13 @@ function ofEmbedded({ url, caPem, tokenFile }: EmbeddedGateway): InitOptions {
   return { gatewayUrl: url, gatewayCa: caPem, tokenFile };
 }
 
+/** All that the commands of the job get. */
+function environmentOf({ env, displaced }: UpstreamProxy): Environment {
+  return { ...env, ...displacedNames(displaced) };
+}
+
 function recordOf(values: Values, { gatewayUrl }: AgentOptions, { proxy, embedded }: Served): JobRecord {
+  const environment = environmentOf(proxy);
   return {
     mark: processMark() ?? '',
     gatewayUrl,
@@ -127,7 +133,7 @@ function recordOf(values: Values, { gatewayUrl }: AgentOptions, { proxy, embedde
     policies: values.policy ?? [],
     config: values.config,
     form: embedded?.policy ?? 'gateway',
-    givenBack: givenBack(proxy.env, workloadEnvironment(process.env), proxy.caBundlePath ?? ''),
+    givenBack: givenBack(environment, workloadEnvironment(process.env), proxy.caBundlePath ?? ''),
   };
 }
 
@@ -184,7 +190,7 @@ async function serve(values: Values, beginner: Beginner): Promise<Ending> {
   countBuffersInHeapLimit();
   await writeJobRecord(values.state, recordOf(values, options, served));
   beginner.report({
-    environment: { ...proxy.env, ...displacedNames(proxy.displaced) },
+    environment: environmentOf(proxy),
     port: proxy.port,
     form: embedded?.policy ?? 'gateway',
   });

@@ -51,9 +51,12 @@ function counted(count: number, what: string): string {
   return count === 1 ? `1 ${what}` : `${count} ${what}s`;
 }
 
-function notes({ form, policy, gatewayUrl, early, unread }: JobFacts): readonly string[] {
+function notes({ form, policy, gatewayUrl, early, unread, tunnelBroke }: JobFacts): readonly string[] {
   const who = {
-    files: `The policy ${markdownCode(policy ?? '')} decided.`,
+    files:
+      policy === undefined
+        ? 'The policy that the configuration names decided.'
+        : `The policy ${markdownCode(policy)} decided.`,
     observe:
       policy === undefined
         ? 'Nothing that is public was refused: this job was observed.'
@@ -69,6 +72,9 @@ function notes({ form, policy, gatewayUrl, early, unread }: JobFacts): readonly 
           `**The session was over before the job was**: ${markdownText(early)}. What came after it is not here.`,
         ]),
     ...(unread === undefined ? [] : [`**This may not be all**: ${markdownText(unread)}.`]),
+    ...(tunnelBroke
+      ? ['The tunnel broke once. The audit of the gateway has all of what it refused before that.']
+      : []),
   ];
 }
 

@@ -1,29 +1,16 @@
 // What is told at the end of a run whose gateway is another: what that counted.
 
-import { join } from 'node:path';
-
 import type { UpstreamProxy } from '../../agent/init.ts';
 import { asProxyError } from '../../protocol/error.ts';
-import type { SessionRefusals } from '../../protocol/session-refusals.ts';
-import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { Denials } from './denial-summary.ts';
 import { unknownRefusals } from './run-ending.ts';
-
-/** The file in the folder of `run --state`, for `job end`. */
-export const toldName = 'refusals.json';
-
-/** What stands there. */
-export interface ToldFile {
-  readonly gatewayUrl: string;
-  /** Absent: the gateway told nothing. */
-  readonly told?: SessionRefusals | undefined;
-}
+import { recordOfGateway, writeRunRecord } from './run-record.ts';
 
 export interface GatewaySummaryOptions {
   readonly gatewayUrl: string;
   /** Nothing is printed. */
   readonly quiet: boolean;
-  /** Where it is written too. */
+  /** The folder of `run --state`, where it is written too. */
   readonly state: string | undefined;
 }
 
@@ -35,7 +22,7 @@ export async function gatewaySummary(
   if (quiet && state === undefined) return '';
   try {
     const told = await refusals();
-    if (state !== undefined) await writeTold(state, { gatewayUrl, told });
+    if (state !== undefined) await writeRunRecord(state, recordOfGateway(gatewayUrl, told));
     if (told === undefined || quiet) return '';
     const denials = new Denials();
     for (const refusal of told.refusals) denials.add(refusal);
@@ -44,11 +31,4 @@ export async function gatewaySummary(
   } catch (error) {
     return unknownRefusals(asProxyError(error).message);
   }
-}
-
-async function writeTold(state: string, told: ToldFile): Promise<void> {
-  await writeFileAtomically(join(state, toldName), `${JSON.stringify(told)}\n`, {
-    mode: 0o600,
-    durable: false,
-  });
 }

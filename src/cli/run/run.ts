@@ -27,6 +27,7 @@ import {
   type RunConsole,
 } from './run-console.ts';
 import { RunEnding } from './run-ending.ts';
+import { recordOfGateway, writeRunRecord } from './run-record.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
@@ -70,6 +71,7 @@ interface RunRequest {
   readonly jailOptions: JailOptions & { readonly relayPort: number };
   readonly policies: readonly string[];
   readonly config: string | undefined;
+  readonly observe: boolean;
   readonly followsPolicy: boolean;
   /** Where the folder of a gateway of its own is made. */
   readonly home: string;
@@ -89,10 +91,11 @@ type RunInput = Input<typeof runDefinition>;
 async function readRequest({ options: values, command }: RunInput): Promise<RunRequest> {
   const options = await readAgentOptions(values, process.env);
   const policies = values.policy ?? [];
-  if (options.gatewayUrl !== undefined && (policies.length > 0 || values.config !== undefined)) {
+  const { observe } = values;
+  if (options.gatewayUrl !== undefined && (policies.length > 0 || values.config !== undefined || observe)) {
     throw new ProxyError(
       'usage',
-      '--policy and --config are for a gateway of its own; with --gateway the policy is there',
+      '--policy, --config and --observe are for a gateway of its own; with --gateway the policy is there',
     );
   }
   if (options.relayPort === 'off')
@@ -103,6 +106,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     throw new ProxyError('usage', '--home-files and --system-store are for this user, so not with --user');
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
+  await tryPolicy({ policies, config: values.config, observe });
   const jail = readJailOptions(values);
   const use = values['home-credentials'];
   const state = values.state === undefined ? undefined : resolve(values.state);
@@ -117,6 +121,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     jailOptions: { ...jail, plan, relayPort: options.relayPort },
     policies,
     config: values.config,
+    observe,
     followsPolicy: values['follow-policy'],
     home,
     state,
@@ -129,6 +134,17 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     }),
     passEnv: readNames(values['pass-env']),
   };
+}
+
+/** It decides nothing, but what it would have decided is told at the end. Throws what is wrong with it. */
+async function tryPolicy({
+  policies,
+  config,
+  observe,
+}: Pick<RunRequest, 'policies' | 'config' | 'observe'>): Promise<void> {
+  if (!observe || policies.length === 0) return;
+  const { openPolicy } = await import('../policy/open-policy.ts');
+  await openPolicy(policies, config);
 }
 
 function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined): void {
@@ -161,8 +177,9 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   const { credentials } = secrets;
   const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
-  const { home, followsPolicy } = request;
-  const own = { home, policies, config, followsPolicy, homes, console: ui };
+  const { home, followsPolicy, observe } = request;
+  const decides = { policies: observe ? [] : policies, config, observe, followsPolicy };
+  const own = { home, ...decides, homes, console: ui };
   const gateway =
     options.gatewayUrl === undefined
       ? stack.use(beginOwnGateway(options, own, interruption.signal))
@@ -186,6 +203,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     return await interruption.leaveTo(() => runWorkload(command, environment, plain, { covers: asOutside }));
   }
   stack.use(session);
+  await keepRecord(session, request);
   if (interruption.by !== undefined) return { signal: interruption.by };
   const opened = await jail;
   if (jailOptions.captureOnly && opened?.listen === undefined && !isCaptured(session))
@@ -210,6 +228,22 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const end = await running;
   await endRun(session, request, ending);
   return end;
+}
+
+/** For `job end`, before the command starts. Throws what keeps it from being written. */
+async function keepRecord(
+  { embedded }: RunSession,
+  { state, options: { gatewayUrl }, policies, config }: RunRequest,
+): Promise<void> {
+  if (state === undefined) return;
+  if (gatewayUrl !== undefined) return await writeRunRecord(state, recordOfGateway(gatewayUrl));
+  await writeRunRecord(state, {
+    form: embedded?.policy ?? 'none',
+    policies: policies.map((path) => resolve(path)),
+    config: config === undefined ? undefined : resolve(config),
+    auditFile: embedded?.auditFile,
+    gatewayUrl: undefined,
+  });
 }
 
 /** Before the command starts, so that it is nobody's word. */

@@ -1,6 +1,6 @@
 // The gateway's configuration: read from one YAML file, checked whole, with defaults filled in and paths made absolute.
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { type Locate, readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
@@ -21,6 +21,7 @@ import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.
 
 import { asList } from '../../policy/schema-parts.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
+import { readRegularFile } from '../../system/regular-file.ts';
 import type { PolicyPlace } from './policy-place.ts';
 
 /** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
@@ -147,14 +148,14 @@ export async function loadWithPlaces(
 
 async function readBounded(file: string): Promise<string> {
   try {
-    const { size } = await stat(file);
-    if (size > defaultLimits.policyBytesMax) {
+    const text = await readRegularFile(file, defaultLimits.policyBytesMax);
+    if (text === undefined) {
       throw new ProxyError(
         'config_invalid',
         `${file}: longer than ${defaultLimits.policyBytesMax} bytes; is it the right file?`,
       );
     }
-    return await readFile(file, 'utf8');
+    return text;
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw new ProxyError(

@@ -1,10 +1,11 @@
 // The policy files of a running gateway: read, checked, and swapped whole when they change. The last good one stays.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Policy } from '../../policy/decision.ts';
 import { formatProblem, InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
+import { readRegularFile } from '../../system/regular-file.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import {
@@ -222,8 +223,7 @@ async function policyFiles(directory: string): Promise<readonly string[]> {
 }
 
 async function readPolicyFile(file: string): Promise<string> {
-  const { size } = await stat(file);
+  const text = await readRegularFile(file, defaultLimits.policyBytesMax * 2);
   // The reader reports the length with its place; what is longer is not read into memory for that.
-  if (size > defaultLimits.policyBytesMax * 2) return ' '.repeat(defaultLimits.policyBytesMax + 1);
-  return readFile(file, 'utf8');
+  return text ?? ' '.repeat(defaultLimits.policyBytesMax + 1);
 }

@@ -14,6 +14,7 @@ export const quietFacts: JobFacts = {
   proposal: undefined,
   early: undefined,
   unread: undefined,
+  tunnelBroke: false,
 };
 
 const refusal = {

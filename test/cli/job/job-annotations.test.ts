@@ -11,17 +11,17 @@ test('what no rule allows is an error, what a rule denies a warning, and both ar
     '::error title=upstreamproxy%3A the session was over before the job was,file=policy.yaml::its process was killed',
     '::error title=upstreamproxy%3A alarm,file=policy.yaml::token_reused: <b>',
     '::error title=upstreamproxy%3A refused,file=policy.yaml::GET https://a.example.com/|x: policy_denied, rule default-deny (2 times)',
-    '::error title=upstreamproxy%3A refused,file=policy.yaml::4 more, of which no more is known',
+    '::error title=upstreamproxy%3A refused,file=policy.yaml::More was refused, of which no more is known (4 times)',
     '::warning title=upstreamproxy%3A refused by a rule,file=policy.yaml::GET https://a.example.com/|x: policy_denied, rule no-uploads',
     '',
   ]);
 });
 
-test('of a level there are ten at most, and the tenth says how many more', () => {
+test('of a level there are nine at most, and the ninth says how many more: the tenth is the step that fails', () => {
   const refused = Array.from({ length: 12 }, () => loudFacts.refused[0]!);
   const lines = jobAnnotations({ ...quietFacts, refused }, undefined)
     .trimEnd()
     .split('\n');
-  assert.equal(lines.length, 10);
-  assert.match(lines[9]!, /^::error title=upstreamproxy%3A more::3 more; /);
+  assert.equal(lines.length, 9);
+  assert.match(lines[8]!, /^::error title=upstreamproxy%3A more::4 more; /);
 });

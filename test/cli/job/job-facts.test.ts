@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { collectJobFacts, needsLook } from '../../../src/cli/job/job-facts.ts';
 import type { JobRecord } from '../../../src/cli/job/job-folder.ts';
+import { jobSummary } from '../../../src/cli/job/job-summary.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { loudFacts, quietFacts } from './facts.ts';
 
@@ -81,6 +82,7 @@ test('an audit that cannot be read, and a gateway that told nothing, are said, a
     const told = {
       refusals: [{ kind: 'stream', host: 'a.test', code: 'policy_denied', count: 2 }],
       others: 3,
+      isWhole: true,
     } as const;
     const facts = await collectJobFacts({ ...away, end: { early: undefined, told } });
     assert.deepEqual(
@@ -89,6 +91,19 @@ test('an audit that cannot be read, and a gateway that told nothing, are said, a
     );
     for (const one of [broken, silent, facts]) assert.ok(needsLook(one));
   });
+});
+
+test('that the tunnel broke is told where another gateway decided', async () => {
+  const away = {
+    record: { ...record, gatewayUrl: 'https://g.test', form: 'gateway' },
+    early: undefined,
+  } as const;
+  for (const isWhole of [true, false]) {
+    const told = { refusals: [], others: 0, isWhole };
+    const facts = await collectJobFacts({ ...away, end: { early: undefined, told } });
+    assert.deepEqual([facts.tunnelBroke, facts.unread], [!isWhole, undefined]);
+    assert.equal(/The tunnel broke once/.test(jobSummary(facts)), !isWhole);
+  }
 });
 
 test('what a rule denies needs no look, nor what is not public where the job was observed; all else does', () => {

@@ -31,7 +31,11 @@ test('what is left for the end of a job comes back as it was', async () => {
   await withTemporaryDirectory(async (directory) => {
     await writeJobRecord(directory, record);
     assert.deepEqual(await readJobRecord(directory), record);
-    const told = { refusals: [{ kind: 'stream', code: 'policy_denied', count: 1 }], others: 0 } as const;
+    const told = {
+      refusals: [{ kind: 'stream', code: 'policy_denied', count: 1 }],
+      others: 0,
+      isWhole: true,
+    } as const;
     await writeJobEnd(directory, { early: 'x', told });
     assert.deepEqual(await readJobEnd(directory), { early: 'x', told });
   });

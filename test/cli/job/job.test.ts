@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { mustRun, runCommand } from '../../support/command.ts';
 import { isRunning, launcher, waitUntil } from '../../support/program.ts';
+import { skipWithout } from '../../support/tools.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 interface Begun {
@@ -66,6 +67,104 @@ test('a session whose time is over ends, and the end of its job says so and fail
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /the session was over before the job was: its time was over, after 1 s/);
     assert.ok(!existsSync(state));
+  });
+});
+
+const rules = 'rules:\n  - name: api\n    hosts: api.example.com\n';
+/** Of a command that the policy above refuses. */
+const ask = 'curl -s -o /dev/null http://other.example.com/';
+
+test(
+  'the end of a job tells who decided about the commands of run, also where that was killed',
+  { skip: skipWithout('sh', 'curl') },
+  async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const env = { PATH: process.env['PATH'], HOME: directory, TMPDIR: directory };
+      const [policy, config] = [join(directory, 'policy.yaml'), join(directory, 'gateway.yaml')];
+      await writeFile(policy, rules);
+      await writeFile(config, 'policy: policy.yaml\n');
+      for (const [options, script, code, says] of [
+        [['--config', config], ask, 1, /^> The policy that the configuration names decided\.$/m],
+        [['--config', config], `${ask}; kill -9 $PPID`, 1, /^> The policy that the configuration names/m],
+        [
+          ['--policy', policy],
+          `${ask}; kill -9 $PPID`,
+          1,
+          /^> The policy <code>.*policy.*yaml<\/code> decided/m,
+        ],
+        [
+          ['--config', config, '--observe'],
+          'true',
+          0,
+          /^> Nothing that is public was refused: this job was obs/m,
+        ],
+        [['--policy', policy, '--observe'], 'true', 0, /, and the policy <code>.*<\/code> was tried\.$/m],
+      ] as const) {
+        const [state, summary] = [join(directory, 'job'), join(directory, 'summary.md')];
+        const about = [...options, script].join(' ');
+        await runCommand(
+          launcher,
+          ['run', '--isolate=off', '--state', state, ...options, '--', 'sh', '-c', script],
+          { env },
+        );
+        const end = ['job', 'end', '--state', state, '--fail-on-denial', '--summary', summary];
+        const ended = await runCommand(launcher, end, { env, cwd: directory });
+        assert.equal(ended.code, code, `${about}: ${ended.stderr}`);
+        assert.match(await readFile(summary, 'utf8'), says, about);
+        await rm(summary);
+      }
+    });
+  },
+);
+
+test('pipes in place of the policy and the audit are not waited for, and the end of the job says so and fails', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const [policy, state] = [join(directory, 'policy.yaml'), join(directory, 'job')];
+    await writeFile(policy, rules);
+    const { env } = await begin(directory, '--policy', policy, '--observe');
+    const { auditFile } = JSON.parse(await readFile(join(state, 'session.json'), 'utf8')) as {
+      readonly auditFile: string;
+    };
+    for (const path of [policy, auditFile]) {
+      await rm(path);
+      await mustRun('mkfifo', [path]);
+    }
+    const files = ['--summary', join(directory, 'summary.md'), '--audit', join(directory, 'audit.jsonl')];
+    const ended = await runCommand(launcher, ['job', 'end', '--state', state, ...files], { env });
+    assert.equal(ended.code, 73, ended.stderr);
+    assert.match(ended.stderr, /this may not be all: .*not a regular file/);
+    assert.match(ended.stderr, /audit\.jsonl: it is not a regular file/);
+    assert.match(await readFile(join(directory, 'summary.md'), 'utf8'), /This may not be all/);
+    assert.ok(!existsSync(state));
+  });
+});
+
+test('the end of a run that kept nothing but its audit fails, and says so', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const run = join(directory, 'job', 'runs', '2026-01-01');
+    await mkdir(run, { recursive: true });
+    await writeFile(join(run, 'audit.jsonl'), '');
+    const end = ['job', 'end', '--state', join(directory, 'job'), '--fail-on-denial'];
+    const { code, stderr } = await runCommand(launcher, end);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /it never stood, or what it kept is gone/);
+  });
+});
+
+test('the variables of a job come back as they were, that of those which gave way too', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const corporate = 'http://corporate.test:3128';
+    const state = join(directory, 'job');
+    const env = { PATH: process.env['PATH'], HOME: directory, TMPDIR: directory, HTTPS_PROXY: corporate };
+    const printed = await mustRun(launcher, ['job', 'begin', '-q', '--state', state, '--format=json'], {
+      env,
+    });
+    assert.equal((JSON.parse(printed) as NodeJS.ProcessEnv)['UPSTREAMPROXY_DISPLACED'], 'HTTPS_PROXY');
+    const file = join(directory, 'variables');
+    await mustRun(launcher, ['job', 'end', '--state', state, '--give-back', file], { env });
+    const given = await readFile(file, 'utf8');
+    assert.match(given, /^HTTPS_PROXY<<(\S+)\nhttp:\/\/corporate\.test:3128\n\1$/m);
+    assert.match(given, /^UPSTREAMPROXY_DISPLACED<<(\S+)\n\n\1$/m);
   });
 });
 

@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { readToldFile } from '../../../src/cli/job/job-folder.ts';
-import { gatewaySummary, toldName } from '../../../src/cli/run/gateway-summary.ts';
+import { readRunRecord } from '../../../src/cli/job/job-folder.ts';
+import { gatewaySummary } from '../../../src/cli/run/gateway-summary.ts';
+import { recordOfGateway, runRecordName, writeRunRecord } from '../../../src/cli/run/run-record.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import { runCommand } from '../../support/command.ts';
+import { launcher } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const gatewayUrl = 'https://gateway.example.com';
@@ -21,12 +24,9 @@ test('what another gateway refused is printed, and kept where a folder is named'
     const text = await gatewaySummary({ refusals }, { gatewayUrl, quiet: false, state: undefined });
     assert.match(text, /a connection to a\.example\.com:22: policy_denied \(2 times\)/);
     assert.match(text, /before the tunnel broke/);
-    assert.ok(!existsSync(join(state, toldName)));
+    assert.ok(!existsSync(join(state, runRecordName)));
     assert.equal(await gatewaySummary({ refusals }, { gatewayUrl, quiet: true, state }), '');
-    assert.deepEqual(await readToldFile(state), {
-      gatewayUrl,
-      told: { refusals: told.refusals, others: 1 },
-    });
+    assert.deepEqual(await readRunRecord(state), recordOfGateway(gatewayUrl, told));
   });
 });
 
@@ -34,8 +34,18 @@ test('a gateway that tells nothing, and one that cannot be asked, are told apart
   await withTemporaryDirectory(async (state) => {
     const options = { gatewayUrl, quiet: false, state };
     assert.equal(await gatewaySummary({ refusals: async () => undefined }, options), '');
-    assert.deepEqual(await readToldFile(state), { gatewayUrl, told: undefined });
+    assert.deepEqual(await readRunRecord(state), recordOfGateway(gatewayUrl));
     const refusals = (): Promise<never> => Promise.reject(new ProxyError('timeout', 'too late'));
-    assert.match(await gatewaySummary({ refusals }, options), /is not known here: too late/);
+    const away = join(state, 'made', 'for', 'it');
+    await writeRunRecord(away, recordOfGateway(gatewayUrl));
+    assert.match(
+      await gatewaySummary({ refusals }, { ...options, state: away }),
+      /is not known here: too late/,
+    );
+    // It says who decides, and `job end` that nothing was told.
+    assert.deepEqual(await readRunRecord(away), recordOfGateway(gatewayUrl));
+    const { code, stderr } = await runCommand(launcher, ['job', 'end', '--state', away, '--fail-on-denial']);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /this may not be all: the gateway did not tell what it refused/);
   });
 });
