@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { type Architecture, makeImageRoot } from './images/image-root.ts';
+import { givenSingleFile } from './release/given-single-file.ts';
 import { programLicenses } from './release/program-licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -63,17 +64,8 @@ function run(file: string, args: readonly string[]): string {
 
 const buildah = (...args: readonly string[]): string => run('buildah', [...place, ...args]);
 
-/** The single file: the given one, or one that is built for this machine. */
-function singleFile(name: Name, architecture: Architecture, work: string): string {
-  const given = values[`${name}-${architecture}`];
-  if (given !== undefined) return resolve(given);
-  if (architecture !== process.arch)
-    throw new Error(
-      `give --${name}-${architecture}: single files of ${architecture} are not built by this command`,
-    );
-  const out = join(work, `upstreamproxy-${name}`);
-  run(process.execPath, ['scripts/build-agent.ts', '--program', name, '--out', out]);
-  return out;
+function exists(name: string): boolean {
+  return buildah('images', '--format', '{{.Name}}:{{.Tag}}').split('\n').includes(name);
 }
 
 /** Gives the id of the image. */
@@ -81,7 +73,9 @@ function makeImage(name: Name, architecture: Architecture, licences: string): st
   const { user, program, options } = images[name];
   const tree = join(work, `${name}-${architecture}`);
   mkdirSync(tree);
-  const file = singleFile(name, architecture, work);
+  const option = `${name}-${architecture}` as const;
+  const given = values[option];
+  const file = givenSingleFile({ program: name, architecture, option: `--${option}`, given, work });
   makeImageRoot(tree, { name, program, user, architecture, file, licences });
   const container = buildah('from', 'scratch');
   try {
@@ -118,6 +112,8 @@ try {
     const ids = wanted.map((architecture) => makeImage(name, architecture, licences));
     if (ids.length === 1) buildah('tag', ids[0] ?? '', list);
     else {
+      // An earlier build may have left an image or a manifest of this name.
+      if (exists(list)) buildah('rmi', list);
       buildah('manifest', 'create', list);
       for (const id of ids) buildah('manifest', 'add', list, id);
     }

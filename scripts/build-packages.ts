@@ -12,6 +12,7 @@ import { buildDebianPackage } from './packages/debian-package.ts';
 import type { Build } from './packages/package-build.ts';
 import { agentContents, gatewayContents } from './packages/package-contents.ts';
 import { buildRpmPackage } from './packages/rpm-package.ts';
+import { givenSingleFile } from './release/given-single-file.ts';
 import { programLicenses } from './release/program-licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,30 +36,12 @@ const { values } = parseArgs({
   },
 });
 
-function run(file: string, args: readonly string[]): string {
-  const { status, error, stdout } = spawnSync(file, args, { cwd: root, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${status ?? error?.message}`);
-  return stdout;
-}
-
 /** Of the commit, as builds of other programs have it; without one, the beginning of time. */
 function epochOf(): number {
   const given = process.env['SOURCE_DATE_EPOCH'];
   if (given !== undefined) return Number(given);
   const { status, stdout } = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' });
   return status === 0 ? Number(stdout) : 0;
-}
-
-/** The single file of that name: the given one, or one that is built for this machine. */
-function singleFile(name: 'agent' | 'gateway', given: string | undefined, work: string): string {
-  if (given !== undefined) return resolve(given);
-  if (values.arch !== process.arch)
-    throw new Error(
-      `give --agent and --gateway: single files of ${values.arch} are not built by this command`,
-    );
-  const out = join(work, `upstreamproxy-${name}`);
-  run(process.execPath, ['scripts/build-agent.ts', '--program', name, '--out', out]);
-  return out;
 }
 
 const { arch } = values;
@@ -76,8 +59,9 @@ try {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     readonly version: string;
   };
-  const agent = singleFile('agent', values.agent, work);
-  const gateway = singleFile('gateway', values.gateway, work);
+  const singleFile = (program: 'agent' | 'gateway'): string =>
+    givenSingleFile({ program, architecture: arch, option: `--${program}`, given: values[program], work });
+  const [agent, gateway] = [singleFile('agent'), singleFile('gateway')];
   const licences = { agent: programLicenses('agent'), gateway: programLicenses('gateway') };
   const build: Build = {
     root,

@@ -65,6 +65,7 @@ interface Release {
   readonly folder: string;
   readonly version: string;
   readonly created: string;
+  readonly source: Source;
 }
 
 /** One program for one architecture, with its two bills of materials. */
@@ -99,15 +100,25 @@ function buildOne(
   return { file, parts };
 }
 
+/** Of the repository, before a file is written: one that is not ignored would be a change. */
+interface Source {
+  readonly commit: string | undefined;
+  readonly isModified: boolean;
+}
+
+function sourceOf(): Source {
+  return { commit: git('rev-parse', 'HEAD'), isModified: (git('status', '--porcelain') ?? '') !== '' };
+}
+
 function build(release: Release, wanted: readonly Architecture[], builder: string): void {
-  const { folder, version, created } = release;
+  const { folder, version, created, source } = release;
   const work = mkdtempSync(`${folder}.nodes-`);
   try {
     const nodes = wanted.map((architecture) => ({ architecture, node: fetchedNode(architecture, work) }));
     const built = nodes.flatMap(({ architecture, node }) =>
       kinds.map((kind) => buildOne(release, kind, architecture, node)),
     );
-    const commit = git('rev-parse', 'HEAD');
+    const { commit, isModified } = source;
     const [{ node } = { node: undefined }] = nodes;
     const files = built.map(({ file }) => file);
     const facts = {
@@ -131,7 +142,7 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
       version,
       architectures: wanted,
       commit,
-      isModified: (git('status', '--porcelain') ?? '') !== '',
+      isModified,
       builder,
       archives: nodes.map((one) => ({
         purl: `pkg:npm/node-linux-${one.architecture}@${one.node.version}`,
@@ -168,11 +179,12 @@ const folder = resolve(values.out);
 // What is there is removed: only a release that was built here before.
 if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, 'release.json')))
   throw new Error(`${folder} holds something else than a release; name another folder`);
+const source = sourceOf();
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 // Our own file: `version` is a string.
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   readonly version: string;
 };
-build({ folder, version, created: sourceTime() }, wanted, values.builder);
+build({ folder, version, created: sourceTime(), source }, wanted, values.builder);
 console.log(`${folder}: the release`);

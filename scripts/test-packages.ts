@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { guideParts, guideScript, type GuidePart } from './packages/guide-script.ts';
 import { Machine, makeBase, mustRun } from './packages/machine.ts';
+import { givenSingleFile } from './release/given-single-file.ts';
 import { findTool, skipWithout } from '../test/support/tools.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -21,7 +22,8 @@ const { values } = parseArgs({
     packages: { type: 'string' },
   },
 });
-const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-packages-'));
+/** Made once it is clear that there is something to do. */
+let work = '';
 
 /** What a test needs of Debian, by the program that shows whether it is there. */
 const tools: Readonly<Record<string, string>> = {
@@ -59,12 +61,12 @@ const packagesIn = (folder: string): ReadonlyMap<string, string> =>
   new Map(readdirSync(folder).map((name) => [name, join(folder, name)]));
 
 function singleFiles(): readonly string[] {
-  return (['agent', 'gateway'] as const).flatMap((name) => {
-    const given = values[name];
-    if (given !== undefined) return [`--${name}`, resolve(given)];
-    const out = join(work, `upstreamproxy-${name}`);
-    mustRun(process.execPath, ['scripts/build-agent.ts', '--program', name, '--out', out], root);
-    return [`--${name}`, out];
+  return (['agent', 'gateway'] as const).flatMap((program) => {
+    const option = `--${program}`;
+    return [
+      option,
+      givenSingleFile({ program, architecture: process.arch, option, given: values[program], work }),
+    ];
   });
 }
 
@@ -271,7 +273,7 @@ const missing = isRoot ? skipWithout('dpkg-deb') : 'root is needed';
 if (missing !== false) console.log(`﹣ packages: skipped, ${missing}`);
 else
   try {
-    mkdirSync(work, { recursive: true });
+    work = mkdtempSync(join(tmpdir(), 'upstreamproxy-packages-'));
     const packages = values.packages === undefined ? buildTwice() : packagesIn(resolve(values.packages));
     const cannotBoot = skipWithout('mmdebstrap', 'systemd-nspawn', 'unshare');
     if (cannotBoot !== false) console.log(`﹣ the machine: skipped, ${cannotBoot}`);
@@ -290,5 +292,5 @@ else
     }
     lint(packages);
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    if (work !== '') rmSync(work, { recursive: true, force: true });
   }

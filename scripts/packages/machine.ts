@@ -34,7 +34,6 @@ WantedBy=multi-user.target
 /** In namespaces of its own: the layout of control groups that this machine has may be the old one. */
 const boot = `set -e
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"
-if [ -n "$5" ]; then exec chroot "$4" /bin/bash -c "$5"; fi
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 none /sys/fs/cgroup
 exec systemd-nspawn --quiet --directory="$4" --register=no --keep-unit --private-network --link-journal=no --console=pipe --boot
@@ -61,11 +60,6 @@ export class Machine {
     return join(this.#work, 'upper', inside);
   }
 
-  /** Runs a command in the root, without an init. Gives what it printed. */
-  chroot(command: string): string {
-    return mustRun('unshare', this.#arguments(command));
-  }
-
   /** Boots, runs the script, powers off. Gives its log; throws with it if the script failed. */
   boot({ script, files }: MachineRun): string {
     for (const [name, from] of Object.entries(files))
@@ -75,7 +69,7 @@ export class Machine {
     mkdirSync(wants, { recursive: true });
     writeFileSync(this.path('etc/systemd/system/packages-test.service'), unit);
     symlinkSync('../packages-test.service', join(wants, 'packages-test.service'));
-    const { stdout, stderr } = spawnSync('unshare', this.#arguments(''), {
+    const { stdout, stderr } = spawnSync('unshare', this.#arguments(), {
       encoding: 'utf8',
       timeout: (withinSeconds + 120) * 1000,
       killSignal: 'SIGKILL',
@@ -91,10 +85,10 @@ export class Machine {
     );
   }
 
-  #arguments(command: string): readonly string[] {
+  #arguments(): readonly string[] {
     const of = (name: string): string => join(this.#work, name);
     // With a mount namespace that ends with what is started, so nothing stays mounted.
-    return ['--mount', 'sh', '-c', boot, 'sh', this.#base, of('upper'), of('work'), of('root'), command];
+    return ['--mount', 'sh', '-c', boot, 'sh', this.#base, of('upper'), of('work'), of('root')];
   }
 }
 

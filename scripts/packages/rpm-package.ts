@@ -18,6 +18,12 @@ const libraries = [
   'libstdc++.so.6()(64bit)',
 ];
 
+/** What the script behind the installation calls. Of the two that make a user it takes the one that is there. */
+const neededByScripts = [
+  'Requires(post): coreutils',
+  'Requires(post): (/usr/bin/systemd-sysusers or /usr/sbin/useradd)',
+];
+
 /** Gives the path of the package. */
 export function buildRpmPackage(contents: PackageContents, build: Build): string {
   const architecture = architectures[build.architecture];
@@ -59,7 +65,7 @@ License: Apache-2.0 AND MIT
 Packager: ${build.maintainer}
 AutoReqProv: no
 ${libraries.map((library) => `Requires: ${library}`).join('\n')}
-${isGateway ? 'Requires: ca-certificates' : 'Recommends: ca-certificates'}
+${isGateway ? `Requires: ca-certificates\n${neededByScripts.join('\n')}` : 'Recommends: ca-certificates'}
 
 %description
 ${wrapped(description, 76).join('\n')}
@@ -76,6 +82,7 @@ ${[...ownFolders(files), ...files.map(fileLine)].join('\n')}
 function scripts(setup: string): string {
   return `
 %post
+set -e
 ${setup}
 
 %preun

@@ -136,7 +136,9 @@ for (const workers of [1, 2])
     assert.match(inherited, /^PATH=/m);
     assert.doesNotMatch(inherited, serviceVariables);
     assert.doesNotMatch(inherited, / (?:[3-9]|[0-9]{2,}) -> socket:/);
-    for (const pid of workers === 1 ? [] : workersOf(service.pid))
+    const processes = workers === 1 ? [] : workersOf(service.pid);
+    assert.equal(processes.length, workers === 1 ? 0 : workers);
+    for (const pid of processes)
       assert.doesNotMatch(
         readFileSync(`/proc/${pid}/environ`, 'latin1').replaceAll('\0', '\n'),
         serviceVariables,

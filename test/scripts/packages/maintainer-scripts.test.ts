@@ -64,7 +64,10 @@ test(
         '/etc/upstreamproxy/policy.yaml -rw-r-----',
       ],
     );
-    const found = orders(await query('--scripts'));
+    const scripts = await query('--scripts');
+    assert.match(scripts, /^postinstall scriptlet .*:\nset -e$/m);
+    assert.match(await query('--requires'), /^\(\/usr\/bin\/systemd-sysusers or \/usr\/sbin\/useradd\)$/m);
+    const found = orders(scripts);
     assert.equal(found.length, 5, found.join('\n'));
     for (const line of found) assert.match(line, / \|\| echo 'upstreamproxy: .*' >&2$/);
   },
