@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ChainReader } from '../../src/store/chain/audit-chain.ts';
 import { type CutRun, readCut } from '../../src/store/chain/chain-statements.ts';
 import { LinkHasher } from '../../src/store/chain/link-hash.ts';
 import { type ChainReport, verifyChain } from '../../src/store/chain/verify-chain.ts';
 import type { Store } from '../../src/store/store.ts';
-import { type AttackedStore, chainSigner, kindsOf, storeChained } from './chain.ts';
+import { type AttackedStore, chainSigner, kindsOf, readerOf, snapshotOf, storeChained } from './chain.ts';
 
 const hasher = new LinkHasher();
 
@@ -142,7 +143,7 @@ export function chainCutConformance(name: string, open: () => Promise<AttackedSt
       assert.equal((await verify(store)).uncovered, 0);
       // The one before goes with what it covers.
       await store.audit.prune({ beforeMs: 1_000_060, batch: 500 });
-      assert.equal((await store.audit.chain.heads(1)).length, 1);
+      assert.equal((await store.audit.chain.heads(1, 0, 9)).length, 1);
       await attacked.run('DELETE FROM audit WHERE link > 80');
       assert.deepEqual(kindsOf(await verify(store)), ['cut_tail']);
     });
@@ -202,6 +203,67 @@ export function chainCutConformance(name: string, open: () => Promise<AttackedSt
       }
     });
 
+    test('heads are read a page at a time as the chain is gone along, and one that somebody put there is told once', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      const { chain } = store.audit;
+      await chain.begin(signer);
+      for (let at = 0; at < 150; at += 1) {
+        await storeChained(store, at, 1);
+        await chain.signHead();
+      }
+      const linksOf = async (behind: number, limit: number) =>
+        (await chain.heads(1, behind, limit)).map(({ link }) => link);
+      assert.deepEqual(await linksOf(0, 2), [1, 2]);
+      assert.deepEqual(await linksOf(148, 9), [149, 150]);
+      assert.deepEqual(await linksOf(150, 9), []);
+      assert.deepEqual(
+        [
+          (await chain.latestHead(1))?.link,
+          (await chain.latestHead(1, 150))?.link,
+          await chain.latestHead(1, 1),
+        ],
+        [150, 149, undefined],
+      );
+      const asked: [what: 'heads' | 'rows', count: number][] = [];
+      const watched: ChainReader = {
+        ...readerOf(await snapshotOf(chain)),
+        latestHead: (number, before) => chain.latestHead(number, before),
+        heads: async (number, behind, limit) => {
+          const heads = await chain.heads(number, behind, limit);
+          asked.push(['heads', heads.length]);
+          return heads;
+        },
+        rows: async (behind, limit) => {
+          const rows = await chain.rows(behind, limit);
+          asked.push(['rows', rows.length]);
+          return rows;
+        },
+      };
+      const report = await verifyChain(watched, signer.publicKeys, {});
+      assert.deepEqual([report.findings, report.events, report.uncovered], [[], 150, 0]);
+      assert.equal(asked.findIndex(([what]) => what === 'heads') > 0, true);
+      assert.ok(asked.every(([what, count]) => what === 'rows' || count <= 64));
+      // One in the middle that says another link than its place, one behind all, and one whose place no program of ours can read.
+      await attacked.run(
+        `DELETE FROM audit_head WHERE chain = 1 AND link = 70;
+         INSERT INTO audit_head (chain, link, is_last, statement, signature)
+           SELECT 1, 70, is_last, statement, signature FROM audit_head WHERE chain = 1 AND link = 20;
+         INSERT INTO audit_head (chain, link, is_last, statement, signature)
+           SELECT 1, 5000, 1, statement, 'x' FROM audit_head WHERE chain = 1 AND link = 150;
+         INSERT INTO audit_head (chain, link, is_last, statement, signature)
+           SELECT 1, 9223372036854775807, 1, statement, 'x' FROM audit_head WHERE chain = 1 AND link = 150`,
+      );
+      for (const period of [{}, { fromMs: 1 }]) {
+        const { findings, events, uncovered } = await verify(store, period);
+        assert.deepEqual(
+          findings.map(({ kind }) => kind),
+          ['forged', 'forged', 'forged'],
+        );
+        assert.deepEqual([events, uncovered], [150, 0]);
+      }
+    });
+
     test('events of a chain that is not known make nobody read all openings for each', async () => {
       await using attacked = await open();
       const { store } = attacked;
@@ -217,8 +279,8 @@ export function chainCutConformance(name: string, open: () => Promise<AttackedSt
             times += 1;
             return chain.openings();
           },
-          heads: (number) => chain.heads(number),
-          latestHead: (number) => chain.latestHead(number),
+          heads: (number, behind, limit) => chain.heads(number, behind, limit),
+          latestHead: (number, before) => chain.latestHead(number, before),
           cut: (number, link) => chain.cut(number, link),
           rows: (behind, limit) => chain.rows(behind, limit),
           marks: (behind, limit) => chain.marks(behind, limit),

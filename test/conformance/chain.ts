@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { ChainedRow, ChainReader, OpeningRow, TimeMark } from '../../src/store/chain/audit-chain.ts';
-import type { CutRow } from '../../src/store/chain/chain-cuts.ts';
-import type { ChainSigner, Signed } from '../../src/store/chain/chain-statements.ts';
+import type { CutRow, HeadRow } from '../../src/store/chain/chain-cuts.ts';
+import type { ChainSigner } from '../../src/store/chain/chain-statements.ts';
 import { type ChainReport, verifyChain } from '../../src/store/chain/verify-chain.ts';
 import type { AuditEntry, Store } from '../../src/store/store.ts';
 import { auditEntry } from './audit.ts';
@@ -57,7 +57,7 @@ export async function storeChained(store: Store, from: number, count: number): P
 /** All that the store says of chains, as it is now, in memory. */
 export interface ChainSnapshot {
   openings: OpeningRow[];
-  heads: Map<number, Signed[]>;
+  heads: Map<number, HeadRow[]>;
   cuts: CutRow[];
   rows: ChainedRow[];
   marks: TimeMark[];
@@ -65,10 +65,10 @@ export interface ChainSnapshot {
 
 export async function snapshotOf(reader: ChainReader): Promise<ChainSnapshot> {
   const openings = [...(await reader.openings())];
-  const heads = new Map<number, Signed[]>();
+  const heads = new Map<number, HeadRow[]>();
   const cuts: CutRow[] = [];
   for (const { number } of openings) {
-    heads.set(number, [...(await reader.heads(number))]);
+    heads.set(number, [...(await reader.heads(number, 0, 1_000_000))]);
     for (let link = 1; ;) {
       const cut = await reader.cut(number, link);
       if (cut === undefined) break;
@@ -83,8 +83,9 @@ export async function snapshotOf(reader: ChainReader): Promise<ChainSnapshot> {
 export function readerOf({ openings, heads, cuts, rows, marks }: ChainSnapshot): ChainReader {
   return {
     openings: async () => openings,
-    heads: async (number) => heads.get(number) ?? [],
-    latestHead: async (number) => heads.get(number)?.at(-1),
+    heads: async (number, behind, limit) =>
+      (heads.get(number) ?? []).filter(({ link }) => link > behind).slice(0, limit),
+    latestHead: async (number, before = Infinity) => heads.get(number)?.findLast(({ link }) => link < before),
     cut: async (asked, link) => cuts.find(({ number, last }) => number === asked && last >= link),
     rows: async (behind, limit) => rows.filter(({ sequence }) => sequence > behind).slice(0, limit),
     marks: async (behind, limit) => marks.filter(({ sequence }) => sequence > behind).slice(0, limit),

@@ -23,10 +23,10 @@ export interface ChainedRow {
 export interface ChainReader {
   /** In their order. */
   openings(): Promise<readonly OpeningRow[]>;
-  /** In the order of their links. */
-  heads(number: number): Promise<readonly Signed[]>;
-  /** The last one of them. */
-  latestHead(number: number): Promise<Signed | undefined>;
+  /** Those behind that link, in the order of their links. */
+  heads(number: number, behind: number, limit: number): Promise<readonly HeadRow[]>;
+  /** The last one of them; of those before a link, where one is named. */
+  latestHead(number: number, before?: number): Promise<HeadRow | undefined>;
   /** The one that has that link, or the first one behind it. */
   cut(number: number, link: number): Promise<CutRow | undefined>;
   /** Events behind that place, in the order of storing. */

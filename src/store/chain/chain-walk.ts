@@ -21,8 +21,15 @@ export type Mark = Pick<ChainHead, 'link' | 'hash'>;
 export interface WalkedChain {
   readonly number: number;
   readonly openedMs: number;
-  /** Those that are still ahead. */
-  readonly heads: Mark[];
+  /** Those of its heads, and of what is said elsewhere, that were read and are still ahead, each in the order of its links. */
+  heads: readonly Mark[];
+  seen: readonly Mark[];
+  /** Up to that link heads were read. */
+  headsRead: number;
+  /** Up to that link there were heads when this began: what came since may be of events that were not read. */
+  readonly headsThrough: number;
+  /** Whether those that nobody of the chain signed have been told of. */
+  readonly areHeadsTold: boolean;
   /** Up to here it was looked at, and that is its hash; empty where it is not known. */
   link: number;
   hash: string;
@@ -40,6 +47,19 @@ export interface WalkedChain {
   isBroken: boolean;
 }
 
+/** What the heads of a chain say of it as a whole. */
+export interface SaidByHeads {
+  readonly last?: ChainHead | undefined;
+  /** The last one before all that is asked for, and the first one behind all of it; a clock may step back. */
+  readonly start?: ChainHead | undefined;
+  readonly end?: ChainHead | undefined;
+  /** Whether one is of the time that is asked for or later, and whether one is before its end. */
+  readonly isAnyFrom: boolean;
+  readonly isAnyBefore: boolean;
+  /** Those that nobody of the chain signed have been told of. */
+  readonly areTold: boolean;
+}
+
 /** What is known of a chain before it is gone along. */
 export interface KnownChain {
   readonly number: number;
@@ -47,8 +67,7 @@ export interface KnownChain {
   /** A place of the store that all of it is behind. */
   readonly behind: number;
   readonly hash: string;
-  /** Of a chain that was over long before what is asked for, the last one alone: there may be any number of those. */
-  readonly heads: readonly ChainHead[];
+  readonly said: SaidByHeads;
   /** What later chains say of it. */
   readonly seen: readonly ChainWitness[];
 }
@@ -63,9 +82,7 @@ export interface Walk {
 /** The chains that were written in a time, each from the last head before all of it to the first one behind all of it: a clock may step back. */
 export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period): Walk {
   const parts = known
-    .filter(
-      ({ openedMs, heads }) => untilMs === undefined || openedMs < untilMs || isAnyBefore(heads, untilMs),
-    )
+    .filter(({ openedMs, said }) => untilMs === undefined || openedMs < untilMs || said.isAnyBefore)
     .filter((chain) => fromMs === undefined || !isOver(chain, fromMs))
     .map((chain) => ({
       chain,
@@ -82,21 +99,23 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
     through:
       untilMs === undefined ? Infinity : Math.max(0, ...parts.map(({ end }) => end?.sequence ?? Infinity)),
     chains: parts.map(({ chain, start, end }) => {
-      const heads = chain.heads.filter(
-        ({ link }) => link > (start?.link ?? 0) && link <= (end?.link ?? Infinity),
-      );
+      const { last, areTold } = chain.said;
       const seen = end === undefined ? chain.seen.filter(({ link }) => link > (start?.link ?? 0)) : [];
       return {
         number: chain.number,
         openedMs: chain.openedMs,
-        heads: [...heads, ...seen].sort((a, b) => a.link - b.link),
+        heads: [],
+        seen: seen.toSorted((a, b) => a.link - b.link),
+        headsRead: start?.link ?? 0,
+        headsThrough: end?.link ?? last?.link ?? 0,
+        areHeadsTold: areTold,
         link: start?.link ?? 0,
         hash: start?.hash ?? chain.hash,
         covered: start?.link ?? 0,
         skipThrough: start?.link ?? 0,
         skipPlace: start?.sequence ?? 0,
         missing: [],
-        endsAt: chain.heads.find(({ isLast }) => isLast)?.link ?? Infinity,
+        endsAt: endOfHeads(chain.said),
         isBroken: false,
       };
     }),
@@ -105,28 +124,32 @@ export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period
 
 /** A chain that was over before what is asked for, and of which an event is there all the same: what follows its last head. */
 export function walkOfOver(
-  { number, openedMs, hash, heads, seen }: KnownChain,
+  { number, openedMs, hash, said, seen }: KnownChain,
   known: readonly KnownChain[],
   through: number,
 ): WalkedChain {
-  const last = heads.at(-1);
+  const { last } = said;
   const link = last?.link ?? 0;
-  const ends = [...heads, ...seen].filter(({ isLast }) => isLast === true);
+  const ends = seen.filter(({ isLast }) => isLast === true);
   // Who begins by a clock far behind comes after a chain that says a later time.
   const later = known.filter((one) => one.number > number && isLongOver({ openedMs }, one.openedMs));
   return {
     number,
     openedMs,
     // What stands behind the end of the part is not gone along.
-    heads:
+    seen:
       through === Infinity ? seen.filter((one) => one.link > link).toSorted((a, b) => a.link - b.link) : [],
+    heads: [],
+    headsRead: link,
+    headsThrough: link,
+    areHeadsTold: true,
     link,
     hash: last?.hash ?? hash,
     covered: link,
     skipThrough: link,
     skipPlace: last?.sequence ?? 0,
     missing: [],
-    endsAt: Math.min(...ends.map((one) => one.link)),
+    endsAt: Math.min(endOfHeads(said), ...ends.map((one) => one.link)),
     overBehind: Math.min(...later.map(({ behind }) => behind)),
     isBroken: false,
   };
@@ -139,26 +162,24 @@ export function isLongOver({ openedMs }: Pick<KnownChain, 'openedMs'>, fromMs: n
 
 /** Whether nothing of it was stored at that time or later. */
 export function isOver(chain: KnownChain, fromMs: number): boolean {
-  const { openedMs, heads } = chain;
-  if (openedMs >= fromMs || heads.some(({ timeMs }) => timeMs >= fromMs)) return false;
-  return heads.at(-1)?.isLast === true || isLongOver(chain, fromMs);
-}
-
-function isAnyBefore(heads: readonly ChainHead[], untilMs: number): boolean {
-  return heads.some(({ timeMs }) => timeMs < untilMs);
+  const { openedMs, said } = chain;
+  if (openedMs >= fromMs || said.isAnyFrom) return false;
+  return said.last?.isLast === true || isLongOver(chain, fromMs);
 }
 
 /** Undefined where it is gone along from its opening. */
-function startOf({ openedMs, heads }: KnownChain, fromMs: number): ChainHead | undefined {
-  if (openedMs >= fromMs) return undefined;
-  const first = heads.findIndex(({ timeMs }) => timeMs >= fromMs);
-  return first === -1 ? heads.at(-1) : heads[first - 1];
+function startOf({ openedMs, said }: KnownChain, fromMs: number): ChainHead | undefined {
+  return openedMs >= fromMs ? undefined : said.start;
 }
 
 /** Undefined while it may go on. */
-function endOf({ openedMs, heads }: KnownChain, untilMs: number): ChainHead | undefined {
-  const behind = heads[heads.findLastIndex(({ timeMs }) => timeMs < untilMs) + 1];
-  if (behind !== undefined) return behind;
-  const head = heads.at(-1);
-  return head?.isLast === true || openedMs + chainLifeMaxMs < untilMs ? head : undefined;
+function endOf({ openedMs, said }: KnownChain, untilMs: number): ChainHead | undefined {
+  const { last, end } = said;
+  if (end !== undefined) return end;
+  return last?.isLast === true || openedMs + chainLifeMaxMs < untilMs ? last : undefined;
+}
+
+/** Nothing follows a head that says so; infinite where none does. */
+function endOfHeads({ last }: SaidByHeads): number {
+  return last?.isLast === true ? last.link : Infinity;
 }

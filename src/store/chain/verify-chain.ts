@@ -3,17 +3,18 @@
 
 import type { KeyObject } from 'node:crypto';
 import { type ChainedRow, type ChainReader, columnsOf } from './audit-chain.ts';
-import { type ChainHead, type CutRun, isSigned, readHead, type Signed } from './chain-statements.ts';
+import type { ChainHead, CutRun } from './chain-statements.ts';
 import { seenIn, type TrustedOpening, trustedOpenings } from './chain-trust.ts';
 import { LinkHasher } from './link-hash.ts';
 import { LinkRanges } from './link-ranges.ts';
 import { ReadCuts } from './read-cuts.ts';
+import { ReadHeads } from './read-heads.ts';
 import { TimeMarks } from './time-marks.ts';
 import { Findings, type Finding } from './chain-findings.ts';
 import {
-  isLongOver,
   isOver,
   type KnownChain,
+  type Mark,
   type Period,
   type WalkedChain,
   walkOf,
@@ -57,6 +58,7 @@ class Verifier {
   readonly #hasher = new LinkHasher();
   readonly #findings = new Findings();
   readonly #cuts: ReadCuts;
+  readonly #heads: ReadHeads;
   readonly #marks: TimeMarks;
   readonly #known = new Map<number, KnownChain>();
   readonly #walked = new Map<number, WalkedChain>();
@@ -77,6 +79,7 @@ class Verifier {
     this.#identityKeys = identityKeys;
     this.#period = period;
     this.#marks = new TimeMarks(reader, this.#findings);
+    this.#heads = new ReadHeads(reader, this.#findings);
     this.#cuts = new ReadCuts(reader, this.#findings, (by) => this.#trusted.get(by)?.key);
   }
 
@@ -158,7 +161,7 @@ class Verifier {
     for (const { opening } of this.#trusted.values()) this.#unchainedThrough = opening.unchainedThrough;
   }
 
-  /** Opening of a chain, and its heads where they are of the time that is asked for; else the last one. */
+  /** Opening of a chain, and what its heads say of it. */
   async #readChain(number: number): Promise<KnownChain | undefined> {
     const trusted = this.#trusted.get(number);
     if (trusted === undefined) {
@@ -167,36 +170,10 @@ class Verifier {
       return undefined;
     }
     const { openedMs, behind } = trusted.opening;
-    const heads = (await this.#longOverHeads(trusted)) ?? (await this.#headsOf(trusted));
-    const seen = seenIn(this.#trusted, number);
-    const { hash } = trusted;
-    const chain = { number, openedMs, behind, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
+    const said = await this.#heads.said(trusted, this.#period);
+    const chain = { number, openedMs, behind, hash: trusted.hash, seen: seenIn(this.#trusted, number), said };
     this.#known.set(number, chain);
     return chain;
-  }
-
-  async #headsOf(trusted: TrustedOpening): Promise<readonly ChainHead[]> {
-    const signed = await this.#reader.heads(trusted.opening.number);
-    return signed.flatMap((one) => this.#believedHead(trusted, one) ?? []);
-  }
-
-  /** Undefined unless it was over long before: by a clock that stepped forward, its last head may be of a later time than it can get old. */
-  async #longOverHeads(trusted: TrustedOpening): Promise<readonly ChainHead[] | undefined> {
-    const { fromMs } = this.#period;
-    if (fromMs === undefined || !isLongOver(trusted.opening, fromMs)) return undefined;
-    const signed = await this.#reader.latestHead(trusted.opening.number);
-    const last = signed === undefined ? undefined : this.#believedHead(trusted, signed);
-    if (last === undefined) return [];
-    return last.timeMs < fromMs ? [last] : undefined;
-  }
-
-  #believedHead({ key, opening }: TrustedOpening, signed: Signed): ChainHead | undefined {
-    const { number } = opening;
-    const head = isSigned('head', signed, key) ? readHead(signed.statement) : undefined;
-    if (head?.number === number) return head;
-    const message = `A head of chain ${number} was not signed by its key.`;
-    this.#findings.add({ kind: 'forged', chain: number, message });
-    return undefined;
   }
 
   async #look(row: ChainedRow): Promise<void> {
@@ -214,7 +191,7 @@ class Verifier {
     if (chain === undefined) {
       const known = this.#known.get(number);
       if (known !== undefined) {
-        this.#lookAtLater(known.heads.at(-1), row);
+        this.#lookAtLater(known.said.last, row);
         return;
       }
       this.#counts.events += 1;
@@ -259,7 +236,7 @@ class Verifier {
     if (known === undefined || fromMs === undefined || !isOver(known, fromMs)) return undefined;
     const chain = walkOfOver(known, [...this.#known.values()], this.#through);
     this.#walked.set(number, chain);
-    const last = known.heads.at(-1);
+    const { last } = known.said;
     const behind = last?.sequence ?? known.behind;
     if (last?.isLast === true || behind >= this.#behind) return chain;
     for await (const page of this.#pages(behind, this.#behind))
@@ -297,7 +274,7 @@ class Verifier {
     this.#lookAtColumns(chain, link, row);
     chain.hash = this.#hashOf(before, link, row);
     chain.link = link;
-    this.#passHeads(chain);
+    await this.#passHeads(chain);
   }
 
   /** Of what can't have been stored, none. */
@@ -347,7 +324,7 @@ class Verifier {
       this.#counts.removed += run.last - chain.link;
       chain.hash = run.hash;
       chain.link = run.last;
-      this.#passHeads(chain);
+      await this.#passHeads(chain);
     }
   }
 
@@ -371,24 +348,47 @@ class Verifier {
     this.#findings.add({ kind: 'changed', chain: number, link, sequence, id: facts.id, message });
   }
 
-  #passHeads(chain: WalkedChain): void {
-    const { heads, number, link, hash } = chain;
-    for (let head = heads[0]; head !== undefined && head.link <= link; head = heads[0]) {
-      heads.shift();
+  async #passHeads(chain: WalkedChain): Promise<void> {
+    const { link, hash } = chain;
+    for (let head = await this.#mark(chain); head !== undefined && head.link <= link;) {
       chain.covered = head.link;
-      if (head.link < link || hash === unknownHash || head.hash === hash || chain.isBroken) continue;
-      chain.isBroken = true;
-      const message = `Chain ${number} up to link ${link} is another one than its head says.`;
-      this.#findings.add({ kind: 'changed', chain: number, link, message });
+      const isOther = head.link === link && hash !== unknownHash && head.hash !== hash;
+      if (isOther && !chain.isBroken) {
+        chain.isBroken = true;
+        const message = `Chain ${chain.number} up to link ${link} is another one than its head says.`;
+        this.#findings.add({ kind: 'changed', chain: chain.number, link, message });
+      }
+      if (head === chain.seen[0]) chain.seen = chain.seen.slice(1);
+      else chain.heads = chain.heads.slice(1);
+      head = await this.#mark(chain);
     }
+  }
+
+  /** What is said of the chain next. */
+  async #mark(chain: WalkedChain): Promise<Mark | undefined> {
+    while (chain.heads.length === 0 && chain.headsRead < chain.headsThrough) await this.#readHeads(chain);
+    const [head, seen] = [chain.heads[0], chain.seen[0]];
+    if (head === undefined || seen === undefined) return head ?? seen;
+    return seen.link < head.link ? seen : head;
+  }
+
+  /** A page of them. */
+  async #readHeads(chain: WalkedChain): Promise<void> {
+    const { number, headsRead, headsThrough, areHeadsTold } = chain;
+    const trusted = this.#trusted.get(number);
+    const page = trusted === undefined ? undefined : await this.#heads.page(trusted, headsRead, areHeadsTold);
+    chain.headsRead = page?.through ?? Infinity;
+    chain.heads = page?.heads.filter(({ link }) => link <= headsThrough) ?? [];
   }
 
   /** Gives how many events no head covers. */
   async #finish(chain: WalkedChain): Promise<number> {
     const { number, link: reached } = chain;
-    const last = chain.heads.at(-1)?.link ?? 0;
+    const last = Math.max(chain.headsThrough, chain.seen.at(-1)?.link ?? 0);
     if (last > reached) await this.#passMissing(chain, last);
-    this.#passHeads(chain);
+    await this.#passHeads(chain);
+    // Of those behind it only whether the chain signed them is asked.
+    while (!chain.areHeadsTold && chain.headsRead < Infinity) await this.#readHeads(chain);
     for (const { first, last: end } of chain.missing) {
       const kind = first > reached ? 'cut_tail' : 'removed';
       const where = kind === 'cut_tail' ? ', its end' : '';

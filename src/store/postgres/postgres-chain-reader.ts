@@ -5,16 +5,15 @@ import {
   chainedRowOf,
   type ChainReader,
   cutRowOf,
+  headRowOf,
   type OpeningRow,
   openingRowOf,
   placeWithin,
   removedColumns,
-  signedOf,
   type TimeMark,
   timeMarkOf,
 } from '../chain/audit-chain.ts';
-import type { CutRow } from '../chain/chain-cuts.ts';
-import type { Signed } from '../chain/chain-statements.ts';
+import type { CutRow, HeadRow } from '../chain/chain-cuts.ts';
 import { integerOf } from '../stored-row.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 
@@ -29,20 +28,22 @@ export class PostgresChainReader implements ChainReader {
     return openingsOf(this.#database);
   }
 
-  async heads(number: number): Promise<readonly Signed[]> {
+  async heads(number: number, behind: number, limit: number): Promise<readonly HeadRow[]> {
     const rows = await this.#database.all(
-      'SELECT statement, signature FROM audit_head WHERE chain = $1 ORDER BY link',
-      [number],
+      `SELECT ${placeWithin('least', 'greatest', 'link')}, statement, signature FROM audit_head
+       WHERE chain = $1 AND audit_head.link > $2 ORDER BY audit_head.link LIMIT $3`,
+      [number, behind, limit],
     );
-    return rows.map(signedOf);
+    return rows.map(headRowOf);
   }
 
-  async latestHead(number: number): Promise<Signed | undefined> {
+  async latestHead(number: number, before?: number): Promise<HeadRow | undefined> {
     const row = await this.#database.get(
-      'SELECT statement, signature FROM audit_head WHERE chain = $1 ORDER BY link DESC LIMIT 1',
-      [number],
+      `SELECT ${placeWithin('least', 'greatest', 'link')}, statement, signature FROM audit_head
+       WHERE chain = $1 AND ($2::bigint IS NULL OR audit_head.link < $2) ORDER BY audit_head.link DESC LIMIT 1`,
+      [number, before ?? null],
     );
-    return row === undefined ? undefined : signedOf(row);
+    return row === undefined ? undefined : headRowOf(row);
   }
 
   async cut(number: number, link: number): Promise<CutRow | undefined> {

@@ -13,7 +13,6 @@ import {
   placeWithin,
   removedColumns,
   removedLinkOf,
-  signedOf,
   type TimeMark,
   timeMarkOf,
   witnessOf,
@@ -26,7 +25,7 @@ import {
   type Touched,
   touchedBy,
 } from '../chain/chain-cuts.ts';
-import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
+import type { ChainSigner } from '../chain/chain-statements.ts';
 import { endsOf, type LatestHead, openChains } from '../chain/chain-ends.ts';
 import { ChainMemory } from '../chain/chain-memory.ts';
 import {
@@ -210,16 +209,22 @@ function readOpenings(database: SqliteDatabase): readonly OpeningRow[] {
 export function chainReader(database: SqliteDatabase): ChainReader {
   return {
     openings: async () => readOpenings(database),
-    heads: async (number): Promise<readonly Signed[]> =>
+    heads: async (number, behind, limit): Promise<readonly HeadRow[]> =>
       database
-        .all('SELECT statement, signature FROM audit_head WHERE chain = :number ORDER BY link', { number })
-        .map(signedOf),
-    latestHead: async (number): Promise<Signed | undefined> => {
+        .all(
+          `SELECT ${placeWithin('min', 'max', 'link')}, statement, signature FROM audit_head
+           WHERE chain = :number AND audit_head.link > :behind ORDER BY audit_head.link LIMIT :limit`,
+          { number, behind, limit },
+        )
+        .map(headRowOf),
+    latestHead: async (number, before): Promise<HeadRow | undefined> => {
       const row = database.get(
-        'SELECT statement, signature FROM audit_head WHERE chain = :number ORDER BY link DESC LIMIT 1',
-        { number },
+        `SELECT ${placeWithin('min', 'max', 'link')}, statement, signature FROM audit_head
+         WHERE chain = :number AND (:before IS NULL OR audit_head.link < :before)
+         ORDER BY audit_head.link DESC LIMIT 1`,
+        { number, before: before ?? null },
       );
-      return row === undefined ? undefined : signedOf(row);
+      return row === undefined ? undefined : headRowOf(row);
     },
     cut: async (number, link) => {
       const row = database.get(

@@ -95,7 +95,7 @@ const changes: readonly ((row: ChainedRow, draw: (below: number) => number) => C
 ];
 
 /** The signature is left, as who has no key must. */
-const otherStatement = (signed: Signed, draw: (below: number) => number): Signed => {
+const otherStatement = <One extends Signed>(signed: One, draw: (below: number) => number): One => {
   const at = 1 + draw(signed.statement.length - 2);
   const digit = signed.statement[at] === '7' ? '8' : '7';
   return {
@@ -163,7 +163,7 @@ const tamperings: Readonly<Record<string, Tampering>> = {
   'forges an opening': (snapshot, draw) => {
     const at = draw(snapshot.openings.length);
     const { number } = snapshot.openings[at]!;
-    snapshot.openings[at] = { number, ...otherStatement(snapshot.openings[at]!, draw) };
+    snapshot.openings[at] = { ...otherStatement(snapshot.openings[at]!, draw), number };
   },
   'removes an opening': (snapshot, draw) => {
     snapshot.openings.splice(draw(snapshot.openings.length), 1);
