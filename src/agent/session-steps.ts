@@ -8,6 +8,7 @@ import { type Environment, scrubEnvironment } from './hardening/environment-scru
 import { harden, requireHardened } from './hardening/posture.ts';
 import { TrustFiles } from './trust/trust-files.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
+import { askedDelayMs } from './uplink/asked-delay.ts';
 import { beforeAbort, delay, reconnectDelayMs } from './uplink/delay.ts';
 import type { AgentSession } from './uplink/enrol.ts';
 import { keepRenewed } from './uplink/renewal.ts';
@@ -105,10 +106,12 @@ export async function commit(
     try {
       return await session.commit(signal);
     } catch (error) {
-      const { code } = asProxyError(error);
-      const isPassing = passingCodes.has(code);
+      const failure = asProxyError(error);
+      const isPassing = passingCodes.has(failure.code) || failure.retryAfterSeconds !== undefined;
       if (!isPassing || attempt + 1 >= defaultLimits.commitAttemptsMax) throw error;
-      await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
+      const askedMs = askedDelayMs(failure, Math.random);
+      const waitMs = Math.max(askedMs, reconnectDelayMs(attempt, limits, Math.random));
+      await delay(waitMs, signal ?? new AbortController().signal);
     }
   }
 }

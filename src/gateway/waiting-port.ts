@@ -35,7 +35,8 @@ export async function openWaitingPort(
     isReady: () => false,
     unready: 'waiting for the store, or for another gateway',
     handleSession: async (_request, response) => refuse(response),
-    handleUpgrade: async (_request, socket) => refuseUpgrade(socket, 503, problem()),
+    handleUpgrade: async (_request, socket) =>
+      refuseUpgrade(socket, 503, problem(), [['Retry-After', retryAfter]]),
   });
   const { connections } = await openAdmission(config, { clock, onLimit, place });
   connections.guard(server);
@@ -47,6 +48,8 @@ export async function openWaitingPort(
 function closing(server: Server, sockets: ReadonlySet<Socket>): AsyncDisposable {
   return { [Symbol.asyncDispose]: () => closeServer(server, sockets) };
 }
+
+const retryAfter = String(defaultLimits.storeRetryAfterSeconds);
 
 function problem(): ReturnType<typeof sessionProblem> {
   const { code, message } = new ProxyError(
@@ -63,7 +66,7 @@ function refuse(response: ServerResponse): void {
       'content-type': problemType,
       'content-length': body.length,
       'cache-control': 'no-store',
-      'retry-after': String(defaultLimits.storeRetryAfterSeconds),
+      'retry-after': retryAfter,
       // Its body was not read.
       connection: 'close',
     })

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { HeaderList } from '../http/header-list.ts';
 import { ResponseReader } from '../http/response-reader.ts';
 import { encodeLastResponse, encodeResponseHead } from '../http/response-writer.ts';
+import { retryAfterSecondsOf } from '../http/retry-after.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { tunnelSubprotocol } from '../protocol/frame.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
@@ -64,7 +65,11 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     const { status = 0, headers = new HeaderList() } = response.head ?? {};
     options.onFields?.(headers);
     if (status !== 101)
-      throw new WebSocketRefusedError(status, parseProblem(Buffer.from(response.bodySoFar)));
+      throw new WebSocketRefusedError(
+        status,
+        parseProblem(Buffer.from(response.bodySoFar)),
+        retryAfterSecondsOf(status, headers),
+      );
     checkResponse(headers, key);
     const subprotocol = agreedSubprotocol(headers, options.subprotocols);
     const zeroMask = asksZeroMask && fieldTokens(headers, maskField).includes('zero');
@@ -335,7 +340,7 @@ function headerTokens(value: string | undefined): readonly string[] {
   return (value ?? '').split(',').map((token) => token.trim());
 }
 
-/** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
+/** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. `extraFields` say when to come again, if that is known. */
 export function refuseUpgrade(
   socket: Duplex,
   status: number,
@@ -346,7 +351,6 @@ export function refuseUpgrade(
     ...extraFields,
     ['Content-Type', problemType],
     ['Cache-Control', 'no-store'],
-    ...(status === 503 ? ([['Retry-After', '1']] as const) : []),
     // RFC 6455 §4.4: the version that would have been understood.
     ...(status === 426
       ? ([

@@ -11,9 +11,13 @@ export class WebSocketRefusedError extends ProxyError {
   readonly status: number;
   readonly problem: SessionProblem | undefined;
 
-  constructor(status: number, problem: SessionProblem | undefined) {
+  constructor(status: number, problem: SessionProblem | undefined, retryAfterSeconds?: number) {
     const detail = problem === undefined ? '' : ` ${problem.error}: ${problem.message}`;
-    super('websocket_refused', `The gateway refused the WebSocket with status ${status}.${detail}`);
+    super(
+      'websocket_refused',
+      `The gateway refused the WebSocket with status ${status}.${detail}`,
+      retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+    );
     this.status = status;
     this.problem = problem;
   }

@@ -226,6 +226,9 @@ test('a refusal gives the status and the problem of its body', async () => {
     trace_id: 't1',
     other: 1,
   });
+  const busy = await responded('HTTP/1.1 503 Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n');
+  assert.ok(busy instanceof WebSocketRefusedError);
+  assert.equal(busy.retryAfterSeconds, 7);
   const error = await responded(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   assert.ok(error instanceof WebSocketRefusedError);
   assert.equal(error.code, 'websocket_refused');

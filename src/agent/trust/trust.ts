@@ -128,7 +128,7 @@ export async function fetchCertificates(
     signal,
   );
   if (response.status === 304 && etag !== undefined) return undefined;
-  if (response.status !== 200) throw problemOf(response.status, response.body);
+  if (response.status !== 200) throw problemOf(response);
   const certificates = checkCertificates(response.body.toString('latin1'));
   if (certificates.every((pem) => Date.parse(new X509Certificate(pem).validTo) < Date.now()))
     throw new ProxyError('ca_invalid', 'every certificate that the gateway serves has expired');

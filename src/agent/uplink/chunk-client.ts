@@ -8,6 +8,8 @@ import { knownErrorCode } from '../../protocol/error-table.ts';
 import { chunkSubprotocol, type OpenFields } from '../../protocol/frame.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
+import { askedDelayMs } from './asked-delay.ts';
+import { delay } from './delay.ts';
 import { DestinationRefused } from './destination-refused.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
@@ -31,6 +33,8 @@ export class ChunkClient implements AsyncDisposable {
   #nonce = noNonceYet;
   /** Until then connections are spread over gateways that know nothing of each other's nonces. */
   #withoutNonceUntilMs = Number.NEGATIVE_INFINITY;
+  /** A gateway that refused for now asked for so long. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
 
   private constructor(options: ChunkClientOptions) {
     this.#options = options;
@@ -108,12 +112,21 @@ export class ChunkClient implements AsyncDisposable {
   async #connectInSession(): Promise<WebSocketConnection> {
     await this.whenUp();
     try {
+      await this.#asAsked();
       return await this.#connectOrRenew();
     } catch (error) {
       const fault = asProxyError(error);
+      this.#notBeforeMs = performance.now() + askedDelayMs(fault, Math.random);
       if (endsSession(fault)) this.destroy(fault);
       throw this.#endReason ?? fault;
     }
+  }
+
+  /** A connection is not asked for sooner than the gateway wants to be asked again; it does not wait longer than for a tunnel. */
+  async #asAsked(): Promise<void> {
+    const leftMs = this.#notBeforeMs - performance.now();
+    if (leftMs > 0)
+      await delay(Math.min(leftMs, this.#options.limits.tunnelWaitTimeoutMs), this.#abort.signal);
   }
 
   async #connectOrRenew(): Promise<WebSocketConnection> {

@@ -5,7 +5,8 @@ import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { TunnelLink } from '../../net/tunnel-link.ts';
 import type { Logger } from '../../system/logger.ts';
-import { delayUpTo, reconnectDelayMs } from './delay.ts';
+import { askedDelayMs } from './asked-delay.ts';
+import { delay, delayUpTo, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import type { LinkAgreement } from './link-agreement.ts';
 import { resumeTunnel } from './tunnel-resume.ts';
@@ -77,9 +78,13 @@ export class CutTunnels {
   async #tryUntil(endMs: number, link: TunnelLink, known: Known): Promise<void> {
     const { session, limits, logger, random, asksForModes, signal, onResumed } = this.#options;
     const { agreeOn } = this.#options;
-    let unknown = 0;
+    let [unknown, askedMs] = [0, 0];
     for (let attempt = 0; ; attempt++) {
-      await delayUpTo(reconnectDelayMs(attempt, limits, random), signal, this.#hurried.signal);
+      const { signal: hurried } = this.#hurried;
+      // What is asked for holds also where another tunnel comes up meanwhile.
+      if (askedMs > 0) await delay(askedMs, signal);
+      const waitMs = Math.max(0, reconnectDelayMs(attempt, limits, random) - askedMs);
+      await delayUpTo(waitMs, signal, hurried);
       if (link.isOver) throw new ProxyError('tunnel_lost', 'the tunnel has ended meanwhile');
       known.epoch += 1;
       const { ticket, epoch } = known;
@@ -99,6 +104,7 @@ export class CutTunnels {
       } catch (failure) {
         const error = asProxyError(failure);
         // Behind a balancer it may be another gateway that has it: asked again at once, as one was reached.
+        askedMs = askedDelayMs(error, random);
         const isElsewhere = reasonOf(error) === 'resume_unknown';
         if (isElsewhere) [attempt, unknown] = [-1, unknown + 1];
         if (isFinal(error) || unknown >= limits.resumeUnknownMax || performance.now() >= endMs) throw error;

@@ -72,7 +72,7 @@ export function reconnectDelayMs(attempt: number, limits: Limits, random: () => 
 }
 
 /** Halved to doubled by `random`. */
-export function jittered(delayMs: number, random: () => number): number {
+function jittered(delayMs: number, random: () => number): number {
   return delayMs * 2 ** (2 * random() - 1);
 }
 

@@ -1,5 +1,6 @@
 // The session requests: enrol with the token once, then renew, commit and end with the access token and the key.
 
+import { retryAfterSecondsOf } from '../../http/retry-after.ts';
 import { checkCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
@@ -66,11 +67,10 @@ export async function enrol(options: EnrolOptions): Promise<AgentSession> {
   }
 }
 
-/** How long a gateway asks to wait that takes no enrolment now (RFC 9110 §10.2.3); undefined where it asks for nothing that we do. */
+/** How long a gateway asks to wait that takes no enrolment now. */
 function retryAfterMs({ status, headers }: HttpResponse): number | undefined {
-  if (status !== 503) return undefined;
-  const seconds = /^\d{1,3}$/.exec(headers.first('retry-after') ?? '')?.[0];
-  return seconds === undefined ? undefined : Math.max(1, Number(seconds)) * 1000;
+  const seconds = retryAfterSecondsOf(status, headers);
+  return seconds === undefined ? undefined : Math.max(1, seconds) * 1000;
 }
 
 interface AgentSessionParts {
@@ -189,21 +189,32 @@ export class AgentSession {
 }
 
 /** The error of a session request that was not a success; codes that are not in our table are gateway_protocol. */
-export function problemOf(status: number, body: Uint8Array): ProxyError {
+export function problemOf({
+  status,
+  headers,
+  body,
+}: Pick<HttpResponse, 'status' | 'headers' | 'body'>): ProxyError {
   const problem = jsonOf(body);
+  const retryAfterSeconds = retryAfterSecondsOf(status, headers);
+  const asked = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
   const code = knownErrorCode(problem['error']);
   const message = problem['message'];
   if (code !== undefined) {
     return new ProxyError(
       code,
       `the gateway refused: ${typeof message === 'string' ? printable(message) : code}`,
+      asked,
     );
   }
-  return new ProxyError('gateway_protocol', `the gateway responded with status ${status} and no reason`);
+  return new ProxyError(
+    'gateway_protocol',
+    `the gateway responded with status ${status} and no reason`,
+    asked,
+  );
 }
 
 function requireSuccess(response: HttpResponse): void {
-  if (response.status < 200 || response.status > 299) throw problemOf(response.status, response.body);
+  if (response.status < 200 || response.status > 299) throw problemOf(response);
 }
 
 /** The access token of a session that is committed: while its store is away a gateway knows no other way. A gateway of an earlier version gives none. */

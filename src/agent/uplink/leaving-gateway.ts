@@ -3,8 +3,9 @@
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AttemptDelay } from './awaited-tunnel.ts';
-import { delay, jittered, reconnectDelayMs } from './delay.ts';
-import { reasonOf } from './session-over.ts';
+import { askedDelayMs } from './asked-delay.ts';
+import { delay, reconnectDelayMs } from './delay.ts';
+import { endsSession, reasonOf } from './session-over.ts';
 
 /** Attempts for which the wait grows: about a second from then on. */
 const growingAttempts = 2;
@@ -16,22 +17,27 @@ interface Waiting {
 }
 
 /**
- * How long to wait before attempt n, after this error. Jittered also for one that is awaited: agents whose workloads all wait for a gateway
- * must not come at once when it is back, nor again and again while it is not.
+ * How long to wait before attempt n, after this error. One that is awaited grows too, up to a bound within which a gateway that is back is
+ * found. Jittered: agents whose workloads all wait for a gateway must not come at once when it is back, nor again and again while it is not.
+ * None comes sooner than a gateway asks for.
  */
 export function attemptDelayAfter(error: ProxyError, attempt: number, waiting: Waiting): AttemptDelay {
-  const atMostMs = delayAfter(error, attempt, waiting);
   const { limits, random } = waiting;
-  const { reconnectAwaitedDelayMs } = limits;
-  return { atMostMs, awaitedMs: Math.min(atMostMs, jittered(reconnectAwaitedDelayMs, random)) };
+  const askedMs = askedDelayMs(error, random);
+  const atMostMs = Math.max(askedMs, grownDelayMs(error, attempt, waiting));
+  const mostMs = (limits.reconnectAwaitedDelayMsMax * (1 + random())) / 2;
+  return { atMostMs, awaitedMs: Math.max(askedMs, Math.min(atMostMs, mostMs)) };
 }
 
-function delayAfter(error: ProxyError, attempt: number, { limits, random }: Waiting): number {
+function grownDelayMs(error: ProxyError, attempt: number, { limits, random }: Waiting): number {
   const grown = reasonOf(error) === 'shutting_down' ? Math.min(attempt, growingAttempts) : attempt;
   return reconnectDelayMs(grown, limits, random);
 }
 
-/** Tries once, and again for as long as only gateways are reached that are about to end, up to `tunnelWaitTimeoutMs`. */
+/**
+ * Tries once, and again for as long as only gateways are reached that are about to end, or say when they want to be asked again, up to
+ * `tunnelWaitTimeoutMs`.
+ */
 export async function beyondLeaving<T>(
   connect: () => Promise<T>,
   { signal, ...waiting }: Waiting & { readonly signal: AbortSignal },
@@ -42,8 +48,11 @@ export async function beyondLeaving<T>(
       return await connect();
     } catch (failure) {
       const error = asProxyError(failure);
-      if (reasonOf(error) !== 'shutting_down' || performance.now() >= endMs) throw error;
-      await delay(delayAfter(error, attempt, waiting), signal);
+      const isPassing = reasonOf(error) === 'shutting_down' || error.retryAfterSeconds !== undefined;
+      const { atMostMs } = attemptDelayAfter(error, attempt, waiting);
+      const isTooLate = performance.now() + askedDelayMs(error, () => 0) >= endMs;
+      if (!isPassing || endsSession(error) || isTooLate) throw error;
+      await delay(atMostMs, signal);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import { type ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { askedDelayMs } from './asked-delay.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import type { Logger } from '../../system/logger.ts';
@@ -54,7 +55,7 @@ async function renewOnce(
     } catch (error) {
       const failure = asProxyError(error);
       if (signal.aborted || endsSession(failure)) return failure;
-      const waitMs = reconnectDelayMs(attempt, limits, random);
+      const waitMs = Math.max(reconnectDelayMs(attempt, limits, random), askedDelayMs(failure, random));
       logger.warn(`the session could not be renewed yet: ${failure.message}`);
       if (!(await waited(waitMs, signal))) return failure;
     }

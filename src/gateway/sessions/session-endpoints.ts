@@ -12,6 +12,7 @@ import {
   type SessionResponse,
 } from '../../protocol/session-messages.ts';
 import { newTraceId } from '../audit/event-identity.ts';
+import { askAgainSeconds } from './ask-again.ts';
 import { NonceNeeded } from './proof-nonces.ts';
 import type { SessionRequest } from './session-authenticator.ts';
 import type { SessionService } from './session-service.ts';
@@ -202,8 +203,8 @@ function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: str
   // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
   if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
   if (refusal instanceof NonceNeeded) response.setHeader('dpop-nonce', refusal.nonce);
-  if (refusal.retryAfterSeconds !== undefined)
-    response.setHeader('retry-after', String(refusal.retryAfterSeconds));
+  const seconds = askAgainSeconds(refusal);
+  if (seconds !== undefined) response.setHeader('retry-after', String(seconds));
   const message = isOurFault(refusal)
     ? `The gateway failed; its log has the cause under trace id ${traceId}.`
     : refusal.message;

@@ -23,6 +23,7 @@ import { serveChunkStream } from './chunk-tunnel.ts';
 import { LinkTunnel } from './link-tunnel.ts';
 import { challengeCandidate, staleAttempt } from './resume-candidate.ts';
 import type { StreamParts } from './stream-scene.ts';
+import { askAgainSeconds } from '../sessions/ask-again.ts';
 import { NonceNeeded } from '../sessions/proof-nonces.ts';
 import { sessionRequestOf } from '../sessions/session-endpoints.ts';
 import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
@@ -129,7 +130,10 @@ export class TunnelServer {
   #refuse(socket: Duplex, fault: ProxyError): void {
     this.#count(fault);
     const fields = fault instanceof NonceNeeded ? [...nonceFields(fault.nonce), nonceChallenge] : [];
-    refuseUpgrade(socket, fault.httpStatus, sessionProblem(fault.code, fault.message), fields);
+    const seconds = askAgainSeconds(fault);
+    const again = seconds === undefined ? [] : [['Retry-After', String(seconds)] as const];
+    const problem = sessionProblem(fault.code, fault.message);
+    refuseUpgrade(socket, fault.httpStatus, problem, [...fields, ...again]);
   }
 
   /** Agents that end TLS are told where they leave it to the gateway now. */

@@ -44,6 +44,11 @@ export const agentLimits = {
     'store_unavailable',
     'How long an agent asks again whose enrolment a gateway refuses with 503 and Retry-After; then its start fails, and its token is as good as before.',
   ),
+  retryAfterMsMax: fixedRow(
+    15_000,
+    'tunnel_lost',
+    'Longest wait that a gateway can ask of an agent by `Retry-After`, as long as its own may grow: a false gateway parks no agent. At enrolment `enrolRetryMsMax` bounds all of them.',
+  ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
   chunkNonceRefusalsMax: fixedRow(
     2,

@@ -96,10 +96,10 @@ export const tunnelLimits = {
     'tunnel_lost',
     'An agent finds a gateway that came back within this time.',
   ),
-  reconnectAwaitedDelayMs: fixedRow(
-    2_000,
+  reconnectAwaitedDelayMsMax: fixedRow(
+    3_000,
     'tunnel_lost',
-    'Least time between attempts, halved to doubled by jitter, while a connection of the workload waits for a tunnel: several within tunnelWaitTimeoutMs.',
+    'Longest wait between attempts, up to halved by jitter, while a connection of the workload waits for a tunnel: a gateway that is back is found within it, and several attempts come within tunnelWaitTimeoutMs.',
   ),
   tunnelWaitTimeoutMs: fixedRow(
     10_000,

@@ -67,16 +67,33 @@ test('the end of the agent ends a wait that is put off', async () => {
   await resourcesSettled(baseline);
 });
 
-test('awaited attempts keep their distance, are spread, and several come within the wait for a tunnel', () => {
-  const { reconnectAwaitedDelayMs, reconnectDelayMsMax, tunnelWaitTimeoutMs } = defaultLimits;
+test('awaited attempts grow further apart, are spread, and find a gateway that is back within three seconds', () => {
+  const { reconnectAwaitedDelayMsMax, reconnectDelayMsMax, tunnelWaitTimeoutMs } = defaultLimits;
+  assert.equal(reconnectAwaitedDelayMsMax, 3000);
   const at = (attempt: number, random: number): number =>
     attemptDelayAfter(lost, attempt, { limits: defaultLimits, random: () => random }).awaitedMs;
   for (let attempt = 0; attempt < 40; attempt += 1) {
     const [least, most] = [at(attempt, 0), at(attempt, 0.999_999)];
-    assert.ok(most >= 3.9 * least, 'all agents wait for a gateway at the same time');
-    assert.ok(2 * most < tunnelWaitTimeoutMs);
-    if (attempt >= 5) assert.equal(least, reconnectAwaitedDelayMs / 2);
+    assert.ok(most >= 1.9 * least, 'all agents wait for a gateway at the same time');
+    assert.ok(least >= (attempt === 0 ? 0 : at(attempt - 1, 0)), 'they grow');
+    assert.ok(most <= reconnectAwaitedDelayMsMax && 3 * most < tunnelWaitTimeoutMs);
+    if (attempt >= 5) assert.equal(least, reconnectAwaitedDelayMsMax / 2);
   }
   const unawaited = attemptDelayAfter(lost, 40, { limits: defaultLimits, random: () => 0.5 });
   assert.equal(unawaited.atMostMs, reconnectDelayMsMax);
+});
+
+test('no attempt comes sooner than a gateway asks for, and none is put off for longer than its own wait may grow', () => {
+  const asking = (retryAfterSeconds: number): ProxyError =>
+    new ProxyError('limit_exceeded', 'too many', { retryAfterSeconds });
+  for (const [seconds, leastMs] of [
+    [0, 1000],
+    [5, 5000],
+    [1_000_000_000, 15_000],
+  ] as const)
+    for (const random of [0, 0.5, 0.999_999]) {
+      const delays = attemptDelayAfter(asking(seconds), 0, { limits: defaultLimits, random: () => random });
+      for (const one of [delays.atMostMs, delays.awaitedMs])
+        assert.ok(one >= leastMs && one <= 1.25 * leastMs, `${seconds} s asked for: ${one} ms`);
+    }
 });

@@ -5,6 +5,8 @@ import { agentVersion, enrol, problemOf } from '../../../src/agent/uplink/enrol.
 import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
 import { SessionKey } from '../../../src/agent/uplink/session-key.ts';
 import { SessionToken } from '../../../src/agent/uplink/token.ts';
+import { HeaderList } from '../../../src/http/header-list.ts';
+import type { ProxyError } from '../../../src/protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../../src/protocol/error-table.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
@@ -56,17 +58,17 @@ describe('enrolment', () => {
       type: 'application/json',
       body: '{"error":"store_unavailable"}',
     } as const;
-    fake.failNext('enrol', { ...busy, retryAfter: '1' });
+    for (const status of [503, 429]) fake.failNext('enrol', { ...busy, status, retryAfter: '1' });
     const session = await enrolAt(fake);
     assert.equal(session.id, fake.session.id);
-    assert.deepEqual(fake.requests, ['enrol', 'enrol']);
+    assert.deepEqual(fake.requests, ['enrol', 'enrol', 'enrol']);
     for (const retryAfter of [undefined, '900', 'Fri, 31 Dec 1999 23:59:59 GMT', '-1']) {
       fake.failNext('enrol', retryAfter === undefined ? busy : { ...busy, retryAfter });
       await assert.rejects(enrolAt(fake), { code: 'store_unavailable' }, retryAfter);
     }
     fake.failNext('enrol', { ...busy, status: 500, retryAfter: '1' });
     await assert.rejects(enrolAt(fake), { code: 'store_unavailable' });
-    assert.equal(fake.requests.length, 7);
+    assert.equal(fake.requests.length, 8);
   });
 
   test('zeroes the token, however it goes', async () => {
@@ -183,10 +185,17 @@ describe('a session', () => {
 
 test('a problem keeps each code of the table, and an unknown one is gateway_protocol', () => {
   const body = (error: string) => Buffer.from(JSON.stringify({ error, message: 'why\u0007\nso' }));
-  for (const code of Object.keys(errorTable)) assert.equal(problemOf(400, body(code)).code, code);
-  assert.equal(problemOf(400, body('toString')).code, 'gateway_protocol');
-  assert.equal(problemOf(400, body('later_code')).code, 'gateway_protocol');
-  assert.match(problemOf(400, body('timeout')).message, /why so$/);
+  const of = (error: string, status = 400, fields: readonly (readonly [string, string])[] = []): ProxyError =>
+    problemOf({ status, headers: new HeaderList(fields), body: body(error) });
+  for (const code of Object.keys(errorTable)) assert.equal(of(code).code, code);
+  assert.equal(of('toString').code, 'gateway_protocol');
+  assert.equal(of('later_code').code, 'gateway_protocol');
+  assert.match(of('timeout').message, /why so$/);
+  const asking = [['Retry-After', '7']] as const;
+  for (const error of ['store_unavailable', 'later_code']) {
+    assert.equal(of(error, 503, asking).retryAfterSeconds, 7);
+    assert.equal(of(error, 400, asking).retryAfterSeconds, undefined);
+  }
 });
 
 test('the version that the agent tells is that of the package', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { keepRenewed } from '../../../src/agent/uplink/renewal.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { type Enrolled, enrolled, eventually, quickLimits } from '../support/enrolled.ts';
 
@@ -69,6 +71,40 @@ describe('renewal', () => {
     assert.equal(await done, undefined);
     assert.equal(setting.fake.requests.filter((request) => request === 'renew').length, 5);
     assert.match(setting.logger.lines.join('\n'), /could not be renewed yet/);
+  });
+
+  test('is tried again when the gateway says, and not before', async (context) => {
+    await using setting = await enrolled();
+    const controller = new AbortController();
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    let renewals = 0;
+    const session = {
+      lifetimeMs: 3,
+      expiresInMs: 1,
+      renew: async () => {
+        renewals += 1;
+        if (renewals === 2) controller.abort();
+        else throw new ProxyError('store_unavailable', 'away', { retryAfterSeconds: 5 });
+      },
+    };
+    const done = keepRenewed({
+      // What renewal uses of a session.
+      session: session as unknown as Enrolled['session'],
+      logger: setting.logger,
+      random,
+      limits: quickLimits,
+      signal: controller.signal,
+    });
+    for (const [ms, expected] of [
+      [quickLimits.reconnectDelayMsInitial, 1],
+      [4999, 1],
+      [1, 2],
+    ] as const) {
+      context.mock.timers.tick(ms);
+      await nextTurn();
+      assert.equal(renewals, expected);
+    }
+    assert.equal(await done, undefined);
   });
 
   test('ends with the reason when the gateway refuses for good', async () => {

@@ -137,7 +137,7 @@ describe('a tunnel that is lost', () => {
     const outage = {
       reconnectDelayMsInitial: long,
       reconnectDelayMsMax: long,
-      reconnectAwaitedDelayMs: 10,
+      reconnectAwaitedDelayMsMax: 10,
       tunnelWaitTimeoutMs: patienceMs,
     };
     await using client = await open(setting, outage);

@@ -53,6 +53,7 @@ import { isAddressLiteral, parseAuthority } from '../../../src/http/authority.ts
 import { digitsAtEnd, splitNumber } from '../../../src/http/digits-at-end.ts';
 import { fieldLine, isToken, unwritable } from '../../../src/http/field-line.ts';
 import { listMembers, parseFields } from '../../../src/http/field-syntax.ts';
+import { retryAfterSecondsOf } from '../../../src/http/retry-after.ts';
 import { senderAddress } from '../../../src/http/forwarded.ts';
 import { parseContentLength, requestFraming } from '../../../src/http/framing.ts';
 import { cgiName, HeaderList } from '../../../src/http/header-list.ts';
@@ -175,6 +176,7 @@ export const textCases: GrowthCases = {
         () => principalIdOf(text, text),
         () => digitsAtEnd(text),
         () => splitNumber(text, '.'),
+        () => retryAfterSecondsOf(503, new HeaderList([['retry-after', text]])),
         () => checkOriginCertificate('a.test', { subjectaltname: text }),
       ),
   },
