@@ -1,6 +1,13 @@
 // A session as it is stored, from its row.
 
-import type { NewSession, NumberedEnding, SessionEnding, SessionRecord, SessionState } from './store.ts';
+import type {
+  EndedPage,
+  NewSession,
+  NumberedEnding,
+  SessionEnding,
+  SessionRecord,
+  SessionState,
+} from './store.ts';
 import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
@@ -61,6 +68,18 @@ export function endingOf(row: StoredRow): NumberedEnding {
     sessionId: textOf(row, 'session_id'),
     state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
     reason: textOf(row, 'reason'),
+  };
+}
+
+/** One whose ending is not there has a place all the same. */
+export function endedPageOf(rows: readonly StoredRow[], limit: number): EndedPage {
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return {
+    endings: rows.filter((row) => row['sequence'] !== null).map(endingOf),
+    place:
+      last === undefined
+        ? undefined
+        : { overMs: integerOf(last, 'over_ms'), sessionId: textOf(last, 'session_id') },
   };
 }
 

@@ -87,6 +87,18 @@ export interface SessionQuery {
   readonly limit: number;
 }
 
+/** Where a session that is over stands among the others; with an empty id before all of that time. */
+export interface EndedPlace {
+  readonly overMs: number;
+  readonly sessionId: string;
+}
+
+export interface EndedPage {
+  readonly endings: readonly NumberedEnding[];
+  /** Of the last one; undefined where none is behind it. */
+  readonly place: EndedPlace | undefined;
+}
+
 export interface SessionStore {
   /** Stores a session and revokes the token's earlier uncommitted ones, all or nothing. */
   enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome>;
@@ -121,6 +133,8 @@ export interface SessionStore {
     readonly sequence: number;
     readonly endings: readonly NumberedEnding[];
   }>;
+  /** Sessions that ended behind that place, in the order of their times and then of their ids, at most `limit`. */
+  endedBehind(place: EndedPlace, limit: number): Promise<EndedPage>;
   /** Sessions that ended at this time or later, the oldest first, at most `limit`: the latest of them. */
   endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]>;
   /** Forgets sessions that were over before this time, at most `pruneBatch` in one call. Gives how many. */

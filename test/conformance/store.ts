@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { NewAccessRequest } from '../../src/store/access-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { EndedPlace, Store } from '../../src/store/store.ts';
 import { auditConformance } from './audit.ts';
 import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
@@ -184,6 +184,37 @@ function endingConformance(open: () => Promise<Store>): void {
       ],
     );
     assert.deepEqual((await store.sessions.endingsSince(sequence)).endings, []);
+  });
+
+  test('what ended is read by its time a page at a time, also where all of it ended at once', async () => {
+    await using store = await open();
+    for (const [id, overMs] of [
+      ['d', 3000],
+      ['a', 3000],
+      ['before', 1999],
+      ['c', 3000],
+      ['e', 4000],
+      ['b', 2000],
+    ] as const) {
+      await store.sessions.enrol(newSession(id, { tokenKey: id }), bounds);
+      await store.sessions.end(id, { state: 'revoked', reason: id }, overMs);
+    }
+    await store.sessions.enrol(newSession('living', { tokenKey: 'living' }), bounds);
+    for (const limit of [1, 2, 5, 9]) {
+      const seen: (readonly [string, string])[] = [];
+      let pages = 0;
+      for (let place: EndedPlace | undefined = { overMs: 2000, sessionId: '' }; place !== undefined;) {
+        const page = await store.sessions.endedBehind(place, limit);
+        assert.ok(page.endings.length <= limit && pages < 9);
+        seen.push(...page.endings.map(({ sessionId, reason }) => [sessionId, reason] as const));
+        ({ place } = page);
+        pages += 1;
+      }
+      assert.deepEqual(
+        seen,
+        ['b', 'a', 'c', 'd', 'e'].map((id) => [id, id]),
+      );
+    }
   });
 
   test('sessions past their time are ended once, with the reason', async () => {

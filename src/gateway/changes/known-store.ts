@@ -88,8 +88,11 @@ export class KnownStore {
           this.#orAtStart(sessions.endingsSince(sequence), ({ place }) =>
             sequence === undefined ? { sequence: place.number, endings: [] } : undefined,
           ),
-        endedSince: (overMs, limit) =>
-          this.#orAtStart(sessions.endedSince(overMs, limit), ({ endings }) => endings),
+        endedBehind: (place, limit) =>
+          this.#orAtStart(sessions.endedBehind(place, limit), ({ endings }) => ({
+            endings,
+            place: undefined,
+          })),
       }),
       changes: withOwn(changes, {
         place: () => this.#orAtStart(changes.place(), ({ place }) => place),

@@ -82,6 +82,7 @@ export function rememberedSessions(
     expire: (nowMs, limit) => store.sessions.expire(nowMs, limit),
     list: (query) => store.sessions.list(query),
     endingsSince: (sequence) => store.sessions.endingsSince(sequence),
+    endedBehind: (place, limit) => store.sessions.endedBehind(place, limit),
     endedSince: (overMs, limit) => store.sessions.endedSince(overMs, limit),
     prune: (beforeMs) => store.sessions.prune(beforeMs),
   };

@@ -45,11 +45,6 @@ export class EndedSessions {
     this.#max = max;
   }
 
-  /** With so many it is known whether there are more than are kept. */
-  get readMax(): number {
-    return this.#max + 1;
-  }
-
   /** How many were heard until now. */
   get heard(): number {
     return this.#before + this.#recent.length;

@@ -3,10 +3,13 @@
 import { defaultLimits } from '../../protocol/limits.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import {
+  type EndedPage,
+  type EndedPlace,
   type NumberedEnding,
   pruneBatch,
   type SessionEnding,
   type SessionRecord,
+  type SessionStore,
   type Store,
 } from '../../store/store.ts';
 import { type EndedSessions, withoutNumber } from './ended-sessions.ts';
@@ -44,17 +47,21 @@ export class SessionWatch implements AsyncDisposable {
   readonly #ticks: () => number;
   #sequence: number;
   /** When the last reading of endings that came through began. */
-  #readAtMs: number;
-  /** The store may have gone back: all its endings are told again, which is harmless. */
+  #readAt: { readonly ticksMs: number; readonly clockMs: number };
+  /** The store may have gone back: what ended lately is read again, whatever its number. */
   #isUncertain = false;
   #nextPruneMs = 0;
   readonly #repeated: RepeatedLook;
   #unlisten: () => void = () => undefined;
 
-  private constructor(options: SessionWatchOptions, sequence: number, readAtMs: number) {
+  private constructor(
+    options: SessionWatchOptions,
+    sequence: number,
+    readAt: { readonly ticksMs: number; readonly clockMs: number },
+  ) {
     this.#options = options;
     this.#sequence = sequence;
-    this.#readAtMs = readAtMs;
+    this.#readAt = readAt;
     const { onFault, ticks = () => performance.now() } = options;
     this.#ticks = ticks;
     this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: watchIntervalMs, onFault });
@@ -69,11 +76,11 @@ export class SessionWatch implements AsyncDisposable {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const nowMs = options.clock();
     const { ended, endedKeptMs } = options;
-    for (const ending of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
-      ended.add(ending, nowMs);
+    for await (const page of endedPages(options.store.sessions, nowMs - endedKeptMs))
+      for (const ending of page) ended.add(ending, nowMs);
     // Behind those: what the store lacks is among the latest, which it is told again if it went back.
     for (const ending of handed ?? []) if (!ended.has(ending.sessionId)) ended.add(ending, nowMs);
-    const watch = new SessionWatch(options, sequence, readAtMs);
+    const watch = new SessionWatch(options, sequence, { ticksMs: readAtMs, clockMs: nowMs });
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {
       watch.#isUncertain ||= isUncertain;
@@ -100,7 +107,7 @@ export class SessionWatch implements AsyncDisposable {
 
   /** Whether what ended is known here as it must be at every gateway: reading it can fail or hang while the store responds to others. */
   get isCurrent(): boolean {
-    return this.#ticks() - this.#readAtMs <= defaultLimits.endingsReadMs;
+    return this.#ticks() - this.#readAt.ticksMs <= defaultLimits.endingsReadMs;
   }
 
   /** Up to which number endings were read from the store. */
@@ -125,7 +132,7 @@ export class SessionWatch implements AsyncDisposable {
     if (this.ended.find(sessionId)?.sequence === withoutNumber) this.#tell(here);
   }
 
-  /** The store went back: all its endings are told again. */
+  /** The store went back: what ended lately is read again. */
   again(): Promise<void> {
     this.#isUncertain = true;
     return this.look();
@@ -165,16 +172,35 @@ export class SessionWatch implements AsyncDisposable {
   }
 
   async #readEndings(): Promise<void> {
-    const beganMs = this.#ticks();
-    if (this.#isUncertain) this.#sequence = 0;
-    this.#isUncertain = false;
+    const began = { ticksMs: this.#ticks(), clockMs: this.#options.clock() };
+    if (this.#isUncertain) await this.#readLately(began.clockMs);
     for (;;) {
       const { sequence, endings } = await this.#options.store.sessions.endingsSince(this.#sequence);
       this.#sequence = sequence;
       for (const ending of endings) this.#tell(ending);
       if (endings.length === 0) break;
     }
-    this.#readAtMs = beganMs;
+    this.#readAt = began;
+  }
+
+  /** By time, not by number: all that can still matter, and not what ended in a month. */
+  async #readLately(nowMs: number): Promise<void> {
+    const { store, ended, endedKeptMs } = this.#options;
+    this.#isUncertain = false;
+    // Until then others are asked for all that they have.
+    this.#sequence = 0;
+    try {
+      const { sequence } = await store.sessions.endingsSince(undefined);
+      // A process that stood still has heard of nothing since.
+      const overMs = Math.min(nowMs, this.#readAt.clockMs) - endedKeptMs;
+      for await (const page of endedPages(store.sessions, overMs))
+        for (const ending of page)
+          if (ended.find(ending.sessionId)?.sequence !== ending.sequence) this.#tell(ending);
+      this.#sequence = sequence;
+    } catch (error) {
+      this.#isUncertain = true;
+      throw error;
+    }
   }
 
   #expireFailed(error: unknown): readonly SessionRecord[] {
@@ -206,5 +232,19 @@ export class SessionWatch implements AsyncDisposable {
         this.#options.onFault(asProxyError(error));
       }
     }
+  }
+}
+
+const pageEndings = 1000;
+
+/** All that ended at that time or later, in that order. */
+async function* endedPages(
+  sessions: Pick<SessionStore, 'endedBehind'>,
+  overMs: number,
+): AsyncGenerator<readonly NumberedEnding[]> {
+  for (let place: EndedPlace | undefined = { overMs, sessionId: '' }; place !== undefined;) {
+    const page: EndedPage = await sessions.endedBehind(place, pageEndings);
+    yield page.endings;
+    ({ place } = page);
   }
 }

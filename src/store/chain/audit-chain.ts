@@ -117,7 +117,7 @@ export function chainedRowOf(row: StoredRow): ChainedRow {
   };
 }
 
-export function signedOf(row: StoredRow): Signed {
+function signedOf(row: StoredRow): Signed {
   return { statement: textOf(row, 'statement'), signature: textOf(row, 'signature') };
 }
 

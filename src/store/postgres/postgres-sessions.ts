@@ -2,6 +2,7 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import {
+  endedPageOf,
   endingOf,
   endingOfOver,
   isLost,
@@ -15,6 +16,8 @@ import {
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import {
   type CommitOutcome,
+  type EndedPage,
+  type EndedPlace,
   type EnrolOutcome,
   type NewSession,
   type NumberedEnding,
@@ -201,6 +204,17 @@ export class PostgresSessions implements SessionStore {
       sequence: last === undefined ? Math.min(sequence, counter) : integerOf(last, 'sequence'),
       endings: endings.map(endingOf),
     };
+  }
+
+  async endedBehind({ overMs, sessionId }: EndedPlace, limit: number): Promise<EndedPage> {
+    const rows = await this.#database.all(
+      `SELECT ending.sequence, late.id AS session_id, late.over_ms, ending.state, ending.reason
+       FROM (SELECT id, over_ms FROM session WHERE over_ms >= $1 AND (over_ms, id) > ($1, $2)
+             ORDER BY over_ms, id LIMIT $3) AS late
+       LEFT JOIN session_ending AS ending ON ending.session_id = late.id ORDER BY late.over_ms, late.id`,
+      [overMs, sessionId, limit],
+    );
+    return endedPageOf(rows, limit);
   }
 
   async endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]> {

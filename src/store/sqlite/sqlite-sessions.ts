@@ -1,6 +1,7 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
 import {
+  endedPageOf,
   endingOf,
   endingOfOver,
   isLost,
@@ -15,6 +16,8 @@ import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import {
   type CommitOutcome,
+  type EndedPage,
+  type EndedPlace,
   type EnrolOutcome,
   type NewSession,
   type NumberedEnding,
@@ -248,6 +251,17 @@ export class SqliteSessions implements SessionStore {
       sequence: last === undefined ? sequence : integerOf(last, 'sequence'),
       endings: rows.map(endingOf),
     };
+  }
+
+  async endedBehind({ overMs, sessionId }: EndedPlace, limit: number): Promise<EndedPage> {
+    const rows = this.#database.all(
+      `SELECT ending.sequence, late.id AS session_id, late.over_ms, ending.state, ending.reason
+       FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs AND (over_ms > :overMs OR id > :sessionId)
+             ORDER BY over_ms, id LIMIT :limit) AS late
+       LEFT JOIN session_ending AS ending ON ending.session_id = late.id ORDER BY late.over_ms, late.id`,
+      { overMs, sessionId, limit },
+    );
+    return endedPageOf(rows, limit);
   }
 
   async endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]> {

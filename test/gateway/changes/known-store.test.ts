@@ -189,7 +189,8 @@ test('a gateway that starts without the store reads what another one handed it, 
   const { known, store } = one;
   assert.deepEqual(await store.changes.place(), start.place);
   assert.deepEqual(await store.sessions.endingsSince(undefined), { sequence: 9, endings: [] });
-  assert.deepEqual(await store.sessions.endedSince(0, 10), [ending]);
+  const first = { overMs: 0, sessionId: '' };
+  assert.deepEqual(await store.sessions.endedBehind(first, 10), { endings: [ending], place: undefined });
   assert.deepEqual(await store.identity.read(), start.identity);
   assert.equal(await store.identity.version(), 2);
   assert.deepEqual(await store.policies.published(), [policy]);
@@ -205,7 +206,7 @@ test('a gateway that starts without the store reads what another one handed it, 
   for (const asked of [
     () => store.changes.place(),
     () => store.sessions.endingsSince(undefined),
-    () => store.sessions.endedSince(0, 10),
+    () => store.sessions.endedBehind(first, 10),
     () => store.identity.read(),
     () => store.gateways.current(1),
     () =>

@@ -256,6 +256,46 @@ test('behind a way back an ending has the number that the store gives it now, or
   assert.deepEqual(numbers(), [1, 0]);
 });
 
+for (const [name, startedMs, lateMs] of [
+  ['what is kept', 990_000, 995_000],
+  ['the last reading of a process that stood still', 420_000, 430_000],
+] as const)
+  test(`a store that may have gone back is read by time, as far back as ${name}`, async () => {
+    await using store = await openStore('sqlite::memory:');
+    for (const id of ['old', 'late']) await store.sessions.enrol(newSession(id, { tokenKey: id }), bounds);
+    await store.sessions.end('old', revoked, 1000);
+    let nowMs: number = startedMs;
+    const faults: string[] = [];
+    await using watch = await SessionWatch.open({
+      store,
+      ended: new EndedSessions(60_000),
+      endedKeptMs: 60_000,
+      clock: () => nowMs,
+      onExpired: () => Promise.resolve(),
+      onFault: ({ message }) => faults.push(message),
+    });
+    const told: string[] = [];
+    watch.onEnded((sessionId) => told.push(sessionId));
+    const [behind, { sessions }]: [(number | undefined)[], typeof store] = [[], store];
+    const { endingsSince, endedBehind } = sessions;
+    sessions.endingsSince = (sequence) => {
+      behind.push(sequence);
+      return endingsSince.call(sessions, sequence);
+    };
+    await sessions.end('late', revoked, lateMs);
+    nowMs = 1_000_000;
+    sessions.endedBehind = () => Promise.reject(new ProxyError('store_unavailable', 'gone for now'));
+    await watch.again();
+    assert.deepEqual([told, faults], [[], ['gone for now']]);
+    sessions.endedBehind = endedBehind;
+    await watch.look();
+    assert.deepEqual([told, behind], [['late'], [undefined, undefined, 2]]);
+    assert.equal(watch.sequence, 2);
+    // What is known by the same number is not told again.
+    await watch.again();
+    assert.deepEqual(told, ['late']);
+  });
+
 test('after closing nothing is told any more and no timer is left', async () => {
   await using store = await openStore('sqlite::memory:');
   await store.sessions.enrol(newSession('a'), bounds);
