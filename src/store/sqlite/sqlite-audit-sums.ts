@@ -1,5 +1,5 @@
 // What a batch adds to the sums that say who holds how much of the audit (sqlite-schema.ts): one update for each holder, not one for
-// each event. It gives what the trigger `audit_stored` would have.
+// each event. Whoever stores events says so here; the trigger `audit_removed` takes away what is removed.
 
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from '../stored-row.ts';

@@ -10,6 +10,7 @@ import {
   type StoreNumbers,
 } from '../portable/store-rows.ts';
 import { actsLeft, fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
+import { AuditSums } from './sqlite-audit-sums.ts';
 import { markTime } from './sqlite-audit-writer.ts';
 import { damagedColumn, integerOf, textOf } from '../stored-row.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
@@ -114,8 +115,21 @@ function insert(database: SqliteDatabase, { table, columns, rows }: RowBatch): v
   const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`;
   for (const row of rows)
     database.insert(sql, ...row.map((cell) => (typeof cell === 'boolean' ? Number(cell) : cell)));
-  // As whoever stores a batch of events does.
-  if (table === 'audit') markTime(database);
+  if (table === 'audit') sumUp(database, columns, rows);
+}
+
+/** As whoever stores a batch of events does. */
+function sumUp(database: SqliteDatabase, columns: RowBatch['columns'], rows: RowBatch['rows']): void {
+  const sums = new AuditSums();
+  const at = (name: string): number => columns.indexOf(name);
+  const [sequence, session, verdict, event] = [at('sequence'), at('session_id'), at('verdict'), at('event')];
+  for (const row of rows) {
+    const holder = row[session] ?? `:${String(row[verdict])}`;
+    const bytes = Buffer.byteLength(String(row[event]));
+    sums.add(String(holder), { sequence: Number(row[sequence]), bytes });
+  }
+  sums.write(database);
+  markTime(database);
 }
 
 function setNumbers(database: SqliteDatabase, { changes, auditSequence }: StoreNumbers): void {

@@ -85,3 +85,15 @@ test('a batch is stored without reading what was stored before', async () => {
     [],
   );
 });
+
+test('no trigger runs for an event that is stored: SQLite would keep a copy of each page for it', async () => {
+  using database = await SqliteDatabase.open(':memory:', 'normal');
+  migrate(database);
+  const triggers = database.all(
+    "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'",
+  );
+  assert.deepEqual(
+    triggers.map(({ name }) => name),
+    ['audit_removed'],
+  );
+});
