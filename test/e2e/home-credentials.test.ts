@@ -247,6 +247,14 @@ describe('secrets in files of the home', { concurrency: 2, skip: obstacle }, () 
     assert.notEqual(refused.code, 0);
     assert.match(refused.stderr, /\[jail_refused\]/);
     assert.equal(refused.stdout, '');
+    // The same file where the jail hides it.
+    const kept = join(one.home, '.config/upstreamproxy/secret');
+    await mkdir(dirname(kept), { recursive: true });
+    await writeFile(kept, secret, { mode: 0o600 });
+    const inHome = { credentials: { api: { kind: 'bearer', source: { file: kept } } } };
+    const read = await one.run({}, ['sh', '-c', `cat '${kept}'; echo end`], [], inHome);
+    assert.equal(read.stdout, 'end\n', read.stderr);
+    assert.doesNotMatch(read.stderr, /the command can read what the configuration names/);
     const passed = await one.run({}, ['env'], ['--pass-env=PATH'], {
       env: { API_SECRET: secret, OTHER: '1' },
     });

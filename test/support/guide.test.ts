@@ -28,6 +28,12 @@ container$ three
 \`\`\`console
 said by the gateway
 \`\`\`
+
+<!-- file: settings.json -->
+
+\`\`\`json
+{}
+\`\`\`
 `;
 
 test('a guide is its files and its commands with what they print, in order', () => {
@@ -39,6 +45,7 @@ test('a guide is its files and its commands with what they print, in order', () 
     { ...common, terminal: 'operator', command: 'one \\\n  two', output: ['printed'], withinMs: 5000 },
     { ...common, terminal: 'container', command: 'three', output: [''], withinMs: 5000 },
     { ...common, terminal: 'gateway', command: '', output: ['said by the gateway', ''], withinMs: 0 },
+    { kind: 'file', name: 'settings.json', text: '{}\n', append: false },
   ]);
 });
 

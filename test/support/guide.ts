@@ -39,7 +39,8 @@ const prompts: Readonly<Record<string, GuideTerminalName>> = {
 
 /**
  * Reads a guide. Blocks of `console` hold commands behind a prompt and what they print, blocks of `yaml` that begin with
- * `# NAME.yaml` are files. Comments of HTML before a block say more: `within 5 s`, `runs on`, `varies: WORD …`.
+ * `# NAME.yaml` are files. Comments of HTML before a block say more: `within 5 s`, `runs on`, `varies: WORD …`, `file: NAME` for a file in a
+ * language that has no comments.
  */
 export function parseGuide(markdown: string): Guide {
   const steps: GuideStep[] = [];
@@ -55,6 +56,8 @@ export function parseGuide(markdown: string): Guide {
     }
     if (language === 'console') steps.push(...commandsOf(body, notes));
     const file = language === 'yaml' ? /^# (\S+\.yaml)(, at its end)?$/m.exec(body) : null;
+    const named = notes.map((one) => /^file: (\S+)$/.exec(one)?.[1]).find((found) => found !== undefined);
+    if (named !== undefined) steps.push({ kind: 'file', name: named, text: body, append: false });
     if (file !== null)
       steps.push({ kind: 'file', name: file[1] ?? '', text: body, append: file[2] !== undefined });
     notes = [];

@@ -1,6 +1,6 @@
 // What `run` keeps from its command: secrets of the home, of the configuration, and on demand of the environment.
 
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { findHomeSecrets, type HomeSecrets } from '../../agent/home-secrets/home-secrets.ts';
@@ -128,9 +128,32 @@ export function withoutSources(environment: Environment, { variables }: SecretSo
   return Object.fromEntries(kept);
 }
 
-/** Files of the configuration's secrets that the command's user can read. */
-export function readableSources({ files }: SecretSources, identity: Identity | undefined): readonly string[] {
-  return files.filter((path) => (identity === undefined ? canRead(path) : canUserRead(path, identity)));
+/** What is empty for the command, with all below it; what it sees a part of is not among it. */
+export function emptyPlaces({ covers }: HomeSecrets, report: JailReport | undefined): readonly string[] {
+  if (report?.layers.some(({ layer, held }) => layer === 'files' && held) !== true) return [];
+  return covers
+    .filter(({ entries, keeps, keepsOthers }) => (entries ?? keeps ?? keepsOthers) === undefined)
+    .filter(({ content = '' }) => content === '')
+    .map(({ path }) => realOf(path));
+}
+
+/** Files of the configuration's secrets that the command's user can read, and that are in none of `empty`. */
+export function readableSources(
+  { files }: SecretSources,
+  identity: Identity | undefined,
+  empty: readonly string[] = [],
+): readonly string[] {
+  return files
+    .filter((path) => !empty.some((place) => isBelow(realOf(path), place)))
+    .filter((path) => (identity === undefined ? canRead(path) : canUserRead(path, identity)));
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function canRead(path: string): boolean {

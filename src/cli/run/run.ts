@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 
+import type { JailReport } from '../../agent/jail/jail-plan.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
 import { type HomeSecrets, noSecrets } from '../../agent/home-secrets/home-secrets.ts';
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
@@ -32,6 +33,7 @@ import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
 import {
+  emptyPlaces,
   findRunSecrets,
   hiddenNote,
   noSources,
@@ -198,7 +200,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     const plain = await openWithoutNetwork(opened, { ...jailOptions, stores });
     stack.defer(async () => await plain?.close());
     sayWithoutProxy(asProxyError(error), plain);
-    const environment = commandEnvironment(request, await configuredSources(config));
+    const environment = commandEnvironment(request, await configuredSources(config), plain?.report);
     const asOutside = stores?.contents(plain?.report.covered ?? [], undefined);
     return await interruption.leaveTo(() => runWorkload(command, environment, plain, { covers: asOutside }));
   }
@@ -212,7 +214,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
       'nothing is captured, and --capture-only leaves the command no other way',
     );
   if (opened !== undefined && !options.quiet) process.stderr.write(hiddenNote(secrets, opened.report));
-  const environment = commandEnvironment(request, session.embedded?.sources ?? noSources);
+  const environment = commandEnvironment(request, session.embedded?.sources ?? noSources, opened?.report);
   await tellConsole(session, ui, opened);
   if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
@@ -293,11 +295,12 @@ async function configuredSources(config: string | undefined): Promise<SecretSour
  * Throws jail_refused.
  */
 function commandEnvironment(
-  { jailOptions, passEnv, options }: RunRequest,
+  { jailOptions, passEnv, options, secrets }: RunRequest,
   sources: SecretSources,
+  report: JailReport | undefined,
 ): Environment {
   const { isolate, plan } = jailOptions;
-  const readable = readableSources(sources, plan.identity);
+  const readable = readableSources(sources, plan.identity, emptyPlaces(secrets, report));
   if (readable.length > 0) {
     const text = `the command can read what the configuration names as the place of a secret: ${readable.join(', ')}`;
     if (isolate === 'require') throw new ProxyError('jail_refused', text);

