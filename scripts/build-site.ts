@@ -69,7 +69,7 @@ function writeConfiguration(): void {
   mkdirSync(join(folder, 'theme'), { recursive: true });
   const text = `const configuration = ${JSON.stringify(configuration, null, 2)};
 // Names of headings as sites for code make them, and as test/documents.test.ts looks for them.
-const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 -]/g, '').replaceAll(' ', '-');
+const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 _-]/g, '').replaceAll(' ', '-');
 configuration.markdown.anchor = { slugify };
 configuration.markdown.toc = { slugify };
 configuration.markdown.headers = { slugify };

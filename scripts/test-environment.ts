@@ -15,7 +15,7 @@ const dropped = [
   /^(?:https?|ftp|all|no)_proxy$/i,
   // Languages, and whatever colours output.
   /^(?:LC_.*|LANGUAGE|LANG)$/,
-  /^(?:FORCE_COLOR|CLICOLOR|CLICOLOR_FORCE|NO_COLOR)$/,
+  /^(?:FORCE_COLOR|FORCE_HYPERLINK|CLICOLOR|CLICOLOR_FORCE|NO_COLOR)$/,
   // Options of runtimes and loaders, which many tests set for the programs that they start.
   /^(?:NODE_OPTIONS|NODE_V8_COVERAGE|NODE_DEBUG|NODE_REPL_.*|BUN_OPTIONS|BUN_INSPECT.*|LD_PRELOAD)$/,
   /^GIT_(?!SSL_|EXEC_PATH)/,

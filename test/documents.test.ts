@@ -24,7 +24,7 @@ function sectionsOf(text: string): readonly string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
     title
       .toLowerCase()
-      .replaceAll(/[^a-z0-9 -]/g, '')
+      .replaceAll(/[^a-z0-9 _-]/g, '')
       .replaceAll(' ', '-'),
   );
 }

@@ -5,57 +5,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { launcher } from '../support/program.ts';
+import { environmentIn, play } from '../support/terminal.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { skipWithout } from '../support/tools.ts';
 
-type Step =
-  | { readonly wait: string }
-  | { readonly type: string }
-  | { readonly size: readonly [rows: number, columns: number] };
-
-interface End {
-  readonly output: string;
-  readonly code: number | null;
-  readonly missing: string | null;
-}
-
-const driver = fileURLToPath(new URL('../support/terminal.py', import.meta.url));
 const run = [launcher, 'run', '-q', '--'];
 const ctrl = { c: '\x03', z: '\x1a' };
 /** Bash turns bracketed paste on when it begins to read a line. */
 const readsLine = '\x1b[?2004h';
-
-function environmentIn(directory: string): NodeJS.ProcessEnv {
-  // What is said is compared, so no locale and no prompt of this machine's user.
-  return {
-    ...process.env,
-    XDG_STATE_HOME: directory,
-    HOME: directory,
-    LC_ALL: 'C',
-    PS1: '$ ',
-    TERM: 'xterm',
-  };
-}
-
-/** Plays a conversation with a command at a terminal. Fails if a text that is waited for does not come. */
-async function play(command: readonly string[], steps: readonly Step[]): Promise<End> {
-  await using directory = await temporaryDirectory();
-  const input = steps.map((step) => `${JSON.stringify(step)}\n`).join('');
-  const { stdout, stderr } = spawnSync('python3', [driver, ...command], {
-    input,
-    encoding: 'utf8',
-    env: environmentIn(directory.path),
-    timeout: 160_000,
-  });
-  assert.notEqual(stdout, '', stderr);
-  // Printed by our own driver.
-  const end = JSON.parse(stdout) as End;
-  assert.equal(end.missing, null, `"${end.missing}" did not come: ${end.output}`);
-  return end;
-}
 
 describe('at a terminal', { skip: skipWithout('python3', 'bash') }, () => {
   test('a command hears of the window’s size, at first and when it changes', async () => {

@@ -9,6 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { patienceMs } from './patience.ts';
 
+// `node --test` at a terminal asks its files for colours, and what programs print is compared as text.
+delete process.env['FORCE_COLOR'];
+
 /** The launcher of the checkout, which runs the source as it is. */
 export const sourceLauncher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
 

@@ -13,6 +13,7 @@ import { quoted } from '../definition/option-value.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { displacedNote } from './displaced-note.ts';
+import { painted, standardOutput } from '../terminal/terminal-stream.ts';
 import { jsonLine, printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
@@ -58,8 +59,12 @@ function clientsOf(name: string): readonly string[] {
   );
 }
 
+function mark(holds: boolean): string {
+  return painted(standardOutput(), holds ? 'good' : 'bad', holds ? '✓' : '✗');
+}
+
 function problemText({ message, fix }: Problem): string {
-  return `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`;
+  return `${mark(false)} ${printableText(message)}\n    fix: ${printableText(fix)}\n`;
 }
 
 function relayOption(text: string | undefined): { host: string; port: number } | undefined {
@@ -71,7 +76,6 @@ function relayOption(text: string | undefined): { host: string; port: number } |
 }
 
 function clientText({ client, version, proxy, trust, proof, works, fix }: ClientReport): string {
-  const mark = (holds: boolean): string => (holds ? '✓' : '✗');
   const proved =
     proof === undefined ? 'not proved' : proof.passed ? `proved in ${proof.durationMs} ms` : 'proof failed';
   const lines = [

@@ -5,6 +5,8 @@ import type { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { asProxyError } from '../../protocol/error.ts';
+import { painted, standardOutput } from '../terminal/terminal-stream.ts';
+import { harmlessText } from '../terminal/text-table.ts';
 
 /** One finding, as `--json` prints it. Its place is as exact as it is known. */
 export type CheckProblem = Pick<PolicyProblem, 'message' | 'severity'> &
@@ -24,10 +26,12 @@ export function policyWarnings(source: PolicySource, nowMs: number): readonly Ch
   return [...state.warnings, ...expired];
 }
 
-/** The form of `formatProblem`, with as much of the place as there is. */
+/** The form of `formatProblem`, with as much of the place as there is, for standard output. */
 export function problemText({ file, line, column, severity, message }: CheckProblem): string {
+  const look = severity === 'error' ? 'bad' : 'doubtful';
+  const told = `${painted(standardOutput(), look, `${severity}:`)} ${harmlessText(message)}`;
   const place = [file, line, column].filter((part) => part !== undefined).join(':');
-  return place === '' ? `${severity}: ${message}` : `${place}: ${severity}: ${message}`;
+  return place === '' ? told : `${harmlessText(place)}: ${told}`;
 }
 
 /** What is wrong with the files that were to be read. Throws again what is no fault of theirs. */

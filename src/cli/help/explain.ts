@@ -6,6 +6,8 @@ import type { LimitRow } from '../../protocol/limits/limit-row.ts';
 import { explainDefinition } from '../commands/explain-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { wrapped } from '../definition/wrapped-text.ts';
+import { errorLink } from '../terminal/document-link.ts';
+import { painted, standardOutput } from '../terminal/terminal-stream.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { errorAdvice } from './error-advice.ts';
 
@@ -78,10 +80,15 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 function textOf({ name, meaning, next, unit, ...facts }: Explained): string {
+  const stream = standardOutput();
   const rows = Object.entries(facts).flatMap(([key, value]) => {
     const title = titles[key];
     const text = key === 'value' ? `${value} ${unit}`.trim() : String(value);
-    return title === undefined ? [] : [`  ${title.padEnd(22)}${text}\n`];
+    // Of a limit `error` is the code, of an error `name` is.
+    const code =
+      key === 'error' ? text : key === 'document' && names.has(String(name)) ? String(name) : undefined;
+    const shown = code === undefined ? text : errorLink(stream, code as ErrorCode, text);
+    return title === undefined ? [] : [`  ${title.padEnd(22)}${shown}\n`];
   });
-  return `${name}\n\n${wrapped(String(meaning), 0)}\n${wrapped(`What to do: ${next}`, 0)}\n${rows.join('')}`;
+  return `${painted(stream, 'heading', String(name))}\n\n${wrapped(String(meaning), 0)}\n${wrapped(`What to do: ${next}`, 0)}\n${rows.join('')}`;
 }

@@ -6,6 +6,7 @@ import type { AccessRecord, AccessState } from '../../store/access-store.ts';
 import { accessDefinition } from '../commands/access-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
 import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import type { OperatorBackend } from './operator-backend.ts';
@@ -31,7 +32,12 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
     return 0;
   }
   const title = ['id', 'state', 'asked', 'request', 'scope', 'ends', 'principal', 'reason'];
-  process.stdout.write(textTable([title, ...records.map(rowOf)]));
+  process.stdout.write(
+    textTable(
+      [title, ...records.map(rowOf)],
+      tableStyle({ hasTitle: true, words: { 1: { pending: 'doubtful' } } }),
+    ),
+  );
   return 0;
 }
 

@@ -3,6 +3,7 @@
 import { contextDefinition } from '../commands/context-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { jsonLine, textTable } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { contextOf, contextsPath, readContexts, writeContexts } from './contexts.ts';
@@ -21,7 +22,7 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
     return 0;
   }
   const rows = contexts.map(({ name, server }) => [name === current ? '*' : '', name, server]);
-  process.stdout.write(textTable([['', 'name', 'server'], ...rows]));
+  process.stdout.write(textTable([['', 'name', 'server'], ...rows], tableStyle({ hasTitle: true })));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { cutNote } from '../../api/cut-note.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { asciiText, textTable } from '../terminal/text-table.ts';
 
 /** The rest is in the JSON. */
@@ -19,6 +20,9 @@ const columns: readonly (readonly [title: string, text: (event: AuditEvent) => s
   ['received', (event) => size(event.responseBytes)],
   ['ms', (event) => (event.durationMs === undefined ? '-' : String(Math.round(event.durationMs)))],
 ];
+
+/** What went as it was asked has no colour: the eye is to find the others. */
+const verdictLooks = { deny: 'bad', error: 'doubtful' } as const;
 
 function what(event: AuditEvent): string {
   if (event.kind === 'session' || event.kind === 'alarm') {
@@ -47,7 +51,8 @@ function size(bytes: number | undefined): string {
 export function exchangeTable(events: readonly AuditEvent[], options: { readonly title: boolean }): string {
   const rows = events.map((event) => columns.map(([, text]) => text(event)));
   if (options.title) rows.unshift(columns.map(([title]) => title));
-  const [title, ...lines] = textTable(options.title ? rows : [[], ...rows]).split(/(?<=\n)/);
+  const style = tableStyle({ hasTitle: options.title, words: { 1: verdictLooks }, errorColumn: 3 });
+  const [title, ...lines] = textTable(options.title ? rows : [[], ...rows], style).split(/(?<=\n)/);
   const told = lines.map((line, at) => line + causeLine(events[at]));
   return [...(options.title ? [title] : []), ...told].join('');
 }

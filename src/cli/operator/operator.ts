@@ -5,6 +5,7 @@ import { writePrivateFile } from '../../system/private-file.ts';
 import { operatorDefinition } from '../commands/operator-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { asciiText, harmlessText, jsonLine, textTable } from '../terminal/text-table.ts';
 import { openOperatorBackend } from './operator-place.ts';
 
@@ -56,7 +57,7 @@ async function list({ options }: Input<Actions[1]>): Promise<number> {
     one.lastUsed ?? '-',
     one.createdBy,
   ]);
-  process.stdout.write(textTable([title, ...rows]));
+  process.stdout.write(textTable([title, ...rows], tableStyle({ hasTitle: true })));
   return 0;
 }
 

@@ -5,6 +5,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import { openOperatorBackend } from './operator-place.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
 
 type Actions = (typeof sessionDefinition)['actions'];
@@ -42,7 +43,7 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
       posture.length === 0 ? 'nothing holds' : posture.join(','),
     ],
   );
-  process.stdout.write(textTable([title, ...rows]));
+  process.stdout.write(textTable([title, ...rows], tableStyle({ hasTitle: true })));
   return 0;
 }
 

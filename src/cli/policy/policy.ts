@@ -8,6 +8,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { withRecords } from '../operator/audit-records.ts';
 import { groupOf } from '../terminal/command.ts';
+import { painted, standardOutput } from '../terminal/terminal-stream.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { explainCommand } from './explain-command.ts';
 import type { Checked, PolicyWanted } from './judging-backend.ts';
@@ -33,9 +34,10 @@ async function check({ options, arguments: { FILE: files } }: Input<Actions[0]>)
   const ok = !options['fail-on-warning'] || problems.length === 0;
   if (json) process.stdout.write(jsonLine({ ok, rules, version, problems }));
   else {
-    for (const problem of problems) process.stdout.write(`${harmlessText(problemText(problem))}\n`);
-    const good = `good: ${rules} ${rules === 1 ? 'rule' : 'rules'}, version ${version}`;
-    if (ok) process.stdout.write(`${harmlessText(good)}\n`);
+    for (const problem of problems) process.stdout.write(`${problemText(problem)}\n`);
+    const found = `${rules} ${rules === 1 ? 'rule' : 'rules'}, version ${version}`;
+    const good = painted(standardOutput(), 'good', 'good:');
+    if (ok) process.stdout.write(`${good} ${harmlessText(found)}\n`);
   }
   return ok ? 0 : 1;
 }

@@ -14,6 +14,7 @@ import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { confirmationLine } from '../operator/confirmation-line.ts';
 import { openConnection, type PlaceOptions } from '../operator/operator-place.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
+import { tableStyle } from '../terminal/table-style.ts';
 import { asciiText, harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
 import { readTexts } from './policy-texts.ts';
 import { publishedAtServer } from './published-at-server.ts';
@@ -102,7 +103,7 @@ export async function history({ options }: HistoryInput): Promise<number> {
     return 0;
   }
   const title = ['version', 'published', 'by', 'policy', 'for', 'what', 'gateways', 'note'];
-  process.stdout.write(textTable([title, ...found.map(rowOf)]));
+  process.stdout.write(textTable([title, ...found.map(rowOf)], tableStyle({ hasTitle: true })));
   for (const { version, outcomes } of found)
     for (const outcome of outcomes)
       if (outcome.state === 'refused')

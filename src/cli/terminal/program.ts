@@ -1,11 +1,13 @@
 // What every form of the program does: picks the command, prints errors as one line, ends with the code of the error table.
 
-import { harmlessText } from './text-table.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Definition } from '../definition/command-definition.ts';
 import type { ProgramName } from '../definition/render-help.ts';
 import { typedArguments } from './argument-marks.ts';
 import type { Command } from './command.ts';
+import { errorLink } from './document-link.ts';
+import { painted, standardErrors, type TerminalStream } from './terminal-stream.ts';
+import { harmlessText } from './text-table.ts';
 import { packageVersion } from '../../system/package-version.ts';
 
 /** Commands by name. Each is loaded when it is used. */
@@ -23,13 +25,15 @@ export async function runProgram(program: Program): Promise<never> {
   // `audit tail | head` closes our output: that is an end, not a fault.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
 
+  // Before a command protects this process, which changes its environment.
+  const errors = standardErrors();
   try {
     const code = await main(program, typedArguments(process.argv.slice(2)));
     await outputTaken();
     process.exit(code);
   } catch (thrown) {
     const error = asProxyError(thrown);
-    process.stderr.write(errorText(error));
+    process.stderr.write(errorText(error, errors));
     // A fault of our own is worth its stack, where somebody asks for it.
     if (error.code === 'internal' && process.env['UPSTREAMPROXY_DEBUG'] !== undefined) console.error(thrown);
     process.exit(error.exitCode);
@@ -85,9 +89,11 @@ function runtimeName(): string {
 }
 
 /** One line an error; a configuration with several faults has a line for each. */
-function errorText({ code, message }: ProxyError): string {
+function errorText({ code, message }: ProxyError, stream: TerminalStream): string {
   const lines = message.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   // Elsewhere a line break comes from a file name or a peer, and must not fake a second message.
   const messages = code === 'config_invalid' ? lines : [lines.map((line) => line.trim()).join('; ')];
-  return messages.map((text) => `upstreamproxy: ${harmlessText(text)} [${code}]\n`).join('');
+  const begin = painted(stream, 'bad', 'upstreamproxy:');
+  const end = errorLink(stream, code, painted(stream, 'faint', `[${code}]`));
+  return messages.map((text) => `${begin} ${harmlessText(text)} ${end}\n`).join('');
 }

@@ -2,22 +2,31 @@
 
 const cellMax = 120;
 
-/** Every line ends with a line break. */
-export function textTable(rows: readonly (readonly string[])[]): string {
+/** Gives a cell its colour or link, which take no room. `row` 0 is the first one. */
+export type Decorate = (cell: string, at: { readonly row: number; readonly column: number }) => string;
+
+/** Every line ends with a line break. A cell is harmless before it is decorated. */
+export function textTable(rows: readonly (readonly string[])[], decorate: Decorate = (cell) => cell): string {
   const clean = rows.map((row) => row.map(printableText));
   const columns = Math.max(0, ...clean.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, at) =>
     Math.max(...clean.map((row) => row[at]?.length ?? 0)),
   );
   return clean
-    .map(
-      (row) =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
+    .map((cells, row) => `${lineOf(cells, widths, (cell, column) => decorate(cell, { row, column }))}\n`)
     .join('');
+}
+
+function lineOf(
+  cells: readonly string[],
+  widths: readonly number[],
+  decorate: (cell: string, column: number) => string,
+): string {
+  const padded = cells.map((cell, at) => {
+    const room = ' '.repeat(Math.max(0, (widths[at] ?? 0) - cell.length));
+    return (cell === '' ? '' : decorate(cell, at)) + room;
+  });
+  return padded.join('  ').trimEnd();
 }
 
 /** ASCII without control characters, bounded; everything else by its code point. */

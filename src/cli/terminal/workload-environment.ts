@@ -11,6 +11,7 @@ const ownNames = new Set([
   'UPSTREAMPROXY_RELEASES',
   'UPSTREAMPROXY_RELEASE_KEY',
   'UPSTREAMPROXY_DEBUG',
+  'UPSTREAMPROXY_DOCS',
 ]);
 
 export type Environment = Readonly<Record<string, string>>;

@@ -20,6 +20,7 @@ test('settings of the program itself do not reach the workload', () => {
     UPSTREAMPROXY_RUNTIME: 'bun',
     UPSTREAMPROXY_TLS_ENDS_IN: 'gateway',
     UPSTREAMPROXY_DEBUG: '1',
+    UPSTREAMPROXY_DOCS: 'https://docs.test/',
     HOME: '/home/user',
   });
   assert.deepEqual(environment, { HOME: '/home/user' });

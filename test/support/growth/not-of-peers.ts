@@ -16,6 +16,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/released-at-url.ts readReleaseKey',
     'src/cli/help/',
     'src/cli/run/',
+    'src/cli/terminal/document-link.ts errorLink',
+    'src/cli/terminal/document-link.ts errorDocument',
     'src/cli/policy/open-policy.ts openPolicy',
     'src/cli/policy/published.ts openPublished',
     'src/cli/policy/published.ts numberOf',
@@ -162,6 +164,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/cli/policy/recorded-exchange.ts policyGone',
+    'src/cli/terminal/terminal-stream.ts linked',
     'src/gateway/captured/absent-bodies.ts whyNoBodies',
     'src/gateway/telemetry/telemetry-needs.ts openQueue',
     'src/gateway/telemetry/trace-context.ts forwardedTraceparent',

@@ -81,6 +81,7 @@ import { encodeLastResponse, encodeRefusal, encodeResponseHead } from '../../../
 import { validateTrailers } from '../../../src/http/trailers.ts';
 import { agreesCompression, offeredExtensions } from '../../../src/http/websocket-extensions.ts';
 import { websocketUpgrade } from '../../../src/http/websocket-upgrade.ts';
+import { painted } from '../../../src/cli/terminal/terminal-stream.ts';
 import { harmlessText, jsonLine, printableText } from '../../../src/cli/terminal/text-table.ts';
 import { hasCutNote } from '../../../src/api/cut-note.ts';
 import { literalPattern, mayAdmitAny } from '../../../src/cli/policy/path-template.ts';
@@ -217,6 +218,7 @@ export const textCases: GrowthCases = {
         () => printableLine(text),
         () => printableText(text),
         () => harmlessText(text),
+        () => painted({ hasColors: true, hasLinks: true, hasProgress: true }, 'bad', text),
         () => jsonLine(text),
         () => unwritable(text),
         () => hasCutNote(text),
