@@ -20,6 +20,8 @@ import { parseArgs } from 'node:util';
 import { ownCompatibility } from '../src/cli/operator/own-compatibility.ts';
 import { type Bill, cycloneDx, spdx } from './release/bill-of-materials.ts';
 import { bundledPackages, directPackages, type Part, runtimeParts } from './release/bundled-parts.ts';
+import { checkedInputs } from './release/checked-inputs.ts';
+import { type LockedPackage, packageFolders } from './release/locked-packages.ts';
 import { licenseTexts } from './release/license-texts.ts';
 import { provenanceStatement } from './release/provenance.ts';
 import { buildSingleFile, programs, type ProgramKind } from './release/single-file.ts';
@@ -70,7 +72,7 @@ interface Release {
 
 /** One program for one architecture, with its two bills of materials. */
 function buildOne(
-  release: Release,
+  release: Release & { readonly packages: readonly LockedPackage[] },
   kind: ProgramKind,
   architecture: Architecture,
   node: TargetNode,
@@ -79,9 +81,13 @@ function buildOne(
   const program = programs[kind].name;
   const name = `${program}-${version}-linux-${architecture}`;
   const out = join(folder, name);
-  const packages = bundledPackages(
-    buildSingleFile({ program: kind, out, node: node.executable, start: node.start }),
+  const sources = buildSingleFile({ program: kind, out, node: node.executable, start: node.start });
+  const unchecked = packageFolders(sources).find(
+    (one) => !release.packages.some((checked) => checked.folder === one),
   );
+  if (unchecked !== undefined)
+    throw new Error(`${unchecked} is in ${name}, and was not compared with its archive`);
+  const packages = bundledPackages(sources);
   const [runtime, ...insideRuntime] = runtimeParts(node, process.versions);
   const parts = [...packages, runtime, ...insideRuntime];
   const file = {
@@ -112,11 +118,13 @@ function sourceOf(): Source {
 
 function build(release: Release, wanted: readonly Architecture[], builder: string): void {
   const { folder, version, created, source } = release;
-  const work = mkdtempSync(`${folder}.nodes-`);
+  const work = mkdtempSync(`${folder}.work-`);
   try {
+    const packages = checkedInputs(kinds, work);
+    console.log(`${packages.length} packages are those of package-lock.json`);
     const nodes = wanted.map((architecture) => ({ architecture, node: fetchedNode(architecture, work) }));
     const built = nodes.flatMap(({ architecture, node }) =>
-      kinds.map((kind) => buildOne(release, kind, architecture, node)),
+      kinds.map((kind) => buildOne({ ...release, packages }, kind, architecture, node)),
     );
     const { commit, isModified } = source;
     const [{ node } = { node: undefined }] = nodes;
@@ -144,10 +152,16 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
       commit,
       isModified,
       builder,
-      archives: nodes.map((one) => ({
-        purl: `pkg:npm/node-linux-${one.architecture}@${one.node.version}`,
-        integrity: one.node.integrity,
-      })),
+      archives: [
+        ...nodes.map((one) => ({
+          purl: `pkg:npm/node-linux-${one.architecture}@${one.node.version}`,
+          integrity: one.node.integrity,
+        })),
+        ...packages.map(({ name, version: own, integrity }) => ({
+          purl: `pkg:npm/${name.replace('@', '%40')}@${own}`,
+          integrity,
+        })),
+      ],
       lockSha256: sha256(join(root, 'package-lock.json')),
     });
     writeFileSync(join(folder, 'provenance.json'), json(statement));

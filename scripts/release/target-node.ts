@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type LockedPackage, lockedPackages } from './locked-packages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -31,7 +32,7 @@ const emulatedRoot = '/usr/aarch64-linux-gnu';
  */
 export function fetchedNode(architecture: Architecture, work: string): TargetNode {
   const name = `node-linux-${architecture}`;
-  const { version, integrity } = lockedPackage(name);
+  const { version, integrity } = locked(name);
   return nodeIn(fetched(name, version, integrity, work), architecture);
 }
 
@@ -43,17 +44,13 @@ export function installedNode(architecture: Architecture): TargetNode {
 function nodeIn(folder: string, architecture: Architecture): TargetNode {
   const executable = join(folder, 'bin/node');
   const start = startOf(architecture, executable);
-  return { folder, executable, ...lockedPackage(`node-linux-${architecture}`), start };
+  return { folder, executable, ...locked(`node-linux-${architecture}`), start };
 }
 
-function lockedPackage(name: string): { readonly version: string; readonly integrity: string } {
-  // npm writes it.
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
-    readonly packages: Readonly<Record<string, { readonly version: string; readonly integrity?: string }>>;
-  };
-  const { version, integrity } = packages[`node_modules/${name}`] ?? {};
-  if (version === undefined || integrity === undefined || !integrity.startsWith('sha512-'))
-    throw new Error(`package-lock.json has no digest of ${name}`);
+function locked(name: string): Pick<LockedPackage, 'version' | 'integrity'> {
+  const [{ version, integrity } = { version: '', integrity: '' }] = lockedPackages(root, [
+    `node_modules/${name}`,
+  ]);
   return { version, integrity };
 }
 

@@ -115,6 +115,23 @@ describe('the release', { timeout: timeoutMs }, () => {
     assert.deepEqual(one, other);
   });
 
+  test('one octet of a package that was changed since it was installed ends a build, which names it', () => {
+    const [place = ''] = places;
+    const file = join(place, 'node_modules/jose/package.json');
+    const text = readFileSync(file, 'utf8');
+    // Else it would be changed in the checkout too.
+    rmSync(file);
+    writeFileSync(file, text.replace('"', ' "'));
+    const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000', GIT_CEILING_DIRECTORIES: folder };
+    const args = ['scripts/build-release.ts', '--out', join(folder, 'changed')];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: place, env, encoding: 'utf8' });
+    rmSync(file);
+    writeFileSync(file, text);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /node_modules\/jose\/package\.json was changed/);
+    assert.deepEqual(readdirSync(join(folder, 'changed')), []);
+  });
+
   test('nothing of the builder is in it: no path, no user, no host', () => {
     for (const name of readdirSync(release))
       for (const word of [folder, root, `${process.env['HOME']}/`, canary].filter((text) => text.length > 3))
