@@ -27,7 +27,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   agent: ['protocol', 'http', 'system', 'pki', 'net', 'intercept'],
   gateway: [...pure, ...infrastructure],
   console: ['protocol', 'api'],
-  cli: [...pure, ...infrastructure, 'agent', 'gateway', 'console'],
+  // The library `upstreamproxy/admin`, and what operators' commands ask by.
+  admin: ['protocol', 'api', 'system', 'pki', 'net'],
+  cli: [...pure, ...infrastructure, 'agent', 'gateway', 'console', 'admin'],
   // src/index.ts, the library.
   '.': ['protocol', 'system', 'agent'],
 };

@@ -17,7 +17,8 @@ export function audienceOf(file: string): Audience | undefined {
   if (/^docs\/(?:decisions\/|reference\/performance\.md$)/.test(file)) return 'source';
   if (/^docs\/reference\/|^(?:SECURITY|ARCHITECTURE)\.md$/.test(file)) return 'reference';
   if (/^docs\/.*\.md$|^[A-Z]+\.md$/.test(file)) return 'task';
-  if (/^src\/cli\/(?:help\/error-advice|help\/explain|commands\/[\w-]+)\.ts$/.test(file)) return 'task';
+  if (/^src\/(?:protocol\/error-advice|cli\/help\/explain|cli\/commands\/[\w-]+)\.ts$/.test(file))
+    return 'task';
   if (/^src\/protocol\/error-table\.ts$/.test(file)) return 'task';
   return undefined;
 }

@@ -41,6 +41,29 @@ void [id, start, wrong];
 console.log(JSON.stringify([proxy.enabled, proxy.reason, port, text, typeof relay, typeof bundle, setNonDumpable().nondumpable]));
 `;
 
+const orchestrator = `
+import { openAdmin, AdminError, Secret, type AuditEvent } from 'upstreamproxy/admin';
+
+const admin = await openAdmin({ server: 'https://admin.example.com', token: new Secret('upadm_' + 'A'.repeat(43)) });
+export const calls = async (): Promise<void> => {
+  const { items, next } = await admin.api.sessions({ query: { all: 'true' } }, { timeoutMs: 1000 });
+  const principal: string | undefined = items[0]?.principal;
+  // @ts-expect-error: a session needs its id
+  await admin.api.session({});
+  // @ts-expect-error: a grant says for how long
+  await admin.api.grantAccess({ id: 'a', body: {} });
+  // @ts-expect-error: there is no such filter
+  admin.each('exchanges', { hots: 'a.test' });
+  for await (const event of admin.each('exchanges', { host: '.example.com', count: 10 })) print(event);
+  const events = await admin.events({ verdict: 'deny' }, { after: 'e1' });
+  for await (const item of events) if (item.kind === 'event') print(item.event);
+  void [principal, next];
+};
+const print = ({ id }: AuditEvent): void => console.log(id);
+const error: unknown = await openAdmin({ server: 'http://admin.example.com', token: 'x' }).catch((thrown: unknown) => thrown);
+console.log(JSON.stringify([typeof admin.api.who, error instanceof Error && error.message, typeof AdminError]));
+`;
+
 let directory: TemporaryDirectory;
 let packed: { readonly filename: string; readonly files: readonly { readonly path: string }[] };
 
@@ -79,6 +102,8 @@ test('the package has the program, the types, the documents and what they link t
     'bin/upstreamproxy',
     'dist/index.js',
     'dist/index.d.ts',
+    'dist/admin/admin.js',
+    'dist/admin/admin.d.ts',
     'dist/cli/main.js',
     'dist/console/index.html',
     'dist/console/LICENSES.md',
@@ -98,7 +123,7 @@ test('the package has the program, the types, the documents and what they link t
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|deploy\/postgres\/[a-z-]+\.sql|deploy\/chart\/[\w./-]+|deploy\/kubernetes\/[a-z-]+\.yaml|deploy\/recipes\/[\w./-]+|man\/upstreamproxy[a-z-]*\.1|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh|ts)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|deploy\/postgres\/[a-z-]+\.sql|deploy\/chart\/[\w./-]+|deploy\/kubernetes\/[a-z-]+\.yaml|deploy\/recipes\/[\w./-]+|man\/upstreamproxy[a-z-]*\.1|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
@@ -164,7 +189,7 @@ test('the program that the tests start has every octet of the one in the package
   assert.deepEqual(await programOf(started), program);
 });
 
-test('a program in TypeScript finds the four functions with their types', async () => {
+test('a program in TypeScript finds the functions of both libraries with their types, however it resolves modules', async () => {
   await mkdir(join(directory.path, 'node_modules', '@types'), { recursive: true });
   // A consumer has the types of Node; these are the same ones.
   await symlink(
@@ -176,23 +201,40 @@ test('a program in TypeScript finds the four functions with their types', async 
     join(directory.path, 'node_modules', 'undici-types'),
   );
   await writeFile(join(directory.path, 'consumer.ts'), consumer);
-  const compilerOptions = {
-    strict: true,
-    module: 'nodenext',
-    target: 'es2024',
-    lib: ['esnext'],
-    types: ['node'],
-    noEmit: true,
-  };
-  await writeFile(
-    join(directory.path, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
-  );
-  const { code, stdout } = await runCommand('tsc', ['-p', '.'], { cwd: directory.path, env });
-  assert.equal(code, 0, stdout);
+  await writeFile(join(directory.path, 'orchestrator.ts'), orchestrator);
+  for (const resolution of [
+    { module: 'nodenext' },
+    { module: 'node16' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ]) {
+    const compilerOptions = {
+      strict: true,
+      target: 'es2024',
+      lib: ['esnext'],
+      types: ['node'],
+      noEmit: true,
+      ...resolution,
+    };
+    await writeFile(
+      join(directory.path, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['consumer.ts', 'orchestrator.ts'] }),
+    );
+    const { code, stdout } = await runCommand('tsc', ['-p', '.'], { cwd: directory.path, env });
+    assert.equal(code, 0, `${resolution.module}: ${stdout}`);
+  }
 });
 
 for (const [runtime, ...options] of [['node', '--disable-warning=ExperimentalWarning'], ['bun']]) {
+  test(`the library for orchestrators is imported under ${runtime}`, async () => {
+    await writeFile(join(directory.path, `${runtime}-orchestrator.ts`), orchestrator);
+    const { code, stdout, stderr } = await runCommand(runtime!, [...options, `${runtime}-orchestrator.ts`], {
+      cwd: directory.path,
+      env,
+    });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^\["function","openAdmin: server must be https:.*","function"\]$/m);
+  });
+
   test(`the library works when it is imported under ${runtime}`, async () => {
     await writeFile(join(directory.path, `${runtime}-consumer.ts`), consumer);
     const { code, stdout, stderr } = await runCommand(runtime!, [...options, `${runtime}-consumer.ts`], {

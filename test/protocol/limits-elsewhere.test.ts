@@ -128,6 +128,13 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
       'console/model/schema-completion.ts expansionsMax',
       'console/views/policy/typed-check.ts charactersMax',
     ],
+  'what the library of an orchestrator sends, takes as a cursor, or waits between tries: nothing of a gateway or an agent rests on it':
+    [
+      'admin/admin.ts connectionsMax',
+      'admin/followed-events.ts idCharactersMax',
+      'admin/page-walk.ts cursorCharactersMax',
+      'admin/retried-call.ts pauseMsMax',
+    ],
   'from where on the doctor tells of something: nothing is held or waited for': [
     'agent/doctor/environment-problems.ts clockSkewMsMax',
   ],

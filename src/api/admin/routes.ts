@@ -390,3 +390,8 @@ export type Of<Operation extends AdminOperation, Part extends 'query' | 'body'> 
     ? z.output<AdminRoutes[Operation][Part]>
     : Readonly<Record<string, never>>;
 export type OutputOf<Operation extends AdminOperation> = z.input<AdminRoutes[Operation]['output']>;
+/** What is sent as its body. */
+export type BodyOf<Operation extends AdminOperation> =
+  AdminRoutes[Operation] extends Readonly<Record<'body', z.ZodType>>
+    ? z.input<AdminRoutes[Operation]['body']>
+    : never;

@@ -9,7 +9,7 @@ import { wrapped } from '../definition/wrapped-text.ts';
 import { errorLink } from '../terminal/document-link.ts';
 import { painted, standardOutput } from '../terminal/terminal-stream.ts';
 import { jsonLine } from '../terminal/text-table.ts';
-import { errorAdvice } from './error-advice.ts';
+import { errorAdvice } from '../../protocol/error-advice.ts';
 
 /** What is known of one name, in the order in which it is shown. */
 type Explained = Readonly<Record<string, string | number | boolean>>;

@@ -7,9 +7,10 @@ import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-import { AdminConnection } from './admin-connection.ts';
+import { AdminConnection } from '../../admin/admin-connection.ts';
+import { readCa, readToken } from '../../admin/admin-place.ts';
 import { contextNamePattern, contextsPath, readContexts, writeContexts } from './contexts.ts';
-import { readCa, readServer, readToken, tokenOfOptions } from './operator-place.ts';
+import { readServer, tokenOfOptions } from './operator-place.ts';
 
 const tokenBytesMax = 1_000;
 

@@ -1,15 +1,12 @@
 // Which gateway an operator's command is about, and the way to it: a configuration or a state folder on this machine, or an admin API.
 
-import { readFile, stat } from 'node:fs/promises';
-import { certificateBlocks } from '../../pki/certificate-blocks.ts';
+import type { AdminConnection, ServerPlace } from '../../admin/admin-connection.ts';
+import { readCa, readSmall, readToken, serverOf } from '../../admin/admin-place.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
 import { Secret } from '../../protocol/secret.ts';
 import type { operatorPlaceOptions } from '../commands/operator-place-options.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-import type { AdminConnection, ServerPlace } from './admin-connection.ts';
 import { contextOf, contextsPath, readContexts } from './contexts.ts';
 import type { OperatorBackend } from './operator-backend.ts';
 
@@ -37,7 +34,7 @@ export async function openConnection(
 ): Promise<AdminConnection | undefined> {
   const place = await serverOfOptions(options, orCurrent);
   if (place === undefined) return undefined;
-  const { AdminConnection: Connection } = await import('./admin-connection.ts');
+  const { AdminConnection: Connection } = await import('../../admin/admin-connection.ts');
   return new Connection(place);
 }
 
@@ -69,17 +66,9 @@ async function serverOfOptions(options: PlaceOptions, orCurrent: boolean): Promi
 
 /** @throws ProxyError usage */
 export function readServer(text: string): URL {
-  if (!URL.canParse(text)) throw badServer();
-  const url = new URL(text);
-  const isPlain = url.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname);
-  const isBare =
-    url.pathname === '/' &&
-    url.search === '' &&
-    url.hash === '' &&
-    url.username === '' &&
-    url.password === '';
-  if ((url.protocol !== 'https:' && !isPlain) || !isBare) throw badServer();
-  return url;
+  const server = serverOf(text);
+  if (server === undefined) throw badServer();
+  return server;
 }
 
 function badServer(): ProxyError {
@@ -101,29 +90,4 @@ export async function tokenOfOptions(
   const value = workloadEnvironment(process.env)[variable];
   if (value === undefined) throw new ProxyError('usage', 'the variable of --token-env is not set');
   return readToken(value);
-}
-
-/** @throws ProxyError config_invalid */
-export function readToken(text: string): Secret<string> {
-  const token = text.trim();
-  if (/^upadm_[A-Za-z0-9_-]{43}$/.test(token)) return new Secret(token);
-  throw new ProxyError('config_invalid', 'that is no token of the admin API; one begins with upadm_');
-}
-
-/** @throws ProxyError config_invalid */
-export async function readCa(file: string): Promise<string> {
-  const pem = await readSmall(file);
-  if (certificateBlocks(pem).length === 0)
-    throw new ProxyError('config_invalid', `${file} has no certificate in PEM`);
-  return pem;
-}
-
-async function readSmall(file: string): Promise<string> {
-  try {
-    const { size } = await stat(file);
-    if (size > defaultLimits.caBytesMax) throw new Error('it is too long');
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new ProxyError('config_invalid', `${file} cannot be read: ${faultReason(error)}`, { cause: error });
-  }
 }

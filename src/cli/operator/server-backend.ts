@@ -9,7 +9,7 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
-import type { AdminConnection } from './admin-connection.ts';
+import type { AdminConnection } from '../../admin/admin-connection.ts';
 import type { EventPage, EventsAsked, OperatorBackend, PeriodAsked } from './operator-backend.ts';
 
 /** For how long a command waits until all gateways have what it did: the API takes no more. */

@@ -11,7 +11,7 @@ import { commandOf } from '../terminal/command.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-import { readCa } from './operator-place.ts';
+import { readCa } from '../../admin/admin-place.ts';
 import { ownCompatibility } from './own-compatibility.ts';
 import { releaseChanges } from './release-changes.ts';
 import { readReleaseFolder, readReleaseKey, releasedAtUrl } from './released-at-url.ts';

@@ -7,7 +7,7 @@ import { formatAuthority, hostField } from '../../http/authority.ts';
 import { mainName } from '../../policy/bound-policies.ts';
 import { InvalidFilesError } from '../../policy/problem.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import type { AdminConnection } from '../operator/admin-connection.ts';
+import type { AdminConnection } from '../../admin/admin-connection.ts';
 import { headerField, requireWhole } from './explain-access.ts';
 import type {
   AskedRequest,

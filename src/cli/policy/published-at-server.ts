@@ -2,7 +2,7 @@
 
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { asProxyError } from '../../protocol/error.ts';
-import type { AdminConnection } from '../operator/admin-connection.ts';
+import type { AdminConnection } from '../../admin/admin-connection.ts';
 import { askedConfirmation, outcomesIfKnown } from '../operator/confirmation-line.ts';
 import { confirmAtServer } from '../operator/server-backend.ts';
 import type {

@@ -18,17 +18,42 @@ export const adminLimits = {
   adminResponseTimeoutMs: fixedRow(
     30_000,
     'admin_unreachable',
-    'A response of the admin API to a command comes whole in this time; the longest is a wait of 10 s for other gateways.',
+    'A response of the admin API to a command or a program comes whole in this time; the longest is a wait of 10 s for other gateways.',
   ),
   adminResponseBytesMax: fixedRow(
     64 * MiB,
     'admin_unreachable',
-    'A response of the admin API to a command: a page of 1,000 events, each of the longest.',
+    'A response of the admin API to a command or a program: a page of 1,000 events, each of the longest.',
   ),
   adminEmptyPagesMax: fixedRow(
     100,
     'admin_unreachable',
-    'Pages in a row with nothing on them that a command asks the admin API for: each has looked at adminScannedEventsMax.',
+    'Pages in a row with nothing on them that a command or a program asks the admin API for: each has looked at adminScannedEventsMax.',
+  ),
+  adminCallAttemptsMax: fixedRow(
+    5,
+    'admin_unreachable',
+    'Tries of one call by `upstreamproxy/admin`: a gateway that is replaced is back after the second or third.',
+  ),
+  adminCallTimeoutMs: fixedRow(
+    60_000,
+    'admin_unreachable',
+    'One call by `upstreamproxy/admin` with all its tries, unless the caller gives it another time.',
+  ),
+  adminEventBytesMax: fixedRow(
+    4 * MiB,
+    'admin_unreachable',
+    'One event of a stream that `upstreamproxy/admin` follows: more than any event has.',
+  ),
+  adminSilenceMs: fixedRow(
+    45_000,
+    'admin_unreachable',
+    'A followed stream that is silent for this long is opened again: the gateway writes a comment each 15 s.',
+  ),
+  adminAwayMs: fixedRow(
+    300_000,
+    'admin_unreachable',
+    'For how long `upstreamproxy/admin` tries to follow events again: a gateway or its database is back by then, or a person has to look.',
   ),
   releaseCheckTimeoutMs: fixedRow(
     30_000,

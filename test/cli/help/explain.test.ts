@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { errorAdvice } from '../../../src/cli/help/error-advice.ts';
+import { errorAdvice } from '../../../src/protocol/error-advice.ts';
 import { errorTable } from '../../../src/protocol/error-table.ts';
 import { limitTable } from '../../../src/protocol/limits.ts';
 import { assertDocsTable } from '../../protocol/docs-table.ts';

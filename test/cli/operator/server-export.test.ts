@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { AdminConnection } from '../../../src/cli/operator/admin-connection.ts';
+import { AdminConnection } from '../../../src/admin/admin-connection.ts';
 import { eventsInTime, exportAudit } from '../../../src/cli/operator/audit-export.ts';
 import { eventsOfPeriod } from '../../../src/cli/operator/audit-records.ts';
 import { serverBackend } from '../../../src/cli/operator/server-backend.ts';

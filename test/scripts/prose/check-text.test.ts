@@ -149,7 +149,7 @@ test('sentences of the program are read from its source, with their places', () 
   const source =
     "export const a = 'We utilize a relay here.';\nconst b = `The the relay is ${a} here now.`;\nconst c = 'utilize';\n";
   assert.deepEqual(
-    checkText('src/cli/help/error-advice.ts', source).map(({ line, column, rule }) => [line, column, rule]),
+    checkText('src/protocol/error-advice.ts', source).map(({ line, column, rule }) => [line, column, rule]),
     [
       [1, 22, 'plain-word'],
       [2, 12, 'doubled-word'],

@@ -10,8 +10,6 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/contexts.ts writeContexts',
     'src/cli/operator/contexts.ts contextOf',
     'src/cli/operator/operator-place.ts readServer',
-    'src/cli/operator/operator-place.ts readToken',
-    'src/cli/operator/operator-place.ts readCa',
     'src/cli/operator/released-at-url.ts readReleaseFolder',
     'src/cli/operator/released-at-url.ts readReleaseKey',
     'src/cli/help/',

@@ -1,6 +1,6 @@
 // What to do about each error: the text of `upstreamproxy explain` and of docs/reference/errors.md.
 
-import type { ErrorCode } from '../../protocol/error-table.ts';
+import type { ErrorCode } from './error-table.ts';
 
 /** Who has to act, and how. Whole sentences, the likeliest cause first. */
 export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
