@@ -33,10 +33,26 @@ const gitFactsSchema = z
   .readonly()
   .describe('Of a request by git.');
 
+const mcpFactsSchema = z
+  .object({
+    method: z.string().describe('Such as `tools/call`; empty in a response to the server.'),
+    tool: z.string().optional().describe('The tool that was called.'),
+    resource: z.string().optional().describe('URI of the resource.'),
+    prompt: z.string().optional().describe('Name of the prompt.'),
+  })
+  .readonly()
+  .describe(
+    'Of a request whose body a rule looked into and that is a JSON-RPC message; each text is cut at 256 characters.',
+  );
+
 /** By the name of the field that has them. */
 export const factSchemas = {
   git: gitFactsSchema.optional(),
+  mcp: mcpFactsSchema.optional(),
 } as const;
+
+/** What a message of the Model Context Protocol is about. */
+export type McpFacts = z.output<typeof mcpFactsSchema>;
 
 /** What a request by git is about. */
 export type GitFacts = z.output<typeof gitFactsSchema>;

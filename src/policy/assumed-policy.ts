@@ -34,16 +34,19 @@ export function* assumeSteps(
 
 function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule {
   const isWhenOpen = rule.when !== undefined && !(known.session && (known.headers || !rule.when.usesHeaders));
+  // Of what is recorded no body is known.
+  const looksAtBody = rule.mcp !== undefined || rule.when?.usesBody === true;
   const isForOpen = !known.session && (rule.selectors.length > 0 || rule.require.length > 0);
-  if (!isWhenOpen && !isForOpen) return rule;
+  if (!isWhenOpen && !isForOpen && !looksAtBody) return rule;
   const isOn = (rule.effect === 'allow') === (assumption === 'open');
   // A rule that expired at the beginning of time does not match.
   if (!isOn) return { ...rule, expiresMs: 0 };
   return {
     ...rule,
     ...(isForOpen ? { selectors: [], require: [] } : {}),
-    ...(isWhenOpen && rule.when !== undefined
-      ? { when: { ...rule.when, guard: undefined, evaluate: () => true } }
+    ...(looksAtBody ? { mcp: undefined } : {}),
+    ...((isWhenOpen || looksAtBody) && rule.when !== undefined
+      ? { when: { ...rule.when, guard: undefined, usesBody: false, evaluate: () => true } }
       : {}),
   };
 }

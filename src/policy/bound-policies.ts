@@ -13,7 +13,7 @@ import type {
   RuleReference,
 } from './decision.ts';
 import { describeAccess } from './denial.ts';
-import { allowWithin } from './within-ceiling.ts';
+import { allowWithin, bothAwait } from './within-ceiling.ts';
 import { defaultDenyName } from './compiled-policy.ts';
 
 /** What bounds all others: it is asked for every session, and allows nothing by itself. */
@@ -143,7 +143,7 @@ function ceilingDenial(decision: DenyDecision): DenyDecision {
   return { ...decision, rule, operatorReason: `The ceiling: ${decision.operatorReason}` };
 }
 
-function awaits(one: Decision, other: AllowDecision): { readonly awaits?: 'git-commands' } {
-  const what = one.awaits ?? other.awaits;
+function awaits(one: Decision, other: AllowDecision): Pick<Decision, 'awaits'> {
+  const what = bothAwait(one, other);
   return what === undefined ? {} : { awaits: what };
 }

@@ -36,6 +36,7 @@ export function checkCombination(
       'methods',
       'paths',
       'git',
+      'mcp',
       'when',
       'inject',
       'requestFields',

@@ -32,6 +32,7 @@ export function checkConditions(rules: readonly Rule[]): readonly CrowdedRules[]
       rule.selectors,
       rule.paths?.map(({ source }) => source),
       rule.git?.repositories?.map(({ source }) => source),
+      rule.mcp,
     ]);
     for (const host of new Set(rule.hosts.map(formatHostPattern))) {
       const key = `${host} ${alike}`;

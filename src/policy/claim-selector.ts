@@ -1,6 +1,6 @@
 // Which sessions a rule or a file is for, by the claims of their token.
 
-import type { ClaimPattern, ClaimValue } from './policy-schema.ts';
+import type { ClaimPattern, ClaimValue } from './claim-pattern.ts';
 
 /** All of its claims must match. */
 export type ClaimSelector = Readonly<Record<string, ClaimPattern>>;

@@ -6,6 +6,7 @@ import { checkCombination, isPassthrough } from './check-combination.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
+import { compileMcp } from './compile-mcp.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
@@ -78,6 +79,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     methods: compileMethods(document, context.report),
     paths: compilePaths(document, context.report),
     git: compileGit(document, context.report),
+    mcp: compileMcp(document, context.report),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
@@ -306,7 +308,8 @@ function compilePaths(document: RuleDocument, report: Report): readonly PathPatt
       continue;
     }
     patterns.push(pattern);
-    if (document.deny === undefined && takesBodies(document) && singleEndpoint.test(text)) {
+    const isBounded = document.deny !== undefined || document.mcp !== undefined;
+    if (!isBounded && takesBodies(document) && singleEndpoint.test(text)) {
       report(
         path,
         `every operation of ${text} goes to this one path, so the rule does not bound what is done there; give the credential fewer rights, or allow GET only`,

@@ -1,6 +1,14 @@
 // A policy ready to decide: rules indexed by host, denies before allows, and always a rule behind the decision.
 
-import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleReference } from './decision.ts';
+import type {
+  AccessRequest,
+  AllowDecision,
+  AwaitedPart,
+  Decision,
+  Policy,
+  Principal,
+  RuleReference,
+} from './decision.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
@@ -13,6 +21,7 @@ import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
 import {
   type Asking,
+  awaitsBody,
   destinationMismatch,
   isForSession,
   measuredMismatch,
@@ -90,10 +99,8 @@ export class CompiledPolicy implements Policy {
     if (work.isSpent) return workDenial(access);
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
-    const awaits =
-      verdict.isUnread || awaitsCommands(verdict.allow?.git, access)
-        ? ({ awaits: 'git-commands' } as const)
-        : {};
+    const awaited = awaitedBy(verdict, access);
+    const awaits = awaited === undefined ? {} : { awaits: awaited };
     const isPlain = access.depth === 'request' && lists.every((list) => list.isByDestination);
     const plain = isPlain ? ({ isByDestination: true } as const) : {};
     if (verdict.allow !== undefined) {
@@ -198,9 +205,11 @@ function blindPatterns({ hosts, ports }: Rule): readonly string[] {
 
 /** What the decision may cost. */
 export function stepsFor(access: AccessRequest): number {
-  const { decisionStepsMax, decisionStepsPerRef } = defaultLimits;
-  const refs = access.depth === 'request' ? (access.pushed?.length ?? 0) : 0;
-  return decisionStepsMax + refs * decisionStepsPerRef;
+  const { decisionStepsMax, decisionStepsPerRef, decisionStepsPerBodyOctet } = defaultLimits;
+  if (access.depth === 'connect') return decisionStepsMax;
+  const refs = access.pushed?.length ?? 0;
+  const octets = access.body?.kind === 'json' ? access.body.octets : 0;
+  return decisionStepsMax + refs * decisionStepsPerRef + octets * decisionStepsPerBodyOctet;
 }
 
 function gives({ inject }: AllowDecision, name: string): boolean {
@@ -222,8 +231,14 @@ interface Verdict {
   readonly deny: Rule | undefined;
   readonly observedDeny: Rule | undefined;
   readonly allow: Rule | undefined;
-  /** A rule that denies looks at commands of a push that are not there yet. */
-  readonly isUnread: boolean;
+  /** Rules that deny look at what is not there yet. */
+  readonly unread: ReadonlySet<AwaitedPart>;
+}
+
+/** The body first: to read it costs nothing where the request is a push. */
+function awaitedBy({ allow, unread }: Verdict, access: AccessRequest): AwaitedPart | undefined {
+  if (unread.has('body') || (allow !== undefined && awaitsBody(allow, access))) return 'body';
+  return unread.has('git-commands') || awaitsCommands(allow?.git, access) ? 'git-commands' : undefined;
 }
 
 /** What it costs to find that a rule is for another scheme, principal or method. */
@@ -235,7 +250,7 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   let observedDeny: Rule | undefined;
   let allow: Rule | undefined;
   let denySeesRequests: Rule | undefined;
-  let isUnread = false;
+  const unread = new Set<AwaitedPart>();
   const isEarlier = (rule: Rule, than: Rule | undefined): boolean =>
     than === undefined || rule.order < than.order;
   for (const list of lists) {
@@ -250,7 +265,8 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
       const best = rule.mode === 'observe' ? observedDeny : deny;
       if (!isEarlier(rule, best)) continue;
       const mismatch = measuredMismatch(rule, access, asking);
-      isUnread ||= mismatch === 'unread';
+      if (mismatch === 'unread') unread.add('git-commands');
+      if (mismatch === 'unread-body') unread.add('body');
       if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;
       else if (rule.mode === 'observe') observedDeny = rule;
@@ -259,7 +275,7 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   }
   // Blind bytes cannot be judged by a rule that looks at requests, so its hosts are never passed blindly.
   if (allow !== undefined && allow.handling !== 'intercept') deny ??= denySeesRequests;
-  return { deny, observedDeny, allow, isUnread };
+  return { deny, observedDeny, allow, unread };
 }
 
 function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined): AllowDecision {

@@ -47,12 +47,15 @@ function compileIn(environment: Environment, source: string): RuleCondition | st
   const problem = costProblem(parsed.ast, false);
   if (problem !== undefined) return problem;
   const usesHeaders = mentions(parsed.ast, 'headers');
+  const usesBody = mentionsVariable(parsed.ast, 'json');
   return {
     source,
     guard: guardOf(parsed.ast),
     usesHeaders,
     usesPath: mentions(parsed.ast, 'path'),
     usesParameters: mentions(parsed.ast, 'parameters'),
+    usesBody,
+    names: usesBody ? namesIn(parsed.ast) : [],
     // In a text it does no harm: what runs is judged again for nothing.
     usesTime: /\bnow\b/.test(source),
     evaluate: (principal, access, nowMs, view = writtenView(access)) => {
@@ -83,13 +86,14 @@ function createEnvironment(): Environment {
     })
     .registerVariable('claims', 'map<string, dyn>')
     .registerVariable('posture', 'list<string>')
+    .registerVariable('json', 'dyn')
     .registerVariable('now', 'google.protobuf.Timestamp');
 }
 
 /** The first line of the library's message; the rest is a drawing of the source. */
 function invalid(error: unknown): string {
   const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-  return `the condition is not valid CEL: ${message}; the variables are request, claims, posture and now`;
+  return `the condition is not valid CEL: ${message}; the variables are request, json, claims, posture and now`;
 }
 
 /** What would cost more than the length of the expression: regular expressions, bindings, and loops inside loops. */
@@ -127,6 +131,24 @@ function mentions(node: ASTNode, key: string): boolean {
   return childrenOf(node).some((child) => mentions(child, key));
 }
 
+/** Through a loop's own variable a member can be reached as well as by `json` itself. */
+function mentionsVariable(node: ASTNode, name: string): boolean {
+  return (
+    (node.op === 'id' && node.args === name) || childrenOf(node).some((one) => mentionsVariable(one, name))
+  );
+}
+
+/** Every name behind a dot and every text: by one of them a member is asked for. */
+function namesIn(node: ASTNode): readonly string[] {
+  const own =
+    (node.op === '.' || node.op === '.?') && typeof node.args[1] === 'string'
+      ? [node.args[1]]
+      : node.op === 'value' && typeof node.args === 'string'
+        ? [node.args]
+        : [];
+  return [...own, ...childrenOf(node).flatMap(namesIn)];
+}
+
 function writtenView(access: AccessRequest): RequestView {
   if (access.depth === 'connect') return { path: '', parameters: new Map() };
   return { path: access.path, parameters: parametersOf(access)[0] ?? new Map() };
@@ -160,7 +182,17 @@ function contextOf(principal: Principal, access: AccessRequest, nowMs: number, v
   const last = contexts.get(view);
   if (last?.principal === principal && last.nowMs === nowMs) return last.context;
   const { claims, posture } = principal;
-  const context = { request: requestOf(access, view), claims, posture, now: new Date(nowMs) };
+  const context = {
+    request: requestOf(access, view),
+    claims,
+    posture,
+    now: new Date(nowMs),
+    get json() {
+      // Counted against the request, as every fault is.
+      if (view.json === undefined) throw new TypeError('the body cannot be read');
+      return view.json;
+    },
+  };
   contexts.set(view, { principal, nowMs, context });
   return context;
 }

@@ -2,6 +2,7 @@
 
 import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
+import type { ReadBody } from '../understand/read-body.ts';
 import type { RefUpdate } from './git-commands.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
@@ -32,6 +33,8 @@ export interface RequestAccess {
   readonly pushed?: readonly RefUpdate[];
   /** Its options, read with them. */
   readonly pushOptions?: readonly string[];
+  /** What its body was read as; absent while nobody has read it. */
+  readonly body?: ReadBody;
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;
@@ -111,8 +114,11 @@ export interface AllowDecision {
    */
   readonly isByDestination?: true;
   /** A rule looks at what is not there yet; nothing may go out before the decision is made again with it. */
-  readonly awaits?: 'git-commands';
+  readonly awaits?: AwaitedPart;
 }
+
+/** What of a request a rule looks at that comes behind its head. */
+export type AwaitedPart = 'git-commands' | 'body';
 
 export interface DenyDecision {
   readonly effect: 'deny';
@@ -128,7 +134,7 @@ export interface DenyDecision {
   /** Of default deny: what the ceiling above the policy allows, which bounds whatever opens it. */
   readonly within?: AllowDecision;
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
-  readonly awaits?: 'git-commands';
+  readonly awaits?: AwaitedPart;
 }
 
 export type Decision = AllowDecision | DenyDecision;

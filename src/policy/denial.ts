@@ -1,10 +1,12 @@
 // What a denial says: to the workload what was refused and what to ask for, to the operator which rules came close.
 
 import { pathAmbiguity } from '../http/request-target.ts';
+import { UnreadableBody } from '../understand/json-value.ts';
 import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
 import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
+import { mcpText, messageOf, messageText } from './mcp-rule.ts';
 import {
   type Asking,
   isForSession,
@@ -36,17 +38,32 @@ export function describeAccess(access: AccessRequest): string {
     return `a push of ${updatesText(access.pushed)}${shown} to ${origin}/${repository}`;
   }
   const path = access.path.length > pathShownMax ? `${access.path.slice(0, pathShownMax)}…` : access.path;
-  return `${access.method} ${origin}${path}`;
+  const message = messageOf(access);
+  const shown = `${access.method} ${origin}${path}`;
+  return message === undefined || message instanceof UnreadableBody
+    ? shown
+    : `${messageText(message)} (${shown})`;
+}
+
+/** Why the body of a request is none that all servers read alike, as the end of a sentence. */
+function bodyProblem(access: AccessRequest): string | undefined {
+  if (access.depth === 'connect') return undefined;
+  if (access.body?.kind === 'unreadable') return access.body.reason;
+  const message = messageOf(access);
+  return message instanceof UnreadableBody ? message.reason : undefined;
 }
 
 /** The denial of a rule that denies. */
 export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   const what = describeAccess(access);
+  const looksAtBody = rule.mcp !== undefined || rule.when?.usesBody === true;
+  const problem = looksAtBody ? bodyProblem(access) : undefined;
+  const because = problem === undefined ? '' : `: it looks into the body, which ${problem}`;
   return {
     effect: 'deny',
     rule: rule.reference,
-    reason: rule.reason ?? `The rule ${rule.reference.name} refuses ${what}.`,
-    operatorReason: rule.operatorReason ?? `${placeOf(rule)} denies ${what}.`,
+    reason: rule.reason ?? `The rule ${rule.reference.name} refuses ${what}${because}.`,
+    operatorReason: rule.operatorReason ?? `${placeOf(rule)} denies ${what}${because}.`,
   };
 }
 
@@ -177,6 +194,12 @@ function remedy(
     const options = (optioned.git.options ?? []).map(({ source }) => source).join(', ');
     return `The rule ${optioned.reference.name} allows this push with ${options === '' ? 'no options' : `the options ${options}`} (git push -o).`;
   }
+  const unread = misses.find(({ mismatch }) => mismatch === 'body')?.rule;
+  if (unread !== undefined)
+    return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}.`;
+  const told = misses.find(({ mismatch }) => mismatch === 'mcp')?.rule;
+  if (told?.mcp !== undefined)
+    return `The rule ${told.reference.name} allows this server for: ${mcpText(told.mcp)}.`;
   const { host, port, scheme } = access.destination;
   if (access.depth === 'connect') {
     return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
@@ -233,6 +256,12 @@ export function explainMismatch(
       return `${subject} is for pushes with other options (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'unread':
       return `${subject} looks at the refs of the push, which are not known yet`;
+    case 'mcp':
+      return `${subject} is for other messages of MCP (${rule.mcp === undefined ? '' : mcpText(rule.mcp)})`;
+    case 'body':
+      return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
+    case 'unread-body':
+      return `${subject} looks into the body, which is not known yet`;
     case 'when':
       return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
     case 'require':

@@ -112,8 +112,9 @@ export function* reachSteps(before: CompiledPolicy, after: CompiledPolicy): Step
 }
 
 /** What its words cost, and what comparing its paths may. */
-function sizeOf({ hosts, paths, ports, git }: Rule): number {
-  return 8 + hosts.length + 8 * (paths?.length ?? 0) + (ports?.size ?? 0) + (git === undefined ? 0 : 64);
+function sizeOf({ hosts, paths, ports, git, mcp }: Rule): number {
+  const ofBodies = (git === undefined ? 0 : 64) + (mcp === undefined ? 0 : 64);
+  return 8 + hosts.length + 8 * (paths?.length ?? 0) + (ports?.size ?? 0) + ofBodies;
 }
 
 function entryOf(rule: Rule): RuleEntry {

@@ -2,7 +2,7 @@
 
 import { captureText } from './compile-capture.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
-import type { AccessRequest, AllowDecision, Decision, Principal } from './decision.ts';
+import type { AccessRequest, AllowDecision, AwaitedPart, Decision, Principal } from './decision.ts';
 import { describeAccess, explainMismatch, placeOf } from './denial.ts';
 import { isForSession, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
@@ -42,6 +42,11 @@ export function explain(policy: CompiledPolicy, question: ExplanationQuestion): 
     .map((rule) => stepOf(rule, { decision, principal, access, nowMs }));
   return { decision, steps, text: textOf(decision, steps, access) };
 }
+
+const awaited: Readonly<Record<AwaitedPart, string>> = {
+  'git-commands': 'the refs of the push',
+  body: 'the body',
+};
 
 const handlings: Readonly<Record<AllowDecision['handling'], string>> = {
   raw: 'any bytes pass, unseen',
@@ -117,7 +122,7 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);
-    if (decision.awaits !== undefined) lines.push('  then decided again by the refs of the push');
+    if (decision.awaits !== undefined) lines.push(`  then decided again by ${awaited[decision.awaits]}`);
     if (observed !== undefined) lines.push(`  let through by observe mode; else denied by: ${observed}`);
   } else {
     lines.push(`  workload is told: ${decision.reason}`, `  operator is told: ${decision.operatorReason}`);

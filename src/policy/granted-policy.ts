@@ -65,7 +65,7 @@ export class GrantedPolicy implements Policy {
     if (asking.work.isSpent && grant === undefined) return grantWorkDenial(access);
     if (grant === undefined) return withOtherRefs(decision, otherRefsGrant(grants, access, asking));
     const { within } = decision;
-    const awaits = awaitsCommands(grant.push?.git, access) ? 'git-commands' : decision.awaits;
+    const awaits = decision.awaits ?? (awaitsCommands(grant.push?.git, access) ? 'git-commands' : undefined);
     const opened = { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
     return within === undefined ? opened : allowWithin(opened, within);
   }

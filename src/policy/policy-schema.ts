@@ -1,8 +1,10 @@
 // The shape of a policy file. schema/policy.schema.json is made from it; docs/reference/policy.md says what it means.
 
 import { z } from 'zod';
+import type { ClaimPattern } from './claim-pattern.ts';
 import { denyError, effectWords } from './effect-words.ts';
 import { gitSchema } from './git-schema.ts';
+import { mcpSchema } from './mcp-schema.ts';
 import { postureFacts } from './posture-facts.ts';
 import { strictMap } from './yaml-source.ts';
 
@@ -98,10 +100,6 @@ const limitsSchema = strictMap(
     },
   },
 );
-
-export type ClaimValue = string | number | boolean;
-/** What a claim must be: a value, one of several values, or a map of claims below it. */
-export type ClaimPattern = ClaimValue | readonly ClaimValue[] | { readonly [claim: string]: ClaimPattern };
 
 const claimHint = 'write a value, a list of values, or a map of claims; * in text stands for anything';
 const claimValue = z.union([z.string(), z.number(), z.boolean()], { error: claimHint });
@@ -229,6 +227,11 @@ const ruleSchema = strictMap(
     git: gitSchema
       .optional()
       .describe('Requests of git over smart HTTP: repositories, fetch or push, and which refs.'),
+    mcp: mcpSchema
+      .optional()
+      .describe(
+        'Messages of the Model Context Protocol: which tools may be called, and the rest of a server.',
+      ),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),

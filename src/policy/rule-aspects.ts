@@ -3,6 +3,7 @@
 import { captureText } from './compile-capture.ts';
 import { gitCovers, gitText } from './git-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
+import { mcpCovers, mcpText } from './mcp-rule.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -98,6 +99,11 @@ function gitPairs({ git: outer }: Rule, { git: inner }: Rule): number {
   );
 }
 
+function mcpPairs({ mcp: outer }: Rule, { mcp: inner }: Rule): number {
+  const keys = ['tools', 'resources', 'prompts', 'methods'] as const;
+  return keys.reduce((sum, key) => sum + (outer?.[key].length ?? 0) * (inner?.[key].length ?? 0), 0);
+}
+
 const isMatch = true;
 
 /** All aspects. `name`, `description` and the order are none. */
@@ -137,6 +143,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch,
     text: ({ git }) => (git === undefined ? undefined : gitText(git)),
     covers: (outer, inner) => gitPairs(outer, inner) <= pairsMax && gitCovers(outer, inner),
+  },
+  {
+    key: 'mcp',
+    isMatch,
+    text: ({ mcp }) => (mcp === undefined ? undefined : mcpText(mcp)),
+    covers: (outer, inner) => mcpPairs(outer, inner) <= pairsMax && mcpCovers(outer.mcp, inner.mcp),
   },
   {
     key: 'when',

@@ -3,6 +3,7 @@
 import { type Parameters, readParameters } from '../http/query-parameter.ts';
 import type { ConditionGuard } from './condition-guard.ts';
 import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
+import { jsonReadings } from './json-readings.ts';
 import { readingsOf } from './path-matching.ts';
 import type { MatchingWork } from './matching-work.ts';
 
@@ -16,6 +17,10 @@ export interface RuleCondition {
   /** Whether it may look at the path, or at the parameters of the query: origins can read these in several ways. */
   readonly usesPath: boolean;
   readonly usesParameters: boolean;
+  /** Names of members that it mentions. */
+  readonly names?: readonly string[];
+  /** Whether it looks at the body, which is there only when it is read. */
+  readonly usesBody: boolean;
   /** Whether it may look at the time. */
   readonly usesTime: boolean;
   /** `view`: as which the path and the query are read; by default as they are written. */
@@ -26,6 +31,8 @@ export interface RuleCondition {
 export interface RequestView {
   readonly path: string;
   readonly parameters: Parameters;
+  /** Of a condition that looks at it: maps, lists and values of JSON. Undefined: it cannot be read. */
+  readonly json?: unknown;
 }
 
 interface Asking {
@@ -54,11 +61,10 @@ export function conditionHolds(
   return effect === 'allow' && !work.isSpent;
 }
 
-function viewsOf(
-  { usesPath, usesParameters }: RuleCondition,
-  access: RequestAccess,
-  { work }: Asking,
-): readonly RequestView[] {
+function viewsOf(condition: RuleCondition, access: RequestAccess, asking: Asking): readonly RequestView[] {
+  if (condition.usesBody) return bodyViews(condition, access, asking);
+  const { usesPath, usesParameters } = condition;
+  const { work } = asking;
   const { views } = knownOf(access);
   const kind = (usesPath ? 2 : 0) + (usesParameters ? 1 : 0);
   const made = views[kind];
@@ -69,6 +75,13 @@ function viewsOf(
   // Where the work ran out some readings are missing.
   if (!work.isSpent) views[kind] = all;
   return all;
+}
+
+/** Each reading of path and query, with each way in which origins may read the names of the body. */
+function bodyViews(condition: RuleCondition, access: RequestAccess, asking: Asking): readonly RequestView[] {
+  const views = viewsOf({ ...condition, usesBody: false }, access, asking);
+  const readings = jsonReadings(access.body, condition.names ?? []);
+  return views.flatMap(({ path, parameters }) => readings.map((json) => ({ path, parameters, json })));
 }
 
 const noParameters: Parameters = new Map();
@@ -107,9 +120,10 @@ function fieldsLengthOf(access: RequestAccess): number {
 }
 
 /** To run a condition costs something for itself, and it can look at all of the request as often as it has operations. */
-function stepsOf({ source, usesHeaders }: RuleCondition, access: RequestAccess): number {
-  const { path, query } = access;
-  const length = path.length + query.length + (usesHeaders ? fieldsLengthOf(access) : 0);
+function stepsOf({ source, usesHeaders, usesBody }: RuleCondition, access: RequestAccess): number {
+  const { path, query, body } = access;
+  const ofBody = usesBody && body?.kind === 'json' ? body.octets : 0;
+  const length = path.length + query.length + (usesHeaders ? fieldsLengthOf(access) : 0) + ofBody;
   return stepsFor(source, length);
 }
 

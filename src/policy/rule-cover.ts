@@ -2,6 +2,7 @@
 
 import { sameSelectors } from './claim-selector.ts';
 import { gitCovers } from './git-rule.ts';
+import { mcpCovers } from './mcp-rule.ts';
 import { coversHosts } from './host-pattern.ts';
 import { type Rule, type RuleScheme, seesRequests } from './rule.ts';
 
@@ -51,7 +52,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (rule.handling !== 'intercept' && other.effect === 'allow') return true;
   if (other.effect === 'allow' && other.handling !== 'intercept') return true;
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
-  if (!gitCovers(other, rule)) return false;
+  if (!gitCovers(other, rule) || !mcpCovers(other.mcp, rule.mcp)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&

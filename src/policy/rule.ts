@@ -3,6 +3,7 @@
 import type {
   AccessRequest,
   Principal,
+  RequestAccess,
   RuleBodies,
   RuleCapture,
   RuleLimits,
@@ -13,6 +14,7 @@ import { actingOnTwo } from '../http/request-field-table.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
+import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
 import { conditionHolds, type RuleCondition } from './rule-condition.ts';
@@ -40,6 +42,7 @@ export interface Rule {
   readonly methods: ReadonlySet<string> | undefined;
   readonly paths: readonly PathPattern[] | undefined;
   readonly git: GitCondition | undefined;
+  readonly mcp: McpCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -77,6 +80,7 @@ export type Mismatch =
   | 'methods'
   | 'paths'
   | GitMismatch
+  | McpMismatch
   | 'when'
   | 'require';
 
@@ -137,9 +141,29 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
       return 'paths';
     const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access, work);
     if (git !== undefined) return git;
-    if (rule.when !== undefined && !conditionHolds(rule.when, rule.effect, access, asking)) return 'when';
+    const mcp = rule.mcp === undefined ? undefined : mcpMismatch(rule.mcp, rule.effect, access, work);
+    if (mcp !== undefined) return mcp;
+    const when = rule.when === undefined ? undefined : whenMismatch(rule.when, rule.effect, access, asking);
+    if (when !== undefined) return when;
   }
   return missingFacts(rule, principal).length === 0 ? undefined : 'require';
+}
+
+/** A condition over a body that is not there yet is true in a rule that allows: it is asked again. */
+function whenMismatch(
+  when: RuleCondition,
+  effect: Rule['effect'],
+  access: RequestAccess,
+  asking: Asking,
+): 'when' | 'unread-body' | undefined {
+  if (when.usesBody && access.body === undefined) return effect === 'deny' ? 'unread-body' : undefined;
+  return conditionHolds(when, effect, access, asking) ? undefined : 'when';
+}
+
+/** Whether a rule that allows did so without having seen the body that it looks at. */
+export function awaitsBody({ mcp, when }: Rule, access: AccessRequest): boolean {
+  if (access.depth === 'connect' || access.body !== undefined) return false;
+  return mcp !== undefined || when?.usesBody === true;
 }
 
 /** A method that acts on a second resource needs its own word where a rule is bounded by the first. */
@@ -159,8 +183,8 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
-  const { methods, paths, git, when } = rule;
-  return methods !== undefined || paths !== undefined || git !== undefined || when !== undefined;
+  const { methods, paths, git, mcp, when } = rule;
+  return [methods, paths, git, mcp, when].some((one) => one !== undefined);
 }
 
 /** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */

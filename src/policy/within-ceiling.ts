@@ -3,6 +3,7 @@
 import { observeName } from './compiled-policy.ts';
 import type {
   AllowDecision,
+  AwaitedPart,
   Decision,
   DenyDecision,
   RuleBodies,
@@ -20,7 +21,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     return {
       ...own,
       ...some('observed', observed),
-      ...some('awaits', own.awaits ?? bound.awaits),
+      ...some('awaits', bothAwait(own, bound)),
     };
   if (own.handling !== bound.handling)
     return denial(
@@ -63,9 +64,14 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       'isByDestination',
       own.isByDestination === true && bound.isByDestination === true ? true : undefined,
     ),
-    ...some('awaits', own.awaits ?? bound.awaits),
+    ...some('awaits', bothAwait(own, bound)),
     ...some('observed', observed),
   };
+}
+
+/** What either of them waits for, the body first; the other one is asked for when both are asked again. */
+export function bothAwait(own: Decision, bound: Decision): AwaitedPart | undefined {
+  return own.awaits === 'body' || bound.awaits === 'body' ? 'body' : (own.awaits ?? bound.awaits);
 }
 
 /** No rule denies: the ceiling allows less than was wanted. Not `default-deny`, so no grant opens it. */

@@ -13,6 +13,7 @@ import { spoolLimits } from './limits/spool-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
 import { telemetryLimits } from './limits/telemetry-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
+import { understandingLimits } from './limits/understanding-limits.ts';
 import { workerLimits } from './limits/worker-limits.ts';
 
 /** The limits with their reasons. docs/reference/limits.md is checked against this table. */
@@ -21,6 +22,7 @@ export const limitTable = {
   ...agentLimits,
   ...sessionLimits,
   ...exchangeLimits,
+  ...understandingLimits,
   ...captureLimits,
   ...credentialLimits,
   ...networkLimits,

@@ -345,7 +345,13 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'stateFolderLevelsMax',
   ),
   ...forAll('taken from unreadOctetsPerSessionMax, by whose name it is counted', 'stalledResponseBytes'),
-  ...forAll('adds to decisionStepsMax, by whose name it is counted', 'decisionStepsPerRef'),
+  ...forAll(
+    'adds to decisionStepsMax, by whose name it is counted',
+    'decisionStepsPerRef',
+    'decisionStepsPerBodyOctet',
+  ),
+  ...forAll('the body is one that cannot be read; the denial says why', 'jsonDepthMax', 'jsonValuesMax'),
+  ...forAll('the event shows the beginning', 'auditedNameCharactersMax'),
   ...forAll(
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',

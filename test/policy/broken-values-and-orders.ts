@@ -169,7 +169,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'a deny that blind bytes evade',
     'rules:\n  - name: blind\n    hosts: "*.example.com"\n    tls: passthrough\n  - name: no-put\n    hosts: a.example.com\n    methods: PUT\n    deny: true',
     [
-      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths, git and when, or let that rule intercept',
+      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths, git, mcp and when, or let that rule intercept',
     ],
   ],
   [
@@ -183,28 +183,28 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'a condition that is not CEL',
     rule('hosts: a.example.com\nwhen: "request.method =="'),
     [
-      'p:4:11: error: the condition is not valid CEL: Unexpected token: EOF; the variables are request, claims, posture and now',
+      'p:4:11: error: the condition is not valid CEL: Unexpected token: EOF; the variables are request, json, claims, posture and now',
     ],
   ],
   [
     'a condition on a variable that is not there',
     rule('hosts: a.example.com\nwhen: user == "x"'),
     [
-      'p:4:11: error: the condition is not valid CEL: Unknown variable: user; the variables are request, claims, posture and now',
+      'p:4:11: error: the condition is not valid CEL: Unknown variable: user; the variables are request, json, claims, posture and now',
     ],
   ],
   [
     'a condition on a field that is not there',
     rule('hosts: a.example.com\nwhen: request.body == "x"'),
     [
-      'p:4:11: error: the condition is not valid CEL: No such key: body; the variables are request, claims, posture and now',
+      'p:4:11: error: the condition is not valid CEL: No such key: body; the variables are request, json, claims, posture and now',
     ],
   ],
   [
     'a condition of another type',
     rule('hosts: a.example.com\nwhen: request.port == "443"'),
     [
-      'p:4:11: error: the condition is not valid CEL: no such overload: int == string; the variables are request, claims, posture and now',
+      'p:4:11: error: the condition is not valid CEL: no such overload: int == string; the variables are request, json, claims, posture and now',
     ],
   ],
   [
@@ -228,7 +228,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'a condition that is too long',
     rule(`hosts: a.example.com\nwhen: ${Array(120).fill('true').join(' && ')}`),
     [
-      'p:4:11: error: the condition is not valid CEL: Exceeded maxAstNodes (200); the variables are request, claims, posture and now',
+      'p:4:11: error: the condition is not valid CEL: Exceeded maxAstNodes (200); the variables are request, json, claims, posture and now',
     ],
   ],
   [

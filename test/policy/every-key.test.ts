@@ -6,7 +6,7 @@ import { HeaderList } from '../../src/http/header-list.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';
 import type { AccessRequest, Decision, Principal, RequestAccess } from '../../src/policy/decision.ts';
 import { policySchema } from '../../src/policy/policy-schema.ts';
-import { access, nowMs, policyOf, principal } from './fixture.ts';
+import { access, jsonBody, nowMs, policyOf, principal } from './fixture.ts';
 import { keysOf } from './schema-keys.ts';
 
 interface Row {
@@ -16,7 +16,7 @@ interface Row {
   readonly asked?: string;
   readonly fields?: readonly [string, string][];
   /** What was read of its body. */
-  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions'>;
+  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body'>;
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -29,6 +29,26 @@ const host = 'hosts: a.example.com';
 const fetched = 'POST https://a.example.com/acme/app.git/git-upload-pack';
 const pushed = 'POST https://a.example.com/acme/app.git/git-receive-pack';
 const [allowed, denied] = ['allow r', 'deny default-deny'];
+const message = 'POST https://a.example.com/mcp';
+const asking = (method: string, params: object): object => ({ jsonrpc: '2.0', id: 1, method, params });
+const called = (name: string, input: object = {}): object => asking('tools/call', { name, arguments: input });
+/** A message that the rule allows with the key, and without it not; or the other way round. */
+const mcpRow = (
+  key: string,
+  withKey: string,
+  without: string,
+  sent: object,
+  opens = true,
+): readonly Row[] => [
+  {
+    key: `rules[].mcp.${key}`,
+    with: rule(`${host}, paths: /mcp, mcp: { ${withKey} }`),
+    without: rule(`${host}, paths: /mcp, mcp: { ${without} }`),
+    asked: message,
+    read: { body: jsonBody(JSON.stringify(sent)) },
+    expected: opens ? [allowed, denied] : [denied, allowed],
+  },
+];
 const observing = 'rules: [{ name: other, hosts: b.example.com }]';
 const limit = (key: string, value: string, expected: number): Row => ({
   key: `rules[].limits.${key}`,
@@ -178,6 +198,31 @@ const rows: readonly Row[] = [
     read: { pushed: [{ ref: 'refs/heads/a', change: 'update' }], pushOptions: ['ci.skip'] },
     expected: [allowed, denied],
   },
+  {
+    key: 'rules[].mcp',
+    with: rule(`${host}, paths: /mcp, mcp: { tools: search }`),
+    without: rule(`${host}, paths: /mcp`),
+    asked: message,
+    sees: (decision) => decision.awaits,
+    expected: ['body', undefined],
+  },
+  ...mcpRow('tools', 'tools: search', 'prompts: x', called('search')),
+  ...mcpRow(
+    'arguments',
+    'tools: "*", arguments: { to: a }',
+    'tools: "*"',
+    called('search', { to: 'b' }),
+    false,
+  ),
+  ...mcpRow(
+    'resources',
+    'resources: "file:///a/*"',
+    'tools: x',
+    asking('resources/read', { uri: 'file:///a/b' }),
+  ),
+  ...mcpRow('prompts', 'prompts: hello', 'tools: x', asking('prompts/get', { name: 'hello' })),
+  ...mcpRow('methods', 'methods: tasks/*', 'tools: x', asking('tasks/get', {})),
+  ...mcpRow('input', 'tools: x, input: allow', 'tools: x', { jsonrpc: '2.0', id: 1, result: { roots: [] } }),
   {
     key: 'rules[].when',
     with: rule(`${host}, when: request.method == "PUT"`),

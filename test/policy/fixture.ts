@@ -7,6 +7,10 @@ import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
 import type { AccessRequest, Principal } from '../../src/policy/decision.ts';
 import { parsePolicy, type ParsePolicyOptions } from '../../src/policy/parse-policy.ts';
 import { formatProblem } from '../../src/policy/problem.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import { UnreadableBody } from '../../src/understand/json-value.ts';
+import type { ReadBody } from '../../src/understand/read-body.ts';
+import { readJson } from '../../src/understand/read-json.ts';
 
 export const nowMs = Date.parse('2030-01-01T00:00:00Z');
 
@@ -50,6 +54,15 @@ export function access(text: string): AccessRequest {
   };
   if (method === undefined) return { depth: 'connect', destination };
   return { depth: 'request', destination, method, path: path ?? '/', query: '', headers: new HeaderList() };
+}
+
+/** A body that was read, or why it could not be. */
+export function jsonBody(text: string | Uint8Array): ReadBody {
+  const octets = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
+  const read = readJson(octets, { depthMax, valuesMax });
+  if (read instanceof UnreadableBody) return { kind: 'unreadable', reason: read.reason };
+  return { kind: 'json', value: read.value, octets: octets.length };
 }
 
 /** `allow rule`, `deny rule`; a connection adds its handling. */

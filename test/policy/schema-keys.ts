@@ -7,6 +7,7 @@ import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
 /** Maps that are described at one place for all: conditions, and sources of secrets beside `source`. */
 const describedOnce = new Set([
   'for',
+  'arguments',
   'refreshToken',
   'accessKeyId',
   'sessionToken',

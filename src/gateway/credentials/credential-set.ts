@@ -55,6 +55,8 @@ export class CredentialSet implements AsyncDisposable {
   readonly #foreign = new Map<string, ForeignCredentials>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
+  /** Room for bodies that are read before their request goes out. */
+  readonly bodies: HeldBodies;
 
   /**
    * @param fetch how issuers of tokens and keepers of secrets are reached; without it none is
@@ -71,8 +73,8 @@ export class CredentialSet implements AsyncDisposable {
     const background = this.#background;
     this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
-    const bodies = new HeldBodies(limits, held);
-    const context = { environment, fetch, vaults: this.#vaults, held: bodies, background };
+    this.bodies = new HeldBodies(limits, held);
+    const context = { environment, fetch, vaults: this.#vaults, held: this.bodies, background };
     const tables = new TableBudget(limits);
     for (const [name, config] of Object.entries(configs)) {
       const searched = new SearchedCredential(name, tables);

@@ -18,7 +18,7 @@ export function declaredLength({ framing }: ValidatedRequest): number | undefine
 
 /** Undefined if there is no body. */
 export function bodyFacts(
-  client: ClientExchange,
+  client: Pick<ClientExchange, 'body' | 'sendContinue'>,
   { sessionId }: Principal,
   validated: ValidatedRequest,
   record: Pick<ExchangeRecord, 'keeps'>,

@@ -12,7 +12,7 @@ const methodsWithoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'
 
 /** @throws ProxyError policy_denied, body_too_large for a body that its rule does not let through, before anything goes out */
 export async function enforceBodies(
-  client: ClientExchange,
+  client: Pick<ClientExchange, 'body' | 'signal' | 'sendContinue'>,
   validated: ValidatedRequest,
   decision: AllowDecision,
   limits: Limits,

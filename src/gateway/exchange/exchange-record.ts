@@ -2,23 +2,23 @@
 // exchange, in the order in which it may happen: began → decided → dialled → responded → ended.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
-import { isoTime, newEventId, newTraceId } from '../audit/event-identity.ts';
+import { newEventId, newTraceId } from '../audit/event-identity.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { OriginConnection } from '../forward/forwarder.ts';
 import { gitFacts, type ReadPush } from '../git/git-facts.ts';
 import type { RefusedPush } from '../git/refused-push.ts';
+import { UnreadableBody } from '../../understand/json-value.ts';
+import type { McpMessage } from '../../understand/mcp-message.ts';
+import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.ts';
 import { ExchangeTimes } from './exchange-times.ts';
+import { mcpFacts } from './mcp-facts.ts';
 
-type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
-/** What every event has, but for its id: that is of the moment at which it ends, or is first kept. */
-type OpenFacts = Facts & Omit<{ -readonly [Name in keyof AuditEvent]: AuditEvent[Name] }, 'id' | 'verdict'>;
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
 
 /** What a client said, before anything of it was checked. */
@@ -60,6 +60,7 @@ export class ExchangeRecord implements OpenExchange {
   #effect: Decision['effect'] | undefined;
   #mayAskAccess = false;
   #refusedPush: RefusedPush | undefined;
+  #message: McpMessage | undefined;
   #aliases: OriginConnection['aliases'];
 
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
@@ -75,7 +76,7 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   /** What is known so far. */
-  get facts(): Readonly<Facts> {
+  get facts(): Readonly<ExchangeFacts> {
     return this.#facts;
   }
 
@@ -87,6 +88,11 @@ export class ExchangeRecord implements OpenExchange {
   /** Set where the refs of a push were refused: git gets its own form of response. */
   get refusedPush(): RefusedPush | undefined {
     return this.#refusedPush;
+  }
+
+  /** Of a client that speaks JSON-RPC, which gets its own form of response too. */
+  get message(): McpMessage | undefined {
+    return this.#message;
   }
 
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
@@ -136,6 +142,13 @@ export class ExchangeRecord implements OpenExchange {
   /** The commands of a push. */
   pushRead(head: RequestHead, push: ReadPush | undefined): void {
     this.#understood(head, push);
+  }
+
+  /** The message in its body; undefined: it has none. */
+  messageRead(message: McpMessage | UnreadableBody | undefined): void {
+    if (message === undefined || message instanceof UnreadableBody) return;
+    this.#message = message;
+    this.#facts.mcp = mcpFacts(message);
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */
@@ -350,43 +363,6 @@ export class ExchangeRecord implements OpenExchange {
     const id = this.eventId;
     return Object.assign(this.#facts, { id, verdict });
   }
-}
-
-/** The members that most events get, in the order in which they are told, so that all of them have one form. */
-function newFacts(
-  kind: AuditEvent['kind'],
-  traceId: string,
-  { sessionId, id: principal }: Principal,
-  nowMs: number,
-): OpenFacts {
-  return {
-    v: auditEventVersion,
-    id: undefined,
-    time: isoTime(nowMs),
-    kind,
-    traceId,
-    sessionId,
-    principal,
-    verdict: undefined,
-    rule: undefined,
-    policyName: undefined,
-    policyVersion: undefined,
-    method: undefined,
-    scheme: undefined,
-    host: undefined,
-    port: undefined,
-    path: undefined,
-    protocol: undefined,
-    upstreamProtocol: undefined,
-    address: undefined,
-    connection: undefined,
-    status: undefined,
-    injected: undefined,
-    requestBytes: undefined,
-    responseBytes: undefined,
-    times: undefined,
-    durationMs: undefined,
-  };
 }
 
 function outOfOrder(verb: string, state: string): ProxyError {

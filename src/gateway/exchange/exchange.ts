@@ -1,92 +1,43 @@
 // THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
+import type { Readable } from 'node:stream';
 import type { RequestHead } from '../../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../../http/request-validation.ts';
 import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
-import { defaultDenyName } from '../../policy/compiled-policy.ts';
-import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
+import type { AllowDecision } from '../../policy/decision.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { HeldOctets } from '../../protocol/held-octets.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { AccessDesk } from '../access/access-desk.ts';
 import { respondForOwnHost } from './own-host.ts';
-import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmDecision, type DecisionBasis, denied } from './confirm-decision.ts';
+import { confirmDecision } from './confirm-decision.ts';
 import { decidedRequest } from './decided-request.ts';
+import { decideRequest } from './decide-request.ts';
+import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import { mcpResponder } from './mcp-denial.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
-import { type BodyCapture, captureOf } from './body-capture.ts';
-import type { CapturedBodies } from '../captured/captured-bodies.ts';
+import { captureOf } from './body-capture.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
-import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
-import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
+import type { InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
-import { holdBody, releaseBody } from './hold-body.ts';
-import { observedPush } from '../git/observed-push.ts';
-import { readPush } from '../git/read-push.ts';
+import { releaseBody } from './hold-body.ts';
 import { refusePush } from './git-denial.ts';
-import { refusedPush } from '../git/refused-push.ts';
-import type { ForwardRequest, Forwarder } from '../forward/forwarder.ts';
-import type { LiveGrants } from '../policies/live-grants.ts';
-import type { LoopGuard } from '../forward/loop-guard.ts';
+import type { ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { ResponseRoom } from './response-room.ts';
-import type { RuleTrust } from '../forward/rule-trust.ts';
-import { type HomeInjected, injectOfHome } from './inject-of-home.ts';
+import { injectOfHome } from './inject-of-home.ts';
 import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
-import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
+import { meteredStream } from '../forward/metered-stream.ts';
 import { TokenGuard } from './token-guard.ts';
-import type { ContinuedTraces } from '../telemetry/trace-context.ts';
-import type { SessionBudgets } from './session-budgets.ts';
 
-export interface ExchangeParts {
-  readonly policy: () => Policy;
-  readonly credentials: CredentialSet;
-  /** Of an embedded gateway: secrets of the caller's home. */
-  readonly homes?: HomeCredentials;
-  readonly audit: ExchangeSink;
-  readonly forwarder: Forwarder;
-  readonly budgets: SessionBudgets;
-  /** What is held of sessions, and of all. */
-  readonly held: HeldOctets;
-  /** What came of them, or for them, and nobody takes. */
-  readonly unread: HeldOctets;
-  /** What runs longer than the decision that began it. */
-  readonly live: LiveGrants;
-  readonly ruleTrust: RuleTrust;
-  /** Where traces are sent: those of clients that rules go on with. */
-  readonly traces?: ContinuedTraces;
-  readonly limits: Limits;
-  /** Refuses what comes back to this gateway. */
-  readonly loops?: LoopGuard;
-  /** Keeps bodies where a rule asks for it. */
-  readonly captured?: CapturedBodies;
-  readonly clock: () => number;
-  /** Takes requests for access, if that is enabled. */
-  readonly desk?: AccessDesk;
-}
-
-/** A request that may go upstream, with everything that the decision gave it. */
-export interface Admitted {
-  readonly validated: ValidatedRequest;
-  /** What was decided about. */
-  readonly access: RequestAccess;
-  readonly decision: AllowDecision;
-  readonly basis: DecisionBasis;
-  readonly injected: InjectedRequest | HomeInjected;
-  /** Pays for bytes, of both directions, where the rule limits them. */
-  readonly spendBytes: SpendBytes | undefined;
-  /** Where the rule has bodies kept. */
-  readonly capture?: BodyCapture | undefined;
-}
+export type { ExchangeParts };
 
 /** Runs one exchange to its end; never throws: every outcome is a response and one audit event. */
 export async function runExchange(
@@ -109,8 +60,8 @@ export async function runExchange(
     }
   } catch (error) {
     const fault = asProxyError(error);
-    const { refusedPush: push } = record;
-    if (push === undefined) refuse(client, fault, record);
+    const { refusedPush: push, message } = record;
+    if (push === undefined) refuse(client, fault, record, mcpResponder(fault, message));
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.
@@ -139,20 +90,33 @@ export async function admit(
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const { decision, access, basis } = await decide({ client, validated: asked }, scene, parts, record);
+  const { decision, access, basis, body } = await decideRequest(
+    { client, validated: asked, principal: scene.principal },
+    parts,
+    record,
+  );
   const validated = decidedRequest(asked, decision, parts, record);
-  await enforceBodies(client, validated, decision, parts.limits);
+  const sent = body === undefined ? client : whatWasRead(client, body);
+  await enforceBodies(sent, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
-  const body = bodyFacts(client, scene.principal, validated, record);
+  const facts = bodyFacts(sent, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
-    (await inject({ head: validated.head, body }, decision, parts));
+    (await inject({ head: validated.head, body: facts }, decision, parts));
   const stripped = [...(decision.removedFields ?? []), ...injected.stripped];
   record.injected(
     { names: injected.names, stripped },
     decision.inject.map(({ credential }) => credential),
   );
-  return { validated, access, decision, basis, injected, spendBytes };
+  return { validated, access, decision, basis, body, injected, spendBytes };
+}
+
+/** The client with a body that was read in place of the one that it sends. */
+function whatWasRead(
+  { signal }: ClientExchange,
+  body: Readable,
+): Pick<ClientExchange, 'body' | 'signal' | 'sendContinue'> {
+  return { signal, body, sendContinue: () => undefined };
 }
 
 /** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */
@@ -177,64 +141,6 @@ function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits):
   const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
   const { destination } = scene;
   return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
-}
-
-/**
- * Invariant 1: no dial before a decision; no decision without a rule. A push by git whose refs a rule looks at is decided
- * twice: by its head, and by the commands that its body begins with.
- */
-async function decide(
-  { client, validated }: { readonly client: ClientExchange; readonly validated: ValidatedRequest },
-  { principal }: ExchangeScene,
-  parts: ExchangeParts,
-  record: ExchangeRecord,
-): Promise<Pick<Admitted, 'decision' | 'access' | 'basis'>> {
-  const { head } = validated;
-  const { destination, method, path, query, headers } = head;
-  const access = { depth: 'request', destination, method, path, query, headers } as const;
-  const { decision: first, basis } = judge(access, principal, parts, record);
-  if (first.effect === 'allow') {
-    const room = holdBody(client, validated, principal, parts);
-    if (room !== undefined) record.keeps(() => room.release());
-  }
-  if (first.effect === 'deny' || first.awaits === undefined) {
-    const decision = allowed(first);
-    if (decision.observed !== undefined)
-      record.pushRead(head, await observedPush(client, head, parts.limits));
-    return { decision, access, basis };
-  }
-  client.sendContinue();
-  const commands = await readPush(client.body, headers, parts.limits);
-  const push = { ...access, pushed: commands.updates, pushOptions: commands.options };
-  record.pushRead(head, commands);
-  const { decision, basis: pushBasis } = judge(push, principal, parts, record);
-  if (decision.effect === 'deny') {
-    const isAllowed = (one: RequestAccess): boolean =>
-      parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
-    record.pushRefused(refusedPush(commands, push, isAllowed));
-  }
-  return { decision: allowed(decision), access: push, basis: pushBasis };
-}
-
-function judge(
-  access: RequestAccess,
-  principal: Principal,
-  parts: ExchangeParts,
-  record: ExchangeRecord,
-): { readonly decision: Decision; readonly basis: DecisionBasis } {
-  const basis = { policy: parts.policy(), atMs: parts.clock() };
-  const { policy } = basis;
-  const decision = policy.decide(principal, access, basis.atMs);
-  const mayAskAccess =
-    decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
-  record.decided(decision, { policyVersion: policy.version, mayAskAccess });
-  return { decision, basis };
-}
-
-/** @throws ProxyError policy_denied */
-function allowed(decision: Decision): AllowDecision {
-  if (decision.effect === 'deny') throw denied(decision);
-  return decision;
 }
 
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
@@ -383,10 +289,11 @@ export function forwardRequest(
 
 function upstreamBody(
   client: ClientExchange,
-  { validated, injected, spendBytes, capture }: Admitted,
+  { validated, injected, spendBytes, capture, body: read }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
   if (!hasBody(validated)) return { body: undefined, bodyLength: undefined };
-  const sent = capture?.ofRequest(client.body) ?? client.body;
+  const own = read ?? client.body;
+  const sent = capture?.ofRequest(own) ?? own;
   const body = injected.body?.rewrite(sent) ?? sent;
   const bodyLength = injected.body === undefined ? declaredLength(validated) : injected.body.length;
   if (spendBytes === undefined) return { body, bodyLength };

@@ -18,7 +18,7 @@ import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest, responseRoom } from './exchange.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import { refuse } from './refusal.ts';
-import type { Admitted, ExchangeParts } from './exchange.ts';
+import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
 import { ResponseRelay } from './response-relay.ts';

@@ -224,7 +224,8 @@ class Judge {
     if (open === closed) return decision;
     const other = closed.decide(principal, access, timeMs);
     if (JSON.stringify(outcomeOf(decision)) === JSON.stringify(outcomeOf(other))) return decision;
-    const what = facts === undefined ? 'the claims and posture of its session' : 'its header fields';
+    const what =
+      facts === undefined ? 'the claims and posture of its session' : 'its header fields or its body';
     return `depends on ${what}, which are not recorded: ${nameOf(decision)} or ${nameOf(other)}`;
   }
 }

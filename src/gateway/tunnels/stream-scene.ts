@@ -11,7 +11,7 @@ import type { ProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { RefusalCounts } from '../audit/refusal-counts.ts';
-import type { ExchangeParts } from '../exchange/exchange.ts';
+import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { HttpFront } from '../front/http-front.ts';
 import type { Http2Front } from '../front/http2-front.ts';
 import type { LoopWatch } from './loop-watch.ts';

@@ -28,6 +28,11 @@ import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
 import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
+import { UnreadableBody } from '../../../src/understand/json-value.ts';
+import { mcpMessageOf } from '../../../src/understand/mcp-message.ts';
+import { jsonCodingOf } from '../../../src/understand/read-body.ts';
+import { readJson } from '../../../src/understand/read-json.ts';
+import { jsonReadings } from '../../../src/policy/json-readings.ts';
 import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
@@ -316,6 +321,28 @@ export const textCases: GrowthCases = {
               fault: malformedResponse,
             }),
         ),
+      ),
+  },
+  'a body of JSON': {
+    pieces: ['{"a":', '[', '"', '\\u00e9', 'x', ',', '1', '}', ']', 'é', '.5e', ' '],
+    read: (text) =>
+      each(
+        ...[
+          text,
+          `"${text}`,
+          `{"method":"tools/call","params":{"name":"${text}"}}`,
+          '['.repeat(9) + text,
+        ].map((one) => () => {
+          const octets = latin1(one);
+          const body = readJson(octets, { depthMax: limits.jsonDepthMax, valuesMax: limits.jsonValuesMax });
+          if (body instanceof UnreadableBody) return body.reason;
+          const read = { kind: 'json', value: body.value, octets: octets.length } as const;
+          return [
+            jsonReadings(read, ['a', 'method']),
+            mcpMessageOf(body.value, ofFields([['mcp-name', text]]).headers),
+          ];
+        }),
+        () => jsonCodingOf(ofFields([['content-type', `application/json;${text}`]]).headers),
       ),
   },
   'options of a push': {

@@ -26,6 +26,11 @@ export class HeldBodies {
     this.#room = new HeldOctets(limits, bounds, held);
   }
 
+  /** Room for what is made of a body and kept until its request is over. @throws ProxyError limit_exceeded */
+  keep({ sessionId, keep }: Pick<BodyFacts, 'sessionId' | 'keep'>, octets: number): void {
+    keep(this.#room.reserve(sessionId, octets).release);
+  }
+
   /** @throws ProxyError body_too_large, limit_exceeded, timeout, cancelled */
   async hold(body: BodyFacts, bytesMax: number): Promise<HeldBody> {
     // Room for the largest: what is not declared is not believed to be small.

@@ -1,0 +1,138 @@
+// The decision about a request: by its head, and again by what of its body a rule looks at, before anything of it goes out.
+
+import type { Readable } from 'node:stream';
+import type { ValidatedRequest } from '../../http/request-validation.ts';
+import { defaultDenyName } from '../../policy/compiled-policy.ts';
+import type { AwaitedPart, Decision, Principal, RequestAccess } from '../../policy/decision.ts';
+import type { PushCommands } from '../../policy/git-commands.ts';
+import { messageOf } from '../../policy/mcp-rule.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { observedPush } from '../git/observed-push.ts';
+import { readPush } from '../git/read-push.ts';
+import { refusedPush } from '../git/refused-push.ts';
+import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { type DecisionBasis, denied } from './confirm-decision.ts';
+import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { holdBody } from './hold-body.ts';
+import { inspectBody } from './inspect-body.ts';
+
+export interface AskedRequest {
+  readonly client: ClientExchange;
+  readonly validated: ValidatedRequest;
+  readonly principal: Principal;
+}
+
+interface Judged {
+  readonly decision: Decision;
+  readonly basis: DecisionBasis;
+}
+
+/** What was read of a request's body by now. */
+interface ReadParts {
+  readonly access: RequestAccess;
+  readonly commands?: PushCommands;
+  /** The body to send, where the client's own was read. */
+  readonly body?: Readable;
+}
+
+/**
+ * Invariant 1: no dial before a decision; no decision without a rule. What a decision awaits is read, and it is made again, until it
+ * awaits nothing: of a request there are two things to read, and each is read once.
+ * @throws ProxyError policy_denied, and what reading throws
+ */
+export async function decideRequest(
+  asked: AskedRequest,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Promise<Pick<Admitted, 'decision' | 'access' | 'basis' | 'body'>> {
+  const { client, validated, principal } = asked;
+  const { destination, method, path, query, headers } = validated.head;
+  const access = { depth: 'request', destination, method, path, query, headers } as const;
+  // A body that is not there needs no reading.
+  const isEmpty = !hasBody(validated) || declaredLength(validated) === 0;
+  let read: ReadParts = { access: isEmpty ? { ...access, body: { kind: 'none' } } : access };
+  let judged = judge(read.access, principal, parts, record);
+  if (judged.decision.effect === 'allow') {
+    const room = holdBody(client, validated, principal, parts);
+    if (room !== undefined) record.keeps(() => room.release());
+  }
+  for (let part = awaitedBy(judged); part !== undefined; part = awaitedBy(judged)) {
+    read = await readPart(part, read, { asked, parts, record });
+    judged = judge(read.access, principal, parts, record);
+  }
+  const { decision, basis } = judged;
+  if (decision.effect === 'deny') {
+    noteRefusedPush(read, principal, parts, record);
+    throw denied(decision);
+  }
+  const { body, commands } = read;
+  if (decision.observed !== undefined && commands === undefined && body === undefined)
+    record.pushRead(validated.head, await observedPush(client, validated.head, parts.limits));
+  return { decision, access: read.access, basis, body };
+}
+
+function awaitedBy({ decision }: Judged): AwaitedPart | undefined {
+  return decision.effect === 'deny' ? undefined : decision.awaits;
+}
+
+interface Reading {
+  readonly asked: AskedRequest;
+  readonly parts: ExchangeParts;
+  readonly record: ExchangeRecord;
+}
+
+async function readPart(
+  part: AwaitedPart,
+  { access, ...others }: ReadParts,
+  { asked: { client, validated, principal }, parts, record }: Reading,
+): Promise<ReadParts> {
+  const { head } = validated;
+  if (part === 'body') {
+    const facts = bodyFacts(client, principal, validated, record);
+    if (facts === undefined || access.body !== undefined) throw readTwice();
+    const { read, body } = await inspectBody(facts, head.headers, parts.credentials.bodies);
+    const seen = { ...access, body: read };
+    record.messageRead(messageOf(seen));
+    return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
+  }
+  if (others.commands !== undefined) throw readTwice();
+  client.sendContinue();
+  const commands = await readPush(others.body ?? client.body, head.headers, parts.limits);
+  record.pushRead(head, commands);
+  const { updates, options } = commands;
+  return { ...others, commands, access: { ...access, pushed: updates, pushOptions: options } };
+}
+
+/** Fails closed: a decision that goes on asking for what it was given is none. */
+function readTwice(): ProxyError {
+  return new ProxyError('internal', 'the decision awaits what was read already');
+}
+
+function noteRefusedPush(
+  { access, commands }: ReadParts,
+  principal: Principal,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): void {
+  if (commands === undefined) return;
+  const isAllowed = (one: RequestAccess): boolean =>
+    parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
+  record.pushRefused(refusedPush(commands, access, isAllowed));
+}
+
+function judge(
+  access: RequestAccess,
+  principal: Principal,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Judged {
+  const basis = { policy: parts.policy(), atMs: parts.clock() };
+  const { policy } = basis;
+  const decision = policy.decide(principal, access, basis.atMs);
+  const mayAskAccess =
+    decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
+  record.decided(decision, { policyVersion: policy.version, mayAskAccess });
+  return { decision, basis };
+}

@@ -1,0 +1,65 @@
+// What an exchange is run with, and what it is once it may go upstream.
+
+import type { Readable } from 'node:stream';
+import type { ValidatedRequest } from '../../http/request-validation.ts';
+import type { AllowDecision, Policy, RequestAccess } from '../../policy/decision.ts';
+import type { HeldOctets } from '../../protocol/held-octets.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { AccessDesk } from '../access/access-desk.ts';
+import type { ExchangeSink } from '../audit/audit-log.ts';
+import type { CapturedBodies } from '../captured/captured-bodies.ts';
+import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
+import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
+import type { Forwarder } from '../forward/forwarder.ts';
+import type { LoopGuard } from '../forward/loop-guard.ts';
+import type { SpendBytes } from '../forward/metered-stream.ts';
+import type { RuleTrust } from '../forward/rule-trust.ts';
+import type { LiveGrants } from '../policies/live-grants.ts';
+import type { ContinuedTraces } from '../telemetry/trace-context.ts';
+import type { BodyCapture } from './body-capture.ts';
+import type { DecisionBasis } from './confirm-decision.ts';
+import type { HomeInjected } from './inject-of-home.ts';
+import type { SessionBudgets } from './session-budgets.ts';
+
+export interface ExchangeParts {
+  readonly policy: () => Policy;
+  readonly credentials: CredentialSet;
+  /** Of an embedded gateway: secrets of the caller's home. */
+  readonly homes?: HomeCredentials;
+  readonly audit: ExchangeSink;
+  readonly forwarder: Forwarder;
+  readonly budgets: SessionBudgets;
+  /** What is held of sessions, and of all. */
+  readonly held: HeldOctets;
+  /** What came of them, or for them, and nobody takes. */
+  readonly unread: HeldOctets;
+  /** What runs longer than the decision that began it. */
+  readonly live: LiveGrants;
+  readonly ruleTrust: RuleTrust;
+  /** Where traces are sent: those of clients that rules go on with. */
+  readonly traces?: ContinuedTraces;
+  readonly limits: Limits;
+  /** Refuses what comes back to this gateway. */
+  readonly loops?: LoopGuard;
+  /** Keeps bodies where a rule asks for it. */
+  readonly captured?: CapturedBodies;
+  readonly clock: () => number;
+  /** Takes requests for access, if that is enabled. */
+  readonly desk?: AccessDesk;
+}
+
+/** A request that may go upstream, with everything that the decision gave it. */
+export interface Admitted {
+  readonly validated: ValidatedRequest;
+  /** What was decided about. */
+  readonly access: RequestAccess;
+  readonly decision: AllowDecision;
+  readonly basis: DecisionBasis;
+  /** What the client sent as its body, where a rule looked into it; undefined: the body is the client's own. */
+  readonly body?: Readable | undefined;
+  readonly injected: InjectedRequest | HomeInjected;
+  /** Pays for bytes, of both directions, where the rule limits them. */
+  readonly spendBytes: SpendBytes | undefined;
+  /** Where the rule has bodies kept. */
+  readonly capture?: BodyCapture | undefined;
+}

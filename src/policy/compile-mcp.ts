@@ -1,0 +1,56 @@
+// `mcp` of a rule as it is written, to what is matched.
+
+import type { McpCondition } from './mcp-rule.ts';
+import { patternLengthMax } from './git-pattern.ts';
+import type { RuleDocument } from './policy-schema.ts';
+import { asList } from './schema-parts.ts';
+import type { Report } from './yaml-source.ts';
+
+/** Methods whose names say nothing yet: what they are about does, and has a key of its own. */
+const keyOf: ReadonlyMap<string, 'tools' | 'resources' | 'prompts'> = new Map([
+  ['tools/call', 'tools'],
+  ['resources/read', 'resources'],
+  ['resources/subscribe', 'resources'],
+  ['resources/unsubscribe', 'resources'],
+  ['prompts/get', 'prompts'],
+]);
+
+/** Problems go to `report`; the result is of use only if none was an error. */
+export function compileMcp(document: RuleDocument, report: Report): McpCondition | undefined {
+  const { mcp } = document;
+  if (mcp === undefined) return undefined;
+  const isDeny = document.deny !== undefined;
+  if (document.methods !== undefined)
+    report(['methods'], '"mcp" says the methods of HTTP already; remove "methods"');
+  if (document.git !== undefined) report(['git'], "no request is both git's and of MCP; write two rules");
+  if (!isDeny && document.paths === undefined)
+    report(
+      ['mcp'],
+      'the rule allows GET and DELETE of every path of its hosts; write the path of the server, such as paths: /mcp',
+    );
+  const names = ['tools', 'resources', 'prompts', 'methods'] as const;
+  if (names.every((key) => mcp[key] === undefined) && mcp.input === undefined)
+    report(['mcp'], 'write what it is about: tools, resources, prompts or methods');
+  if (mcp.arguments !== undefined && mcp.tools === undefined)
+    report(['mcp', 'arguments'], '"arguments" are those of a tool; write tools, such as tools: "*"');
+  if (isDeny && mcp.input !== undefined)
+    report(['mcp', 'input'], '"input" has no meaning in a rule that denies; remove it');
+  for (const key of names) for (const one of asList(mcp[key])) checkPattern(key, one, isDeny, report);
+  return {
+    tools: asList(mcp.tools),
+    input: mcp.arguments,
+    resources: asList(mcp.resources),
+    prompts: asList(mcp.prompts),
+    methods: asList(mcp.methods),
+    allowsInput: mcp.input === 'allow',
+  };
+}
+
+function checkPattern(key: string, pattern: string, isDeny: boolean, report: Report): void {
+  if (pattern.length > patternLengthMax)
+    report(['mcp', key], `a pattern is at most ${String(patternLengthMax)} characters long`);
+  if (key !== 'methods' || isDeny) return;
+  const own = keyOf.get(pattern);
+  if (own !== undefined)
+    report(['mcp', key], `${pattern} is allowed by what it is about; write ${own}, such as ${own}: "*"`);
+}

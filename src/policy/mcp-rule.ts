@@ -1,0 +1,220 @@
+// `mcp` of a rule: which tools of a server may be called with what, which resources and prompts it may be asked for.
+
+import {
+  InexactNumber,
+  isAlike,
+  JsonObject,
+  type JsonValue,
+  memberOf,
+  UnreadableBody,
+} from '../understand/json-value.ts';
+import { type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
+import type { AccessRequest, RequestAccess } from './decision.ts';
+import { matchesSegment } from './git-pattern.ts';
+import { type MatchingWork, unmeasured } from './matching-work.ts';
+import type { ClaimPattern } from './claim-pattern.ts';
+
+/** Plain data. An empty list: nothing of that kind. */
+export interface McpCondition {
+  readonly tools: readonly string[];
+  readonly input: Readonly<Record<string, ClaimPattern>> | undefined;
+  readonly resources: readonly string[];
+  readonly prompts: readonly string[];
+  readonly methods: readonly string[];
+  readonly allowsInput: boolean;
+}
+
+/** `body`: it has none that all servers read alike. `unread-body`: the rule looks at a body that is not there yet. */
+export type McpMismatch = 'mcp' | 'body' | 'unread-body';
+
+type Effect = 'allow' | 'deny';
+
+/**
+ * A rule that allows takes the messages that it names, and those without which no client can work. Until the body is read it
+ * matches, and `awaitsBody` says that it has to be asked again. One that denies takes a message that it names in any letter
+ * case, and every body that is none of a message that all servers read alike.
+ */
+export function mcpMismatch(
+  mcp: McpCondition,
+  effect: Effect,
+  access: RequestAccess,
+  work: MatchingWork = unmeasured,
+): McpMismatch | undefined {
+  const { body, method } = access;
+  if (body === undefined) return effect === 'deny' ? 'unread-body' : undefined;
+  if (body.kind === 'none') {
+    // The stream of what a server says, and the end of a session, of the revisions that have them.
+    const isOfSession = method === 'GET' || method === 'DELETE';
+    return effect === 'allow' && isOfSession ? undefined : 'mcp';
+  }
+  const message = messageOf(access);
+  if (message instanceof UnreadableBody || message === undefined)
+    return effect === 'deny' ? undefined : 'body';
+  if (effect === 'deny') return isMeant(mcp, message, work) ? undefined : 'mcp';
+  return method === 'POST' && isAllowed(mcp, message, work) ? undefined : 'mcp';
+}
+
+/** Of requests that are decided; many rules ask for the same one. */
+const known = new WeakMap<RequestAccess, McpMessage | UnreadableBody>();
+
+/** The message of a request; undefined: its body is not read, or there is none. */
+export function messageOf(access: AccessRequest): McpMessage | UnreadableBody | undefined {
+  if (access.depth === 'connect' || access.body === undefined || access.body.kind === 'none')
+    return undefined;
+  if (access.body.kind === 'unreadable') return new UnreadableBody(access.body.reason);
+  let message = known.get(access);
+  if (message === undefined) {
+    message = mcpMessageOf(access.body.value, access.headers);
+    known.set(access, message);
+  }
+  return message;
+}
+
+/** What every client says to begin, to be told what there is, and to end. */
+const lifeCycle: ReadonlySet<string> = new Set([
+  'initialize',
+  'server/discover',
+  'ping',
+  'logging/setLevel',
+  'subscriptions/listen',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+  'tools/list',
+  'resources/list',
+  'resources/templates/list',
+  'prompts/list',
+]);
+
+function isAllowed(mcp: McpCondition, message: McpMessage, work: MatchingWork): boolean {
+  if (message.hasInput && !mcp.allowsInput) return false;
+  const { target, method, kind } = message;
+  if (kind === 'response') return true;
+  if (target === undefined)
+    return lifeCycle.has(method) || mcp.methods.some((one) => matchesText(one, method, work));
+  return isNamed(mcp, target, (one, name) => matchesText(one, name, work)) && fitsInput(mcp, target, work);
+}
+
+function isMeant(mcp: McpCondition, { method, target }: McpMessage, work: MatchingWork): boolean {
+  const matches = (one: string, name: string): boolean => matchesAnyCase(one, name, work);
+  if (mcp.methods.some((one) => matches(one, method))) return true;
+  return target !== undefined && isNamed(mcp, target, matches) && fitsInput(mcp, target, work, true);
+}
+
+function isNamed(
+  { tools, resources, prompts }: McpCondition,
+  { kind, name }: McpTarget,
+  matches: (pattern: string, name: string) => boolean,
+): boolean {
+  const patterns = { tool: tools, resource: resources, prompt: prompts }[kind];
+  return patterns.some((one) => matches(one, name));
+}
+
+/** A pattern and a text that a workload chose, with what it costs to compare them. */
+function matchesText(pattern: string, text: string, work: MatchingWork): boolean {
+  return work.spend(1 + text.length / charactersPerStep) && matchesSegment(pattern, text, work);
+}
+
+function matchesAnyCase(pattern: string, text: string, work: MatchingWork): boolean {
+  return matchesText(inOneCase(pattern), inOneCase(text), work);
+}
+
+const inOneCase = (text: string): string => text.normalize('NFC').toLowerCase();
+const charactersPerStep = 8;
+
+function fitsInput({ input }: McpCondition, target: McpTarget, work: MatchingWork, anyCase = false): boolean {
+  if (input === undefined || target.kind !== 'tool') return true;
+  const given = target.input ?? new JsonObject(new Map());
+  return fitsMembers(input, given, work, anyCase);
+}
+
+/** A name that differs in letter case alone is another member to some servers, and the same one to others. */
+function fitsMembers(
+  patterns: Readonly<Record<string, ClaimPattern>>,
+  object: JsonObject,
+  work: MatchingWork,
+  anyCase: boolean,
+): boolean {
+  if (!work.spend(object.members.size)) return false;
+  return Object.entries(patterns).every(([name, pattern]) => {
+    if (anyCase)
+      return [...object.members].some(
+        ([other, value]) => isAlike(other, name) && fits(pattern, value, work, anyCase),
+      );
+    const value = memberOf(object, name);
+    return !(value instanceof UnreadableBody) && fits(pattern, value, work, anyCase);
+  });
+}
+
+/** As for claims: a list fits if one of its values does in a rule that denies, and if all of them do in one that allows. */
+function fits(
+  pattern: ClaimPattern,
+  value: JsonValue | undefined,
+  work: MatchingWork,
+  anyCase: boolean,
+): boolean {
+  if (value === undefined || value instanceof InexactNumber || !work.spend(1)) return false;
+  if (Array.isArray(value)) {
+    // What Array.isArray leaves of a union with a readonly array; the runtime check is the proof.
+    const items = value as readonly JsonValue[];
+    const fitsOne = (item: JsonValue): boolean => fits(pattern, item, work, anyCase);
+    return anyCase ? items.some(fitsOne) : items.length > 0 && items.every(fitsOne);
+  }
+  if (typeof pattern !== 'object') {
+    if (typeof pattern !== 'string' || typeof value !== 'string') return pattern === value;
+    return anyCase ? matchesAnyCase(pattern, value, work) : matchesText(pattern, value, work);
+  }
+  if (isList(pattern)) return pattern.some((one) => fits(one, value, work, anyCase));
+  return value instanceof JsonObject && fitsMembers(pattern, value, work, anyCase);
+}
+
+function isList(pattern: object): pattern is readonly (string | number | boolean)[] {
+  return Array.isArray(pattern);
+}
+
+/** What is written, for people. */
+export function mcpText(mcp: McpCondition): string {
+  const parts = (['tools', 'resources', 'prompts', 'methods'] as const).flatMap((key) =>
+    mcp[key].length === 0 ? [] : [`${key} ${mcp[key].join(', ')}`],
+  );
+  if (mcp.input !== undefined) parts.push(`arguments ${JSON.stringify(mcp.input)}`);
+  if (mcp.allowsInput) parts.push('input');
+  return parts.join('; ');
+}
+
+/** Whether everything that `inner` matches is known to be matched by `outer`. */
+export function mcpCovers(outer: McpCondition | undefined, inner: McpCondition | undefined): boolean {
+  if (outer === undefined) return true;
+  if (inner === undefined) return false;
+  const covers = (key: 'tools' | 'resources' | 'prompts' | 'methods'): boolean =>
+    inner[key].every((one) => outer[key].some((other) => patternCovers(other, one)));
+  const isSameInput =
+    outer.input === undefined || JSON.stringify(outer.input) === JSON.stringify(inner.input);
+  return (
+    covers('tools') &&
+    covers('resources') &&
+    covers('prompts') &&
+    covers('methods') &&
+    isSameInput &&
+    (outer.allowsInput || !inner.allowsInput)
+  );
+}
+
+function patternCovers(outer: string, inner: string): boolean {
+  if (outer === '*' || outer === inner) return true;
+  return !inner.includes('*') && matchesSegment(outer, inner, unmeasured);
+}
+
+/** `a call of the tool search`, `the prompt x`; a workload wrote the name. */
+export function messageText({ kind, method, target, hasInput }: McpMessage): string {
+  const shown = (name: string): string => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+  if (kind === 'response') return hasInput ? 'a response with what the server asked for' : 'a response';
+  const what =
+    target === undefined
+      ? `the message ${shown(method)}`
+      : target.kind === 'tool'
+        ? `a call of the tool ${shown(target.name)}`
+        : `the message ${shown(method)} for the ${target.kind} ${shown(target.name)}`;
+  return hasInput ? `${what}, with what the server asked for` : what;
+}

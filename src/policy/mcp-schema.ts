@@ -1,0 +1,62 @@
+// `mcp` of a rule as it is written.
+
+import { z } from 'zod';
+import type { ClaimPattern } from './claim-pattern.ts';
+import { oneOrMany, text } from './schema-parts.ts';
+import { strictMap } from './yaml-source.ts';
+
+const toolHint = 'write the name of a tool such as search or issues_*, or a list of them; * is any text';
+const resourceHint = 'write the URI of a resource such as file:///repo/*, or a list of them; * is any text';
+const promptHint = 'write the name of a prompt, or a list of them; * is any text';
+const methodHint = 'write a method such as tasks/get, or a list of them; * is any text';
+const inputHint = 'write arguments as a map, such as { repository: acme/* }';
+const valueHint = 'write a value, a list of values, or a map; * in text stands for any text';
+
+const value = z.union([z.string(), z.number(), z.boolean()], { error: valueHint });
+const pattern: z.ZodType<ClaimPattern> = z.lazy(() =>
+  z.union([value, z.array(value).min(1, { error: valueHint }), z.record(z.string(), pattern)], {
+    error: valueHint,
+  }),
+);
+
+/** A rule about the Model Context Protocol. */
+export const mcpSchema = strictMap(
+  {
+    tools: oneOrMany(text(toolHint), toolHint)
+      .optional()
+      .describe('Tools that may be called, or in a rule that denies: may not. None by default.'),
+    arguments: z
+      .record(z.string(), pattern, { error: inputHint })
+      .optional()
+      .describe('What arguments of the call must be; the others may be anything.'),
+    resources: oneOrMany(text(resourceHint), resourceHint)
+      .optional()
+      .describe('URIs of resources that may be read or followed. None by default.'),
+    prompts: oneOrMany(text(promptHint), promptHint)
+      .optional()
+      .describe('Prompts that may be fetched. None by default.'),
+    methods: oneOrMany(text(methodHint), methodHint)
+      .optional()
+      .describe('Further methods. In a rule that denies: methods that may not be used.'),
+    input: z
+      .literal('allow', { error: 'write allow, or leave it out' })
+      .optional()
+      .describe(
+        'allow: the client may send what the server asks it for: of its model, its user or its files.',
+      ),
+  },
+  {
+    hint: 'write mcp as a map, such as { tools: [search, issues_*] }',
+    synonyms: {
+      tool: 'tools',
+      args: 'arguments',
+      argument: 'arguments',
+      resource: 'resources',
+      uris: 'resources',
+      prompt: 'prompts',
+      method: 'methods',
+      sampling: 'input',
+      elicitation: 'input',
+    },
+  },
+);

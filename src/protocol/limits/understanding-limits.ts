@@ -1,0 +1,31 @@
+// Bodies that rules look into.
+
+import { MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
+
+export const understandingLimits = {
+  decisionStepsPerBodyOctet: fixedRow(
+    1,
+    'head_too_large',
+    'What each octet of a body that a rule looks into adds to decisionStepsMax: to read it took about as long. Some ten conditions can look through a long body.',
+  ),
+  inspectBodyBytesMax: row(
+    1 * MiB,
+    'body_too_large',
+    'A body that a rule looks into is held, decoded, until it is judged; a longer one is refused. To read 1 MiB takes some 4 ms, in which no other session is served.',
+  ),
+  jsonDepthMax: fixedRow(
+    64,
+    'policy_denied',
+    'Arrays and objects inside each other in a body that a rule looks into; the strictest of the common parsers stops at 100.',
+  ),
+  jsonValuesMax: fixedRow(
+    100_000,
+    'policy_denied',
+    'Values and names in a body that a rule looks into: some 10 MB of memory, and 10 ms to read.',
+  ),
+  auditedNameCharactersMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Of a method, a tool, a resource or a prompt that a message of MCP names, in the audit. Names that exist are shorter.',
+  ),
+} as const satisfies Record<string, LimitRow>;

@@ -1,0 +1,213 @@
+// What a message of the Model Context Protocol asks for: one JSON-RPC message a request, as all revisions since 2025-06-18 have it.
+// An array of messages is not read: an earlier revision knew it, and a server may take it past checks for the current one.
+
+import { cgiName, type HeaderList } from '../http/header-list.ts';
+import { InexactNumber, JsonObject, type JsonValue, memberOf, UnreadableBody } from './json-value.ts';
+
+/** What of a server a message is about. */
+export type McpTarget =
+  | { readonly kind: 'tool'; readonly name: string; readonly input: JsonObject | undefined }
+  | { readonly kind: 'resource'; readonly name: string }
+  | { readonly kind: 'prompt'; readonly name: string };
+
+export interface McpMessage {
+  /** `response`: what a client says to a request of the server, of the revisions in which servers make requests. */
+  readonly kind: 'request' | 'notification' | 'response';
+  /** Empty in a response. */
+  readonly method: string;
+  /** Undefined in a notification. */
+  readonly id: string | number | undefined;
+  readonly target: McpTarget | undefined;
+  /** It carries what a server asked the client for: of its model, its user or its files. */
+  readonly hasInput: boolean;
+}
+
+/** Linear in the names of the objects that are looked at, and in the fields. */
+export function mcpMessageOf(value: JsonValue, headers: HeaderList): McpMessage | UnreadableBody {
+  try {
+    const message = new MessageReader(value).read();
+    checkMirrors(message, value, headers);
+    return message;
+  } catch (fault) {
+    if (fault instanceof Fault) return fault.body;
+    throw fault;
+  }
+}
+
+/** Thrown inside of this file alone. */
+class Fault extends Error {
+  readonly body: UnreadableBody;
+
+  constructor(body: UnreadableBody) {
+    super(body.reason);
+    this.body = body;
+  }
+}
+
+const fault = (reason: string): Fault => new Fault(new UnreadableBody(reason));
+
+class MessageReader {
+  readonly #message: JsonObject;
+
+  constructor(value: JsonValue) {
+    if (Array.isArray(value)) throw fault('is an array of messages; send each one by itself');
+    if (!(value instanceof JsonObject)) throw fault('is no JSON-RPC message');
+    this.#message = value;
+  }
+
+  read(): McpMessage {
+    if (member(this.#message, 'jsonrpc') !== '2.0') throw fault('is no message of JSON-RPC 2.0');
+    const method = member(this.#message, 'method');
+    const [result, error] = [member(this.#message, 'result'), member(this.#message, 'error')];
+    const id = idOf(member(this.#message, 'id'));
+    if (method === undefined) return responseOf(id, result, error);
+    if (typeof method !== 'string') throw fault('has a method that is no text');
+    if (result !== undefined || error !== undefined) throw fault('is a request and a response at once');
+    const params = member(this.#message, 'params');
+    if (params !== undefined && !(params instanceof JsonObject)) throw fault('has params that are no object');
+    return {
+      kind: id === undefined ? 'notification' : 'request',
+      method,
+      id,
+      target: targetOf(method, params),
+      hasInput: params !== undefined && member(params, 'inputResponses') !== undefined,
+    };
+  }
+}
+
+function member(object: JsonObject, name: string): JsonValue | undefined {
+  const value = memberOf(object, name);
+  if (value instanceof UnreadableBody) throw new Fault(value);
+  return value;
+}
+
+function idOf(id: JsonValue | undefined): string | number | undefined {
+  if (id === undefined || typeof id === 'string' || typeof id === 'number') return id;
+  throw fault(
+    id instanceof InexactNumber
+      ? 'has an id that some parsers round'
+      : 'has an id that is neither text nor a number',
+  );
+}
+
+/** What says `{}` says only that the client is there, as to a ping. */
+function responseOf(
+  id: string | number | undefined,
+  result: JsonValue | undefined,
+  error: JsonValue | undefined,
+): McpMessage {
+  if (id === undefined || (result === undefined) === (error === undefined))
+    throw fault('is neither a request nor a response of JSON-RPC');
+  const isEmpty = result instanceof JsonObject && result.members.size === 0;
+  return {
+    kind: 'response',
+    method: '',
+    id,
+    target: undefined,
+    hasInput: result !== undefined && !isEmpty,
+  };
+}
+
+/** Which member names what a method is about. */
+const named: ReadonlyMap<string, readonly [kind: McpTarget['kind'], member: string]> = new Map([
+  ['tools/call', ['tool', 'name']],
+  ['prompts/get', ['prompt', 'name']],
+  ['resources/read', ['resource', 'uri']],
+  ['resources/subscribe', ['resource', 'uri']],
+  ['resources/unsubscribe', ['resource', 'uri']],
+]);
+
+function targetOf(method: string, params: JsonObject | undefined): McpTarget | undefined {
+  if (method === 'completion/complete') return completedOf(params);
+  const place = named.get(method);
+  if (place === undefined) return undefined;
+  const [kind, key] = place;
+  const name = textOf(params, key, method);
+  if (kind !== 'tool') return { kind, name };
+  const input = params === undefined ? undefined : member(params, 'arguments');
+  if (input !== undefined && !(input instanceof JsonObject)) throw fault('has arguments that are no object');
+  return { kind, name, input };
+}
+
+/** What is completed is named as it is where it is used, so a list that hides a name hides it here too. */
+function completedOf(params: JsonObject | undefined): McpTarget {
+  const reference = params === undefined ? undefined : member(params, 'ref');
+  if (!(reference instanceof JsonObject)) throw fault('asks for a completion of nothing');
+  const type = member(reference, 'type');
+  if (type === 'ref/prompt')
+    return { kind: 'prompt', name: textOf(reference, 'name', 'completion/complete') };
+  if (type === 'ref/resource')
+    return { kind: 'resource', name: textOf(reference, 'uri', 'completion/complete') };
+  throw fault('asks for a completion of neither a prompt nor a resource');
+}
+
+function textOf(object: JsonObject | undefined, key: string, method: string): string {
+  const value = object === undefined ? undefined : member(object, key);
+  if (typeof value === 'string') return value;
+  throw fault(`is a ${method} without ${JSON.stringify(key)}`);
+}
+
+/** Fields that say again what the body says, for what does not look into it. */
+const mirrors = ['mcp-method', 'mcp-name', 'mcp-protocol-version'] as const;
+
+/** The body decides. A field that says something else would lead whoever believes it to another decision. */
+function checkMirrors(message: McpMessage, value: JsonValue, headers: HeaderList): void {
+  for (const [name] of headers) {
+    const lower = name.toLowerCase();
+    const mirrored = mirrors.find((one) => one === cgiName(lower));
+    if (mirrored === undefined) continue;
+    if (mirrored !== lower) throw fault(`comes with the field ${lower}, which some take for ${mirrored}`);
+    if (headers.isRepeated(lower)) throw fault(`comes with the field ${mirrored} twice`);
+    const said = sentValue(headers.first(lower) ?? '', mirrored);
+    const meant = meantBy(mirrored, message, value);
+    // Revisions without that member say their version in the field alone.
+    if (meant === undefined && mirrored === 'mcp-protocol-version') continue;
+    if (said !== meant) throw fault(`says something else than its field ${mirrored}`);
+  }
+}
+
+function meantBy(
+  field: (typeof mirrors)[number],
+  { method, target }: McpMessage,
+  value: JsonValue,
+): string | undefined {
+  if (field === 'mcp-method') return method;
+  if (field === 'mcp-name') return target?.name;
+  const params = value instanceof JsonObject ? member(value, 'params') : undefined;
+  const meta = params instanceof JsonObject ? member(params, '_meta') : undefined;
+  const version =
+    meta instanceof JsonObject ? member(meta, 'io.modelcontextprotocol/protocolVersion') : undefined;
+  if (version !== undefined && typeof version !== 'string') throw fault('has a version that is no text');
+  return version;
+}
+
+/** Values that a field cannot have as they are come as `=?base64?…?=`. */
+function sentValue(text: string, field: string): string {
+  const [, encoded] = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(text) ?? [];
+  if (encoded === undefined) return text;
+  const octets = octetsOf(encoded);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets);
+  } catch {
+    throw fault(`comes with a field ${field} that is no text`);
+  }
+}
+
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** As every decoder takes it: whole groups, padded, with no bit left over. */
+function octetsOf(text: string): Uint8Array {
+  const bare = text.replace(/=+$/, '');
+  const octets = new Uint8Array(Math.floor((bare.length * 3) / 4));
+  let [bits, count, at] = [0, 0, 0];
+  for (const character of bare) {
+    bits = ((bits << 6) | digits.indexOf(character)) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    octets[at++] = (bits >> count) & 0xff;
+  }
+  const isWhole = text.length % 4 === 0 && bare.length % 4 !== 1 && (bits & ((1 << count) - 1)) === 0;
+  if (!isWhole) throw fault('comes with a field in a broken base64');
+  return octets;
+}

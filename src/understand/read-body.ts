@@ -1,0 +1,57 @@
+// What the body of a request was read as, and which bodies can be read at all.
+
+import { cgiName, type HeaderList } from '../http/header-list.ts';
+import type { JsonValue } from './json-value.ts';
+
+/** `octets`: how long it is, decoded. `reason` ends a sentence that begins with "the body". */
+export type ReadBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'json'; readonly value: JsonValue; readonly octets: number }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/** Codings of content that are decoded, and one that changes nothing. */
+export type ContentCoding = 'identity' | 'gzip' | 'br' | 'zstd';
+
+const codings: ReadonlyMap<string, ContentCoding> = new Map([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+]);
+
+/**
+ * How a body of JSON is coded, by the fields of its request; else why it cannot be read. Whatever leaves a choice to the server is
+ * no: two fields, another charset, a coding that servers read in two ways (deflate).
+ */
+export function jsonCodingOf(headers: HeaderList): ContentCoding | { readonly problem: string } {
+  for (const [name] of headers) {
+    const lower = name.toLowerCase();
+    const meant = cgiName(lower);
+    if (lower !== meant && (meant === 'content-type' || meant === 'content-encoding'))
+      return { problem: `comes with the field ${lower}, which some take for ${meant}` };
+  }
+  const types = headers.all('content-type');
+  if (types.length !== 1)
+    return { problem: types.length === 0 ? 'says no Content-Type' : 'says two of Content-Type' };
+  const problem = typeProblem(types[0] ?? '');
+  if (problem !== undefined) return { problem };
+  const named = headers.all('content-encoding');
+  if (named.length === 0) return 'identity';
+  const coding = codings.get((named[0] ?? '').trim().toLowerCase());
+  if (named.length > 1 || coding === undefined)
+    return { problem: 'has a Content-Encoding other than one of gzip, br and zstd' };
+  return coding;
+}
+
+function typeProblem(field: string): string | undefined {
+  const [type = '', ...parameters] = field.split(';').map((part) => part.trim());
+  const isJson = /^application\/(?:[a-z0-9.!#$&^_-]{1,80}\+)?json$/i.test(type);
+  // A comma begins a second value, of which servers take the first or the last.
+  if (!isJson || field.includes(',')) return 'has a Content-Type that is not one of JSON';
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=').map((part) => part.trim().toLowerCase());
+    if (name === 'charset' && value !== 'utf-8' && value !== '"utf-8"' && value !== 'utf8')
+      return 'has a charset other than UTF-8';
+  }
+  return undefined;
+}
