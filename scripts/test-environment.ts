@@ -23,8 +23,8 @@ const dropped = [
 ];
 
 /** `TEST_TLS_ENDS_IN=gateway` runs everything with TLS that ends in the gateway; without it, it ends in the agent where it can. */
-const tlsEndName = 'TEST_TLS_ENDS_IN';
-const programTlsEnd = 'UPSTREAMPROXY_TLS_ENDS_IN';
+export const tlsEndName = 'TEST_TLS_ENDS_IN';
+export const programTlsEnd = 'UPSTREAMPROXY_TLS_ENDS_IN';
 
 /** The environment of all tests, made from that of the run. */
 export function testEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
