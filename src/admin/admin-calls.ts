@@ -224,7 +224,8 @@ export class AdminCalls {
     { signal, timeoutMs = defaultLimits.adminCallTimeoutMs, idempotencyKey, ifMatch }: CallOptions,
   ): Promise<OutputOf<Operation>> {
     const route: AdminRoute = adminRoutes[operation];
-    if (route.path.includes('{') && (typeof id !== 'string' || id === ''))
+    // A path of dots would be another path.
+    if (route.path.includes('{') && (typeof id !== 'string' || ['', '.', '..'].includes(id)))
       throw new ProxyError('usage', `${operation} needs the id of what it is about`);
     const isWrite = route.method !== 'GET' && route.asks !== true && route.isOpen !== true;
     const key = isWrite ? { idempotencyKey: idempotencyKey ?? randomUUID() } : {};

@@ -127,6 +127,18 @@ test('a response without end is read up to a bound, and a slow one up to the dea
   assert.deepEqual([late.code, late.operation], ['timeout', 'health']);
 });
 
+test('an id is a segment of the path, whatever it is', async () => {
+  await using server = await lyingServer((response) =>
+    sendProblem(response, { status: 404, code: 'operation_unknown' }),
+  );
+  await using admin = await server.open();
+  for (const id of ['', '.', '..']) await assert.rejects(admin.api.revokeToken({ id }), { code: 'usage' });
+  for (const id of ['../sessions/a', 'a?b=c', 'a#b', '%2e%2e', 'a\r\nx: y']) {
+    assert.equal((await faultOf(admin.api.session({ id }))).code, 'operation_unknown');
+    assert.equal(server.asked.at(-1)?.url, `/v1/sessions/${encodeURIComponent(id)}`);
+  }
+});
+
 test('a call that is cancelled says so, before and while it waits for a try', async () => {
   await using server = await lyingServer((response) =>
     sendProblem(response, { status: 503, code: 'shutting_down', fields: { 'retry-after': '30' } }),

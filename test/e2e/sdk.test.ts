@@ -13,6 +13,7 @@ import { freePort } from '../support/free-port.ts';
 import { endChild, launcher } from '../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
+import { skipWithout } from '../support/tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const authority = createTestAuthority();
@@ -102,6 +103,11 @@ test('sdk-session.ts issues a token, follows its session, grants what it asks fo
   const source = JSON.stringify(join(root, 'src/admin/admin.ts'));
   writeFileSync(file('sdk-session.ts'), example.replace("'upstreamproxy/admin'", source));
   await runExample(process.execPath, ['--disable-warning=ExperimentalWarning', file('sdk-session.ts')]);
+});
+
+test('sdk-session.py does the same', { skip: skipWithout('python3') }, async () => {
+  env = { ...env, PYTHONPATH: join(root, 'sdk/python/src'), PYTHONDONTWRITEBYTECODE: '1' };
+  await runExample('python3', [join(root, 'examples/sdk-session.py')]);
 });
 
 test('a session that an orchestrator ends is over before it says so, and one that nobody began leaves no file', async () => {

@@ -1,0 +1,2724 @@
+# Generated from schema/admin.openapi.json by scripts/build-python-sdk.ts: change neither here.
+"""The operations of the admin API: their types, and one method each."""
+
+from typing import Any, Dict, List, Literal, Mapping, Optional, TypedDict, Union, cast
+
+_WhoPersonMust = TypedDict(
+    "_WhoPersonMust",
+    {
+        "issuer": str,
+        # With `issuer` it is who it is.
+        "subject": str,
+    },
+)
+
+
+_WhoPersonMay = TypedDict(
+    "_WhoPersonMay",
+    {
+        # To be read; it says nothing of who it is.
+        "name": str,
+        # To be read; it says nothing of who it is.
+        "email": str,
+    },
+    total=False,
+)
+
+
+class WhoPerson(_WhoPersonMust, _WhoPersonMay):
+    pass
+
+
+_WhoMust = TypedDict(
+    "_WhoMust",
+    {
+        "name": str,
+        "role": Literal["viewer", "approver", "operator", "administrator"],
+        "by": Literal["socket", "token", "link", "oidc"],
+    },
+)
+
+
+_WhoMay = TypedDict(
+    "_WhoMay",
+    {
+        # Only sessions with these claims.
+        "sees": Dict[str, Any],
+        "expires": str,
+        # Of a session by log-in.
+        "person": WhoPerson,
+        # Of a session by log-in: its writes send it as `X-CSRF-Token`.
+        "csrf": str,
+    },
+    total=False,
+)
+
+
+class Who(_WhoMust, _WhoMay):
+    pass
+
+
+_LogInMust = TypedDict(
+    "_LogInMust",
+    {
+        "token": str,
+        "expires": str,
+    },
+)
+
+
+_LogInMay = TypedDict(
+    "_LogInMay",
+    {
+    },
+    total=False,
+)
+
+
+class LogIn(_LogInMust, _LogInMay):
+    pass
+
+
+_LogInWaysMust = TypedDict(
+    "_LogInWaysMust",
+    {
+    },
+)
+
+
+_LogInWaysMay = TypedDict(
+    "_LogInWaysMay",
+    {
+        # Where people log in by OpenID Connect, begun at `/log-in/oidc`.
+        "provider": str,
+    },
+    total=False,
+)
+
+
+class LogInWays(_LogInWaysMust, _LogInWaysMay):
+    pass
+
+
+_LogOutMust = TypedDict(
+    "_LogOutMust",
+    {
+    },
+)
+
+
+_LogOutMay = TypedDict(
+    "_LogOutMay",
+    {
+        # Where the person logs out of the identity provider, too.
+        "providerLogOut": str,
+    },
+    total=False,
+)
+
+
+class LogOut(_LogOutMust, _LogOutMay):
+    pass
+
+
+_HealthPolicyMust = TypedDict(
+    "_HealthPolicyMust",
+    {
+        "version": str,
+        "staleSeconds": float,
+    },
+)
+
+
+_HealthPolicyMay = TypedDict(
+    "_HealthPolicyMay",
+    {
+    },
+    total=False,
+)
+
+
+class HealthPolicy(_HealthPolicyMust, _HealthPolicyMay):
+    pass
+
+
+_HealthMust = TypedDict(
+    "_HealthMust",
+    {
+        "version": str,
+        "started": str,
+        # By the gateway's clock.
+        "now": str,
+        "ready": bool,
+        "audit": Literal["written", "failing"],
+        "policy": HealthPolicy,
+    },
+)
+
+
+_HealthMay = TypedDict(
+    "_HealthMay",
+    {
+        # Absent for who sees only some sessions.
+        "tunnels": int,
+        # How many follow events now. Absent for who sees only some sessions.
+        "followers": int,
+    },
+    total=False,
+)
+
+
+class Health(_HealthMust, _HealthMay):
+    pass
+
+
+_ChangesMust = TypedDict(
+    "_ChangesMust",
+    {
+        # Number of the newest change.
+        "change": int,
+        # Gateways that have taken it.
+        "confirmed": List[str],
+        # Gateways that serve, and had not said that they have it.
+        "missing": List[str],
+        # How long that took.
+        "seconds": float,
+    },
+)
+
+
+_ChangesMay = TypedDict(
+    "_ChangesMay",
+    {
+    },
+    total=False,
+)
+
+
+class Changes(_ChangesMust, _ChangesMay):
+    pass
+
+
+_AuditEventGitRefsItemMust = TypedDict(
+    "_AuditEventGitRefsItemMust",
+    {
+        # Full name, such as `refs/heads/main`.
+        "ref": str,
+        # `create`, `update` or `delete`.
+        "change": Literal["create", "update", "delete"],
+    },
+)
+
+
+_AuditEventGitRefsItemMay = TypedDict(
+    "_AuditEventGitRefsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class AuditEventGitRefsItem(_AuditEventGitRefsItemMust, _AuditEventGitRefsItemMay):
+    pass
+
+
+_AuditEventGitMust = TypedDict(
+    "_AuditEventGitMust",
+    {
+        # As the path names it, without `.git`.
+        "repository": str,
+        # `fetch` or `push`.
+        "operation": Literal["fetch", "push"],
+    },
+)
+
+
+_AuditEventGitMay = TypedDict(
+    "_AuditEventGitMay",
+    {
+        # Of a push whose commands were read: the refs that it changes, the first 64.
+        "refs": List[AuditEventGitRefsItem],
+        # Of a push whose commands were read: its options (`git push -o`), the first 64.
+        "options": List[str],
+        # How many options there are, where that is more.
+        "optionsTotal": int,
+        # How many refs there are, where that is more.
+        "refsTotal": int,
+    },
+    total=False,
+)
+
+
+class AuditEventGit(_AuditEventGitMust, _AuditEventGitMay):
+    pass
+
+
+_AuditEventCapturedMust = TypedDict(
+    "_AuditEventCapturedMust",
+    {
+    },
+)
+
+
+_AuditEventCapturedMay = TypedDict(
+    "_AuditEventCapturedMay",
+    {
+        # How much of the request's body is kept, in bytes.
+        "request": int,
+        # The same of the response.
+        "response": int,
+        # The machine whose gateway keeps them, and no other one.
+        "machine": str,
+        # The rule asked for it, and there was no room.
+        "dropped": Literal[True],
+    },
+    total=False,
+)
+
+
+class AuditEventCaptured(_AuditEventCapturedMust, _AuditEventCapturedMay):
+    pass
+
+
+_AuditEventTimesMust = TypedDict(
+    "_AuditEventTimesMust",
+    {
+    },
+)
+
+
+_AuditEventTimesMay = TypedDict(
+    "_AuditEventTimesMay",
+    {
+        # Its turn in the queue had come.
+        "queuedMs": float,
+        # The policy had decided.
+        "decidedMs": float,
+        # Name resolved and addresses checked, for the connection that carried it.
+        "resolvedMs": float,
+        # TCP connected, directly or through `upstream.proxy`.
+        "dialledMs": float,
+        # TLS up and the origin's certificate verified.
+        "securedMs": float,
+        # The last piece of the request was on its way.
+        "sentMs": float,
+        # The head of the response had come.
+        "firstByteMs": float,
+        # The response was whole.
+        "lastByteMs": float,
+    },
+    total=False,
+)
+
+
+class AuditEventTimes(_AuditEventTimesMust, _AuditEventTimesMay):
+    pass
+
+
+_AuditEventCutValueMust = TypedDict(
+    "_AuditEventCutValueMust",
+    {
+        # How long it was, in bytes of UTF-8.
+        "bytes": int,
+        # Hash of the whole, in hex.
+        "sha256": str,
+    },
+)
+
+
+_AuditEventCutValueMay = TypedDict(
+    "_AuditEventCutValueMay",
+    {
+    },
+    total=False,
+)
+
+
+class AuditEventCutValue(_AuditEventCutValueMust, _AuditEventCutValueMay):
+    pass
+
+
+_AuditEventMust = TypedDict(
+    "_AuditEventMust",
+    {
+        # Version of this form.
+        "v": Literal[1],
+        # UUID version 7: sorts by time.
+        "id": str,
+        # RFC 3339 in UTC with milliseconds; when an exchange began.
+        "time": str,
+        # `exchange`: a request; `stream`: a connection that carried none; `session`: a step in the life of one; `alarm`.
+        "kind": Literal["exchange", "stream", "session", "alarm"],
+        # 32 hex digits; the same as in the response that the client got.
+        "traceId": str,
+        # `allow`, `deny`, `error`; `unknown` where the gateway was killed first; `info` for steps of a session.
+        "verdict": Literal["allow", "deny", "error", "info", "unknown"],
+    },
+)
+
+
+_AuditEventMay = TypedDict(
+    "_AuditEventMay",
+    {
+        # Of a session or an alarm: which step, see below.
+        "action": str,
+        # Where `count` requests share the event: the trace of the last one; `traceId` is of the first.
+        "lastTraceId": str,
+        # Where the rule goes on with the client's trace: the `traceparent` that the client sent, whose trace the exchange is in.
+        "traceparent": str,
+        # How many requests share the event, because more were refused than may have one each.
+        "count": int,
+        # Whose it was.
+        "sessionId": str,
+        # The principal of that session, `issuer|subject`, with `%7C` and `%25` for a bar and a percent sign in the issuer.
+        "principal": str,
+        # Where the verdict is `unknown`: what the policy had said, if it was asked by then.
+        "decided": Literal["allow", "deny"],
+        # The rule that decided.
+        "rule": str,
+        # Which published policy the rule is of: that of the session, or `ceiling`.
+        "policyName": str,
+        # Short hash of the policy that decided.
+        "policyVersion": str,
+        # What observe mode would have denied: the rule.
+        "observed": str,
+        # The request field for which a rule that else would have allowed it did not; values of fields are not recorded.
+        "deniedField": str,
+        # What was judged, and what the origin got.
+        "method": str,
+        # `https`, `http` or `tcp`.
+        "scheme": str,
+        # In canonical form.
+        "host": str,
+        # Of the destination.
+        "port": int,
+        # Path and query, in canonical form: what was judged, and what the origin got.
+        "path": str,
+        # How the client spoke.
+        "protocol": str,
+        # How the origin spoke.
+        "upstreamProtocol": str,
+        # The names that disagreed, where they did.
+        "claimed": Dict[str, str],
+        # The address that was dialled for the connection that carried it, however it ended; of a request that was sent once more, the last one. `via HOST:PORT` behind `upstream.proxy`, which alone knows it.
+        "address": str,
+        # Where the host is an alias (CNAME): the names that it leads to, in order and in canonical form, at most eight; see below.
+        "aliases": List[str],
+        # Whether the connection was opened for this request, or had carried others.
+        "connection": Literal["new", "kept"],
+        # Status of the response.
+        "status": int,
+        # Why it did not go as asked: a code of [errors](errors.md).
+        "errorCode": str,
+        # The limit that was reached, by its name in [limits](limits.md).
+        "limit": str,
+        # That in a sentence, for the operator.
+        "message": str,
+        # Names of the credentials that were put on the request.
+        "injected": List[str],
+        # Names of those that its rule has, where they are not the same: a placeholder that the request did not hold.
+        "offered": List[str],
+        # Of a request by git.
+        "git": AuditEventGit,
+        # Size of the body that was sent on, or of what a stream sent.
+        "requestBytes": int,
+        # Size of the body that came back, or of what came on a stream.
+        "responseBytes": int,
+        # Where the rule says `capture`: what is kept of the bodies beside the event;
+        "captured": AuditEventCaptured,
+        # When a stage was over, in milliseconds since `time`, by a clock that does not jump:
+        "times": AuditEventTimes,
+        # From beginning to end.
+        "durationMs": float,
+        # What was too long for an event, by the name of the field, such as `path` or `details.claims`: only its beginning is there, or nothing. Of what is no text, the JSON was counted.
+        "cut": Dict[str, AuditEventCutValue],
+        # What only this action has.
+        "details": Dict[str, Any],
+    },
+    total=False,
+)
+
+
+class AuditEvent(_AuditEventMust, _AuditEventMay):
+    pass
+
+
+_ExchangeBodiesRequestMust = TypedDict(
+    "_ExchangeBodiesRequestMust",
+    {
+        # How much is kept, as it was sent.
+        "bytes": int,
+        # Nothing is missing behind it.
+        "whole": bool,
+        # How many values were left out.
+        "redacted": int,
+    },
+)
+
+
+_ExchangeBodiesRequestMay = TypedDict(
+    "_ExchangeBodiesRequestMay",
+    {
+        # Content-Type, as it was said.
+        "type": str,
+        # Content-Encoding, as it was said.
+        "coding": str,
+        # Decoded, where it is text. Written by a workload or an origin: never render it.
+        "text": str,
+        # As it was sent, where it is no text.
+        "base64": str,
+        # Why it is not shown as it is.
+        "note": str,
+    },
+    total=False,
+)
+
+
+class ExchangeBodiesRequest(_ExchangeBodiesRequestMust, _ExchangeBodiesRequestMay):
+    pass
+
+
+_ExchangeBodiesMust = TypedDict(
+    "_ExchangeBodiesMust",
+    {
+    },
+)
+
+
+_ExchangeBodiesMay = TypedDict(
+    "_ExchangeBodiesMay",
+    {
+        "request": ExchangeBodiesRequest,
+        "response": ExchangeBodiesRequest,
+    },
+    total=False,
+)
+
+
+class ExchangeBodies(_ExchangeBodiesMust, _ExchangeBodiesMay):
+    pass
+
+
+_SessionMust = TypedDict(
+    "_SessionMust",
+    {
+        "id": str,
+        "principal": str,
+        # Of its token.
+        "claims": Dict[str, Any],
+        "state": Literal["enrolled", "committed", "ended", "revoked"],
+        "created": str,
+        # How many tunnels it has now, over all gateways.
+        "tunnels": int,
+        # The facts of its posture that hold.
+        "posture": List[str],
+        # Why others do not.
+        "notes": List[str],
+        "agentVersion": str,
+        "expires": str,
+    },
+)
+
+
+_SessionMay = TypedDict(
+    "_SessionMay",
+    {
+        "lastSeen": str,
+        "ended": str,
+        # Version of the policy that it is judged by.
+        "policy": str,
+        # Why it ended.
+        "reason": str,
+    },
+    total=False,
+)
+
+
+class Session(_SessionMust, _SessionMay):
+    pass
+
+
+_IssueSessionTokenMust = TypedDict(
+    "_IssueSessionTokenMust",
+    {
+        # Shown this once. It starts one session.
+        "token": str,
+        # The `jti` among the claims of its session.
+        "id": str,
+        # Of its session.
+        "principal": str,
+        "expires": str,
+    },
+)
+
+
+_IssueSessionTokenMay = TypedDict(
+    "_IssueSessionTokenMay",
+    {
+    },
+    total=False,
+)
+
+
+class IssueSessionToken(_IssueSessionTokenMust, _IssueSessionTokenMay):
+    pass
+
+
+_AccessRequestAskedMust = TypedDict(
+    "_AccessRequestAskedMust",
+    {
+        "scheme": Literal["http", "https"],
+        "host": str,
+        "port": int,
+    },
+)
+
+
+_AccessRequestAskedMay = TypedDict(
+    "_AccessRequestAskedMay",
+    {
+        "method": str,
+        "path": str,
+    },
+    total=False,
+)
+
+
+class AccessRequestAsked(_AccessRequestAskedMust, _AccessRequestAskedMay):
+    pass
+
+
+_AccessRequestTermsMust = TypedDict(
+    "_AccessRequestTermsMust",
+    {
+        "scope": Literal["host", "path", "exact"],
+        "subject": Literal["session", "principal"],
+        "ends": str,
+    },
+)
+
+
+_AccessRequestTermsMay = TypedDict(
+    "_AccessRequestTermsMay",
+    {
+        # Only pushes that create or update these refs.
+        "refs": List[str],
+    },
+    total=False,
+)
+
+
+class AccessRequestTerms(_AccessRequestTermsMust, _AccessRequestTermsMay):
+    pass
+
+
+_AccessRequestMust = TypedDict(
+    "_AccessRequestMust",
+    {
+        "id": str,
+        "session": str,
+        "principal": str,
+        "state": Literal["pending", "granted", "denied", "revoked", "ended"],
+        "asked": AccessRequestAsked,
+        # The workload's own words.
+        "reason": str,
+        "created": str,
+        "pendingUntil": str,
+    },
+)
+
+
+_AccessRequestMay = TypedDict(
+    "_AccessRequestMay",
+    {
+        # Of the denial that led to it, as the workload says.
+        "trace": str,
+        "decided": str,
+        "note": str,
+        "terms": AccessRequestTerms,
+    },
+    total=False,
+)
+
+
+class AccessRequest(_AccessRequestMust, _AccessRequestMay):
+    pass
+
+
+_PolicyRulesItemMust = TypedDict(
+    "_PolicyRulesItemMust",
+    {
+        "name": str,
+        "effect": Literal["allow", "deny"],
+    },
+)
+
+
+_PolicyRulesItemMay = TypedDict(
+    "_PolicyRulesItemMay",
+    {
+        "place": str,
+        # Which published policy it is of.
+        "policy": str,
+    },
+    total=False,
+)
+
+
+class PolicyRulesItem(_PolicyRulesItemMust, _PolicyRulesItemMay):
+    pass
+
+
+_PolicyRefusedItemMust = TypedDict(
+    "_PolicyRefusedItemMust",
+    {
+        "policy": str,
+        "number": int,
+        "since": str,
+        "problems": List[str],
+    },
+)
+
+
+_PolicyRefusedItemMay = TypedDict(
+    "_PolicyRefusedItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class PolicyRefusedItem(_PolicyRefusedItemMust, _PolicyRefusedItemMay):
+    pass
+
+
+_PolicyMust = TypedDict(
+    "_PolicyMust",
+    {
+        "version": str,
+        "ageSeconds": float,
+        # How long there has been something newer that cannot be taken.
+        "staleSeconds": float,
+        "mode": Literal["files", "store", "observe", "deny"],
+        "rules": List[PolicyRulesItem],
+        # Published versions that this gateway cannot take.
+        "refused": List[PolicyRefusedItem],
+    },
+)
+
+
+_PolicyMay = TypedDict(
+    "_PolicyMay",
+    {
+    },
+    total=False,
+)
+
+
+class Policy(_PolicyMust, _PolicyMay):
+    pass
+
+
+_CheckPolicyProblemsItemMust = TypedDict(
+    "_CheckPolicyProblemsItemMust",
+    {
+        "severity": Literal["error", "warning"],
+        "message": str,
+    },
+)
+
+
+_CheckPolicyProblemsItemMay = TypedDict(
+    "_CheckPolicyProblemsItemMay",
+    {
+        "file": str,
+        "line": int,
+        "column": int,
+    },
+    total=False,
+)
+
+
+class CheckPolicyProblemsItem(_CheckPolicyProblemsItemMust, _CheckPolicyProblemsItemMay):
+    pass
+
+
+_CheckPolicyMust = TypedDict(
+    "_CheckPolicyMust",
+    {
+        "ok": bool,
+        "problems": List[CheckPolicyProblemsItem],
+    },
+)
+
+
+_CheckPolicyMay = TypedDict(
+    "_CheckPolicyMay",
+    {
+        "version": str,
+        "rules": int,
+    },
+    total=False,
+)
+
+
+class CheckPolicy(_CheckPolicyMust, _CheckPolicyMay):
+    pass
+
+
+_ExplainPolicyStepsItemMust = TypedDict(
+    "_ExplainPolicyStepsItemMust",
+    {
+        "rule": str,
+        "effect": Literal["allow", "deny"],
+        "outcome": str,
+        "because": str,
+    },
+)
+
+
+_ExplainPolicyStepsItemMay = TypedDict(
+    "_ExplainPolicyStepsItemMay",
+    {
+        "place": str,
+        # Which published policy it is of.
+        "policy": str,
+    },
+    total=False,
+)
+
+
+class ExplainPolicyStepsItem(_ExplainPolicyStepsItemMust, _ExplainPolicyStepsItemMay):
+    pass
+
+
+_ExplainPolicyMust = TypedDict(
+    "_ExplainPolicyMust",
+    {
+        "request": str,
+        # Version of the policy that was asked.
+        "policy": str,
+        "effect": Literal["allow", "deny"],
+        "rule": str,
+        # Names of the credentials that would be put on it.
+        "inject": List[str],
+        "steps": List[ExplainPolicyStepsItem],
+        # The same for a terminal.
+        "text": str,
+    },
+)
+
+
+_ExplainPolicyMay = TypedDict(
+    "_ExplainPolicyMay",
+    {
+        # Which published policy the rule is of.
+        "policyName": str,
+        "place": str,
+        # What the workload would be told.
+        "reason": str,
+    },
+    total=False,
+)
+
+
+class ExplainPolicy(_ExplainPolicyMust, _ExplainPolicyMay):
+    pass
+
+
+_PolicyTextFilesItemMust = TypedDict(
+    "_PolicyTextFilesItemMust",
+    {
+        "name": str,
+        "text": str,
+    },
+)
+
+
+_PolicyTextFilesItemMay = TypedDict(
+    "_PolicyTextFilesItemMay",
+    {
+        "policy": str,
+    },
+    total=False,
+)
+
+
+class PolicyTextFilesItem(_PolicyTextFilesItemMust, _PolicyTextFilesItemMay):
+    pass
+
+
+_PolicyTextMust = TypedDict(
+    "_PolicyTextMust",
+    {
+        "version": str,
+        "files": List[PolicyTextFilesItem],
+    },
+)
+
+
+_PolicyTextMay = TypedDict(
+    "_PolicyTextMay",
+    {
+    },
+    total=False,
+)
+
+
+class PolicyText(_PolicyTextMust, _PolicyTextMay):
+    pass
+
+
+_PolicyVersionFilesItemMust = TypedDict(
+    "_PolicyVersionFilesItemMust",
+    {
+        "name": str,
+        "text": str,
+    },
+)
+
+
+_PolicyVersionFilesItemMay = TypedDict(
+    "_PolicyVersionFilesItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class PolicyVersionFilesItem(_PolicyVersionFilesItemMust, _PolicyVersionFilesItemMay):
+    pass
+
+
+_PolicyVersionMust = TypedDict(
+    "_PolicyVersionMust",
+    {
+        # `policy@number`.
+        "id": str,
+        "policy": str,
+        "number": int,
+        # Hash of what the files say.
+        "version": str,
+        "withdrawn": bool,
+        "published": str,
+        "publishedBy": str,
+        "files": List[PolicyVersionFilesItem],
+    },
+)
+
+
+_PolicyVersionMay = TypedDict(
+    "_PolicyVersionMay",
+    {
+        # Only sessions with these claims; absent: all.
+        "for": Dict[str, Any],
+        "note": str,
+        # It is this earlier version again.
+        "backTo": int,
+    },
+    total=False,
+)
+
+
+class PolicyVersion(_PolicyVersionMust, _PolicyVersionMay):
+    pass
+
+
+_PublishPolicyMust = TypedDict(
+    "_PublishPolicyMust",
+    {
+        "version": PolicyVersion,
+        "warnings": List[str],
+    },
+)
+
+
+_PublishPolicyMay = TypedDict(
+    "_PublishPolicyMay",
+    {
+        # What the change means, for people.
+        "diff": str,
+    },
+    total=False,
+)
+
+
+class PublishPolicy(_PublishPolicyMust, _PublishPolicyMay):
+    pass
+
+
+_DiffPolicyMust = TypedDict(
+    "_DiffPolicyMust",
+    {
+        "opened": List[str],
+        "closed": List[str],
+        "added": List[str],
+        "removed": List[str],
+        "changed": List[str],
+        # All of it, for people.
+        "text": str,
+    },
+)
+
+
+_DiffPolicyMay = TypedDict(
+    "_DiffPolicyMay",
+    {
+        # Why nothing is said of what opens and closes: the policies name too much.
+        "notCompared": str,
+    },
+    total=False,
+)
+
+
+class DiffPolicy(_DiffPolicyMust, _DiffPolicyMay):
+    pass
+
+
+_ReplayPolicyFlipsItemWasMust = TypedDict(
+    "_ReplayPolicyFlipsItemWasMust",
+    {
+        "effect": Literal["allow", "deny", "failed"],
+        "rule": str,
+        "injected": List[str],
+    },
+)
+
+
+_ReplayPolicyFlipsItemWasMay = TypedDict(
+    "_ReplayPolicyFlipsItemWasMay",
+    {
+    },
+    total=False,
+)
+
+
+class ReplayPolicyFlipsItemWas(_ReplayPolicyFlipsItemWasMust, _ReplayPolicyFlipsItemWasMay):
+    pass
+
+
+_ReplayPolicyFlipsItemMust = TypedDict(
+    "_ReplayPolicyFlipsItemMust",
+    {
+        "change": str,
+        "request": str,
+        "was": ReplayPolicyFlipsItemWas,
+        "would": ReplayPolicyFlipsItemWas,
+        "count": int,
+        # Of one of them.
+        "traceId": str,
+    },
+)
+
+
+_ReplayPolicyFlipsItemMay = TypedDict(
+    "_ReplayPolicyFlipsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class ReplayPolicyFlipsItem(_ReplayPolicyFlipsItemMust, _ReplayPolicyFlipsItemMay):
+    pass
+
+
+_ReplayPolicyNotReplayedItemMust = TypedDict(
+    "_ReplayPolicyNotReplayedItemMust",
+    {
+        "reason": str,
+        "count": int,
+    },
+)
+
+
+_ReplayPolicyNotReplayedItemMay = TypedDict(
+    "_ReplayPolicyNotReplayedItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class ReplayPolicyNotReplayedItem(_ReplayPolicyNotReplayedItemMust, _ReplayPolicyNotReplayedItemMay):
+    pass
+
+
+_ReplayPolicyUnsureItemMust = TypedDict(
+    "_ReplayPolicyUnsureItemMust",
+    {
+        "request": str,
+        "reason": str,
+        "count": int,
+    },
+)
+
+
+_ReplayPolicyUnsureItemMay = TypedDict(
+    "_ReplayPolicyUnsureItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class ReplayPolicyUnsureItem(_ReplayPolicyUnsureItemMust, _ReplayPolicyUnsureItemMay):
+    pass
+
+
+_ReplayPolicyMust = TypedDict(
+    "_ReplayPolicyMust",
+    {
+        # Version of the policy that was asked.
+        "policy": str,
+        # Events that hold a decision.
+        "replayed": int,
+        "unchanged": int,
+        # Requests whose decision, or whose credentials, would differ.
+        "flipped": int,
+        # The most frequent of them, alike ones together.
+        "flips": List[ReplayPolicyFlipsItem],
+        # The same decision by another rule, or refused by something else then.
+        "others": List[ReplayPolicyFlipsItem],
+        # Events without a decision, and why.
+        "notReplayed": List[ReplayPolicyNotReplayedItem],
+        # What cannot be told from what is recorded.
+        "unsure": List[ReplayPolicyUnsureItem],
+        "fieldsUnseen": int,
+    },
+)
+
+
+_ReplayPolicyMay = TypedDict(
+    "_ReplayPolicyMay",
+    {
+        # Up to which time was looked; absent: nothing is older.
+        "searchedTo": str,
+    },
+    total=False,
+)
+
+
+class ReplayPolicy(_ReplayPolicyMust, _ReplayPolicyMay):
+    pass
+
+
+_MakeTokenRecordMust = TypedDict(
+    "_MakeTokenRecordMust",
+    {
+        "id": str,
+        "name": str,
+        "role": Literal["viewer", "approver", "operator", "administrator"],
+        "created": str,
+        "createdBy": str,
+        "expires": str,
+    },
+)
+
+
+_MakeTokenRecordMay = TypedDict(
+    "_MakeTokenRecordMay",
+    {
+        "sees": Dict[str, Any],
+        "lastUsed": str,
+        # Of a session by log-in.
+        "person": WhoPerson,
+    },
+    total=False,
+)
+
+
+class MakeTokenRecord(_MakeTokenRecordMust, _MakeTokenRecordMay):
+    pass
+
+
+_MakeTokenMust = TypedDict(
+    "_MakeTokenMust",
+    {
+        # Shown this once.
+        "token": str,
+        "record": MakeTokenRecord,
+    },
+)
+
+
+_MakeTokenMay = TypedDict(
+    "_MakeTokenMay",
+    {
+    },
+    total=False,
+)
+
+
+class MakeToken(_MakeTokenMust, _MakeTokenMay):
+    pass
+
+
+_ExchangesMust = TypedDict(
+    "_ExchangesMust",
+    {
+        "items": List[AuditEvent],
+    },
+)
+
+
+_ExchangesMay = TypedDict(
+    "_ExchangesMay",
+    {
+        # Cursor of the next page; absent where there is none.
+        "next": str,
+        # Up to which time was looked. More may be found behind `next`, though no item was.
+        "searchedTo": str,
+    },
+    total=False,
+)
+
+
+class Exchanges(_ExchangesMust, _ExchangesMay):
+    pass
+
+
+_ExportEventsMust = TypedDict(
+    "_ExportEventsMust",
+    {
+        "items": List[AuditEvent],
+    },
+)
+
+
+_ExportEventsMay = TypedDict(
+    "_ExportEventsMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class ExportEvents(_ExportEventsMust, _ExportEventsMay):
+    pass
+
+
+_SessionsMust = TypedDict(
+    "_SessionsMust",
+    {
+        "items": List[Session],
+    },
+)
+
+
+_SessionsMay = TypedDict(
+    "_SessionsMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class Sessions(_SessionsMust, _SessionsMay):
+    pass
+
+
+_AccessRequestsMust = TypedDict(
+    "_AccessRequestsMust",
+    {
+        "items": List[AccessRequest],
+    },
+)
+
+
+_AccessRequestsMay = TypedDict(
+    "_AccessRequestsMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class AccessRequests(_AccessRequestsMust, _AccessRequestsMay):
+    pass
+
+
+_PolicyHistoryItemsItemGatewaysItemMust = TypedDict(
+    "_PolicyHistoryItemsItemGatewaysItemMust",
+    {
+        "gateway": str,
+        "state": Literal["taken", "refused"],
+        "time": str,
+    },
+)
+
+
+_PolicyHistoryItemsItemGatewaysItemMay = TypedDict(
+    "_PolicyHistoryItemsItemGatewaysItemMay",
+    {
+        "reason": str,
+    },
+    total=False,
+)
+
+
+class PolicyHistoryItemsItemGatewaysItem(_PolicyHistoryItemsItemGatewaysItemMust, _PolicyHistoryItemsItemGatewaysItemMay):
+    pass
+
+
+_PolicyHistoryItemsItemMust = TypedDict(
+    "_PolicyHistoryItemsItemMust",
+    {
+        # `policy@number`.
+        "id": str,
+        "policy": str,
+        "number": int,
+        # Hash of what the files say.
+        "version": str,
+        "withdrawn": bool,
+        "published": str,
+        "publishedBy": str,
+        # It is the published one. A gateway that cannot take it keeps the one before.
+        "inForce": bool,
+        "gateways": List[PolicyHistoryItemsItemGatewaysItem],
+    },
+)
+
+
+_PolicyHistoryItemsItemMay = TypedDict(
+    "_PolicyHistoryItemsItemMay",
+    {
+        # Only sessions with these claims; absent: all.
+        "for": Dict[str, Any],
+        "note": str,
+        # It is this earlier version again.
+        "backTo": int,
+    },
+    total=False,
+)
+
+
+class PolicyHistoryItemsItem(_PolicyHistoryItemsItemMust, _PolicyHistoryItemsItemMay):
+    pass
+
+
+_PolicyHistoryMust = TypedDict(
+    "_PolicyHistoryMust",
+    {
+        "items": List[PolicyHistoryItemsItem],
+    },
+)
+
+
+_PolicyHistoryMay = TypedDict(
+    "_PolicyHistoryMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class PolicyHistory(_PolicyHistoryMust, _PolicyHistoryMay):
+    pass
+
+
+_CredentialsItemsItemMust = TypedDict(
+    "_CredentialsItemsItemMust",
+    {
+        "name": str,
+        "kind": str,
+        # What workloads see in its place.
+        "variables": List[str],
+    },
+)
+
+
+_CredentialsItemsItemMay = TypedDict(
+    "_CredentialsItemsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class CredentialsItemsItem(_CredentialsItemsItemMust, _CredentialsItemsItemMay):
+    pass
+
+
+_CredentialsMust = TypedDict(
+    "_CredentialsMust",
+    {
+        "items": List[CredentialsItemsItem],
+    },
+)
+
+
+_CredentialsMay = TypedDict(
+    "_CredentialsMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class Credentials(_CredentialsMust, _CredentialsMay):
+    pass
+
+
+_LimitsItemsItemMust = TypedDict(
+    "_LimitsItemsItemMust",
+    {
+        "name": str,
+        "value": float,
+        "code": str,
+        "reason": str,
+        "reached": int,
+    },
+)
+
+
+_LimitsItemsItemMay = TypedDict(
+    "_LimitsItemsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class LimitsItemsItem(_LimitsItemsItemMust, _LimitsItemsItemMay):
+    pass
+
+
+_LimitsMust = TypedDict(
+    "_LimitsMust",
+    {
+        "items": List[LimitsItemsItem],
+    },
+)
+
+
+_LimitsMay = TypedDict(
+    "_LimitsMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class Limits(_LimitsMust, _LimitsMay):
+    pass
+
+
+_TokensMust = TypedDict(
+    "_TokensMust",
+    {
+        "items": List[MakeTokenRecord],
+    },
+)
+
+
+_TokensMay = TypedDict(
+    "_TokensMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class Tokens(_TokensMust, _TokensMay):
+    pass
+
+
+_LogInBodyMust = TypedDict(
+    "_LogInBodyMust",
+    {
+        # Of the link; it works once.
+        "secret": str,
+    },
+)
+
+
+_LogInBodyMay = TypedDict(
+    "_LogInBodyMay",
+    {
+    },
+    total=False,
+)
+
+
+class LogInBody(_LogInBodyMust, _LogInBodyMay):
+    pass
+
+
+_RevokeSessionBodyMust = TypedDict(
+    "_RevokeSessionBodyMust",
+    {
+    },
+)
+
+
+_RevokeSessionBodyMay = TypedDict(
+    "_RevokeSessionBodyMay",
+    {
+        # Why; it stands in the audit, and the agent is told.
+        "reason": str,
+    },
+    total=False,
+)
+
+
+class RevokeSessionBody(_RevokeSessionBodyMust, _RevokeSessionBodyMay):
+    pass
+
+
+_IssueSessionTokenBodyMust = TypedDict(
+    "_IssueSessionTokenBodyMust",
+    {
+        # Whose session it is, such as the job's or the container's name.
+        "subject": str,
+    },
+)
+
+
+_IssueSessionTokenBodyMay = TypedDict(
+    "_IssueSessionTokenBodyMay",
+    {
+        # Further claims, for policies to look at.
+        "claims": Dict[str, Union[Union[str, float, bool], List[Union[str, float, bool]]]],
+        # Within what time the session must be started. As configured by default.
+        "seconds": int,
+    },
+    total=False,
+)
+
+
+class IssueSessionTokenBody(_IssueSessionTokenBodyMust, _IssueSessionTokenBodyMay):
+    pass
+
+
+_GrantAccessBodyMust = TypedDict(
+    "_GrantAccessBodyMust",
+    {
+        # For how long it holds.
+        "seconds": int,
+    },
+)
+
+
+_GrantAccessBodyMay = TypedDict(
+    "_GrantAccessBodyMay",
+    {
+        # `exact` by default; `host` where no path was asked for.
+        "scope": Literal["host", "path", "exact"],
+        # `session` by default.
+        "subject": Literal["session", "principal"],
+        # Where a repository was asked for: only pushes to it that create or update these refs, such as `refs/heads/agent/**`.
+        "refs": List[str],
+        # Words for the workload.
+        "note": str,
+    },
+    total=False,
+)
+
+
+class GrantAccessBody(_GrantAccessBodyMust, _GrantAccessBodyMay):
+    pass
+
+
+_DenyAccessBodyMust = TypedDict(
+    "_DenyAccessBodyMust",
+    {
+    },
+)
+
+
+_DenyAccessBodyMay = TypedDict(
+    "_DenyAccessBodyMay",
+    {
+        # Words for the workload.
+        "note": str,
+    },
+    total=False,
+)
+
+
+class DenyAccessBody(_DenyAccessBodyMust, _DenyAccessBodyMay):
+    pass
+
+
+_CheckPolicyBodyFilesItemMust = TypedDict(
+    "_CheckPolicyBodyFilesItemMust",
+    {
+        "name": str,
+        "text": str,
+    },
+)
+
+
+_CheckPolicyBodyFilesItemMay = TypedDict(
+    "_CheckPolicyBodyFilesItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class CheckPolicyBodyFilesItem(_CheckPolicyBodyFilesItemMust, _CheckPolicyBodyFilesItemMay):
+    pass
+
+
+_CheckPolicyBodyMust = TypedDict(
+    "_CheckPolicyBodyMust",
+    {
+        # Policy files with their texts, in their order.
+        "files": List[CheckPolicyBodyFilesItem],
+    },
+)
+
+
+_CheckPolicyBodyMay = TypedDict(
+    "_CheckPolicyBodyMay",
+    {
+    },
+    total=False,
+)
+
+
+class CheckPolicyBody(_CheckPolicyBodyMust, _CheckPolicyBodyMay):
+    pass
+
+
+_ExplainPolicyBodyPushedItemMust = TypedDict(
+    "_ExplainPolicyBodyPushedItemMust",
+    {
+        "ref": str,
+        "change": Literal["create", "update", "delete"],
+    },
+)
+
+
+_ExplainPolicyBodyPushedItemMay = TypedDict(
+    "_ExplainPolicyBodyPushedItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class ExplainPolicyBodyPushedItem(_ExplainPolicyBodyPushedItemMust, _ExplainPolicyBodyPushedItemMay):
+    pass
+
+
+_ExplainPolicyBodyMust = TypedDict(
+    "_ExplainPolicyBodyMust",
+    {
+        # Of the request; CONNECT asks for a connection alone.
+        "method": str,
+        "url": str,
+    },
+)
+
+
+_ExplainPolicyBodyMay = TypedDict(
+    "_ExplainPolicyBodyMay",
+    {
+        "headers": List[List[str]],
+        # Of a POST to …/git-receive-pack: what the push does to which refs.
+        "pushed": List[ExplainPolicyBodyPushedItem],
+        # Its options (`git push -o`).
+        "pushOptions": List[str],
+        # Judged as this session is, by its claims and posture.
+        "session": str,
+        # Of a token, where no session is named. Who sees only some sessions: just the claims that make one theirs.
+        "claims": Dict[str, Any],
+        "posture": List[str],
+        # Another policy than the one in force.
+        "files": List[CheckPolicyBodyFilesItem],
+        # `policyVersion` of an event: as the policy of then decided, where its text is kept; `policy` of the response says which it was.
+        "version": str,
+        # As of this time; now by default.
+        "at": str,
+    },
+    total=False,
+)
+
+
+class ExplainPolicyBody(_ExplainPolicyBodyMust, _ExplainPolicyBodyMay):
+    pass
+
+
+_PublishPolicyBodyMust = TypedDict(
+    "_PublishPolicyBodyMust",
+    {
+        # Policy files with their texts, in their order.
+        "files": List[CheckPolicyBodyFilesItem],
+    },
+)
+
+
+_PublishPolicyBodyMay = TypedDict(
+    "_PublishPolicyBodyMay",
+    {
+        # Only sessions with these claims, `*` stands for any text; absent: as before.
+        "for": Dict[str, Union[str, float, bool]],
+        # Why; it stands in the history.
+        "note": str,
+        # The number of the published version that was seen, 0 for none. This or If-Match is needed.
+        "seen": int,
+    },
+    total=False,
+)
+
+
+class PublishPolicyBody(_PublishPolicyBodyMust, _PublishPolicyBodyMay):
+    pass
+
+
+_RollBackPolicyBodyMust = TypedDict(
+    "_RollBackPolicyBodyMust",
+    {
+        "to": int,
+    },
+)
+
+
+_RollBackPolicyBodyMay = TypedDict(
+    "_RollBackPolicyBodyMay",
+    {
+        # Why; it stands in the history.
+        "note": str,
+        # The number of the published version that was seen, 0 for none. This or If-Match is needed.
+        "seen": int,
+    },
+    total=False,
+)
+
+
+class RollBackPolicyBody(_RollBackPolicyBodyMust, _RollBackPolicyBodyMay):
+    pass
+
+
+_WithdrawPolicyBodyMust = TypedDict(
+    "_WithdrawPolicyBodyMust",
+    {
+    },
+)
+
+
+_WithdrawPolicyBodyMay = TypedDict(
+    "_WithdrawPolicyBodyMay",
+    {
+        # Why; it stands in the history.
+        "note": str,
+        # The number of the published version that was seen, 0 for none. This or If-Match is needed.
+        "seen": int,
+    },
+    total=False,
+)
+
+
+class WithdrawPolicyBody(_WithdrawPolicyBodyMust, _WithdrawPolicyBodyMay):
+    pass
+
+
+_DiffPolicyBodyBeforeMust = TypedDict(
+    "_DiffPolicyBodyBeforeMust",
+    {
+    },
+)
+
+
+_DiffPolicyBodyBeforeMay = TypedDict(
+    "_DiffPolicyBodyBeforeMay",
+    {
+        # `policy@number`, or the name of a policy for its published version.
+        "version": str,
+        # Policy files with their texts, in their order.
+        "files": List[CheckPolicyBodyFilesItem],
+    },
+    total=False,
+)
+
+
+class DiffPolicyBodyBefore(_DiffPolicyBodyBeforeMust, _DiffPolicyBodyBeforeMay):
+    pass
+
+
+_DiffPolicyBodyMust = TypedDict(
+    "_DiffPolicyBodyMust",
+    {
+        "before": DiffPolicyBodyBefore,
+        "after": DiffPolicyBodyBefore,
+    },
+)
+
+
+_DiffPolicyBodyMay = TypedDict(
+    "_DiffPolicyBodyMay",
+    {
+    },
+    total=False,
+)
+
+
+class DiffPolicyBody(_DiffPolicyBodyMust, _DiffPolicyBodyMay):
+    pass
+
+
+_ReplayPolicyBodyMust = TypedDict(
+    "_ReplayPolicyBodyMust",
+    {
+    },
+)
+
+
+_ReplayPolicyBodyMay = TypedDict(
+    "_ReplayPolicyBodyMay",
+    {
+        # As for diff.
+        "version": str,
+        # Policy files with their texts, in their order.
+        "files": List[CheckPolicyBodyFilesItem],
+        # Not before this time.
+        "since": str,
+        # How many events at the most, the newest first. 5,000 by default.
+        "count": int,
+    },
+    total=False,
+)
+
+
+class ReplayPolicyBody(_ReplayPolicyBodyMust, _ReplayPolicyBodyMay):
+    pass
+
+
+_MakeTokenBodyMust = TypedDict(
+    "_MakeTokenBodyMust",
+    {
+        # Who uses it; it stands in the audit.
+        "name": str,
+        "role": Literal["viewer", "approver", "operator", "administrator"],
+        # For how long it is good.
+        "seconds": int,
+    },
+)
+
+
+_MakeTokenBodyMay = TypedDict(
+    "_MakeTokenBodyMay",
+    {
+        # Only sessions whose token has these claims are seen and decided about; `*` stands for any text.
+        "sees": Dict[str, Union[str, float, bool]],
+    },
+    total=False,
+)
+
+
+class MakeTokenBody(_MakeTokenBodyMust, _MakeTokenBodyMay):
+    pass
+
+
+#: What each type has: the members that must be there, and those that may.
+SHAPES: Dict[str, List[Dict[str, Any]]] = {
+    "Who": [{"name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "by": ["one", ["socket", "token", "link", "oidc"]]}, {"sees": ["dict", "any"], "expires": "str", "person": ["is", "WhoPerson"], "csrf": "str"}],
+    "WhoPerson": [{"issuer": "str", "subject": "str"}, {"name": "str", "email": "str"}],
+    "LogIn": [{"token": "str", "expires": "str"}, {}],
+    "LogInWays": [{}, {"provider": "str"}],
+    "LogOut": [{}, {"providerLogOut": "str"}],
+    "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
+    "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
+    "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "git": ["is", "AuditEventGit"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
+    "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
+    "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
+    "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
+    "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],
+    "ExchangeBodies": [{}, {"request": ["is", "ExchangeBodiesRequest"], "response": ["is", "ExchangeBodiesRequest"]}],
+    "ExchangeBodiesRequest": [{"bytes": "int", "whole": "bool", "redacted": "int"}, {"type": "str", "coding": "str", "text": "str", "base64": "str", "note": "str"}],
+    "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "ended": "str", "policy": "str", "reason": "str"}],
+    "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
+    "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
+    "AccessRequestAsked": [{"scheme": ["one", ["http", "https"]], "host": "str", "port": "int"}, {"method": "str", "path": "str"}],
+    "AccessRequestTerms": [{"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "ends": "str"}, {"refs": ["list", "str"]}],
+    "Policy": [{"version": "str", "ageSeconds": "float", "staleSeconds": "float", "mode": ["one", ["files", "store", "observe", "deny"]], "rules": ["list", ["is", "PolicyRulesItem"]], "refused": ["list", ["is", "PolicyRefusedItem"]]}, {}],
+    "PolicyRulesItem": [{"name": "str", "effect": ["one", ["allow", "deny"]]}, {"place": "str", "policy": "str"}],
+    "PolicyRefusedItem": [{"policy": "str", "number": "int", "since": "str", "problems": ["list", "str"]}, {}],
+    "CheckPolicy": [{"ok": "bool", "problems": ["list", ["is", "CheckPolicyProblemsItem"]]}, {"version": "str", "rules": "int"}],
+    "CheckPolicyProblemsItem": [{"severity": ["one", ["error", "warning"]], "message": "str"}, {"file": "str", "line": "int", "column": "int"}],
+    "ExplainPolicy": [{"request": "str", "policy": "str", "effect": ["one", ["allow", "deny"]], "rule": "str", "inject": ["list", "str"], "steps": ["list", ["is", "ExplainPolicyStepsItem"]], "text": "str"}, {"policyName": "str", "place": "str", "reason": "str"}],
+    "ExplainPolicyStepsItem": [{"rule": "str", "effect": ["one", ["allow", "deny"]], "outcome": "str", "because": "str"}, {"place": "str", "policy": "str"}],
+    "PolicyText": [{"version": "str", "files": ["list", ["is", "PolicyTextFilesItem"]]}, {}],
+    "PolicyTextFilesItem": [{"name": "str", "text": "str"}, {"policy": "str"}],
+    "PolicyVersion": [{"id": "str", "policy": "str", "number": "int", "version": "str", "withdrawn": "bool", "published": "str", "publishedBy": "str", "files": ["list", ["is", "PolicyVersionFilesItem"]]}, {"for": ["dict", "any"], "note": "str", "backTo": "int"}],
+    "PolicyVersionFilesItem": [{"name": "str", "text": "str"}, {}],
+    "PublishPolicy": [{"version": ["is", "PolicyVersion"], "warnings": ["list", "str"]}, {"diff": "str"}],
+    "DiffPolicy": [{"opened": ["list", "str"], "closed": ["list", "str"], "added": ["list", "str"], "removed": ["list", "str"], "changed": ["list", "str"], "text": "str"}, {"notCompared": "str"}],
+    "ReplayPolicy": [{"policy": "str", "replayed": "int", "unchanged": "int", "flipped": "int", "flips": ["list", ["is", "ReplayPolicyFlipsItem"]], "others": ["list", ["is", "ReplayPolicyFlipsItem"]], "notReplayed": ["list", ["is", "ReplayPolicyNotReplayedItem"]], "unsure": ["list", ["is", "ReplayPolicyUnsureItem"]], "fieldsUnseen": "int"}, {"searchedTo": "str"}],
+    "ReplayPolicyFlipsItem": [{"change": "str", "request": "str", "was": ["is", "ReplayPolicyFlipsItemWas"], "would": ["is", "ReplayPolicyFlipsItemWas"], "count": "int", "traceId": "str"}, {}],
+    "ReplayPolicyFlipsItemWas": [{"effect": ["one", ["allow", "deny", "failed"]], "rule": "str", "injected": ["list", "str"]}, {}],
+    "ReplayPolicyNotReplayedItem": [{"reason": "str", "count": "int"}, {}],
+    "ReplayPolicyUnsureItem": [{"request": "str", "reason": "str", "count": "int"}, {}],
+    "MakeToken": [{"token": "str", "record": ["is", "MakeTokenRecord"]}, {}],
+    "MakeTokenRecord": [{"id": "str", "name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "created": "str", "createdBy": "str", "expires": "str"}, {"sees": ["dict", "any"], "lastUsed": "str", "person": ["is", "WhoPerson"]}],
+    "Exchanges": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str", "searchedTo": "str"}],
+    "ExportEvents": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str"}],
+    "Sessions": [{"items": ["list", ["is", "Session"]]}, {"next": "str"}],
+    "AccessRequests": [{"items": ["list", ["is", "AccessRequest"]]}, {"next": "str"}],
+    "PolicyHistory": [{"items": ["list", ["is", "PolicyHistoryItemsItem"]]}, {"next": "str"}],
+    "PolicyHistoryItemsItem": [{"id": "str", "policy": "str", "number": "int", "version": "str", "withdrawn": "bool", "published": "str", "publishedBy": "str", "inForce": "bool", "gateways": ["list", ["is", "PolicyHistoryItemsItemGatewaysItem"]]}, {"for": ["dict", "any"], "note": "str", "backTo": "int"}],
+    "PolicyHistoryItemsItemGatewaysItem": [{"gateway": "str", "state": ["one", ["taken", "refused"]], "time": "str"}, {"reason": "str"}],
+    "Credentials": [{"items": ["list", ["is", "CredentialsItemsItem"]]}, {"next": "str"}],
+    "CredentialsItemsItem": [{"name": "str", "kind": "str", "variables": ["list", "str"]}, {}],
+    "Limits": [{"items": ["list", ["is", "LimitsItemsItem"]]}, {"next": "str"}],
+    "LimitsItemsItem": [{"name": "str", "value": "float", "code": "str", "reason": "str", "reached": "int"}, {}],
+    "Tokens": [{"items": ["list", ["is", "MakeTokenRecord"]]}, {"next": "str"}],
+    "LogInBody": [{"secret": "str"}, {}],
+    "RevokeSessionBody": [{}, {"reason": "str"}],
+    "IssueSessionTokenBody": [{"subject": "str"}, {"claims": ["dict", ["any_of", [["any_of", ["str", "float", "bool"]], ["list", ["any_of", ["str", "float", "bool"]]]]]], "seconds": "int"}],
+    "GrantAccessBody": [{"seconds": "int"}, {"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "refs": ["list", "str"], "note": "str"}],
+    "DenyAccessBody": [{}, {"note": "str"}],
+    "CheckPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {}],
+    "CheckPolicyBodyFilesItem": [{"name": "str", "text": "str"}, {}],
+    "ExplainPolicyBody": [{"method": "str", "url": "str"}, {"headers": ["list", ["list", ["any_of", ["str", "str"]]]], "pushed": ["list", ["is", "ExplainPolicyBodyPushedItem"]], "pushOptions": ["list", "str"], "session": "str", "claims": ["dict", "any"], "posture": ["list", "str"], "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "version": "str", "at": "str"}],
+    "ExplainPolicyBodyPushedItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
+    "PublishPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {"for": ["dict", ["any_of", ["str", "float", "bool"]]], "note": "str", "seen": "int"}],
+    "RollBackPolicyBody": [{"to": "int"}, {"note": "str", "seen": "int"}],
+    "WithdrawPolicyBody": [{}, {"note": "str", "seen": "int"}],
+    "DiffPolicyBody": [{"before": ["is", "DiffPolicyBodyBefore"], "after": ["is", "DiffPolicyBodyBefore"]}, {}],
+    "DiffPolicyBodyBefore": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}],
+    "ReplayPolicyBody": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "since": "str", "count": "int"}],
+    "MakeTokenBody": [{"name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "seconds": "int"}, {"sees": ["dict", ["any_of", ["str", "float", "bool"]]]}],
+}
+
+
+class Operations:
+    """One method for each operation of the OpenAPI document."""
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        shape: Any,
+        *,
+        id: Optional[str] = None,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Optional[Mapping[str, Any]] = None,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+        is_write: bool = False,
+    ) -> Any:
+        raise NotImplementedError
+
+    def who(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Who:
+        """Who is asking, and what they may do. Role: viewer."""
+        return cast(
+            Who,
+            self._call(
+                "who",
+                "GET",
+                "/v1/who",
+                ["is", "Who"],
+                timeout=timeout,
+            ),
+        )
+
+    def log_in(
+        self,
+        body: LogInBody,
+        *,
+        timeout: Optional[float] = None,
+    ) -> LogIn:
+        """Exchanges the secret of the link of `run --ui` for a token, once. Role: viewer."""
+        return cast(
+            LogIn,
+            self._call(
+                "logIn",
+                "POST",
+                "/v1/log-in",
+                ["is", "LogIn"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def log_in_ways(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> LogInWays:
+        """How one can log in here. Role: viewer."""
+        return cast(
+            LogInWays,
+            self._call(
+                "logInWays",
+                "GET",
+                "/v1/log-in",
+                ["is", "LogInWays"],
+                timeout=timeout,
+            ),
+        )
+
+    def log_out(
+        self,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> LogOut:
+        """Ends the session by log-in of who asks. A token stays good. Role: viewer."""
+        return cast(
+            LogOut,
+            self._call(
+                "logOut",
+                "POST",
+                "/v1/log-out",
+                ["is", "LogOut"],
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def health(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Health:
+        """How the gateway is. Role: viewer."""
+        return cast(
+            Health,
+            self._call(
+                "health",
+                "GET",
+                "/v1/health",
+                ["is", "Health"],
+                timeout=timeout,
+            ),
+        )
+
+    def changes(
+        self,
+        *,
+        wait: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> Changes:
+        """Which gateways have taken all that was revoked, granted and published until now. Role: viewer."""
+        return cast(
+            Changes,
+            self._call(
+                "changes",
+                "GET",
+                "/v1/changes",
+                ["is", "Changes"],
+                query={"wait": wait},
+                timeout=timeout,
+            ),
+        )
+
+    def exchanges(
+        self,
+        *,
+        session: Optional[str] = None,
+        principal: Optional[str] = None,
+        kind: Optional[Literal["exchange", "stream", "session", "alarm"]] = None,
+        verdict: Optional[Literal["allow", "deny", "error", "info", "unknown"]] = None,
+        host: Optional[str] = None,
+        method: Optional[str] = None,
+        path: Optional[str] = None,
+        rule: Optional[str] = None,
+        credential: Optional[str] = None,
+        error: Optional[str] = None,
+        limit: Optional[str] = None,
+        status: Optional[int] = None,
+        trace: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        before: Optional[str] = None,
+        after: Optional[str] = None,
+        count: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> Exchanges:
+        """Events of the audit, the newest first. Role: viewer."""
+        return cast(
+            Exchanges,
+            self._call(
+                "exchanges",
+                "GET",
+                "/v1/exchanges",
+                ["is", "Exchanges"],
+                query={"session": session, "principal": principal, "kind": kind, "verdict": verdict, "host": host, "method": method, "path": path, "rule": rule, "credential": credential, "error": error, "limit": limit, "status": status, "trace": trace, "since": since, "until": until, "before": before, "after": after, "count": count},
+                timeout=timeout,
+            ),
+        )
+
+    def export_events(
+        self,
+        *,
+        session: Optional[str] = None,
+        principal: Optional[str] = None,
+        kind: Optional[Literal["exchange", "stream", "session", "alarm"]] = None,
+        verdict: Optional[Literal["allow", "deny", "error", "info", "unknown"]] = None,
+        host: Optional[str] = None,
+        method: Optional[str] = None,
+        path: Optional[str] = None,
+        rule: Optional[str] = None,
+        credential: Optional[str] = None,
+        error: Optional[str] = None,
+        limit: Optional[str] = None,
+        status: Optional[int] = None,
+        trace: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        behind: Optional[str] = None,
+        count: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> ExportEvents:
+        """Events in the order of their time, the oldest first. A page may have none and still say where to go on. Role: viewer."""
+        return cast(
+            ExportEvents,
+            self._call(
+                "exportEvents",
+                "GET",
+                "/v1/exchanges/export",
+                ["is", "ExportEvents"],
+                query={"session": session, "principal": principal, "kind": kind, "verdict": verdict, "host": host, "method": method, "path": path, "rule": rule, "credential": credential, "error": error, "limit": limit, "status": status, "trace": trace, "since": since, "until": until, "behind": behind, "count": count},
+                timeout=timeout,
+            ),
+        )
+
+    def exchange(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> AuditEvent:
+        """One event, by its id. Role: viewer."""
+        return cast(
+            AuditEvent,
+            self._call(
+                "exchange",
+                "GET",
+                "/v1/exchanges/{id}",
+                ["is", "AuditEvent"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def exchange_bodies(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> ExchangeBodies:
+        """What a rule had kept of the bodies of an exchange. Who looks is written into the audit. Role: operator."""
+        return cast(
+            ExchangeBodies,
+            self._call(
+                "exchangeBodies",
+                "GET",
+                "/v1/exchanges/{id}/bodies",
+                ["is", "ExchangeBodies"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def sessions(
+        self,
+        *,
+        all: Optional[Literal["true", "false"]] = None,
+        before: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Sessions:
+        """Sessions, the newest first. Role: viewer."""
+        return cast(
+            Sessions,
+            self._call(
+                "sessions",
+                "GET",
+                "/v1/sessions",
+                ["is", "Sessions"],
+                query={"all": all, "before": before},
+                timeout=timeout,
+            ),
+        )
+
+    def session(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Session:
+        """One session. Role: viewer."""
+        return cast(
+            Session,
+            self._call(
+                "session",
+                "GET",
+                "/v1/sessions/{id}",
+                ["is", "Session"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def revoke_session(
+        self,
+        id: str,
+        body: RevokeSessionBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> Session:
+        """Ends a session and all that runs in it. It cannot be undone. Role: operator."""
+        return cast(
+            Session,
+            self._call(
+                "revokeSession",
+                "POST",
+                "/v1/sessions/{id}/revoke",
+                ["is", "Session"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def issue_session_token(
+        self,
+        body: IssueSessionTokenBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> IssueSessionToken:
+        """Makes a token that starts one session, where `admin.sessionTokens` lets this role. Role: operator."""
+        return cast(
+            IssueSessionToken,
+            self._call(
+                "issueSessionToken",
+                "POST",
+                "/v1/session-tokens",
+                ["is", "IssueSessionToken"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def access_requests(
+        self,
+        *,
+        state: Optional[Literal["pending", "granted", "denied", "revoked", "ended"]] = None,
+        session: Optional[str] = None,
+        before: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> AccessRequests:
+        """Requests for access, the newest first. Role: viewer."""
+        return cast(
+            AccessRequests,
+            self._call(
+                "accessRequests",
+                "GET",
+                "/v1/access",
+                ["is", "AccessRequests"],
+                query={"state": state, "session": session, "before": before},
+                timeout=timeout,
+            ),
+        )
+
+    def access_request(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> AccessRequest:
+        """One request for access. Role: viewer."""
+        return cast(
+            AccessRequest,
+            self._call(
+                "accessRequest",
+                "GET",
+                "/v1/access/{id}",
+                ["is", "AccessRequest"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def grant_access(
+        self,
+        id: str,
+        body: GrantAccessBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> AccessRequest:
+        """Grants what was asked for, for a time. Role: approver."""
+        return cast(
+            AccessRequest,
+            self._call(
+                "grantAccess",
+                "POST",
+                "/v1/access/{id}/grant",
+                ["is", "AccessRequest"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def deny_access(
+        self,
+        id: str,
+        body: DenyAccessBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> AccessRequest:
+        """Denies what was asked for. Role: approver."""
+        return cast(
+            AccessRequest,
+            self._call(
+                "denyAccess",
+                "POST",
+                "/v1/access/{id}/deny",
+                ["is", "AccessRequest"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def revoke_access(
+        self,
+        id: str,
+        body: DenyAccessBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> AccessRequest:
+        """Takes a grant back. Role: approver."""
+        return cast(
+            AccessRequest,
+            self._call(
+                "revokeAccess",
+                "POST",
+                "/v1/access/{id}/revoke",
+                ["is", "AccessRequest"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def policy(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Policy:
+        """The policy in force. Role: viewer."""
+        return cast(
+            Policy,
+            self._call(
+                "policy",
+                "GET",
+                "/v1/policy",
+                ["is", "Policy"],
+                timeout=timeout,
+            ),
+        )
+
+    def check_policy(
+        self,
+        body: CheckPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+    ) -> CheckPolicy:
+        """What is wrong with policy files. Nothing is changed. Role: viewer."""
+        return cast(
+            CheckPolicy,
+            self._call(
+                "checkPolicy",
+                "POST",
+                "/v1/policy/check",
+                ["is", "CheckPolicy"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def explain_policy(
+        self,
+        body: ExplainPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+    ) -> ExplainPolicy:
+        """How a request would be decided, and why. Nothing is sent. Role: viewer."""
+        return cast(
+            ExplainPolicy,
+            self._call(
+                "explainPolicy",
+                "POST",
+                "/v1/policy/explain",
+                ["is", "ExplainPolicy"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def policy_text(
+        self,
+        *,
+        version: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> PolicyText:
+        """The files of what is in force. Role: viewer."""
+        return cast(
+            PolicyText,
+            self._call(
+                "policyText",
+                "GET",
+                "/v1/policy/text",
+                ["is", "PolicyText"],
+                query={"version": version},
+                timeout=timeout,
+            ),
+        )
+
+    def policy_history(
+        self,
+        *,
+        policy: Optional[str] = None,
+        before: Optional[int] = None,
+        count: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> PolicyHistory:
+        """What was published in the store, the newest first, and what gateways made of it. Role: viewer."""
+        return cast(
+            PolicyHistory,
+            self._call(
+                "policyHistory",
+                "GET",
+                "/v1/policy/history",
+                ["is", "PolicyHistory"],
+                query={"policy": policy, "before": before, "count": count},
+                timeout=timeout,
+            ),
+        )
+
+    def policy_version(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> PolicyVersion:
+        """A published version with its files, as `policy@number`. Role: viewer."""
+        return cast(
+            PolicyVersion,
+            self._call(
+                "policyVersion",
+                "GET",
+                "/v1/policy/versions/{id}",
+                ["is", "PolicyVersion"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def published_policy(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> PolicyVersion:
+        """The published version of a policy, by its name. Role: viewer."""
+        return cast(
+            PolicyVersion,
+            self._call(
+                "publishedPolicy",
+                "GET",
+                "/v1/policy/published/{id}",
+                ["is", "PolicyVersion"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def publish_policy(
+        self,
+        id: str,
+        body: PublishPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> PublishPolicy:
+        """Publishes a policy under this name, on the version that was seen. Role: administrator."""
+        return cast(
+            PublishPolicy,
+            self._call(
+                "publishPolicy",
+                "POST",
+                "/v1/policy/published/{id}",
+                ["is", "PublishPolicy"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def roll_back_policy(
+        self,
+        id: str,
+        body: RollBackPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> PublishPolicy:
+        """Publishes an earlier version again. Role: administrator."""
+        return cast(
+            PublishPolicy,
+            self._call(
+                "rollBackPolicy",
+                "POST",
+                "/v1/policy/published/{id}/rollback",
+                ["is", "PublishPolicy"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def withdraw_policy(
+        self,
+        id: str,
+        body: WithdrawPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> PublishPolicy:
+        """Takes a policy away. Role: administrator."""
+        return cast(
+            PublishPolicy,
+            self._call(
+                "withdrawPolicy",
+                "POST",
+                "/v1/policy/published/{id}/withdraw",
+                ["is", "PublishPolicy"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def diff_policy(
+        self,
+        body: DiffPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+    ) -> DiffPolicy:
+        """What a change of the policy means. Role: viewer."""
+        return cast(
+            DiffPolicy,
+            self._call(
+                "diffPolicy",
+                "POST",
+                "/v1/policy/diff",
+                ["is", "DiffPolicy"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def replay_policy(
+        self,
+        body: ReplayPolicyBody,
+        *,
+        timeout: Optional[float] = None,
+    ) -> ReplayPolicy:
+        """Which recorded requests a policy would decide otherwise. It ends with the connection. Role: viewer."""
+        return cast(
+            ReplayPolicy,
+            self._call(
+                "replayPolicy",
+                "POST",
+                "/v1/policy/replay",
+                ["is", "ReplayPolicy"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def credentials(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Credentials:
+        """The credentials of the configuration by name. Never a value. Role: viewer."""
+        return cast(
+            Credentials,
+            self._call(
+                "credentials",
+                "GET",
+                "/v1/credentials",
+                ["is", "Credentials"],
+                timeout=timeout,
+            ),
+        )
+
+    def limits(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Limits:
+        """Every limit, and how often it was reached since the start. Role: viewer."""
+        return cast(
+            Limits,
+            self._call(
+                "limits",
+                "GET",
+                "/v1/limits",
+                ["is", "Limits"],
+                timeout=timeout,
+            ),
+        )
+
+    def metrics(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> str:
+        """Metrics in the text format of Prometheus. Role: viewer."""
+        return cast(
+            str,
+            self._call(
+                "metrics",
+                "GET",
+                "/v1/metrics",
+                "str",
+                timeout=timeout,
+            ),
+        )
+
+    def tokens(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Tokens:
+        """The tokens for this API. Never a value. Role: administrator."""
+        return cast(
+            Tokens,
+            self._call(
+                "tokens",
+                "GET",
+                "/v1/tokens",
+                ["is", "Tokens"],
+                timeout=timeout,
+            ),
+        )
+
+    def make_token(
+        self,
+        body: MakeTokenBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> MakeToken:
+        """Makes a token for this API. Role: administrator."""
+        return cast(
+            MakeToken,
+            self._call(
+                "makeToken",
+                "POST",
+                "/v1/tokens",
+                ["is", "MakeToken"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def revoke_token(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> MakeTokenRecord:
+        """Ends a token at once. Role: administrator."""
+        return cast(
+            MakeTokenRecord,
+            self._call(
+                "revokeToken",
+                "DELETE",
+                "/v1/tokens/{id}",
+                ["is", "MakeTokenRecord"],
+                id=id,
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def openapi(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """This API as OpenAPI 3.1. Role: viewer."""
+        return cast(
+            Dict[str, Any],
+            self._call(
+                "openapi",
+                "GET",
+                "/v1/openapi.json",
+                ["dict", "any"],
+                timeout=timeout,
+            ),
+        )
