@@ -91,7 +91,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'Log in again, or give a token that is not expired: `upstreamproxy operator token` makes one.',
   operator_refused: 'Ask somebody with the role that the message names.',
   admin_unreachable:
-    'Look at the address of --server or of the context, whether admin.listen of the gateway is reached from here, and at --ca.',
+    'Look at the address of the server (--server, or that of the context), whether admin.listen of the gateway is reached from here, and at the authority that you gave (--ca).',
   release_unreachable:
     'Look at the address in the message. Without --url npm is asked: `npm view upstreamproxy` shows what it says.',
   release_untrusted:

@@ -303,8 +303,48 @@ await attempt('setNonDumpable', async () => library.setNonDumpable());
 console.log(JSON.stringify({ seen, lines, functions: Object.keys(library).length }));
 `;
 
+/** The library for orchestrators needs no foreign functions, so it serves where the other one refuses. */
+const oldOrchestrator = `
+import { createServer } from 'node:http';
+import { openAdmin } from 'upstreamproxy/admin';
+
+const event = (id) => ({ v: 1, id, time: '2030-01-01T00:00:00.000Z', kind: 'exchange', traceId: 'a'.repeat(32), verdict: 'allow' });
+let asked = 0;
+const server = createServer(({ url }, response) => {
+  asked += 1;
+  if (asked === 1) return response.writeHead(503).end();
+  const follows = url.startsWith('/v1/exchanges/follow');
+  response.writeHead(200, { 'content-type': follows ? 'text/event-stream' : 'application/json' });
+  if (follows) return response.end('data: ' + JSON.stringify(event('e' + asked)) + '\\n\\n');
+  response.end(JSON.stringify(url === '/v1/who' ? { name: 'ada', role: 'viewer', by: 'token' } : { items: [event('e0')] }));
+});
+server.listen(0, '127.0.0.1', async () => {
+  const admin = await openAdmin({ server: 'http://127.0.0.1:' + server.address().port, token: 'upadm_' + 'A'.repeat(43) });
+  const seen = [(await admin.api.who()).name];
+  const events = await admin.events();
+  for await (const { event: { id } } of events) if (seen.push(id) === 3) break;
+  const { code } = await admin.api.session({ id: 'a' }).catch((error) => error);
+  console.log(JSON.stringify([...seen, code]));
+  await admin[Symbol.asyncDispose]();
+  server.close();
+});
+`;
+
 for (const major of [20, 22, 24]) {
   const program = nodeOfMajor(major);
+  test(
+    `under Node ${major} the library for orchestrators works`,
+    { skip: program === undefined && `no Node ${major} here; npm run test:runtimes brings one for its time` },
+    async () => {
+      await writeFile(join(directory.path, 'old-orchestrator.mjs'), oldOrchestrator);
+      const { code, stdout, stderr } = await runCommand(program!, ['old-orchestrator.mjs'], {
+        cwd: directory.path,
+        env,
+      });
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.deepEqual(JSON.parse(stdout), ['ada', 'e4', 'e5', 'admin_unreachable']);
+    },
+  );
   const skip =
     program === undefined && `no Node ${major} here; npm run test:runtimes brings one for its time`;
   test(
