@@ -14,7 +14,7 @@ export interface ExportedReader {
 }
 
 const root = new URL('../../../', import.meta.url);
-const folders = 'src/{http,gateway,net,protocol,policy,intercept,cli}/**/*.ts';
+const folders = 'src/{http,gateway,net,protocol,policy,intercept,cli,admin}/**/*.ts';
 const inputType =
   /^(?:readonly )?(?:string|Uint8Array|Buffer|HeaderList|RequestHead|IncomingMessage|Readable|Iterable<[^]*>|AsyncIterable<[^]*>)(?:\[\])*(?: \| undefined)?$/;
 const octetType = /^(?:Uint8Array|Buffer)$/;

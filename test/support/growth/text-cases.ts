@@ -11,6 +11,8 @@ import {
   substitutePlaceholder,
 } from '../../../src/gateway/credentials/request/placeholder.ts';
 import { HeldBodies } from '../../../src/gateway/credentials/request/held-bodies.ts';
+import { readRetryAfter } from '../../../src/admin/admin-error.ts';
+import { EventLines } from '../../../src/admin/event-lines.ts';
 import { adminRoutes } from '../../../src/api/admin/routes.ts';
 import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
@@ -103,7 +105,7 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { printable as printableLine } from '../../../src/protocol/printable.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { tableOf } from '../../gateway/support/searched.ts';
-import { latin1, type GrowthCases } from './growth-case.ts';
+import { bothWays, latin1, type GrowthCases } from './growth-case.ts';
 
 const destination = { scheme: 'https', host: 'a.test.example', port: 443 } as const;
 const limits = {
@@ -471,6 +473,19 @@ export const textCases: GrowthCases = {
   'a traceparent': {
     pieces: ['0', 'a', '-', '00-', '\0'],
     read: (text) => readTraceparent(text),
+  },
+  'a Retry-After of an admin API': {
+    pieces: ['1', ' ', 'Fri, ', ':', 'GMT', '31 Dec 9999 '],
+    read: (text) => readRetryAfter(text, 0),
+  },
+  'a stream of events of an admin API': {
+    pieces: ['data: a', '\n', '\r', '\r\n', ':', 'id: a', 'data', ' ', '\n\n'],
+    read: (text) => {
+      bothWays(text, () => {
+        const lines = new EventLines();
+        return (octets) => lines.push(octets);
+      });
+    },
   },
   'a format of metrics': {
     pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],
