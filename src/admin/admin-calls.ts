@@ -144,17 +144,17 @@ export class AdminCalls {
     const either = signal === undefined ? this.#needs.signal : AbortSignal.any([signal, this.#needs.signal]);
     const newestId = async (until: AbortSignal): Promise<string | undefined> =>
       (await this.api.exchanges({ query: { count: 1 } }, { signal: until })).items.at(0)?.id;
-    const open = (): Promise<FollowedEvents> =>
-      FollowedEvents.open({ connection, query: texts(query), after, newestId, signal: either });
+    const rules = {
+      asked: { server: connection.place, operation: 'follow' },
+      attemptsMax: defaultLimits.adminCallAttemptsMax,
+      timeoutMs: defaultLimits.adminCallTimeoutMs,
+      signal: either,
+    };
+    // Known from the start, so that a stream that is cut before its first event goes on without a gap.
+    const begin = after ?? (await newestId(either));
     return await this.#withToken(() =>
-      retried(
-        {
-          asked: { server: connection.place, operation: 'follow' },
-          attemptsMax: defaultLimits.adminCallAttemptsMax,
-          timeoutMs: defaultLimits.adminCallTimeoutMs,
-          signal: either,
-        },
-        open,
+      retried(rules, () =>
+        FollowedEvents.open({ connection, query: texts(query), after: begin, newestId, signal: either }),
       ),
     );
   }

@@ -20,7 +20,7 @@ export type FollowQuery = Readonly<Record<string, string>>;
 export interface FollowNeeds {
   readonly connection: AdminConnection;
   readonly query: FollowQuery;
-  /** Id of the event behind which it begins. */
+  /** Id of the event behind which it begins; undefined where there is none yet. */
   readonly after: string | undefined;
   /** Id of the newest event that there is. */
   readonly newestId: (signal: AbortSignal) => Promise<string | undefined>;
@@ -47,9 +47,9 @@ export class FollowedEvents implements AsyncIterable<Followed>, AsyncDisposable 
   /** When there was last a sign that following does. */
   #goodMs = performance.now();
 
-  private constructor(needs: FollowNeeds, cursor: string | undefined) {
+  private constructor(needs: FollowNeeds) {
     this.#needs = needs;
-    this.#cursor = cursor;
+    this.#cursor = needs.after;
     const { signal } = this.#gone;
     this.#signal = needs.signal === undefined ? signal : AbortSignal.any([signal, needs.signal]);
     this.#items = this.#follow();
@@ -57,9 +57,7 @@ export class FollowedEvents implements AsyncIterable<Followed>, AsyncDisposable 
 
   /** Follows already when it resolves: nothing that is stored from then on is missed. @throws AdminError */
   static async open(needs: FollowNeeds): Promise<FollowedEvents> {
-    const signal = needs.signal ?? new AbortController().signal;
-    // Known from the start, so that a stream that is cut before its first event goes on without a gap.
-    const events = new FollowedEvents(needs, needs.after ?? (await needs.newestId(signal)));
+    const events = new FollowedEvents(needs);
     try {
       await events.#open();
       return events;

@@ -324,3 +324,13 @@ test('the reference has every function of the library, and no other', async () =
       .toSorted(),
   );
 });
+
+test('a stream that cannot begin is tried as often as any call, and not as often for each of its parts', async () => {
+  await using server = await lyingServer((response, { url }) => {
+    if (url.startsWith('/v1/exchanges/follow')) sendProblem(response, { status: 503, code: 'shutting_down' });
+    else sendJson(response, { items: [event('e0')] });
+  });
+  await using admin = await server.open();
+  assert.equal((await faultOf(admin.events())).code, 'shutting_down');
+  assert.equal(server.asked.length, 6);
+});

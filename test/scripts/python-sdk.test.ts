@@ -1,4 +1,4 @@
-// The Python client: its generated part is that of the document, it runs under each Python that is here, and it makes a wheel.
+// The Python client: it runs under each Python that is here, and it makes a wheel. What is generated of it: test/api/admin/openapi.test.ts.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -6,7 +6,6 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type OpenApiDocument, pythonOperations } from '../../scripts/python/python-operations.ts';
 import { packageVersion } from '../../src/system/package-version.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -25,23 +24,6 @@ const pythons = [
   'python3.13',
   'python3.14',
 ];
-
-test('what is generated is to the octet what the document makes', () => {
-  // Written by our own test, of this form.
-  const document = JSON.parse(read('schema/admin.openapi.json')) as OpenApiDocument;
-  const made = pythonOperations(document);
-  assert.equal(made, pythonOperations(structuredClone(document)));
-  assert.equal(
-    read('sdk/python/src/upstreamproxy_admin/operations.py'),
-    made,
-    'write it anew: node scripts/build-python-sdk.ts',
-  );
-  for (const of of Object.values(document.paths))
-    for (const { operationId } of Object.values(of)) {
-      const name = operationId.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      assert.equal(made.includes(`    def ${name}(\n`), operationId !== 'follow', name);
-    }
-});
 
 test('its version is that of the package, and it has no dependency', () => {
   const project = read('sdk/python/pyproject.toml');

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { type OpenApiDocument, pythonOperations } from '../../../scripts/python/python-operations.ts';
 import { adminOpenApi } from '../../../src/api/admin/openapi.ts';
 import { type AdminRoute, adminRoutes } from '../../../src/api/admin/routes.ts';
 import { adminRoles, coversRole } from '../../../src/api/admin/roles.ts';
@@ -29,6 +30,23 @@ test('the published document is the one that is served', () => {
     made,
     'write it anew: UPDATE_SCHEMAS=1 node --test test/api/admin/openapi.test.ts',
   );
+});
+
+test('the operations and types of the Python client are to the octet what the document makes', () => {
+  const file = new URL('../../../sdk/python/src/upstreamproxy_admin/operations.py', import.meta.url);
+  // It is made above, of this form.
+  const document = JSON.parse(JSON.stringify(made)) as OpenApiDocument;
+  const text = pythonOperations(document);
+  assert.equal(text, pythonOperations(structuredClone(document)));
+  if (process.env['UPDATE_SCHEMAS'] === '1') writeFileSync(file, text);
+  assert.ok(
+    readFileSync(file, 'utf8') === text,
+    'write it anew: UPDATE_SCHEMAS=1 node --test test/api/admin/openapi.test.ts, or npm run build:python-sdk',
+  );
+  for (const { operationId } of operations) {
+    const name = operationId.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    assert.equal(text.includes(`    def ${name}(\n`), operationId !== 'follow', name);
+  }
 });
 
 test('the document has every operation once, with its role, and every part of a path', () => {

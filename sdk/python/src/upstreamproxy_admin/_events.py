@@ -108,7 +108,7 @@ class Events:
         self._good = self._began = time.monotonic()
         self._closed = False
         #: Id of the last event: to be kept, and given as ``after`` to go on behind it.
-        self.cursor = after if after is not None else newest_id()
+        self.cursor = after
         self._open()
 
     def __iter__(self) -> Iterator[Followed]:

@@ -237,8 +237,11 @@ class Admin(Operations):
         def path(cursor: Optional[str]) -> str:
             return _with_query("/v1/exchanges/follow", {**query, "after": cursor})
 
+        # Known from the start, so that a stream that is cut before its first event goes on without a gap.
+        begin = after if after is not None else self._newest_id()
+
         def open_once(_: float) -> Events:
-            return Events(self._connection, path, self._newest_id, after, self._sleep)
+            return Events(self._connection, path, self._newest_id, begin, self._sleep)
 
         return self._with_token(lambda: retried(open_once, CALL_TIMEOUT, self._sleep))
 

@@ -253,6 +253,33 @@ class AuditEventGit(_AuditEventGitMust, _AuditEventGitMay):
     pass
 
 
+_AuditEventMcpMust = TypedDict(
+    "_AuditEventMcpMust",
+    {
+        # Such as `tools/call`; empty in a response to the server.
+        "method": str,
+    },
+)
+
+
+_AuditEventMcpMay = TypedDict(
+    "_AuditEventMcpMay",
+    {
+        # The tool that was called.
+        "tool": str,
+        # URI of the resource.
+        "resource": str,
+        # Name of the prompt.
+        "prompt": str,
+    },
+    total=False,
+)
+
+
+class AuditEventMcp(_AuditEventMcpMust, _AuditEventMcpMay):
+    pass
+
+
 _AuditEventCapturedMust = TypedDict(
     "_AuditEventCapturedMust",
     {
@@ -420,6 +447,8 @@ _AuditEventMay = TypedDict(
         "offered": List[str],
         # Of a request by git.
         "git": AuditEventGit,
+        # Of a request whose body a rule looked into and that is a JSON-RPC message; each text is cut at 256 characters.
+        "mcp": AuditEventMcp,
         # Size of the body that was sent on, or of what a stream sent.
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
@@ -1830,9 +1859,10 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "git": ["is", "AuditEventGit"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
+    "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],
