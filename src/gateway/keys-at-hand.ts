@@ -67,10 +67,18 @@ export async function keysAtHand(options: Omit<GatewayKeysOptions, 'isOnDuty'>):
 
 function rowOf(seen: SeenPeers | undefined): SealedIdentity {
   if (seen?.identity !== undefined) return seen.identity;
-  throw new ProxyError(
-    'peer_unreachable',
-    'the keys are in the store, and the state folder has no copy of what is sealed there: this gateway has not served before with that folder',
-  );
+  throw new ProxyError('peer_unreachable', noKeysAtHand);
+}
+
+const noKeysAtHand =
+  'the keys are in the store, and the state folder has no copy of what is sealed there: this gateway has not served before with that folder';
+
+/** Why this gateway cannot show any other one who it is before it has read its store; undefined where it can. */
+export function whyNoKeys(
+  { identity }: Pick<GatewayKeysOptions['config'], 'identity'>,
+  seen: SeenPeers | undefined,
+): string | undefined {
+  return identity.kind === 'store' && seen?.identity === undefined ? noKeysAtHand : undefined;
 }
 
 function identityStoreOf(row: SealedIdentity): IdentityStore {

@@ -11,7 +11,7 @@ import type { ChangePlace } from '../store/change-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { Start } from './gateway-start.ts';
-import { placesAtHand } from './keys-at-hand.ts';
+import { placesAtHand, whyNoKeys } from './keys-at-hand.ts';
 import { askPeers, type PeerStart } from './peers/asked-peers.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { readSeenPeers } from './peers/seen-peers.ts';
@@ -31,35 +31,49 @@ export interface LateStartOptions {
 
 /** Waits for the one or the other, or the signal of the start. Throws what the store throws that is there and cannot be used. */
 export async function openFromPeers({ start, openStore, why }: LateStartOptions): Promise<LateStart> {
-  const { log, signal } = start;
+  const { config, log, signal } = start;
+  // What cannot be read is told by who reads it.
+  const seen = await readSeenPeers(config.stateDirectory).catch(() => null);
+  const noKeys = seen === null ? undefined : whyNoKeys(config, seen);
+  const until =
+    noKeys === undefined
+      ? 'or another gateway hands it what it has to know'
+      : `and no other gateway can hand it anything (${noKeys})`;
   log(
     'warn',
-    `the store is away, and this gateway has not read it yet: it serves nothing until the store is back, or another gateway hands it what it has to know. ${why.message}`,
+    `the store is away, and this gateway has not read it yet: it serves nothing until the store is back, ${until}. ${why.message}`,
   );
   // Whoever looks at it learns that it lives, and is not ready.
-  await using _ = await openPort(start);
+  await using _ = noKeys === undefined ? await openPort(start) : undefined;
   let floor: ChangePlace | undefined;
   let told = '';
   for (;;) {
-    const round = await askOnce(start, floor).catch((error: unknown) => ({
-      kind: 'none' as const,
-      floor,
-      reasons: [asProxyError(error).message],
-    }));
+    const round =
+      noKeys === undefined ? await askOnce(start, floor) : { kind: 'none' as const, floor, reasons: [] };
     if (round.kind === 'handed') {
       log('info', handedText(round.start));
       return { kind: 'peer', start: round.start };
     }
     ({ floor } = round);
     const reasons = round.reasons.join('; ');
-    if (reasons !== told) log('warn', `no other gateway could hand it over: ${reasons}`);
+    if (reasons !== '' && reasons !== told) log('warn', `no other gateway could hand it over: ${reasons}`);
     told = reasons;
-    await wait(defaultLimits.peerStartRetryMs, undefined, signal === undefined ? {} : { signal });
-    try {
-      return { kind: 'store', store: await openStore() };
-    } catch (error) {
-      if (asProxyError(error).retryAfterSeconds === undefined) throw error;
-    }
+    const store = await openLater(openStore, signal);
+    if (store !== undefined) return { kind: 'store', store };
+  }
+}
+
+/** After a while; undefined where it is still away. */
+async function openLater(
+  openStore: () => Promise<Store>,
+  signal: AbortSignal | undefined,
+): Promise<Store | undefined> {
+  await wait(defaultLimits.peerStartRetryMs, undefined, signal === undefined ? {} : { signal });
+  try {
+    return await openStore();
+  } catch (error) {
+    if (asProxyError(error).retryAfterSeconds === undefined) throw error;
+    return undefined;
   }
 }
 
@@ -74,6 +88,14 @@ async function openPort(start: Start): Promise<AsyncDisposable | undefined> {
 }
 
 async function askOnce(start: Start, floor: ChangePlace | undefined): ReturnType<typeof askPeers> {
+  try {
+    return await askKnown(start, floor);
+  } catch (error) {
+    return { kind: 'none', floor, reasons: [asProxyError(error).message] };
+  }
+}
+
+async function askKnown(start: Start, floor: ChangePlace | undefined): ReturnType<typeof askPeers> {
   const { config, clock, incarnation } = start;
   const seen = await readSeenPeers(config.stateDirectory);
   const authority = await (await placesAtHand(start, seen)).peers.read(clock());
