@@ -13,7 +13,7 @@ import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import type { GatewayKeys } from './open-gateway-keys.ts';
 import { askFacts, type HandingPeer } from './peers/asked-peers.ts';
-import { ChangeFeeds } from './peers/change-feeds.ts';
+import { ChangeFeeds, type ChangeFeedsOptions } from './peers/change-feeds.ts';
 import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
 import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { type KnownPeer, PeerDirectory } from './peers/peer-directory.ts';
@@ -53,9 +53,9 @@ export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
   following: Following,
-  keys: Pick<GatewayKeys, 'places' | 'keyNames'>,
+  keys: Pick<GatewayKeys, 'places' | 'keyNames' | 'look'>,
 ): Promise<Peers> {
-  const { changes, watch } = following;
+  const { changes } = following;
   const { config, environment, place, stack, clock, log, incarnation, onFault } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
@@ -84,14 +84,7 @@ export async function openPeers(
       await serveWorkers(tunnels);
       const listen = { address: peers.address, port: peerPortOf(peers, place?.number ?? 1) };
       const take = tunnels.takeSpliced.bind(tunnels);
-      const feeds = new ChangeFeeds({
-        watch,
-        store: store.gateways,
-        history: () => changes.history,
-        taken: () => changes.number,
-        onAddress: (name, address) => directory.heard({ incarnation: name, address }),
-        onFault,
-      });
+      const feeds = feedsOf(following, { onFault, directory, store: store.gateways });
       changes.onTaken(() => feeds.changed());
       const follow = feeds.serve.bind(feeds);
       const known = (): readonly KnownPeer[] =>
@@ -103,11 +96,29 @@ export async function openPeers(
       const presence = await present(address);
       hearOfOthers(directory, following, address);
       await keepSeen(start, following, known);
-      const heard = { ...heardOf(following, presence), ...factsHeard(start, following, identity) };
+      const heard = { ...heardOf(following, presence), ...factsHeard(start, following, { identity, keys }) };
       stack.use(new FollowedPeers({ ...heard, identity, directory, address, onFault }));
       return presence;
     },
   };
+}
+
+/** What others are told that follow this process. */
+function feedsOf(
+  { changes, watch, known }: Following,
+  {
+    directory,
+    ...parts
+  }: Pick<ChangeFeedsOptions, 'store' | 'onFault'> & { readonly directory: PeerDirectory },
+): ChangeFeeds {
+  return new ChangeFeeds({
+    ...parts,
+    watch,
+    history: () => changes.history,
+    taken: () => changes.number,
+    identity: () => known?.facts.identity?.version,
+    onAddress: (name, address) => directory.heard({ incarnation: name, address }),
+  });
 }
 
 /** It says in the store that this process serves, and how far it is. */
@@ -203,16 +214,21 @@ function heardOf(
   };
 }
 
-/** Policies and grants of others, for a gateway that has lost the store alone. */
+/** Policies, grants and keys of others, for a gateway that has lost the store alone. */
 function factsHeard(
-  { stack, onFault }: Start,
+  { config, stack, onFault }: Start,
   { changes, known, outage }: Following,
-  identity: PeerIdentity,
-): Pick<FollowedPeersOptions, 'onTaken'> {
+  { identity, keys }: { readonly identity: PeerIdentity; readonly keys: Pick<GatewayKeys, 'look'> },
+): Pick<FollowedPeersOptions, 'onTaken' | 'onIdentity'> {
   if (known === undefined || outage === undefined) return {};
   const ask: HeardFactsOptions['ask'] = (peer, signal) => askFacts(peer, { identity, signal });
-  const facts = stack.use(new HeardFacts({ known, changes, absence: outage, ask, onFault }));
-  return { onTaken: (peer, place) => facts.onTaken(peer, place) };
+  // Keys in files are changed there.
+  const following = config.identity.kind === 'store' ? { onIdentity: () => keys.look() } : {};
+  const facts = stack.use(new HeardFacts({ known, changes, absence: outage, ask, onFault, ...following }));
+  return {
+    onTaken: (peer, place) => facts.onTaken(peer, place),
+    onIdentity: (peer, version) => facts.onIdentity(peer, version),
+  };
 }
 
 /** Nothing of a workload leads to one of them. */

@@ -1,7 +1,9 @@
 // One gateway of two loses the database alone: what is revoked at the other one holds there too, by the link between gateways.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -98,6 +100,61 @@ test(
     await operator('policy', 'publish', policy);
     await waitUntil('it is in force there', () => other.log().includes('main@2 is in force'));
     assert.ok(!other.log().includes('the store is back'));
+    way.mend();
+    await waitUntil('it is back', () => other.log().includes('the store is back'));
+  },
+);
+
+test(
+  'keys that are rotated while one gateway has lost the database are taken there from the other one: it serves agents whose tokens they signed',
+  { skip },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = stack.use(await temporaryDirectory()).path;
+    const keyFile = join(folder, 'identity-key');
+    await writeFile(keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+    const ways: Promise<Awaited<ReturnType<typeof wayTo>>>[] = [];
+    const peers = { listen: { address: '127.0.0.1', port: 0 } };
+    const identity = { store: true, keyEncryptionKey: { file: keyFile } };
+    const pair = stack.use(
+      await gatewayPair({ rules: [], config: { peers, identity } }, (which, store) => {
+        if (which === 'first') return {};
+        const way = wayTo(store, folder);
+        ways.push(way);
+        return { store: store.replace(new URL(store).hostname, encodeURIComponent(folder)) };
+      }),
+    );
+    const way = stack.use(await (ways[0] ?? assert.fail('no way')));
+    const { set, other } = pair;
+    way.cut();
+    await waitUntil('it is noticed', () => other.log().includes('the store is away'));
+    for (const [step, version] of [
+      [['next'], 2],
+      // Half a minute is for gateways that look at files.
+      [['switch', '--at-once'], 3],
+    ] as const) {
+      const { code, stderr } = await runCommand(launcher, ['keys', ...step, '--config', set.configFile]);
+      assert.equal(code, 0, stderr);
+      await waitUntil('it is taken there', () =>
+        other.log().includes(`version ${version} of the identity in the store was taken`),
+      );
+    }
+    assert.ok(!other.log().includes('the store is back'));
+    // Its token is signed by the new key.
+    const agent = stack.use(await set.startAgent({ gatewayUrl: pair.balancerUrl }));
+    pair.moveTo(other);
+    await waitUntil('it lost its tunnel', () => agent.said().includes('connection to the gateway was lost'));
+    const asked = request({
+      host: '127.0.0.1',
+      port: agent.relayPort,
+      path: 'http://upstreamproxy.invalid/',
+      headers: { host: 'upstreamproxy.invalid' },
+      agent: false,
+    }).end();
+    // What the gateway itself serves.
+    const [{ statusCode }] = (await once(asked, 'response')) as [IncomingMessage];
+    assert.equal(statusCode, 200, agent.said());
+    asked.destroy();
     way.mend();
     await waitUntil('it is back', () => other.log().includes('the store is back'));
   },

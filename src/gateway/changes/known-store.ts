@@ -37,6 +37,8 @@ export class KnownStore {
   /** Until the gateway serves. */
   #start: StartFacts | undefined;
   #standIns = 0;
+  /** Of another gateway, until the store says it itself. */
+  #heardIdentity: SealedIdentity | undefined;
 
   constructor(store: Store, absence: StoreAbsence, start?: StartFacts) {
     this.#store = store;
@@ -73,6 +75,16 @@ export class KnownStore {
     return !lacksPolicies && !(grants === undefined && before.grants !== undefined);
   }
 
+  /** The same of a later version of the identity. Whoever opens it sees whether it is the same one. */
+  hearIdentity({ identity }: Pick<KnownFacts, 'identity'>): boolean {
+    const { identity: known } = this.#facts;
+    const isLater = identity !== undefined && known !== undefined && identity.version > known.version;
+    if (!isLater || this.#absence.sinceMs === undefined) return false;
+    this.#heardIdentity = identity;
+    this.#facts = { ...this.#facts, identity };
+    return true;
+  }
+
   /** Everything has been read that is read at the start alone. */
   started(): void {
     this.#start = undefined;
@@ -98,9 +110,9 @@ export class KnownStore {
         place: () => this.#orAtStart(changes.place(), ({ place }) => place),
       }),
       identity: withOwn(identity, {
-        version: () => this.#orAtStart(identity.version(), (start) => start.identity?.version),
+        version: () => this.#orHeard(identity.version(), (row) => row?.version),
         read: async () => {
-          const row = await this.#orAtStart(identity.read(), (start) => start.identity);
+          const row = await this.#orHeard(this.#identityOf(identity), (heard) => heard);
           this.#facts = { ...this.#facts, identity: row };
           return row;
         },
@@ -158,6 +170,25 @@ export class KnownStore {
     const grants = await this.#orKnown(this.#store.access.inForce(nowMs), known);
     this.#facts = { ...this.#facts, grants };
     return grants;
+  }
+
+  async #identityOf(identity: Store['identity']): Promise<SealedIdentity | undefined> {
+    const row = await identity.read();
+    this.#heardIdentity = undefined;
+    return row;
+  }
+
+  async #orHeard<T>(
+    asked: Promise<T>,
+    standIn: (row: SealedIdentity | undefined) => T | undefined,
+  ): Promise<T> {
+    try {
+      return await this.#orAtStart(asked, ({ identity }) => standIn(this.#heardIdentity ?? identity));
+    } catch (error) {
+      const heard = this.#isAway(error) ? standIn(this.#heardIdentity) : undefined;
+      if (heard === undefined) throw error;
+      return heard;
+    }
   }
 
   async #orAtStart<T>(asked: Promise<T>, standIn: (start: StartFacts) => T | undefined): Promise<T> {

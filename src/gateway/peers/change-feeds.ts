@@ -16,6 +16,8 @@ export interface ChangeFeedsOptions {
   readonly history: () => string | undefined;
   /** Up to which change everything is taken here. */
   readonly taken?: () => number;
+  /** Which version of the identity in the store is had here. */
+  readonly identity?: () => number | undefined;
   /** Where one that follows is reached. */
   readonly onAddress?: (incarnation: string, address: string) => void;
   readonly onFault: (error: ProxyError) => void;
@@ -85,7 +87,7 @@ export class ChangeFeeds {
         // From the beginning, and where so many ended that it is not known which were told: twice is harmless.
         for (const page of recent === undefined ? ended.pagesAbove(above) : pagesOf(recent))
           await sendLine(socket, toldLine(page, recent === undefined ? history() : ofRecent));
-        await sendLine(socket, toldLine([], takenOf, taken));
+        await sendLine(socket, toldLine([], takenOf, { taken, identity: this.#options.identity?.() }));
         await news.promise;
         clearTimeout(timer);
       }

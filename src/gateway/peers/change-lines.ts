@@ -28,14 +28,16 @@ export const toldSchema = z.object({
   endings: z.array(endingSchema).max(1000),
   history,
   taken: number.optional(),
+  /** The version of the identity that it has of the store. */
+  identity: number.optional(),
 });
 
 export function toldLine(
   endings: readonly NumberedEnding[],
   ofHistory: string | undefined,
-  taken?: number,
+  { taken, identity }: { readonly taken?: number | undefined; readonly identity?: number | undefined } = {},
 ): z.input<typeof toldSchema> {
-  return { history: ofHistory, endings: endings.map(endingLine), taken };
+  return { history: ofHistory, endings: endings.map(endingLine), taken, identity };
 }
 
 export function endingLine({

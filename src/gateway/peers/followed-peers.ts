@@ -30,6 +30,8 @@ export interface FollowedPeersOptions {
   readonly hear: (endings: readonly NumberedEnding[], history: string | undefined) => void;
   /** One has taken all up to that change; its endings have been heard. */
   readonly onTaken?: (peer: KnownPeer, place: ChangePlace) => void;
+  /** One has that version of the identity in the store. */
+  readonly onIdentity?: (peer: KnownPeer, version: number) => void;
   /** Of which history of the store the numbers here are. */
   readonly history: () => string | undefined;
   /** What was taken here and could not be said in the store. */
@@ -99,9 +101,10 @@ export class FollowedPeers implements AsyncDisposable {
       for await (const line of linesOf(socket)) {
         const told = readChangeLine(toldSchema, line);
         if (told.endings.length > 0) hear(told.endings, told.history);
-        const { history: ofPeer, taken: number } = told;
+        const { history: ofPeer, taken: number, identity: version } = told;
         if (ofPeer !== undefined && number !== undefined)
           this.#options.onTaken?.(peer, { history: ofPeer, number });
+        if (version !== undefined) this.#options.onIdentity?.(peer, version);
       }
       await saying;
     } finally {

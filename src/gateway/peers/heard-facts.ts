@@ -1,5 +1,5 @@
 // What is in force, from a gateway that is followed, while the store is away from this one alone: policies and grants as they were published
-// and granted meanwhile. It is asked for only when that one has taken more than has been heard of here.
+// and granted meanwhile, and keys that were rotated. It is asked for only when that one has taken more than has been heard of here.
 
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { ChangePlace } from '../../store/change-store.ts';
@@ -9,11 +9,13 @@ import type { TakenChanges } from '../changes/taken-changes.ts';
 import type { KnownPeer } from './peer-directory.ts';
 
 export interface HeardFactsOptions {
-  readonly known: Pick<KnownStore, 'hear'>;
+  readonly known: Pick<KnownStore, 'hear' | 'hearIdentity' | 'facts'>;
   readonly changes: Pick<TakenChanges, 'hand' | 'history' | 'number'>;
   readonly absence: StoreAbsence;
   /** The signal gives it up. */
   readonly ask: (peer: KnownPeer, signal: AbortSignal) => Promise<StartFacts>;
+  /** Of keys that are in the store: a later version of them is known, as it is sealed there. */
+  readonly onIdentity?: () => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -29,8 +31,25 @@ export class HeardFacts implements AsyncDisposable {
 
   /** That one has taken so much, and all that ended up to there has been heard. One is asked at a time; it says so again each second. */
   onTaken(peer: KnownPeer, place: ChangePlace): void {
-    if (this.#stop.signal.aborted || this.#asking !== undefined || !this.#isNews(place)) return;
-    this.#asking = this.#take(peer, place)
+    if (this.#isNews(place)) this.#ask(() => this.#take(peer, place));
+  }
+
+  /** That one has that version of the identity in the store. */
+  onIdentity(peer: KnownPeer, version: number): void {
+    const { known, absence, onIdentity } = this.#options;
+    const isLater = version > (known.facts.identity?.version ?? Infinity);
+    if (onIdentity === undefined || absence.sinceMs === undefined || !isLater) return;
+    this.#ask(async () => {
+      const facts = await this.#options.ask(peer, this.#stop.signal);
+      if (this.#stop.signal.aborted || !known.hearIdentity(facts)) return;
+      await onIdentity();
+    });
+  }
+
+  /** One at a time. */
+  #ask(question: () => Promise<void>): void {
+    if (this.#stop.signal.aborted || this.#asking !== undefined) return;
+    this.#asking = question()
       .then(
         () => (this.#fault = ''),
         (error: unknown) => this.#tell(asProxyError(error)),

@@ -146,6 +146,28 @@ test('an identity that this gateway made is known as one that it read', async ()
   assert.deepEqual(one.known.facts.identity, { version: 1, sealed: 'sealed' });
 });
 
+test('a later identity that another gateway has is read while the store is away, an earlier one is not, and the store says it itself afterwards', async () => {
+  await using one = await scene();
+  const { known, store, far } = one;
+  const row = (version: number) => ({ version, sealed: `sealed ${version}` });
+  for (const version of [1, 2]) assert.equal(await far.identity.write(row(version)), true);
+  assert.deepEqual(await store.identity.read(), row(2));
+  // The store is there.
+  assert.equal(known.hearIdentity({ identity: row(3) }), false);
+  await one.leave();
+  await assert.rejects(async () => store.identity.version(), { code: 'store_unavailable' });
+  for (const identity of [row(1), row(2), undefined]) assert.equal(known.hearIdentity({ identity }), false);
+  assert.equal(known.hearIdentity({ identity: row(4) }), true);
+  assert.deepEqual([await store.identity.version(), await store.identity.read()], [4, row(4)]);
+  assert.deepEqual(known.facts.identity, row(4));
+  assert.equal(known.hearIdentity({ identity: row(3) }), false);
+  await one.comeBack();
+  assert.deepEqual(await store.identity.read(), row(2));
+  // What was heard then is over.
+  await one.leave();
+  await assert.rejects(async () => store.identity.version(), { code: 'store_unavailable' });
+});
+
 test('what was never read is not made up', async () => {
   await using one = await scene();
   await one.leave();

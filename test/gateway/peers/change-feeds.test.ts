@@ -23,7 +23,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
   const ended = new EndedSessions(60_000);
   const listeners = new Set<(sessionId: string, reason: string) => void>();
   const vouched: object[] = [];
-  const place = { history: 'h', taken: 0 };
+  const place = { history: 'h', taken: 0, identity: 7 };
   const heardOf: (string | undefined)[] = [];
   const faults: string[] = [];
   const news: (() => void)[] = [];
@@ -38,6 +38,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     },
     history: () => place.history,
     taken: () => place.taken,
+    identity: () => place.identity,
     store: {
       vouch: async (gateway) => {
         vouched.push(gateway);
@@ -90,6 +91,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     port: listener.port,
     feeds,
     takenOf: [] as ChangePlace[],
+    identityOf: [] as number[],
   };
 }
 
@@ -115,6 +117,10 @@ async function following(own: Telling, others: readonly Telling[], unsaid?: numb
     unsaid: () => unsaid,
     onTaken: (_, one) => {
       own.takenOf.push(one);
+      own.look();
+    },
+    onIdentity: (_, version) => {
+      own.identityOf.push(version);
       own.look();
     },
     onFault: ({ message }) => assert.fail(message),
@@ -154,6 +160,8 @@ test('who follows hears up to which change all is taken, at once, and the ending
   stack.use(await following(other, [one]));
   await other.until(() => other.takenOf.length > 0);
   assert.deepEqual(other.takenOf[0], { history: 'h', number: 0 });
+  await other.until(() => other.identityOf.length > 0);
+  assert.equal(other.identityOf[0], 7);
   one.ended.add(ending('before it', 8), Date.now());
   one.place.taken = 9;
   one.feeds.changed();

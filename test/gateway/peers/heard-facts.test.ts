@@ -4,18 +4,29 @@ import type { StartFacts } from '../../../src/gateway/changes/known-store.ts';
 import { HeardFacts } from '../../../src/gateway/peers/heard-facts.ts';
 import type { KnownPeer } from '../../../src/gateway/peers/peer-directory.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import type { SealedIdentity } from '../../../src/store/gateway-store.ts';
 import type { ChangePlace } from '../../../src/store/change-store.ts';
 
 const peer: KnownPeer = { incarnation: 'ab'.repeat(16), address: '10.0.0.2:8444' };
 
+const row = (version: number): SealedIdentity => ({ version, sealed: 'sealed' });
+
 function scene() {
-  const state = { number: 5, sinceMs: 1 as number | undefined, has: 7, history: 'h', isAll: true };
+  const state = {
+    number: 5,
+    sinceMs: 1 as number | undefined,
+    has: 7,
+    history: 'h',
+    isAll: true,
+    version: 4,
+  };
   const [asked, taken, handed, faults]: [KnownPeer[], StartFacts[], ChangePlace[], string[]] = [
     [],
     [],
     [],
     [],
   ];
+  const [keys, looks]: [(number | undefined)[], number[]] = [[], []];
   let fault: ProxyError | undefined;
   const heard = new HeardFacts({
     known: {
@@ -23,6 +34,11 @@ function scene() {
         // As the one of the gateway, which takes nothing while the store is there.
         if (state.sinceMs === undefined) return false;
         taken.push(facts as StartFacts);
+        return state.isAll;
+      },
+      facts: { identity: row(3), policies: [], files: new Map(), grants: [] },
+      hearIdentity: ({ identity }) => {
+        keys.push(identity?.version);
         return state.isAll;
       },
     },
@@ -48,20 +64,37 @@ function scene() {
       if (fault !== undefined) throw fault;
       return {
         place: { history: state.history, number: state.has },
-        identity: undefined,
+        identity: row(state.version),
         policies: [],
         files: new Map(),
         grants: [],
         endings: [],
       };
     },
+    onIdentity: async () => void looks.push(1),
     onFault: ({ message }) => faults.push(message),
   });
+  const tellIdentity = async (version: number): Promise<void> => {
+    heard.onIdentity(peer, version);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   const tell = async (number: number, history = 'h'): Promise<void> => {
     heard.onTaken(peer, { history, number });
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { state, asked, taken, handed, faults, heard, tell, fail: (one?: ProxyError) => (fault = one) };
+  return {
+    state,
+    asked,
+    taken,
+    handed,
+    faults,
+    heard,
+    keys,
+    looks,
+    tell,
+    tellIdentity,
+    fail: (one?: ProxyError) => (fault = one),
+  };
 }
 
 test('what another gateway has taken more is asked for, and counts up to what it had said', async () => {
@@ -117,6 +150,24 @@ test('one that cannot be asked is told once, and asked again when it says more',
   fail();
   await tell(6);
   assert.equal(handed.length, 1);
+});
+
+test('a later identity than this gateway has is asked for while the store is away, and looked at once it is known', async () => {
+  const { state, asked, keys, looks, tellIdentity, heard } = scene();
+  for (const version of [2, 3]) await tellIdentity(version);
+  assert.equal(asked.length, 0);
+  await tellIdentity(4);
+  assert.deepEqual([keys, looks.length], [[4], 1]);
+  // It may be an earlier one that comes.
+  state.isAll = false;
+  await tellIdentity(5);
+  assert.deepEqual([keys, looks.length], [[4, 4], 1]);
+  state.sinceMs = undefined;
+  await tellIdentity(6);
+  await heard[Symbol.asyncDispose]();
+  state.sinceMs = 1;
+  await tellIdentity(7);
+  assert.equal(asked.length, 2);
 });
 
 test('one question at a time, and none once it is closed', async () => {
