@@ -27,6 +27,8 @@ export interface GatewayStore {
   find(incarnation: string): Promise<GatewayPresence | undefined>;
   /** Those whose lease lasts and who have not left, at most `limit`. */
   current(limit: number): Promise<readonly GatewayPresence[]>;
+  /** Those whose lease is over, and those who have left, the latest first, at most `limit`, for as long as they are not forgotten. */
+  away(limit: number): Promise<readonly GatewayPresence[]>;
   /** Forgets those whose lease was over for so long, at most `pruneBatch`. Gives how many. */
   prune(overForMs: number): Promise<number>;
 }

@@ -41,6 +41,11 @@ export function gatewayConformance(open: () => Promise<Store>): void {
       (await store.gateways.current(limit)).map(({ incarnation }) => incarnation);
     assert.deepEqual(await named(10), ['a', 'd']);
     assert.deepEqual(await named(1), ['a']);
+    await store.gateways.note(newGateway('e'), -longMs);
+    const away = async (limit: number) =>
+      (await store.gateways.away(limit)).map(({ incarnation }) => incarnation);
+    assert.deepEqual(await away(10), ['b', 'c', 'e']);
+    assert.deepEqual(await away(2), ['b', 'c']);
   });
 
   test('another one says for it that it lives, and how far it is, and takes nothing back', async () => {

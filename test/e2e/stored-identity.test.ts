@@ -282,10 +282,15 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     const nextFile = `${keyFile}-next`;
     await writeFile(nextFile, randomBytes(32).toString('hex'), { mode: 0o600 });
     const [old, next] = [{ file: keyFile }, { file: nextFile }];
-    const rewrap = async (name: string, identity: Readonly<Record<string, unknown>>) =>
+    const rewrap = async (
+      name: string,
+      identity: Readonly<Record<string, unknown>>,
+      ...more: readonly string[]
+    ) =>
       await runCommand(launcher, [
         'identity',
         'rewrap',
+        ...more,
         '--config',
         await configWith(name, { identity: { store: true, ...identity } }),
       ]);
@@ -296,5 +301,23 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     assert.equal(early.code, 78, early.stderr);
     assert.match(early.stderr, /: 2 gateways on this store could not start again: /);
     assert.equal(await rows(), before);
+    // As if both had lost their machines.
+    for (const { pid, ended } of [pair.other, pair.set.gateway]) {
+      process.kill(pid, 'SIGKILL');
+      await ended;
+    }
+    await pair.database.run(
+      "UPDATE gateway SET lease_until = clock_timestamp() WHERE state <> 'left'",
+      'state',
+    );
+    const away = await rewrap('next', { keyEncryptionKey: next });
+    assert.equal(away.code, 78, away.stderr);
+    assert.match(
+      away.stderr,
+      /: 2 gateways on this store, not heard of within the last minutes, could not start again: /,
+    );
+    assert.equal(await rows(), before);
+    const given = await rewrap('next', { keyEncryptionKey: next }, '--even-if-away');
+    assert.equal(given.code, 0, given.stderr);
   });
 });

@@ -11,7 +11,7 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
 export interface AskedStore {
   readonly identity: IdentityStore;
-  readonly gateways: Pick<GatewayStore, 'current'>;
+  readonly gateways: Pick<GatewayStore, 'current' | 'away'>;
   readonly isShared: boolean;
 }
 

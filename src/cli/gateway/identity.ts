@@ -8,7 +8,7 @@ import { readPair } from '../../gateway/gateway-identity.ts';
 import { identityOfFiles } from '../../gateway/identity/identity-of-files.ts';
 import { identityPlaces, ownPlaces } from '../../gateway/identity/identity-places.ts';
 import { claimIdentity } from '../../gateway/identity/recorded-identity.ts';
-import { lockedOut } from '../../gateway/identity/locked-out.ts';
+import { endedWithout, lockedOut, lockedOutAway } from '../../gateway/identity/locked-out.ts';
 import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
 import { publicOf } from '../../gateway/open-gateway-keys.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -54,10 +54,21 @@ async function take({
 
 async function rewrap({ options }: Input<(typeof identityDefinition)['actions'][2]>): Promise<number> {
   const config = await gatewayOfOptions(options);
-  const { version, keyIds } = await sealedOnly(config, (sealed, { gateways }) =>
+  const { version, keyIds } = await sealedOnly(config, (sealed, { gateways, isShared }) =>
     sealed.rewrap(async (ids) => {
-      const locked = lockedOut(await gateways.current(defaultLimits.peersKnownMax), ids);
-      if (locked !== undefined && options.force !== true) throw locked;
+      const { peersKnownMax: limit } = defaultLimits;
+      const [current, away] = [await gateways.current(limit), await gateways.away(limit)];
+      const { force, 'even-if-away': evenIfAway } = options;
+      const locked =
+        lockedOut(current, ids) ??
+        // A file of this machine has the gateways of one configuration alone.
+        (evenIfAway === true || !isShared ? undefined : lockedOutAway({ current, away }, ids));
+      if (locked !== undefined && force !== true) throw locked;
+      const ended = endedWithout(away, ids);
+      if (ended > 0)
+        process.stderr.write(
+          `upstreamproxy: ${ended} of the gateway processes that ended within the last hour had no key that opens it: to start such a gateway again, give it the new one first\n`,
+        );
     }),
   );
   process.stdout.write(`version ${version} is sealed for key ${keyIds.join(' and ')}\n`);

@@ -60,6 +60,15 @@ export class PostgresGateways implements GatewayStore {
     return rows.map(gatewayOf);
   }
 
+  async away(limit: number): Promise<readonly GatewayPresence[]> {
+    const rows = await this.#database.all(
+      `SELECT ${columns} FROM gateway WHERE lease_until <= clock_timestamp() OR state = 'left'
+       ORDER BY lease_until DESC, incarnation LIMIT $1`,
+      [limit],
+    );
+    return rows.map(gatewayOf);
+  }
+
   prune(overForMs: number): Promise<number> {
     return this.#database.run(
       `DELETE FROM gateway WHERE incarnation IN (

@@ -58,6 +58,12 @@ export class SqliteGateways implements GatewayStore {
     return this.#database.all(sql, { limit }).map(gatewayOf);
   }
 
+  async away(limit: number): Promise<readonly GatewayPresence[]> {
+    const sql = `SELECT ${columns} FROM gateway WHERE lease_until_ms <= ${nowMs} OR state = 'left'
+      ORDER BY lease_until_ms DESC, incarnation LIMIT :limit`;
+    return this.#database.all(sql, { limit }).map(gatewayOf);
+  }
+
   async prune(overForMs: number): Promise<number> {
     return this.#database.run(
       `DELETE FROM gateway WHERE incarnation IN (
