@@ -48,7 +48,7 @@ const rewrap = {
   description: [
     'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again. Then run this with a configuration that has the new key alone. The old key does not open what is written from then on.',
     'The old key still opens what it could open before, such as a backup of the database. So after a leak of the key, rotate the keys and authorities too.',
-    'Refused while a gateway serves that could not start again: each says in the store which keys it has. Refused too while one is away without having said that it ends: its machine is down, or cut off. It is known for an hour; after that, and where it ended by itself, nobody looks for it. With `--even-if-away` that is no reason, and with `--force` none is: such a gateway goes on with what it has until it ends.',
+    'Refused while a gateway serves that could not start again: each says in the store which keys it has. Refused too while one is away without having said that it ends: its machine is down, or cut off. It is known for an hour; after that, and where it ended by itself, nobody looks for it. With `--even-if-away` that does not count, and with `--force` nothing does: such a gateway goes on with what it has until it ends.',
   ],
   arguments: [],
   options: {
