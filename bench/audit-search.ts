@@ -1,5 +1,7 @@
-// How long questions to a large audit take, in both engines: npm run bench -- audit [--rows 10000000] [--engine sqlite|postgres] [--save]
+// How long questions to a large audit take, in both engines, and what it takes to remove a day of it in PostgreSQL:
+// npm run bench -- audit [--rows 10000000] [--engine sqlite|postgres] [--save]
 
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
@@ -14,7 +16,12 @@ import { format, table } from './report/table.ts';
 import { openStore } from '../src/store/open-store.ts';
 import type { AuditPage } from '../src/store/audit-search.ts';
 import type { AuditFilter } from '../src/store/audit-statement.ts';
-import type { AuditStore } from '../src/store/store.ts';
+import { postgresAddress } from '../src/store/postgres/postgres-address.ts';
+import { PostgresAuditDays } from '../src/store/postgres/postgres-audit-days.ts';
+import { dayMs, placesOfDay } from '../src/store/postgres/postgres-audit-days-schema.ts';
+import { PostgresChain } from '../src/store/postgres/postgres-chain.ts';
+import { PostgresDatabase } from '../src/store/postgres/postgres-database.ts';
+import type { AuditStore, Store } from '../src/store/store.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 
 /** Hundred events a second, so ten million are a bit more than a day. */
@@ -95,28 +102,106 @@ function fillSqlite(path: string, rows: number): void {
   );
 }
 
+/** On which they came: as many events in each, the last of them today. */
+const days = 30;
+
 async function fillPostgres(client: Client, rows: number): Promise<void> {
   const { rows: indexes } = await client.query<{ readonly name: string; readonly sql: string }>(
-    `SELECT indexname AS name, indexdef AS sql FROM pg_indexes
-     WHERE tablename = 'audit' AND indexname NOT IN ('audit_pkey', 'audit_id_key')`,
+    `SELECT indexname AS name, replace(indexdef, ' ON ONLY ', ' ON ') AS sql FROM pg_indexes
+     WHERE tablename = 'audit' AND indexname <> 'audit_pkey'`,
   );
   await client.query(`ALTER TABLE audit DISABLE TRIGGER USER; SET maintenance_work_mem = '512MB'`);
   for (const { name } of indexes) await client.query(`DROP INDEX ${name}`);
+  const firstDay = (await today(client)) - days + 1;
+  for (let day = firstDay; day < firstDay + days; day += 1)
+    await client.query(`SELECT audit_make_day(${day})`);
+  await client.query('UPDATE audit_day SET made_ms = 0');
   const batch = 250_000;
   for (let from = 1; from <= rows; from += batch) {
     const to = Math.min(rows, from + batch - 1);
-    await client.query(`INSERT INTO audit (id, time_ms, session_id, verdict, kind, host, principal, trace, event)
-      SELECT ${idOf(ofPostgres)}, ${timeMs}, ${session}, ${verdict}, ${kind}, ${host}, ${principal}, ${trace(ofPostgres)}, ${event(ofPostgres)}
+    const place = `(${firstDay} + (i - 1) * ${days} / ${rows}) * ${placesOfDay} + i`;
+    await client.query(`INSERT INTO audit (sequence, id, time_ms, session_id, verdict, kind, host, principal, trace, event)
+      SELECT ${place}, ${idOf(ofPostgres)}, ${timeMs}, ${session}, ${verdict}, ${kind}, ${host}, ${principal}, ${trace(ofPostgres)}, ${event(ofPostgres)}
       FROM generate_series(${from}::bigint, ${to}::bigint) AS i`);
     console.error(`postgres: ${to} rows`);
   }
   for (const { sql } of indexes) await client.query(sql);
   await client.query(
     `INSERT INTO audit_mark (sequence, high_ms) SELECT sequence, time_ms FROM audit WHERE sequence % 1000 = 0;
+     INSERT INTO audit_holding SELECT session_id, count(*), sum(octet_length(event)), 1000, max(sequence), 0, 0 FROM audit GROUP BY session_id;
+     UPDATE audit_total SET (events, bytes) = (SELECT sum(events), sum(bytes) FROM audit_holding);
+     SELECT setval('audit_place', max(sequence)) FROM audit;
      ALTER TABLE audit ENABLE TRIGGER USER`,
   );
   // What autovacuum does in the end.
-  await client.query('VACUUM ANALYZE audit');
+  await client.query('VACUUM ANALYZE');
+}
+
+async function today(client: Client): Promise<number> {
+  const { rows } = await client.query<{ readonly day: string }>(
+    'SELECT floor(extract(epoch FROM clock_timestamp()) / 86400)::text AS day',
+  );
+  return Number(rows[0]?.day);
+}
+
+/** What it takes to remove the two oldest days, one as retention does, one row by row, while somebody stores an event at a time. */
+async function measureRetention(
+  store: Store,
+  { client, url }: { readonly client: Client; readonly url: string },
+): Promise<readonly (readonly string[])[]> {
+  await using database = new PostgresDatabase(postgresAddress(url), {});
+  const chain = new PostgresChain(database);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await chain.begin({ publicKeys: [privateKey], signText: (text) => sign(null, text, privateKey) });
+  const parts = new PostgresAuditDays(database, chain);
+
+  const day = (await today(client)) - days + 1;
+  let longestMs = 0;
+  const storing = new AbortController();
+  const stored = (async () => {
+    for (let at = 0; !storing.signal.aborted; at += 1) {
+      const startMs = performance.now();
+      const id = `stored-${at}`;
+      const json = JSON.stringify({ v: 1, id });
+      await store.audit.append([{ id, timeMs: Date.now(), verdict: 'allow', kind: 'exchange', json }]);
+      longestMs = Math.max(longestMs, performance.now() - startMs);
+    }
+  })();
+  const measured = async (name: string, remove: () => Promise<number>): Promise<readonly string[]> => {
+    longestMs = 0;
+    const startMs = performance.now();
+    const count = await remove();
+    const tookMs = performance.now() - startMs;
+    console.error(`${name}: ${count} events in ${tookMs.toFixed(0)} ms`);
+    return [name, String(count), format(tookMs / 1000), format(longestMs)];
+  };
+  try {
+    // What was before there were days goes first, and is empty.
+    await parts.dropBefore(day * dayMs);
+    const whole = await measured('dropped as a day', () => parts.dropBefore((day + 1) * dayMs));
+    const next = `sequence >= ${(day + 1) * placesOfDay} AND sequence < ${(day + 2) * placesOfDay}`;
+    const one = await measured('deleted in batches of 500', () => deleteAll(client, next));
+    return [whole, one];
+  } finally {
+    storing.abort();
+    await stored;
+  }
+}
+
+async function deleteAll(client: Client, where: string): Promise<number> {
+  for (let count = 0; ;) {
+    // In the order of all who remove.
+    await client.query('BEGIN; SELECT 1 FROM audit_total FOR UPDATE');
+    const { rows } = await client.query<{ readonly list: string | null }>(
+      `SELECT array_agg(sequence)::text AS list FROM (SELECT sequence FROM audit WHERE ${where} ORDER BY sequence LIMIT 500) AS one`,
+    );
+    const { rowCount } = await client.query(
+      `DELETE FROM audit WHERE ${where} AND sequence = ANY ('${rows[0]?.list ?? '{}'}'::bigint[])`,
+    );
+    await client.query('COMMIT');
+    count += rowCount ?? 0;
+    if ((rowCount ?? 0) < 500) return count;
+  }
 }
 
 async function searched(audit: AuditStore, filter: AuditFilter, limit = 100): Promise<void> {
@@ -188,7 +273,12 @@ async function onSqlite(folder: string, rows: number): Promise<ReadonlyMap<strin
   return await measure(store.audit, rows);
 }
 
-async function onPostgres(rows: number): Promise<ReadonlyMap<string, number>> {
+interface OfPostgres {
+  readonly times: ReadonlyMap<string, number>;
+  readonly retention: readonly (readonly string[])[];
+}
+
+async function onPostgres(rows: number): Promise<OfPostgres> {
   await using server = await startPostgres();
   const url = server.url('postgres');
   await (await openStore(url)).close();
@@ -196,11 +286,12 @@ async function onPostgres(rows: number): Promise<ReadonlyMap<string, number>> {
   await client.connect();
   try {
     await fillPostgres(client, rows);
+    await using store = await openStore(url);
+    const times = await measure(store.audit, rows);
+    return { times, retention: await measureRetention(store, { client, url }) };
   } finally {
     await client.end();
   }
-  await using store = await openStore(url);
-  return await measure(store.audit, rows);
 }
 
 export async function benchAudit(args: readonly string[]): Promise<void> {
@@ -221,12 +312,16 @@ export async function benchAudit(args: readonly string[]): Promise<void> {
     const sqlite = values.engine === 'postgres' ? undefined : await onSqlite(folder, rows);
     await rm(folder, { recursive: true });
     const postgres = values.engine === 'sqlite' ? undefined : await onPostgres(rows);
-    const names = [...(sqlite ?? postgres ?? new Map<string, number>()).keys()];
+    const names = [...(sqlite ?? postgres?.times ?? new Map<string, number>()).keys()];
     const cell = (found: ReadonlyMap<string, number> | undefined, name: string): string =>
       found === undefined ? '–' : format(found.get(name) ?? Number.NaN);
-    const lines = names.map((name) => [name, cell(sqlite, name), cell(postgres, name)]);
+    const lines = names.map((name) => [name, cell(sqlite, name), cell(postgres?.times, name)]);
     const machine = machineLine(loadAtStart, [`${rows} events, median of ${rounds}, milliseconds`]);
-    const text = `${machine}.\n\n${table(['up to 100 events', 'SQLite', 'PostgreSQL'], lines)}`;
+    const removal = table(
+      ['a day of PostgreSQL', 'events', 'seconds', 'longest batch of a writer meanwhile, ms'],
+      postgres?.retention ?? [],
+    );
+    const text = `${machine}.\n\n${table(['up to 100 events', 'SQLite', 'PostgreSQL'], lines)}\n\n${removal}`;
     console.log(text);
     if (values.save) await saveSection('audit', text);
   } finally {

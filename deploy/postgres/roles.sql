@@ -31,6 +31,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO upstreamp
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO upstreamproxy_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO upstreamproxy_gateway;
 ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT ON TABLES TO upstreamproxy_reader;
+GRANT SELECT, USAGE ON ALL SEQUENCES IN SCHEMA public TO upstreamproxy_gateway;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO upstreamproxy_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT, USAGE ON SEQUENCES TO upstreamproxy_gateway;
+ALTER DEFAULT PRIVILEGES FOR ROLE upstreamproxy GRANT SELECT ON SEQUENCES TO upstreamproxy_reader;
 
 -- As gateways ask for at their start, which a pooler does not pass on.
 ALTER ROLE upstreamproxy_gateway SET statement_timeout = '5s';
@@ -54,4 +58,12 @@ BEGIN
     ('operator_revoke_session', 'operator_grant_access', 'operator_close_access', 'operator_publish_policy') LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO upstreamproxy_operator, upstreamproxy_gateway', one);
   END LOOP;
+  -- Tables of the audit, one for each day: a gateway makes them and drops them by these alone.
+  FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef AND proname IN
+    ('audit_places', 'audit_make_days', 'audit_drop_day') LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO upstreamproxy_gateway', one);
+  END LOOP;
+  IF to_regclass('public.audit_day') IS NOT NULL THEN
+    REVOKE INSERT, UPDATE, DELETE ON public.audit_day FROM upstreamproxy_gateway;
+  END IF;
 END $$;

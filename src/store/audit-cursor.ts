@@ -2,7 +2,7 @@
 
 import type { AuditPlace } from './audit-search.ts';
 
-const pattern = /^(\d{1,15})\.(\d{1,15})$/;
+const pattern = /^(\d{1,15})\.(\d{1,16})$/;
 
 export function auditCursor({ timeMs, sequence }: AuditPlace): string {
   return `${timeMs}.${sequence}`;

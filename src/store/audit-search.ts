@@ -2,6 +2,7 @@
 // number of them. The engines differ in how a statement names its values and in a few forms; how it is looked for is the same.
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import { ask, bounds, partsOf, type SearchEngine } from './audit-engine.ts';
 import { auditEventOf } from './audit-row.ts';
 import {
   and,
@@ -14,7 +15,6 @@ import {
   part,
   type Range,
   restOf,
-  type Value,
   within,
 } from './audit-statement.ts';
 import { integerOf, type StoredRow, textOf } from './stored-row.ts';
@@ -67,19 +67,6 @@ export interface PeriodPage {
   readonly next?: AuditPlace;
 }
 
-/** What an engine does in its own way. */
-export interface SearchEngine {
-  readonly all: (sql: string, values: readonly Value[]) => Promise<readonly StoredRow[]>;
-  /** How a statement names its value of that number, from 1. */
-  readonly place: (number: number) => string;
-  /** That the sequence is one of a list, which is the value. */
-  readonly listed: string;
-  /** The statement of the newest places of each of some hosts: values are the hosts, a place above and one below all, and how many of each. */
-  readonly newestOfHosts: string;
-  /** A statement of the places of traces with that beginning, at most so many. */
-  readonly placesOfTrace: (beginning: string, limit: number) => Part;
-}
-
 /** Traces of a beginning that are looked at; more than that begin with less than what tells two apart. */
 const tracesMax = 10_000;
 /** Hosts that are known, and of these those below a name: with more, looking at every row costs less. */
@@ -88,7 +75,7 @@ const hostsBelowMax = 500;
 
 /** See `AuditStore.search`. */
 export async function searchAudit(engine: SearchEngine, search: AuditSearch): Promise<AuditPage> {
-  const { beforeId, fromMs, trace, host } = search;
+  const { beforeId, fromMs, limit, lookMax } = search;
   const known = beforeId === undefined ? undefined : await placeOf(engine, beforeId);
   const range = {
     below: known ?? noPlace,
@@ -100,13 +87,43 @@ export async function searchAudit(engine: SearchEngine, search: AuditSearch): Pr
     ...(isGone ? [{ text: `id || '' < ?`, values: [beforeId] }] : []),
     ...(fromMs === undefined ? [] : [{ text: 'time_ms + 0 >= ?', values: [fromMs] }]),
   ];
+  const events: AuditEvent[] = [];
+  let looked = 0;
+  for await (const within of partsOf(engine, range, 'newest')) {
+    const left = { ...search, limit: limit - events.length, lookMax: Math.max(1, lookMax - looked) };
+    const found = await searchPart(engine, left, within, rest);
+    events.push(...found.rows.map(auditEventOf));
+    looked += found.looked;
+    const last = found.rows.at(-1);
+    if (events.length >= limit && last !== undefined) return { events, next: textOf(last, 'id') };
+    const next = found.lookedTo === undefined ? undefined : await idAt(engine, found.lookedTo);
+    if (next !== undefined) return { events, next };
+  }
+  return { events };
+}
+
+/** What was found of a part, and how many events were looked at. */
+interface FoundRows {
+  readonly rows: readonly StoredRow[];
+  readonly looked: number;
+  /** Place of the last one that was looked at, where there may be more behind it. */
+  readonly lookedTo?: number | undefined;
+}
+
+async function searchPart(
+  engine: SearchEngine,
+  search: AuditSearch,
+  range: Range,
+  rest: readonly Part[],
+): Promise<FoundRows> {
+  const { trace, host } = search;
   if (trace !== undefined) {
     const { trace: _, ...others } = search;
     const found = { places: await placesOfTrace(engine, trace, range), isAll: true };
     return await amongPlaces(engine, search, found, [...rest, ...restOf(others)]);
   }
   if (host?.startsWith('.') === true && search.sessionId === undefined) {
-    const hosts = await hostsBelow(engine, host);
+    const hosts = await hostsBelow(engine, host, range);
     if (hosts !== undefined) {
       const { host: _, ...others } = search;
       const looked = [...rest, ...restOf(others)];
@@ -124,18 +141,29 @@ export async function queryAudit(engine: SearchEngine, query: AuditQuery): Promi
   const since = sinceId === undefined ? undefined : await placeOf(engine, sinceId);
   const before = beforeId === undefined ? undefined : await placeOf(engine, beforeId);
   const { lead, others } = leadOf(filter);
-  const rows = await ask(engine, [
-    part('SELECT event FROM audit WHERE'),
-    and([
-      ...within(lead, { below: before ?? noPlace, above: since ?? 0 }),
-      // An event that was pruned still says where it stood: ids sort by time.
-      ...(sinceId !== undefined && since === undefined ? [part(`id || '' > ?`, sinceId)] : []),
-      ...(beforeId !== undefined && before === undefined ? [part(`id || '' < ?`, beforeId)] : []),
-      ...restOf(others),
-    ]),
-    part(`${inOrder(lead, order)} LIMIT ?`, limit),
-  ]);
+  const rest = [
+    // An event that was pruned still says where it stood: ids sort by time.
+    ...(sinceId !== undefined && since === undefined ? [part(`id || '' > ?`, sinceId)] : []),
+    ...(beforeId !== undefined && before === undefined ? [part(`id || '' < ?`, beforeId)] : []),
+    ...restOf(others),
+  ];
+  const rows: StoredRow[] = [];
+  for await (const range of partsOf(engine, { below: before ?? noPlace, above: since ?? 0 }, order)) {
+    const found = await ask(engine, [
+      part('SELECT event FROM audit WHERE'),
+      and([...led(engine, lead, range), ...rest]),
+      part(`${inOrder(lead, order)} LIMIT ?`, limit - rows.length),
+    ]);
+    rows.push(...found);
+    if (rows.length >= limit) break;
+  }
   return rows.map(auditEventOf);
+}
+
+/** Rows of an index within a range of places. */
+function led(engine: SearchEngine, lead: Lead, range: Range): readonly Part[] {
+  const index = within(lead, range);
+  return lead.column === undefined ? index : [...index, ...bounds(engine, range)];
 }
 
 /** One index gives all places in their order. */
@@ -144,32 +172,35 @@ async function byIndex(
   search: AuditSearch,
   range: Range,
   more: readonly Part[],
-): Promise<AuditPage> {
+): Promise<FoundRows> {
   const { lead, others } = leadOf(search);
   const rest = [...more, ...restOf(others)];
-  const above = rest.length === 0 ? undefined : await lastLooked(engine, lead, range, search.lookMax);
-  const looked = above === undefined ? range : { ...range, above: above.sequence - 1 };
+  const seen = rest.length === 0 ? undefined : await lookedAt(engine, lead, range, search.lookMax);
+  if (seen?.looked === 0) return { rows: [], looked: 0 };
+  const isBounded = seen !== undefined && seen.looked >= search.lookMax;
   const rows = await ask(engine, [
     part('SELECT id, event FROM audit WHERE'),
-    and([...within(lead, looked), ...rest]),
+    and([...led(engine, lead, isBounded ? { ...range, above: seen.last - 1 } : range), ...rest]),
     part(`${inOrder(lead, 'newest')} LIMIT ?`, search.limit),
   ]);
-  return pageOf(rows, search.limit, above?.id);
+  return { rows, looked: seen?.looked ?? rows.length, lookedTo: isBounded ? seen.last : undefined };
 }
 
-/** The last of as many rows as one call looks at; undefined where there are fewer. */
-async function lastLooked(
+/** How many rows there are, up to those that one call looks at, and the place of the last of them. */
+async function lookedAt(
   engine: SearchEngine,
   lead: Lead,
   range: Range,
   lookMax: number,
-): Promise<{ readonly id: string; readonly sequence: number } | undefined> {
-  const [row] = await ask(engine, [
-    part('SELECT id, sequence FROM audit WHERE sequence = (SELECT sequence FROM audit WHERE'),
-    and(within(lead, range)),
-    part(`${inOrder(lead, 'newest')} LIMIT 1 OFFSET ?)`, lookMax - 1),
+): Promise<{ readonly looked: number; readonly last: number }> {
+  const [row = {}] = await ask(engine, [
+    part(
+      'SELECT count(*) AS looked, coalesce(min(sequence), 0) AS last FROM (SELECT sequence FROM audit WHERE',
+    ),
+    and(led(engine, lead, range)),
+    part(`${inOrder(lead, 'newest')} LIMIT ?) AS seen`, lookMax),
   ]);
-  return row === undefined ? undefined : { id: textOf(row, 'id'), sequence: integerOf(row, 'sequence') };
+  return { looked: integerOf(row, 'looked'), last: integerOf(row, 'last') };
 }
 
 /** Places in the order of storing, the newest first. */
@@ -185,49 +216,55 @@ async function amongPlaces(
   { limit, lookMax }: AuditSearch,
   { places, isAll }: Found,
   rest: readonly Part[],
-): Promise<AuditPage> {
+): Promise<FoundRows> {
   const looked = places.slice(0, lookMax);
-  if (looked.length === 0) return { events: [] };
+  const last = looked.at(-1);
+  const [first = 0] = looked;
+  if (last === undefined) return { rows: [], looked: 0 };
+  const range = bounds(engine, { below: first + 1, above: last - 1 });
   const rows = await ask(engine, [
     part('SELECT id, event FROM audit WHERE'),
-    and([part(engine.listed, looked), ...rest]),
+    and([part(engine.listed, looked), ...range, ...rest]),
     part('ORDER BY sequence DESC LIMIT ?', limit),
   ]);
-  const last = looked.at(-1) ?? 0;
-  const [lastRow] =
-    rows.length < limit && (!isAll || looked.length < places.length)
-      ? await ask(engine, [part('SELECT id FROM audit WHERE sequence = ?', last)])
-      : [];
-  return pageOf(rows, limit, lastRow === undefined ? undefined : textOf(lastRow, 'id'));
+  return {
+    rows,
+    looked: looked.length,
+    lookedTo: !isAll || looked.length < places.length ? last : undefined,
+  };
 }
 
-function pageOf(rows: readonly StoredRow[], limit: number, lookedTo: string | undefined): AuditPage {
-  const last = rows.at(-1);
-  const next = rows.length >= limit && last !== undefined ? textOf(last, 'id') : lookedTo;
-  return { events: rows.map(auditEventOf), ...(next === undefined ? {} : { next }) };
+async function idAt(engine: SearchEngine, place: number): Promise<string | undefined> {
+  const [row] = await ask(engine, [part('SELECT id FROM audit WHERE sequence = ?', place)]);
+  return row === undefined ? undefined : textOf(row, 'id');
 }
 
-async function placesOfTrace(
-  engine: SearchEngine,
-  trace: string,
-  { below, above }: Range,
-): Promise<readonly number[]> {
-  const rows = await ask(engine, [engine.placesOfTrace(trace, tracesMax)]);
+async function placesOfTrace(engine: SearchEngine, trace: string, range: Range): Promise<readonly number[]> {
+  const { where, order } = engine.tracesOf(trace);
+  const rows = await ask(engine, [
+    part('SELECT sequence FROM audit WHERE'),
+    and([where, ...bounds(engine, range)]),
+    part(`ORDER BY ${order} LIMIT ?`, tracesMax),
+  ]);
   return rows
     .map((row) => integerOf(row, 'sequence'))
-    .filter((place) => place < below && place > above)
+    .filter((place) => place < range.below && place > range.above)
     .toSorted((a, b) => b - a);
 }
 
 /** Undefined where there are too many to tell. */
-async function hostsBelow(engine: SearchEngine, name: string): Promise<readonly string[] | undefined> {
+async function hostsBelow(
+  engine: SearchEngine,
+  name: string,
+  range: Range,
+): Promise<readonly string[] | undefined> {
+  const within = bounds(engine, range);
   const rows = await ask(engine, [
-    part(`WITH RECURSIVE known (host) AS (
-        SELECT (SELECT min(host) FROM audit WHERE host > '')
-        UNION ALL
-        SELECT (SELECT min(audit.host) FROM audit WHERE audit.host > known.host) FROM known WHERE known.host IS NOT NULL
-      )`),
-    part('SELECT host FROM known LIMIT ?', hostsMax + 1),
+    part('WITH RECURSIVE known (host) AS (SELECT (SELECT min(host) FROM audit WHERE'),
+    and([part(`host > ''`), ...within]),
+    part(') UNION ALL SELECT (SELECT min(audit.host) FROM audit WHERE'),
+    and([part('audit.host > known.host'), ...within]),
+    part(') FROM known WHERE known.host IS NOT NULL) SELECT host FROM known LIMIT ?', hostsMax + 1),
   ]);
   const hosts = rows.flatMap(({ host }) => (typeof host === 'string' && host.endsWith(name) ? [host] : []));
   return rows.length > hostsMax || hosts.length > hostsBelowMax ? undefined : hosts;
@@ -259,18 +296,40 @@ async function placesOfHosts(
 export async function auditPeriod(engine: SearchEngine, period: AuditPeriod): Promise<PeriodPage> {
   const { fromMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER, limit } = period;
   const { timeMs, sequence } = period.behind ?? { timeMs: fromMs, sequence: 0 };
+  const above = engine.parts === undefined ? 0 : await placeBefore(engine, timeMs);
   const rows = await ask(engine, [
-    part('SELECT sequence, time_ms, event FROM audit WHERE time_ms >= ?', timeMs),
-    part('AND (time_ms > ? OR sequence > ?)', timeMs, sequence),
-    part('AND time_ms < ? ORDER BY time_ms, sequence LIMIT ?', untilMs, limit),
+    part('SELECT sequence, time_ms, event FROM audit WHERE'),
+    and([
+      part('time_ms >= ?', timeMs),
+      part('(time_ms > ? OR sequence > ?)', timeMs, sequence),
+      part('time_ms < ?', untilMs),
+      ...bounds(engine, { below: noPlace, above }),
+    ]),
+    part('ORDER BY time_ms, sequence LIMIT ?', limit),
   ]);
   const last = rows.length < limit ? undefined : rows.at(-1);
   const next = last && { timeMs: integerOf(last, 'time_ms'), sequence: integerOf(last, 'sequence') };
   return { events: rows.map(auditEventOf), ...(next === undefined ? {} : { next }) };
 }
 
+/** One column of an event; most that are asked for are new. */
+export async function rowOfEvent(
+  engine: SearchEngine,
+  id: string,
+  column: 'sequence' | 'event',
+): Promise<StoredRow | undefined> {
+  for await (const range of partsOf(engine, { below: noPlace, above: -noPlace }, 'newest')) {
+    const [row] = await ask(engine, [
+      part(`SELECT ${column} FROM audit WHERE`),
+      and([part('id = ?', id), ...bounds(engine, range)]),
+    ]);
+    if (row !== undefined) return row;
+  }
+  return undefined;
+}
+
 async function placeOf(engine: SearchEngine, id: string): Promise<number | undefined> {
-  const [row] = await ask(engine, [part('SELECT sequence FROM audit WHERE id = ?', id)]);
+  const row = await rowOfEvent(engine, id, 'sequence');
   return row === undefined ? undefined : integerOf(row, 'sequence');
 }
 
@@ -280,19 +339,4 @@ async function placeBefore(engine: SearchEngine, fromMs: number): Promise<number
     part('SELECT sequence FROM audit_mark WHERE high_ms < ? ORDER BY high_ms DESC LIMIT 1', fromMs),
   ]);
   return row === undefined ? 0 : integerOf(row, 'sequence');
-}
-
-function ask(engine: SearchEngine, parts: readonly Part[]): Promise<readonly StoredRow[]> {
-  let number = 0;
-  const sql = parts
-    .map(({ text }) => text)
-    .join(' ')
-    .replaceAll('?', () => {
-      number += 1;
-      return engine.place(number);
-    });
-  return engine.all(
-    sql,
-    parts.flatMap(({ values }) => values),
-  );
 }

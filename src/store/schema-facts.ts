@@ -17,6 +17,8 @@ export const schemaFacts: { readonly sqlite: SchemaFacts; readonly postgres: Sch
 };
 
 function factsOf(migrations: readonly Migration[]): SchemaFacts {
-  const { version: schema = 0, servesFrom = 0 } = migrations.at(-1) ?? {};
+  const schema = migrations.at(-1)?.version ?? 0;
+  // A step that waits until older gateways are gone stands in the way of none of them.
+  const servesFrom = migrations.findLast(({ waits }) => waits !== true)?.servesFrom ?? 0;
   return { schema, servesFrom, migratesFrom: migrations[0]?.version ?? 0 };
 }

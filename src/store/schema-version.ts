@@ -9,6 +9,11 @@ export interface Migration {
   /** Programs that know at least this version can use the schema that it leads to. */
   readonly servesFrom: number;
   readonly script: string;
+  /**
+   * It leads to what programs that know less than `servesFrom` can't use, so it waits until no gateway of them is there. The store stays at the
+   * version before meanwhile, and this program uses both.
+   */
+  readonly waits?: true;
 }
 
 /** What a store says of itself. */

@@ -203,13 +203,16 @@ export interface AuditStore {
   period(period: AuditPeriod): Promise<PeriodPage>;
   find(id: string): Promise<AuditEvent | undefined>;
   /**
-   * Forgets events that are out of bounds, at most `batch` of them, and gives how many. What is too old goes first. Where there is too
+   * Forgets events that are out of bounds, and gives how many: at most `batch`, but for a day of which all is too old, which goes as a whole
+   * where the store keeps days apart. What is too old goes first; there it may be a day older. Where there is too
    * much, it goes from whoever holds most, the oldest first, but for the first 1,000 events of each session; those go last of all, the
    * oldest of the store first. Of the events without a session, all of one verdict count as those of one.
    */
   prune(bounds: AuditBounds): Promise<number>;
   /** What is stored now. */
   held(): Promise<AuditHeld>;
+  /** Of a store that keeps events in parts by day: makes those of the days to come. Gives for how many there are some; undefined without parts. */
+  makeRoom?(): Promise<number | undefined>;
 }
 
 /** A record of a spool: what began, or what ended. */

@@ -166,8 +166,9 @@ export function chainCutConformance(name: string, open: () => Promise<AttackedSt
       await store.audit.chain.signHead();
       assert.deepEqual((await verify(store, { fromMs })).findings, []);
       const invented = { timeMs: 2_000_000, link: 3, before: 'A'.repeat(43) };
+      const sequence = (await store.audit.chain.rows(0, 1000)).at(-1)!.sequence + 4000;
       for (const chain of [1, 2]) {
-        await put(attacked, { ...invented, chain, id: 'invented', sequence: 5000 });
+        await put(attacked, { ...invented, chain, id: 'invented', sequence });
         assert.deepEqual(kindsOf(await verify(store, { fromMs })), ['inserted'], `chain ${chain}`);
         await attacked.run(`DELETE FROM audit WHERE id = 'invented'`);
       }

@@ -25,12 +25,12 @@ export function chainSigner(privateKey: KeyObject = generateKeyPairSync('ed25519
 const hosts = ['example.com', 'origin.test', 'registry.example'];
 
 /** Events of several sessions, verdicts and hosts. */
-function chainEntries(from: number, count: number): readonly AuditEntry[] {
+function chainEntries(from: number, count: number, fromMs: number): readonly AuditEntry[] {
   return Array.from({ length: count }, (_, index) => {
     const number = from + index;
     const id = `c${String(number).padStart(6, '0')}`;
     const [verdict, sessionId] = [number % 5 === 0 ? 'deny' : 'allow', `s${number % 3}`] as const;
-    const timeMs = 1_000_000 + number;
+    const timeMs = fromMs + number;
     const event = {
       v: 1,
       id,
@@ -46,10 +46,15 @@ function chainEntries(from: number, count: number): readonly AuditEntry[] {
 }
 
 /** Stores them, in batches of several sizes. */
-export async function storeChained(store: Store, from: number, count: number): Promise<void> {
+export async function storeChained(
+  store: Store,
+  from: number,
+  count: number,
+  fromMs = 1_000_000,
+): Promise<void> {
   for (let at = from; at < from + count;) {
     const size = Math.min(1 + (at % 7), from + count - at);
-    await store.audit.append(chainEntries(at, size));
+    await store.audit.append(chainEntries(at, size, fromMs));
     at += size;
   }
 }
@@ -152,7 +157,7 @@ export function chainConformance(name: string, open: () => Promise<AttackedStore
       await using attacked = await open();
       const { store } = attacked;
       await store.audit.chain.begin(signer);
-      const [a, b, c] = chainEntries(0, 3) as [AuditEntry, AuditEntry, AuditEntry];
+      const [a, b, c] = chainEntries(0, 3, 1_000_000) as [AuditEntry, AuditEntry, AuditEntry];
       await store.audit.append([a, b]);
       await store.audit.append([b, b, c, a, c]);
       await store.audit.append([a]);

@@ -36,6 +36,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   tunnelWaitTimeoutMs: 'of the agent',
   lingerTimeoutMs: 'of the agent',
   captureNamesMax: 'of the agent',
+  auditDayRunsMax: 'what nobody signed is found missing by a verification',
   adminHeadBytesMax: 'the parser refuses it',
   adminResponseTimeoutMs: 'of a command',
   adminResponseBytesMax: 'of a command',

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { moveStore } from '../../src/store/move-store.ts';
+import { placesOfDay } from '../../src/store/postgres/postgres-audit-days-schema.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { portableTables, tablesLeftBehind } from '../../src/store/portable/portable-tables.ts';
 import { migrations as sqliteMigrations } from '../../src/store/sqlite/sqlite-schema.ts';
@@ -74,7 +75,8 @@ describe('a store that is moved', { skip }, () => {
       raw.close();
       await store.audit.append([auditEntry('later')]);
       const { rows } = await server.run('SELECT sequence FROM audit ORDER BY sequence DESC LIMIT 2', name);
-      assert.equal(Number(rows[0]?.sequence), Number(rows[1]?.sequence) + 1);
+      // In the part of its day.
+      assert.ok(Number(rows[1]?.sequence) < placesOfDay && Number(rows[0]?.sequence) > placesOfDay);
       assert.equal((await store.audit.held()).events, 3451);
       // What was begun on the file and has not ended is not told as lost while its gateway may still tell how it ended.
       assert.deepEqual(await store.audit.leftOpen(10), []);
@@ -95,7 +97,8 @@ describe('a store that is moved', { skip }, () => {
       .all()
       .map(({ found }) => String(found));
     const { rows } = await server.run(
-      `SELECT table_name || '.' || column_name AS found FROM information_schema.columns WHERE table_schema = 'public'`,
+      `SELECT relname || '.' || attname AS found FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped`,
       name,
     );
     const there = rows.map(({ found }) => String(found));
@@ -213,7 +216,7 @@ describe('a store that is moved', { skip }, () => {
         await (await openStore(`sqlite:${from}`)).close();
       }
       const cuts: readonly (readonly [string, string?])[] = [
-        ['ALTER TABLE audit DISABLE'],
+        ['ALTER TABLE ONLY audit DISABLE'],
         ['INSERT INTO session'],
         ['INSERT INTO audit ('],
         ['setval'],

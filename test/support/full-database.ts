@@ -33,6 +33,10 @@ await server.run(`CREATE TABLESPACE small LOCATION '${space}'`);
 for (const name of ['fresh', 'used', 'target']) await server.run(`CREATE DATABASE ${name} TABLESPACE small`);
 await (await openStore(server.url('used'))).close();
 await (await openStore(server.url('target'))).close();
+// The catalogs have room for one table more: it is the state that finds none.
+await server.run('CREATE TABLE room (one integer)', 'target');
+await server.run('DROP TABLE room', 'target');
+await server.run('VACUUM', 'target');
 const from = join(path, 'state', 'state.db');
 {
   await using file = await openStore(`sqlite:${from}`);
@@ -62,8 +66,8 @@ async function outcome(act: () => Promise<unknown>): Promise<string> {
 /** Nothing that is worth a page finds room in those that are there. */
 const wide = { claims: { wide: Array.from({ length: 60_000 }, (_, at) => at.toString(36)).join('') } };
 const used = await openStore(server.url('used'));
-// A database that nobody has used yet writes a file at the first connection.
-await server.run('SELECT 1', 'fresh');
+// A database that nobody has used since its tables changed writes a file at the first connection.
+for (const name of ['fresh', 'target']) await server.run('SELECT 1', name);
 fill();
 const migration = await outcome(() => openStore(server.url('fresh')));
 const enrolment = await outcome(() => used.sessions.enrol(newSession('a', wide), bounds));

@@ -52,7 +52,7 @@ export const exportQuerySchema = z.strictObject({
   ...eventFilter,
   behind: z
     .string()
-    .regex(/^\d{1,15}\.\d{1,15}$/, { error: 'write what the page before gave as next' })
+    .regex(/^\d{1,15}\.\d{1,16}$/, { error: 'write what the page before gave as next' })
     .optional()
     .describe('Cursor of the page before.'),
   count: number(1, 1000).optional().describe('How many events at the most. 100 by default.'),

@@ -1,7 +1,7 @@
 // Keeps the audit in the store within the bounds of the configuration, a small batch at a time.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { AuditBounds, AuditStore } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
@@ -14,6 +14,10 @@ const pauseMs = 20;
 /** Of one look; what is left waits for the next. */
 const batchesMax = 1000;
 const dayMs = 86_400_000;
+/** Looks between two that see to room for the days to come: ten minutes. */
+const roomLooks = 120;
+/** With fewer days ahead somebody has to look why. */
+const daysAheadMin = 2;
 /** Of `keepBytes` this part is kept free for what comes while the rest is pruned. */
 const reserveShare = 1 / 8;
 
@@ -34,6 +38,7 @@ export interface AuditRetentionOptions {
 export class AuditRetention implements AsyncDisposable {
   readonly #options: AuditRetentionOptions;
   readonly #repeated: RepeatedLook;
+  #looks = 0;
 
   constructor(options: AuditRetentionOptions) {
     this.#options = options;
@@ -60,9 +65,12 @@ export class AuditRetention implements AsyncDisposable {
 
   async #look(signal: AbortSignal): Promise<void> {
     const { keepDays, keepEvents, keepBytes } = this.#options;
+    const isOnDuty = this.#options.isOnDuty?.() !== false;
+    this.#looks += 1;
+    if (isOnDuty && this.#looks % roomLooks === 1) await this.#makeRoom();
     if (keepDays === undefined && keepEvents === undefined && keepBytes === undefined) return;
     await this.#tellReserve();
-    if (this.#options.isOnDuty?.() === false) return;
+    if (!isOnDuty) return;
     const bounds = this.#bounds();
     for (let batches = 0; batches < batchesMax && !signal.aborted; batches += 1) {
       const removed = await this.#options.store.prune(bounds);
@@ -70,6 +78,23 @@ export class AuditRetention implements AsyncDisposable {
       if (removed < batchEvents) return;
       // An abort means that the gateway ends.
       await wait(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** What it can't make holds up nothing: the last day goes on. */
+  async #makeRoom(): Promise<void> {
+    const { store, onFault } = this.#options;
+    try {
+      const days = await store.makeRoom?.();
+      if (days === undefined || days >= daysAheadMin) return;
+      onFault(
+        new ProxyError(
+          'store_unavailable',
+          `The store gets no more tables for days of the audit: days ahead ${days}. See docs/reference/store.md, "Days of the audit".`,
+        ),
+      );
+    } catch (error) {
+      onFault(asProxyError(error));
     }
   }
 

@@ -123,4 +123,9 @@ export const storeLimits = {
     'store_unavailable',
     'Acts of operators that go into the audit together; more are behind them.',
   ),
+  auditDayRunsMax: fixedRow(
+    200_000,
+    'store_unavailable',
+    'Stretches of chains in a day of the audit that goes, more than a day of ours has: who has the database put the rest there. Nothing is signed of it, so it is found missing.',
+  ),
 };

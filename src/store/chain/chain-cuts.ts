@@ -36,6 +36,25 @@ export interface RemovedLink {
   readonly facts: AuditFacts;
 }
 
+/** Links that go and follow each other: within one stretch, and with a head of their chain only at their end. */
+export interface RemovedRun extends CutRun {
+  readonly number: number;
+}
+
+/** Each link alone. Somebody put there what can't have been stored: nothing is signed of it, and so what was there is missing. */
+export function removedRuns(removed: readonly RemovedLink[], hasher: LinkHasher): readonly RemovedRun[] {
+  return removed.flatMap((link) => removedRunOf(link, hasher) ?? []);
+}
+
+/** Undefined for what can't have been stored. */
+export function removedRunOf(
+  { number, link, before, facts }: RemovedLink,
+  hasher: LinkHasher,
+): RemovedRun | undefined {
+  const hash = hasher.ofStored(before, link, facts);
+  return hash === undefined ? undefined : { number, first: link, last: link, before, hash };
+}
+
 /** Cuts of that chain which touch links from one to another have to be known, those beside them too. */
 export interface Touched {
   readonly number: number;
@@ -62,12 +81,13 @@ export interface StoredOfChain {
   readonly heads: readonly HeadRow[];
 }
 
-export function touchedBy(removed: readonly RemovedLink[]): readonly Touched[] {
+export function touchedBy(removed: readonly RemovedRun[]): readonly Touched[] {
   const byChain = new Map<number, Touched>();
-  for (const { number, link } of removed) {
+  for (const run of removed) {
+    const { number } = run;
     const known = byChain.get(number);
-    const first = stretchStart(link) - 1;
-    const last = stretchStart(link) + stretchLinks;
+    const first = stretchStart(run.first) - 1;
+    const last = stretchStart(run.first) + stretchLinks;
     byChain.set(number, {
       number,
       first: Math.min(first, known?.first ?? first),
@@ -77,7 +97,7 @@ export function touchedBy(removed: readonly RemovedLink[]): readonly Touched[] {
   return [...byChain.values()];
 }
 
-function stretchStart(link: number): number {
+export function stretchStart(link: number): number {
   return Math.floor((link - 1) / stretchLinks) * stretchLinks + 1;
 }
 
@@ -94,7 +114,6 @@ export function verifiedCut(
 }
 
 export interface Cutter {
-  readonly hasher: LinkHasher;
   readonly by: number;
   readonly key: KeyObject;
   /** The verified key of a chain; what another one signed is not believed, and replaced. */
@@ -106,7 +125,7 @@ export interface Cutter {
 /** How what is stored of one chain changes when events of it go. */
 export function cutChanges(
   { cuts, heads }: StoredOfChain,
-  removed: readonly RemovedLink[],
+  removed: readonly RemovedRun[],
   cutter: Cutter,
 ): CutChanges {
   const [one] = removed;
@@ -115,11 +134,10 @@ export function cutChanges(
   const known = cuts.map((row) => ({ row, cut: verifiedCut(row, cutter.keyOf) }));
   const said = new SaidOfChain(heads, cutter.seenOf(number), cutter.keyOf(number));
   const stretches = new Map<number, CutRun[]>();
-  for (const link of removed) {
-    const run = runOf(link, cutter.hasher);
+  for (const { number: _, ...run } of removed) {
     // Somebody put it there: nothing is signed of it, and so what was there is missing.
-    if (run === undefined || said.isOther(run) || isRemoved(run, known)) continue;
-    const start = stretchStart(link.link);
+    if (said.isOther(run) || isRemoved(run, known)) continue;
+    const start = stretchStart(run.first);
     const runs = stretches.get(start) ?? runsWithin(start, known);
     stretches.set(start, runs);
     runs.push(run);
@@ -170,7 +188,7 @@ class SaidOfChain {
   }
 
   /** Whether the link is another one than was there, or one behind the end. */
-  isOther({ first: link, hash }: CutRun): boolean {
+  isOther({ last: link, hash }: CutRun): boolean {
     if (link > this.#endsAt) return true;
     if (this.#seen.get(link)?.some((one) => one.hash !== hash) === true) return true;
     const row = this.#heads.get(link);
@@ -186,12 +204,12 @@ class SaidOfChain {
   }
 }
 
-function isRemoved({ first }: CutRun, known: readonly KnownCut[]): boolean {
+function isRemoved({ first, last }: CutRun, known: readonly KnownCut[]): boolean {
   return known.some(
     ({ row, cut }) =>
-      row.first <= first &&
+      row.first <= last &&
       first <= row.last &&
-      cut?.runs.some((run) => run.first <= first && first <= run.last),
+      cut?.runs.some((run) => run.first <= last && first <= run.last),
   );
 }
 
@@ -205,12 +223,6 @@ function headsWithin(heads: readonly HeadRow[], put: readonly ChainCut[]): reado
 
 function runsWithin(start: number, known: readonly KnownCut[]): CutRun[] {
   return known.flatMap(({ row, cut }) => (row.first === start && cut !== undefined ? [...cut.runs] : []));
-}
-
-/** Undefined for what can't have been stored. */
-function runOf({ link, before, facts }: RemovedLink, hasher: LinkHasher): CutRun | undefined {
-  const hash = hasher.ofStored(before, link, facts);
-  return hash === undefined ? undefined : { first: link, last: link, before, hash };
 }
 
 /** Runs that go on from each other become one; where one does not, both stay, and whoever verifies sees it. */

@@ -37,7 +37,7 @@ export const portableTables: readonly PortableTable[] = [
 ];
 
 /**
- * Tables that stay behind: leases and locks of processes, which end with them, and sums of the audit, which follow from it.
+ * Tables that stay behind: leases and locks of processes, which end with them, and what follows from the audit: sums of it, and its parts.
  */
 export const tablesLeftBehind: ReadonlySet<string> = new Set([
   'schema_version',
@@ -46,6 +46,8 @@ export const tablesLeftBehind: ReadonlySet<string> = new Set([
   'audit_holding',
   'audit_total',
   'audit_mark',
+  'audit_day',
+  'audit_day_holding',
   // Its value is one of the numbers.
   'change_counter',
 ]);

@@ -4,9 +4,29 @@ import type { AuditHeld } from '../store.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
 import type { Statements } from './postgres-database.ts';
 
+/** Places of the audit, in the order of storing. */
+export interface AuditPlaces {
+  /** Where the day before the last one begins: what comes twice is as a rule behind it. */
+  readonly recentFrom: number;
+  /** Above all that will be stored now. */
+  readonly recentTo: number;
+}
+
+export interface LockedAudit extends AuditHeld {
+  readonly places: AuditPlaces;
+}
+
 /** Whoever adds events or removes some has this first, so that none waits for another in a circle. */
-export async function lockAudit(statements: Statements): Promise<AuditHeld> {
-  return heldOf(await statements.get('SELECT events, bytes FROM audit_total FOR UPDATE'));
+export async function lockAudit(statements: Statements): Promise<LockedAudit> {
+  const row =
+    (await statements.get(
+      `SELECT total.events, total.bytes, place.recent_from, place.recent_to
+       FROM audit_total AS total, audit_places() AS place FOR UPDATE OF total`,
+    )) ?? {};
+  return {
+    ...heldOf(row),
+    places: { recentFrom: integerOf(row, 'recent_from'), recentTo: integerOf(row, 'recent_to') },
+  };
 }
 
 /** What the store holds of all. */

@@ -3,38 +3,31 @@
 import type { AuditBounds, AuditHeld } from '../store.ts';
 import { noPlace } from '../audit-statement.ts';
 import { removedColumns, removedLinkOf } from '../chain/audit-chain.ts';
-import type { RemovedLink } from '../chain/chain-cuts.ts';
+import { type RemovedLink, removedRuns } from '../chain/chain-cuts.ts';
+import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import { lockRemoval, type PostgresAuditDays } from './postgres-audit-days.ts';
+import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
 import { auditHeld, heldOf, lockAudit } from './postgres-audit-lock.ts';
 import type { PostgresChain } from './postgres-chain.ts';
 import type { PostgresDatabase, Statements, Values } from './postgres-database.ts';
 
-/** See `AuditStore.prune`. */
+/** See `AuditStore.prune`. A day goes as a whole, once all of it is too old; row by row what is older than the day on which it was stored. */
 export async function pruneAudit(
   database: PostgresDatabase,
   bounds: AuditBounds,
-  chain: PostgresChain,
+  { chain, days }: { readonly chain: PostgresChain; readonly days?: PostgresAuditDays },
 ): Promise<number> {
   const { beforeMs, batch } = bounds;
   let removed = 0;
   // Most looks find nothing, and need no lock.
   if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
-    removed += await removing(database, chain, async (removal) => {
-      const count = await removal.run(
-        `DELETE FROM audit WHERE sequence = ANY (ARRAY
-           (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2))`,
-        [beforeMs, batch],
-      );
-      await removal.statements.run(
-        'DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)',
-      );
-      return count;
-    });
-  if (removed >= batch || !isOver(bounds, await auditHeld(database))) return removed;
-  // Of two gateways that look at once, the second sees what the first removed.
-  return (
-    removed + (await removing(database, chain, (removal) => removeMost(removal, bounds, batch - removed)))
-  );
+    removed += await removing(database, chain, (removal) => removeOlder(removal, beforeMs, batch));
+  if (removed < batch && isOver(bounds, await auditHeld(database)))
+    // Of two gateways that look at once, the second sees what the first removed.
+    removed += await removing(database, chain, (removal) => removeMost(removal, bounds, batch - removed));
+  if (beforeMs === undefined || removed >= batch || days === undefined) return removed;
+  return removed + (await days.dropBefore(beforeMs));
 }
 
 /** Removes in one transaction, and says in the chain what it removed. */
@@ -51,6 +44,7 @@ async function removing(
 ): Promise<number> {
   const live = await chain.ready();
   return await database.transaction(async (statements) => {
+    if (!(await lockRemoval(statements))) return 0;
     await lockAudit(statements);
     const links: RemovedLink[] = [];
     const run: Removal['run'] = async (sql, values) => {
@@ -63,14 +57,44 @@ async function removing(
       return rows.length;
     };
     const count = await body({ statements, run });
-    if (live !== undefined) await chain.sayCut(statements, live, links);
+    if (live !== undefined) await chain.sayCut(statements, live, removedRuns(links, new LinkHasher()));
     return count;
   });
 }
 
+/** Days that began behind that time, and what is of none: the others go as a whole. */
+const storedLater = `(sequence < ${placesOfDay} OR sequence >= $2)`;
+
+function firstPlaceBehind(ms: number): number {
+  return Math.max(1, Math.ceil(ms / dayMs)) * placesOfDay;
+}
+
 async function hasOlder(database: PostgresDatabase, beforeMs: number): Promise<boolean> {
-  const row = await database.get('SELECT 1 AS older FROM audit WHERE time_ms < $1 LIMIT 1', [beforeMs]);
+  const row = await database.get(
+    `SELECT 1 AS older FROM audit WHERE time_ms < $1 AND ${storedLater} LIMIT 1`,
+    [beforeMs, firstPlaceBehind(beforeMs)],
+  );
   return row !== undefined;
+}
+
+async function removeOlder(removal: Removal, beforeMs: number, batch: number): Promise<number> {
+  const count = await removeThose(
+    removal,
+    `SELECT sequence FROM audit WHERE time_ms < $1 AND ${storedLater} ORDER BY time_ms LIMIT $3`,
+    [beforeMs, firstPlaceBehind(beforeMs), batch],
+  );
+  await removal.statements.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
+  return count;
+}
+
+/** Found first: a statement that knows between which places they are looks into no other day. */
+async function removeThose(removal: Removal, sql: string, values: Values): Promise<number> {
+  const places = (await removal.statements.all(sql, values)).map((row) => integerOf(row, 'sequence'));
+  if (places.length === 0) return 0;
+  return await removal.run(
+    'DELETE FROM audit WHERE sequence = ANY ($1::bigint[]) AND sequence >= $2 AND sequence <= $3',
+    [places, Math.min(...places), Math.max(...places)],
+  );
 }
 
 function isOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld): boolean {
@@ -115,18 +139,15 @@ function removeLater(removal: Removal, most: StoredRow, limit: number): Promise<
   const [of, column, name] = holder.startsWith(':')
     ? ['session_id IS NULL', 'verdict', holder.slice(1)]
     : ['session_id IS NOT NULL', 'session_id', holder];
-  // Between two places of the index, and as an array: a plan that knows no value reads no more than goes (audit-statement.ts).
-  return removal.run(
-    `DELETE FROM audit WHERE sequence = ANY (ARRAY
-       (SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) > ($1, $2)
-          AND (${column}, sequence) < ($1, ${noPlace}) ORDER BY ${column}, sequence LIMIT $3))`,
+  // Between two places of the index: a plan that knows no value reads no more than goes (audit-statement.ts).
+  return removeThose(
+    removal,
+    `SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) > ($1, $2)
+       AND (${column}, sequence) < ($1, ${noPlace}) ORDER BY ${column}, sequence LIMIT $3`,
     [name, first, limit],
   );
 }
 
 function removeOldest(removal: Removal, limit: number): Promise<number> {
-  return removal.run(
-    'DELETE FROM audit WHERE sequence = ANY (ARRAY (SELECT sequence FROM audit ORDER BY sequence LIMIT $1))',
-    [limit],
-  );
+  return removeThose(removal, 'SELECT sequence FROM audit ORDER BY sequence LIMIT $1', [limit]);
 }

@@ -1,7 +1,8 @@
 // Rows of the audit in PostgreSQL, many at a time.
 
 import type { AuditEntry } from '../store.ts';
-import { integerOf, textOf } from '../stored-row.ts';
+import { integerOf } from '../stored-row.ts';
+import type { AuditPlaces } from './postgres-audit-lock.ts';
 import type { Statements } from './postgres-database.ts';
 
 /** The events that exchanges leave if nothing more is heard of them; `holder` is who would tell. */
@@ -27,20 +28,14 @@ export interface LinkedEntry {
   readonly place?: { readonly number: number; readonly link: number; readonly before: string };
 }
 
-/** Those of the ids that are stored. */
-export async function knownIds(statements: Statements, ids: readonly string[]): Promise<readonly string[]> {
-  const rows = await statements.all('SELECT id FROM audit WHERE id = ANY ($1::text[])', [ids]);
-  return rows.map((row) => textOf(row, 'id'));
-}
-
 /**
- * A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. Gives how many were
- * stored, and the last place; what `told` was open is not any more.
+ * A batch whose outcome was uncertain is appended again, so the same id twice is one event. An index of each day says so of that one, and a
+ * look into that of the day before of both. A trigger keeps the sums. Gives how many were stored, and the last place.
  */
 export async function putEvents(
   statements: Statements,
   linked: readonly LinkedEntry[],
-  told: readonly AuditEntry[],
+  { recentFrom, recentTo }: AuditPlaces,
 ): Promise<{ readonly count: number; readonly sequence: number }> {
   const entries = linked.map(({ entry }) => entry);
   const found = entries.map(({ json }) => foundBy(json));
@@ -51,8 +46,9 @@ export async function putEvents(
        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
            $10::bigint[], $11::bigint[], $12::text[])
          WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before, place)
+       WHERE (SELECT 1 FROM audit AS known WHERE known.id = entry.id AND known.sequence >= $13 AND known.sequence < $14 LIMIT 1) IS NULL
        ORDER BY place
-       ON CONFLICT (id) DO NOTHING RETURNING sequence)
+       ON CONFLICT DO NOTHING RETURNING sequence)
      SELECT count(*) AS count, coalesce(max(sequence), 0) AS sequence FROM stored`,
     [
       entries.map(({ id }) => id),
@@ -67,10 +63,10 @@ export async function putEvents(
       linked.map(({ place }) => place?.number ?? null),
       linked.map(({ place }) => place?.link ?? null),
       linked.map(({ place }) => place?.before ?? null),
+      recentFrom,
+      recentTo,
     ],
   );
-  const ended = told.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
-  if (ended.length > 0) await statements.run('DELETE FROM audit_open WHERE id = ANY ($1::text[])', [ended]);
   return { count: integerOf(row ?? {}, 'count'), sequence: integerOf(row ?? {}, 'sequence') };
 }
 

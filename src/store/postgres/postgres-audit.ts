@@ -9,12 +9,14 @@ import {
   type AuditSearch,
   type PeriodPage,
   queryAudit,
-  type SearchEngine,
+  rowOfEvent,
   searchAudit,
 } from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
+import type { SearchEngine } from '../audit-engine.ts';
 import type { AuditQuery } from '../audit-search.ts';
 import { part } from '../audit-statement.ts';
+import { auditParts, PostgresAuditDays } from './postgres-audit-days.ts';
 import { auditHeld } from './postgres-audit-lock.ts';
 import { pruneAudit } from './postgres-audit-pruning.ts';
 import { PostgresChain } from './postgres-chain.ts';
@@ -31,6 +33,7 @@ export class PostgresAudit implements AuditStore {
   readonly #holder: PostgresHolder;
   readonly #engine: SearchEngine;
   readonly #share: PostgresShare;
+  readonly #days: PostgresAuditDays;
 
   constructor(database: PostgresDatabase, holder: PostgresHolder, share: PostgresShare) {
     this.#database = database;
@@ -39,6 +42,7 @@ export class PostgresAudit implements AuditStore {
     this.#holder = holder;
     this.chain = new PostgresChain(database);
     this.delivery = new PostgresDelivery(database, this.chain);
+    this.#days = new PostgresAuditDays(database, this.chain);
   }
 
   async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
@@ -63,8 +67,7 @@ export class PostgresAudit implements AuditStore {
   }
 
   async find(id: string): Promise<AuditEvent | undefined> {
-    const question = 'SELECT event FROM audit WHERE id = $1';
-    const row = await this.#share.ask(() => this.#database.get(question, [id]));
+    const row = await rowOfEvent(this.#engine, id, 'event');
     return row === undefined ? undefined : auditEventOf(row);
   }
 
@@ -77,7 +80,12 @@ export class PostgresAudit implements AuditStore {
   }
 
   prune(bounds: AuditBounds): Promise<number> {
-    return this.#share.ask(() => pruneAudit(this.#database, bounds, this.chain));
+    const { chain } = this;
+    return this.#share.ask(() => pruneAudit(this.#database, bounds, { chain, days: this.#days }));
+  }
+
+  makeRoom(): Promise<number | undefined> {
+    return this.#days.make();
   }
 
   held(): Promise<AuditHeld> {
@@ -85,23 +93,39 @@ export class PostgresAudit implements AuditStore {
   }
 }
 
+/** How long the parts that are known are taken for those that there are: one that was made since is behind them, one that went is empty. */
+const partsKnownMs = 60_000;
+
 /** How the audit is searched; a test looks at the plans. */
 export function searchEngine(database: Pick<PostgresDatabase, 'all'>): SearchEngine {
+  let known: { readonly parts: readonly number[]; readonly atMs: number } | undefined;
   return {
     all: (sql, values) => database.all(sql, values),
     place: (number) => `$${number}`,
     listed: 'sequence = ANY (?::bigint[])',
+    parts: {
+      firsts: async () => {
+        const nowMs = performance.now();
+        if (known === undefined || nowMs - known.atMs > partsKnownMs)
+          known = { parts: await auditParts(database), atMs: nowMs };
+        return known.parts;
+      },
+      // As two comparisons they would be taken for a range that hardly anything is in, and the index of the primary key for the best one. From
+      // the first place on: behind the last one of a part there may be more of it, for all that a plan knows.
+      within: ({ below, above }) => [
+        part('sequence < ANY (ARRAY[?::bigint])', below),
+        part('sequence >= ANY (ARRAY[?::bigint])', above + 1),
+      ],
+    },
     newestOfHosts: `SELECT found.host, found.sequence FROM unnest($1::text[]) AS wanted (host) CROSS JOIN LATERAL (
         SELECT audit.host, sequence FROM audit WHERE audit.host IS NOT NULL
           AND (audit.host, sequence) < (wanted.host, $2) AND (audit.host, sequence) > (wanted.host, $3)
+          AND sequence < ANY (ARRAY[$2::bigint]) AND sequence >= ANY (ARRAY[$3::bigint + 1])
         ORDER BY audit.host DESC, sequence DESC LIMIT $4) AS found`,
     // `~` sorts behind every digit.
-    placesOfTrace: (beginning, limit) =>
-      part(
-        'SELECT sequence FROM audit WHERE trace >= ? AND trace < ? ORDER BY trace LIMIT ?',
-        beginning,
-        `${beginning}~`,
-        limit,
-      ),
+    tracesOf: (beginning) => ({
+      where: part('trace >= ? AND trace < ?', beginning, `${beginning}~`),
+      order: 'trace',
+    }),
   };
 }

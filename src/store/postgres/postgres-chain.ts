@@ -19,7 +19,7 @@ import {
   type CutRow,
   cutChanges,
   type HeadRow,
-  type RemovedLink,
+  type RemovedRun,
   type Touched,
   touchedBy,
 } from '../chain/chain-cuts.ts';
@@ -34,12 +34,13 @@ import {
   trustedOpenings,
 } from '../chain/chain-trust.ts';
 import { type ChainCursor, isTooOld, LiveChain, openChain } from '../chain/live-chain.ts';
-import { LinkHasher } from '../chain/link-hash.ts';
+import type { ChainBorders } from '../chain/gathered-runs.ts';
 import { integerOf } from '../stored-row.ts';
 import type { AuditEntry } from '../store.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
+import { freshEntries } from './postgres-audit-known.ts';
 import { openingsOf, PostgresChainReader } from './postgres-chain-reader.ts';
-import { knownIds, type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
+import { type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 
 /** A batch may meet a store that went back and, in it, events that are there already. */
@@ -50,7 +51,6 @@ export type PutEvents = (entries: readonly AuditEntry[]) => Promise<void>;
 
 export class PostgresChain extends PostgresChainReader implements AuditChain {
   readonly #database: PostgresDatabase;
-  readonly #hasher = new LinkHasher();
   #signer: ChainSigner | undefined;
   #live: LiveChain | undefined;
   readonly #memory = new ChainMemory();
@@ -99,12 +99,12 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
     problems.hasKnown = false;
     let cursor: ChainCursor | undefined;
     const result = await this.#database.transaction(async (statements) => {
-      await lockAudit(statements);
+      const { places } = await lockAudit(statements);
       cursor = live?.cursor();
       return await body(statements, async (entries) => {
-        const fresh = asksFirst ? await withoutKnown(statements, entries) : entries;
+        const fresh = await freshEntries(statements, entries, { asksForAll: asksFirst, places });
         const linked = fresh.map((entry) => linkedBy(cursor, entry));
-        const { count, sequence } = await putEvents(statements, linked, entries);
+        const { count, sequence } = await putEvents(statements, linked, places);
         if (cursor === undefined || live === undefined) return;
         if (count !== linked.length) {
           problems.hasKnown = true;
@@ -162,7 +162,7 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
   }
 
   /** In the transaction that removed them. */
-  async sayCut(statements: Statements, live: LiveChain, removed: readonly RemovedLink[]): Promise<void> {
+  async sayCut(statements: Statements, live: LiveChain, removed: readonly RemovedRun[]): Promise<void> {
     for (const { number, first, last } of touchedBy(removed)) {
       const rows = await statements.all(
         `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
@@ -178,7 +178,6 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
         { cuts: stored, heads: await headsWithin(statements, { number, first, last }) },
         removed.filter((one) => one.number === number),
         {
-          hasher: this.#hasher,
           by: live.number,
           key: live.key,
           keyOf: (by) => (by === live.number ? live.key : openings.get(by)?.key),
@@ -197,6 +196,24 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
           changes.headsGone,
         ]);
     }
+  }
+
+  /** Where something else is known of a chain than its events say. */
+  async bordersOf(statements: Statements, live: LiveChain, number: number): Promise<ChainBorders> {
+    const heads = await statements.all(
+      `SELECT link FROM audit_head WHERE chain = $1 AND link BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`,
+      [number],
+    );
+    const cuts = await statements.all(
+      `SELECT first, last FROM audit_cut WHERE chain = $1 AND ${isReadableCut} ORDER BY first`,
+      [number],
+    );
+    const openings = await this.#trustedNow(statements, live);
+    const seen = [...seenIn(openings, number), ...(number === live.number ? [live.witness] : [])];
+    return {
+      links: new Set([...heads.map((row) => integerOf(row, 'link')), ...seen.map(({ link }) => link)]),
+      cuts: cuts.map((row) => ({ first: integerOf(row, 'first'), last: integerOf(row, 'last') })),
+    };
   }
 
   /** Read again once there are more, or other keys. */
@@ -279,16 +296,6 @@ async function latestHeads(
     [numbers],
   );
   return rows.map(openingRowOf);
-}
-
-/** Each once, and none that is stored. */
-async function withoutKnown(
-  statements: Statements,
-  entries: readonly AuditEntry[],
-): Promise<readonly AuditEntry[]> {
-  const ids = new Set(entries.map(({ id }) => id));
-  for (const id of await knownIds(statements, [...ids])) ids.delete(id);
-  return entries.filter(({ id }) => ids.delete(id));
 }
 
 function linkedBy(cursor: ChainCursor | undefined, entry: AuditEntry): LinkedEntry {

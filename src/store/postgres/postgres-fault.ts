@@ -71,9 +71,17 @@ export function isConflict(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
 }
 
+/** Whether somebody else held a lock for longer than it was waited for. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '55P03';
+}
+
 /** Whether the server refused the data themselves, and will each time: data exceptions, constraints, limits of the program. */
 export function isDataFault(error: unknown): boolean {
-  return error instanceof DatabaseError && /^(?:22|23|54)/.test(error.code ?? '');
+  if (!(error instanceof DatabaseError)) return false;
+  // A day of the audit without its part (postgres-audit-days-schema.ts) is a fault of the store: one of the data names a constraint.
+  if (error.code === '23514' && error.constraint === undefined) return false;
+  return /^(?:22|23|54)/.test(error.code ?? '');
 }
 
 function reasonOf(error: unknown): string {

@@ -11,6 +11,7 @@ import type {
 import { pruneBatch } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
+import { schemaVersion } from './postgres-schema.ts';
 
 const columns = `incarnation, peer_address, state, change_seen, left(identity_keys, 200) AS identity_keys, (lease_until > clock_timestamp())::int AS is_current`;
 
@@ -24,10 +25,11 @@ export class PostgresGateways implements GatewayStore {
   async note(gateway: GatewayNote, leaseMs: number): Promise<void> {
     const { incarnation, peerAddress, state, changeSeen, identityKeys } = gateway;
     await this.#database.run(
-      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, identity_keys, lease_until)
-       VALUES ($1, $2, $3, $4::bigint, $5, clock_timestamp() + $6::bigint * interval '1 millisecond')
+      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, identity_keys, schema_known, lease_until)
+       VALUES ($1, $2, $3, $4::bigint, $5, ${schemaVersion}, clock_timestamp() + $6::bigint * interval '1 millisecond')
        ON CONFLICT (incarnation) DO UPDATE SET peer_address = excluded.peer_address, state = excluded.state,
-         change_seen = excluded.change_seen, identity_keys = excluded.identity_keys, lease_until = excluded.lease_until`,
+         change_seen = excluded.change_seen, identity_keys = excluded.identity_keys, schema_known = excluded.schema_known,
+         lease_until = excluded.lease_until`,
       [incarnation, peerAddress ?? null, state, changeSeen, keyNamesText(identityKeys), leaseMs],
     );
   }

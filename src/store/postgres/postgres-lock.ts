@@ -10,12 +10,14 @@ export const lockClasses = {
   operators: 1_970_432_003,
   holder: 1_970_432_004,
   policies: 1_970_432_005,
+  /** Who removes events of the audit (0), or makes parts of it (1). */
+  auditParts: 1_970_432_006,
 } as const;
 
 /** Held until the transaction ends. What is read behind it is as those who had it before have left it. */
 export async function lock(
   statements: Statements,
-  of: Exclude<keyof typeof lockClasses, 'migration' | 'holder'>,
+  of: Exclude<keyof typeof lockClasses, 'migration' | 'holder' | 'auditParts'>,
   name: string,
 ): Promise<void> {
   await statements.all('SELECT pg_advisory_xact_lock($1, hashtext($2))', [lockClasses[of], name]);

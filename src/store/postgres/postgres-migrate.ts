@@ -6,9 +6,10 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { type Migration, nextMigration, type SchemaVersion } from '../schema-version.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
 import { fillingTable, notFilled } from '../portable/unfit-store.ts';
+import { isLockTimeout } from './postgres-fault.ts';
 import { lockClasses } from './postgres-lock.ts';
 import { migrations as ours } from './postgres-schema.ts';
-import type { PostgresDatabase } from './postgres-database.ts';
+import type { PostgresDatabase, ScriptRun } from './postgres-database.ts';
 
 /** Older ones lack what the statements use, or get no corrections any more. */
 const serverVersionMin = 15;
@@ -38,7 +39,10 @@ export async function migrate(database: PostgresDatabase, options: OpeningOption
   if (!isFilling && (await isMarked(database))) throw notFilled();
   if (isReader && stored === undefined)
     throw new ProxyError('store_unavailable', 'The store is empty: no gateway has used it yet.');
-  if (nextMigration(stored, migrations) === undefined) return;
+  const next = nextMigration(stored, migrations);
+  if (next === undefined) return;
+  // Both versions are served: who may not take the step leaves it to who may.
+  if (next.waits === true && (isReader || !(await isOwner(database)))) return;
   if (isReader)
     throw new ProxyError(
       'store_unavailable',
@@ -50,7 +54,7 @@ export async function migrate(database: PostgresDatabase, options: OpeningOption
 async function runMissing(database: PostgresDatabase, migrations: readonly Migration[]): Promise<void> {
   const untilMs = performance.now() + defaultLimits.storeMigrationTimeoutMs;
   for (;;) {
-    const outcome = await migrateOnce(database, migrations);
+    const outcome = await migrateOnce(database, migrations).catch(busyWhereLocked);
     if (outcome === 'done') return;
     if (outcome === 'more') continue;
     if (performance.now() > untilMs)
@@ -69,7 +73,8 @@ function migrateOnce(
     if (lock.rows[0]?.['got'] !== true) return 'busy';
     const next = nextMigration(await readVersion(async (sql) => (await run(sql)).rows), migrations);
     if (next === undefined) return 'done';
-    const { version, servesFrom, script } = next;
+    const { version, servesFrom, script, waits } = next;
+    if (waits === true && (await hasOlderGateway(run, servesFrom))) return 'done';
     await run(
       `CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL, serves_from integer NOT NULL)`,
     );
@@ -78,6 +83,29 @@ function migrateOnce(
     await run('INSERT INTO schema_version (version, serves_from) VALUES ($1, $2)', [version, servesFrom]);
     return 'more';
   });
+}
+
+/** Who reads the table that a step changes is waited for a moment at a time: those who come behind wait too. */
+function busyWhereLocked(error: unknown): 'busy' {
+  if (error instanceof ProxyError && isLockTimeout(error.cause)) return 'busy';
+  throw error;
+}
+
+/** One that serves, and whose program knows less than that version. */
+async function hasOlderGateway(run: ScriptRun, version: number): Promise<boolean> {
+  const { rows } = await run(
+    `SELECT 1 AS found FROM gateway
+     WHERE lease_until > clock_timestamp() AND state <> 'left' AND coalesce(schema_known, 0) < $1 LIMIT 1`,
+    [version],
+  );
+  return rows.length > 0;
+}
+
+async function isOwner(database: PostgresDatabase): Promise<boolean> {
+  const [row] = await database.all(
+    `SELECT pg_has_role(current_user, relowner, 'USAGE') AS owns FROM pg_catalog.pg_class WHERE oid = 'audit'::regclass`,
+  );
+  return row?.['owns'] === true;
 }
 
 async function checkServer(database: PostgresDatabase, isReader: boolean): Promise<void> {

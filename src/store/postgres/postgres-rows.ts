@@ -6,6 +6,7 @@ import { batchRowsOf, type PortableTable, portableTables } from '../portable/por
 import type { Cell, RowBatch, RowSource, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
 import { fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import { placesOfDay } from './postgres-audit-days-schema.ts';
 import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
 
 /** Which store the state was copied from, so that a copy that is there is not taken for another one. */
@@ -38,7 +39,7 @@ export async function fillPostgres(
   const marked = await database.script(timeoutMs, async (run) => {
     if (!(await lockEmpty(run, origin))) return false;
     // Only the owner may: whoever is not is told before anything is marked.
-    await run('ALTER TABLE audit ENABLE TRIGGER audit_stored');
+    await run('ALTER TABLE ONLY audit ENABLE TRIGGER audit_stored');
     await run(`CREATE TABLE IF NOT EXISTS ${fillingTable} (one integer)`);
     return true;
   });
@@ -47,12 +48,16 @@ export async function fillPostgres(
     await waitForOtherSide(run);
     if (!(await lockEmpty(run, origin))) return 'already';
     // The trigger would change the sums with each batch: within one transaction every change of a row makes the next one slower.
-    await run('ALTER TABLE audit DISABLE TRIGGER audit_stored');
+    await run('ALTER TABLE ONLY audit DISABLE TRIGGER audit_stored');
     const source = begin();
     const inserts = new Map<string, string>();
-    for await (const batch of source.batches()) await insert(run, batch, inserts);
+    const days = new Set<number>();
+    for await (const batch of source.batches()) {
+      if (batch.table === 'audit') await makeDays(run, batch, days);
+      await insert(run, batch, inserts);
+    }
     await run(sumAudit);
-    await run('ALTER TABLE audit ENABLE TRIGGER audit_stored');
+    await run('ALTER TABLE ONLY audit ENABLE TRIGGER audit_stored');
     await setNumbers(run, source.numbers);
     await check({ numbers: await numbersOf(run), batches: () => allBatches(run) });
     await holdLeftOpen(run);
@@ -175,6 +180,17 @@ function cellOf(row: StoredRow, column: string): Cell {
   const value = row[column];
   if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value as Cell;
   throw damagedColumn(column);
+}
+
+/** Events come in the order of their places, and each has to find the part of its day; what no gateway stored does not, and is refused. */
+async function makeDays(run: ScriptRun, { columns, rows }: RowBatch, made: Set<number>): Promise<void> {
+  const at = columns.indexOf('sequence');
+  for (const row of rows) {
+    const day = Math.max(0, Math.floor(Number(row[at]) / placesOfDay));
+    if (made.has(day)) continue;
+    made.add(day);
+    await run('SELECT audit_make_day($1)', [day]);
+  }
 }
 
 async function insert(run: ScriptRun, batch: RowBatch, inserts: Map<string, string>): Promise<void> {

@@ -2,6 +2,11 @@
 
 import type { Migration } from '../schema-version.ts';
 import { actsScript } from './postgres-acts-schema.ts';
+import {
+  auditDaysBegunScript,
+  auditDaysCheckedScript,
+  auditInDaysScript,
+} from './postgres-audit-days-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
@@ -308,4 +313,10 @@ export const migrations: readonly Migration[] = [
   { version: 10, servesFrom: 1, script: 'ALTER TABLE access_request ADD COLUMN refs text;' },
   { version: 11, servesFrom: 1, script: 'ALTER TABLE gateway ADD COLUMN identity_keys text;' },
   { version: 12, servesFrom: 1, script: refsScript },
+  { version: 13, servesFrom: 1, script: auditDaysBegunScript },
+  { version: 14, servesFrom: 1, script: auditDaysCheckedScript },
+  { version: 15, servesFrom: 13, script: auditInDaysScript, waits: true },
 ];
+
+/** What this program brings a store to. */
+export const schemaVersion = migrations.at(-1)?.version ?? 0;

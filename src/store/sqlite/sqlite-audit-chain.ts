@@ -22,6 +22,7 @@ import {
   cutChanges,
   type HeadRow,
   type RemovedLink,
+  removedRuns,
   type Touched,
   touchedBy,
 } from '../chain/chain-cuts.ts';
@@ -115,7 +116,8 @@ export class SqliteChain {
 
   /** In the transaction that removed them. */
   cut(removed: readonly RemovedLink[]): void {
-    for (const { number, first, last } of touchedBy(removed)) {
+    const runs = removedRuns(removed, this.#hasher);
+    for (const { number, first, last } of touchedBy(runs)) {
       const stored = this.#database
         .all(
           `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
@@ -127,9 +129,8 @@ export class SqliteChain {
         requireKnownSigners(stored, readOpenings(this.#database), (by) => this.#keyOf(by) !== undefined);
       const { gone, put, headsGone } = cutChanges(
         { cuts: stored, heads: this.#headsWithin({ number, first, last }) },
-        removed.filter((one) => one.number === number),
+        runs.filter((one) => one.number === number),
         {
-          hasher: this.#hasher,
           by: this.live.number,
           key: this.live.key,
           keyOf: (by) => this.#keyOf(by),

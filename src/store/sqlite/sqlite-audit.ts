@@ -16,10 +16,10 @@ import {
   type AuditSearch,
   type PeriodPage,
   queryAudit,
-  type SearchEngine,
   searchAudit,
 } from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
+import type { SearchEngine } from '../audit-engine.ts';
 import type { AuditQuery } from '../audit-search.ts';
 import { part } from '../audit-statement.ts';
 
@@ -138,19 +138,18 @@ function searchEngine(database: SqliteDatabase): SearchEngine {
     newestOfHosts: `SELECT wanted.value AS host, audit.sequence FROM json_each(:v1) AS wanted CROSS JOIN audit
       WHERE audit.sequence IN (SELECT sequence FROM audit AS one WHERE one.host = wanted.value
         AND one.sequence < :v2 AND one.sequence > :v3 ORDER BY one.sequence DESC LIMIT :v4)`,
-    placesOfTrace: (beginning, limit) => {
+    tracesOf: (beginning) => {
       // The index has the first six octets; what more is asked for is looked at in the rows.
       const start = beginning.slice(0, traceStartDigits);
-      return part(
-        `SELECT sequence FROM audit WHERE trace_start BETWEEN unhex(?) AND unhex(?) AND substr(trace, 1, ?) = ?
-         ORDER BY trace_start LIMIT ?`,
+      const where = part(
+        'trace_start BETWEEN unhex(?) AND unhex(?) AND substr(trace, 1, ?) = ?',
         // Whole octets: what is shorter sorts before all that begins with it.
         start.slice(0, start.length - (start.length % 2)),
         start.padEnd(traceStartDigits, 'f'),
         beginning.length,
         beginning,
-        limit,
       );
+      return { where, order: 'trace_start' };
     },
   };
 }

@@ -97,3 +97,25 @@ test('an eighth of the bytes is kept free, and it is told when that is used up a
   const kept = new Set((await store.audit.query({ limit: 10_000 })).map(({ id }) => id));
   assert.ok(kept.has('0') && kept.has('999') && kept.has('more') && kept.has(last?.id ?? ''));
 });
+
+test('room for the days to come is made whatever is kept, and who runs out of it is told', async () => {
+  const faults: string[] = [];
+  const rooms: (number | undefined | Error)[] = [
+    7,
+    undefined,
+    1,
+    new ProxyError('store_unavailable', 'refused'),
+  ];
+  for (const room of rooms) {
+    const full: Pick<AuditStore, 'makeRoom'> = {
+      makeRoom: () => (room instanceof Error ? Promise.reject(room) : Promise.resolve(room)),
+    };
+    // Only `makeRoom` is called.
+    await using retention = open(full as AuditStore, {}, ({ message }) => faults.push(message));
+    await retention.look();
+    // Once for many looks.
+    await retention.look();
+  }
+  assert.match(faults[0] ?? '', /no more tables for days of the audit: days ahead 1\./);
+  assert.deepEqual(faults.slice(1), ['refused']);
+});

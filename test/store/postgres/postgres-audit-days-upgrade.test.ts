@@ -1,0 +1,133 @@
+// How the audit of a PostgreSQL store that is in use gets its parts: a gateway of the version before goes on beside one of now, and the table is
+// given its parts once it is gone.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test } from 'node:test';
+import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
+import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
+import { placesOfDay } from '../../../src/store/postgres/postgres-audit-days-schema.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { chainSigner, storeChained } from '../../conformance/chain.ts';
+import { auditEntry } from '../../conformance/audit.ts';
+import { earlierProgram, noHistory } from '../../support/earlier-program.ts';
+import { postgresBinaries, startPostgres } from '../../support/postgres-server.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+const binaries = postgresBinaries();
+const skip = 'missing' in binaries ? binaries.missing : false;
+/** The last one whose audit is one table. */
+const commit = 'fcc27354';
+const gateway = {
+  peerAddress: undefined,
+  state: 'serving',
+  changeSeen: 0,
+  identityKeys: undefined,
+} as const;
+const leaseMs = 600_000;
+
+test(
+  'gateways of the version before and of now share a store; it gets its parts once the former are gone',
+  { skip },
+  (t) =>
+    withTemporaryDirectory(async (root) => {
+      const program = earlierProgram(root, commit);
+      if (program === undefined) return t.skip(noHistory(commit));
+      await using server = await startPostgres();
+      const url = server.url('postgres');
+      const version = async (): Promise<unknown> =>
+        (await server.run('SELECT version, serves_from FROM schema_version')).rows[0];
+      const path = pathToFileURL(join(program, '../../src/store/open-store.ts')).href;
+      // The same function as it was then; the contract that is used here has not changed.
+      const earlier = (await import(path)) as { readonly openStore: (url: string) => Promise<Store> };
+      const signer = chainSigner();
+      const old = await earlier.openStore(url);
+      await old.gateways.note({ ...gateway, incarnation: 'old' }, leaseMs);
+      await old.audit.chain.begin(signer);
+      await storeChained(old, 0, 300);
+      assert.deepEqual(await version(), { version: 12, serves_from: 1 });
+
+      await using store = await openStore(url);
+      // All that the old one does not mind; the last step waits for it.
+      assert.deepEqual(await version(), { version: 14, serves_from: 1 });
+      await store.gateways.note({ ...gateway, incarnation: 'new' }, leaseMs);
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 300, 40);
+      await storeChained(old, 400, 40);
+      const twice = auditEntry('twice', { timeMs: 1_000_500 });
+      await old.audit.append([twice]);
+      await store.audit.append([twice]);
+      await Promise.all([storeChained(store, 500, 60), storeChained(old, 600, 60)]);
+      const all = 300 + 80 + 1 + 120;
+      for (const one of [old, store]) {
+        assert.equal((await one.audit.query({ limit: 1000 })).length, all);
+        assert.deepEqual((await verifyChain(one.audit.chain, signer.publicKeys, {})).findings, []);
+      }
+      assert.equal(await store.audit.makeRoom?.(), undefined);
+      assert.equal(await store.audit.prune({ beforeMs: 1_000_010, batch: 500 }), 10);
+      // Another start of now, while the old one serves: nothing changes.
+      await (await openStore(url)).close();
+      assert.deepEqual(await version(), { version: 14, serves_from: 1 });
+
+      await old.gateways.note({ ...gateway, incarnation: 'old', state: 'left' }, leaseMs);
+      await old.audit.chain.end();
+      const written = (await server.run(`SELECT pg_relation_filenode('audit') AS file`)).rows[0]?.file;
+      await using later = await openStore(url);
+      assert.deepEqual(await version(), { version: 15, serves_from: 13 });
+      // Nothing was written anew, no index either.
+      assert.equal(
+        (await server.run(`SELECT pg_relation_filenode('audit_before_days') AS file`)).rows[0]?.file,
+        written,
+      );
+      await later.audit.chain.begin(signer);
+      // The one that has it open goes on in the parts.
+      await Promise.all([storeChained(store, 700, 30), storeChained(later, 800, 30)]);
+      await store.audit.append([twice]);
+      assert.equal((await store.audit.query({ limit: 1000 })).length, all - 10 + 60);
+      assert.equal((await later.audit.held()).events, all - 10 + 60);
+      const { rows } = await server.run(
+        `SELECT count(*) AS count FROM audit WHERE sequence > ${placesOfDay}`,
+      );
+      assert.equal(Number(rows[0]?.count), 60);
+      assert.deepEqual((await verifyChain(later.audit.chain, signer.publicKeys, {})).findings, []);
+      await assert.rejects(earlier.openStore(url), /programs before version 13 are not served any more/);
+      await old.close();
+    }),
+);
+
+test(
+  'a role that owns nothing leaves the last step to who may take it, and one that is cut leaves nothing',
+  { skip },
+  async () => {
+    await using server = await startPostgres();
+    const url = server.url('postgres');
+    // As a store that an earlier start has left there.
+    await (await openPostgresStore(url, { migrations: migrations.slice(0, 14) })).close();
+    await server.run(
+      `CREATE ROLE keeper LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO keeper;
+     GRANT EXECUTE ON FUNCTION audit_places() TO keeper`,
+    );
+    await using kept = await openStore(server.url('postgres', 'keeper'));
+    await kept.audit.append([auditEntry('a')]);
+    const state = async (): Promise<unknown> =>
+      (
+        await server.run(
+          `SELECT version, (SELECT relkind FROM pg_class WHERE oid = 'audit'::regclass) AS kind FROM schema_version`,
+        )
+      ).rows[0];
+    assert.deepEqual(await state(), { version: 14, kind: 'r' });
+    await server.run('CREATE TABLE audit_2099_01_01 (); CREATE SEQUENCE audit_place');
+    await assert.rejects(openStore(url), { code: 'store_unavailable' });
+    assert.deepEqual(await state(), { version: 14, kind: 'r' });
+    await server.run('DROP SEQUENCE audit_place');
+    await using store = await openStore(url);
+    assert.deepEqual(await state(), { version: 15, kind: 'p' });
+    // Its rights are those that it had, and it goes on.
+    await kept.audit.append([auditEntry('b')]);
+    assert.equal(await kept.audit.makeRoom?.(), 7);
+    assert.equal((await store.audit.held()).events, 2);
+  },
+);
