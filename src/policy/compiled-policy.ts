@@ -292,6 +292,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     ...(isFinal && rule.budget !== undefined ? { budget: rule.budget } : {}),
     ...(rule.refusesEch && !isRequest ? { refusesEch: true } : {}),
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
+    ...(isRequest && rule.mcp !== undefined ? { showsLists: true } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
     ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
     ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),

@@ -106,6 +106,8 @@ export interface AllowDecision {
   readonly removedFields?: readonly string[];
   /** How responses are searched for credentials. */
   readonly scrub?: RuleScrub;
+  /** The rule names what a server of MCP may be asked for, so its lists are shown without the rest. */
+  readonly showsLists?: true;
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**

@@ -9,7 +9,7 @@ import type { ReadBody } from '../understand/read-body.ts';
  * Without a body there are no members.
  */
 export function jsonReadings(body: ReadBody | undefined, names: readonly string[]): readonly unknown[] {
-  if (body === undefined || body.kind === 'unreadable') return [undefined];
+  if (body === undefined || body.kind === 'unreadable' || body.kind === 'message') return [undefined];
   if (body.kind === 'none') return [new Map()];
   const seen = readingsOf(body.value);
   const written = (seen.written ??= viewOf(body.value, undefined));

@@ -62,6 +62,7 @@ export function messageOf(access: AccessRequest): McpMessage | UnreadableBody | 
   if (access.depth === 'connect' || access.body === undefined || access.body.kind === 'none')
     return undefined;
   if (access.body.kind === 'unreadable') return new UnreadableBody(access.body.reason);
+  if (access.body.kind === 'message') return access.body.message;
   let message = known.get(access);
   if (message === undefined) {
     message = mcpMessageOf(access.body.value, access.headers);
@@ -125,6 +126,8 @@ const charactersPerStep = 8;
 
 function fitsInput({ input }: McpCondition, target: McpTarget, work: MatchingWork, anyCase = false): boolean {
   if (input === undefined || target.kind !== 'tool') return true;
+  // Some arguments would do, and some would not.
+  if (target.input === 'any') return !anyCase;
   const given = target.input ?? new JsonObject(new Map());
   return fitsMembers(input, given, work, anyCase);
 }

@@ -55,6 +55,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       'continuesTrace',
       own.continuesTrace === true && bound.continuesTrace === true ? true : undefined,
     ),
+    ...some('showsLists', own.showsLists ?? bound.showsLists),
     ...some('capture', bothCaptures(own.capture, bound.capture)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),

@@ -6,7 +6,8 @@ import { InexactNumber, JsonObject, type JsonValue, memberOf, UnreadableBody } f
 
 /** What of a server a message is about. */
 export type McpTarget =
-  | { readonly kind: 'tool'; readonly name: string; readonly input: JsonObject | undefined }
+  /** `any`: of a call that nobody made, with whatever arguments. */
+  | { readonly kind: 'tool'; readonly name: string; readonly input: JsonObject | 'any' | undefined }
   | { readonly kind: 'resource'; readonly name: string }
   | { readonly kind: 'prompt'; readonly name: string };
 

@@ -2,12 +2,15 @@
 
 import { cgiName, type HeaderList } from '../http/header-list.ts';
 import type { JsonValue } from './json-value.ts';
+import type { McpMessage } from './mcp-message.ts';
 
 /** `octets`: how long it is, decoded. `reason` ends a sentence that begins with "the body". */
 export type ReadBody =
   | { readonly kind: 'none' }
   | { readonly kind: 'json'; readonly value: JsonValue; readonly octets: number }
-  | { readonly kind: 'unreadable'; readonly reason: string };
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  /** No body at all: what a message would be about, for whoever asks whether it could be allowed. */
+  | { readonly kind: 'message'; readonly message: McpMessage };
 
 /** Codings of content that are decoded, and one that changes nothing. */
 export type ContentCoding = 'identity' | 'gzip' | 'br' | 'zstd';

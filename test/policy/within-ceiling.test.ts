@@ -46,6 +46,7 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
     [{}, credential, {}],
     [credential, {}, 'deny'],
   ],
+  showsLists: stricter({}, { showsLists: true }),
   addresses: [
     ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: ['10.1.0.0/16'] }),
     ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: [] }),

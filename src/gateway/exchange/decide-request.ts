@@ -50,9 +50,7 @@ export async function decideRequest(
   const { client, validated, principal } = asked;
   const { destination, method, path, query, headers } = validated.head;
   const access = { depth: 'request', destination, method, path, query, headers } as const;
-  // A body that is not there needs no reading.
-  const isEmpty = !hasBody(validated) || declaredLength(validated) === 0;
-  let read: ReadParts = { access: isEmpty ? { ...access, body: { kind: 'none' } } : access };
+  let read: ReadParts = { access: { ...access, ...withoutBody(validated) } };
   let judged = judge(read.access, principal, parts, record);
   if (judged.decision.effect === 'allow') {
     const room = holdBody(client, validated, principal, parts);
@@ -71,6 +69,13 @@ export async function decideRequest(
   if (decision.observed !== undefined && commands === undefined && body === undefined)
     record.pushRead(validated.head, await observedPush(client, validated.head, parts.limits));
   return { decision, access: read.access, basis, body };
+}
+
+/** A body that is not there needs no reading, and the messages of a WebSocket are none that rules read. */
+function withoutBody(validated: ValidatedRequest): Pick<RequestAccess, 'body'> {
+  if (validated.upgrade !== undefined)
+    return { body: { kind: 'unreadable', reason: 'is that of a WebSocket, into which no rule looks' } };
+  return hasBody(validated) && declaredLength(validated) !== 0 ? {} : { body: { kind: 'none' } };
 }
 
 function awaitedBy({ decision }: Judged): AwaitedPart | undefined {

@@ -61,6 +61,7 @@ export class ExchangeRecord implements OpenExchange {
   #mayAskAccess = false;
   #refusedPush: RefusedPush | undefined;
   #message: McpMessage | undefined;
+  #hidden = 0;
   #aliases: OriginConnection['aliases'];
 
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
@@ -230,6 +231,12 @@ export class ExchangeRecord implements OpenExchange {
   /** Secrets were taken out of the response, so many times. */
   scrubbed(count: number): void {
     if (count > 0) this.#detailed({ scrubbed: count });
+  }
+
+  /** So many items were taken out of lists. */
+  hid(count: number): void {
+    this.#hidden += count;
+    if (this.#hidden > 0) this.#detailed({ hidden: this.#hidden });
   }
 
   /** The origin switched to what was asked for; from here on bytes pass. */

@@ -16,6 +16,7 @@ import { confirmDecision } from './confirm-decision.ts';
 import { decidedRequest } from './decided-request.ts';
 import { decideRequest } from './decide-request.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import { mayHaveLists, withShownLists } from './list-filter.ts';
 import { mcpResponder } from './mcp-denial.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
@@ -29,6 +30,7 @@ import { releaseBody } from './hold-body.ts';
 import { refusePush } from './git-denial.ts';
 import type { ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
+import type { ResponseClient } from './response-client.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { ResponseRoom } from './response-room.ts';
 import { injectOfHome } from './inject-of-home.ts';
@@ -97,7 +99,8 @@ export async function admit(
     parts,
     record,
   );
-  const validated = decidedRequest(asked, decision, parts, record);
+  const own = decidedRequest(asked, decision, parts, record);
+  const validated = mayHaveLists(record.message, access, decision) ? askedReadable(own) : own;
   const sent = body === undefined ? client : whatWasRead(client, body);
   await enforceBodies(sent, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
@@ -111,6 +114,13 @@ export async function admit(
     decision.inject.map(({ credential }) => credential),
   );
   return { validated, access, decision, basis, body, injected, spendBytes };
+}
+
+/** What is shown of a response has to be read first: whole, and not encoded. */
+function askedReadable(request: ValidatedRequest): ValidatedRequest {
+  const { head } = request;
+  const headers = askSearchable(head.headers, { decode: false, keepsRange: false });
+  return { ...request, head: { ...head, headers } };
 }
 
 /** The client with a body that was read in place of the one that it sends. */
@@ -205,8 +215,9 @@ async function forward(
     ended = error;
     client.abort(error);
   };
+  const room = responseRoom(scene, parts, admitted.injected.searched);
   using relay = new ResponseRelay({
-    client: admitted.capture?.ofResponse(client) ?? client,
+    client: responseClient(client, scene, parts, { admitted, record, room }),
     fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
@@ -215,7 +226,7 @@ async function forward(
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
     onText: admitted.capture?.onText,
-    room: responseRoom(scene, parts, admitted.injected.searched),
+    room,
     onStatus: (status) => record.responded(status),
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
@@ -247,6 +258,21 @@ async function forward(
     record.scrubbed(relay.scrubbed);
     admitted.capture?.keep(record);
   }
+}
+
+/** Behind the relay: what is kept of the response is what the client gets, and lists are without what the session may not use. */
+function responseClient(
+  client: ClientExchange,
+  { principal }: ExchangeScene,
+  { policy, clock, limits }: ExchangeParts,
+  { admitted, record, room }: Forwarding & { readonly room: ResponseRoom },
+): ResponseClient {
+  const { access, decision, capture } = admitted;
+  const captured = capture?.ofResponse(client) ?? client;
+  if (!mayHaveLists(record.message, access, decision)) return captured;
+  const keep = (octets: number): void => room.keep(octets);
+  const onHidden = (count: number): void => record.hid(count);
+  return withShownLists({ client: captured, principal, access, policy, clock, limits, keep, onHidden });
 }
 
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */

@@ -23,6 +23,16 @@ export const understandingLimits = {
     'policy_denied',
     'Values and names in a body that a rule looks into: some 10 MB of memory, and 10 ms to read.',
   ),
+  listBytesMax: row(
+    4 * MiB,
+    'origin_malformed',
+    'A list of a server of MCP, or an event of its stream, is held until it is whole, to take out what the session may not use.',
+  ),
+  listItemsMax: row(
+    2000,
+    'origin_malformed',
+    'Items of such a list. The policy is asked about each of them, some 20 µs, in which no other session is served.',
+  ),
   auditedNameCharactersMax: fixedRow(
     256,
     'limit_exceeded',

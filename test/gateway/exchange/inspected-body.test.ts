@@ -18,6 +18,7 @@ interface Scene extends AsyncDisposable {
   /** Sends a body with these fields, and gives the response. */
   post(body: string | Buffer, fields?: readonly string[]): Promise<RawResponse>;
   send(head: readonly string[], body?: string | Buffer): Promise<RawResponse>;
+  upgrade(head: readonly string[]): Promise<RawResponse>;
 }
 
 async function openScene(rules: string, options: Partial<RequestPathOptions> = {}): Promise<Scene> {
@@ -41,6 +42,7 @@ async function openScene(rules: string, options: Partial<RequestPathOptions> = {
     path,
     origin,
     send,
+    upgrade: async (head) => await sendRaw(await path.tls(at), [...head, `Host: ${at}`, '', ''].join('\r\n')),
     post: (body, fields = ['Content-Type: application/json']) =>
       send(
         [
@@ -137,6 +139,15 @@ test('GET and DELETE of the server pass without a body, and with one only if it 
   const withBody = ['GET /echo HTTP/1.1', 'Content-Type: application/json', 'Content-Length: 2'];
   assert.equal((await scene.send(withBody, '{}')).status, 403);
   assert.equal(scene.origin.requests.length, 2);
+});
+
+test('a WebSocket is none of what such a rule allows', async () => {
+  await using scene = await openScene(guarded);
+  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+  const fields = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', key];
+  const response = await scene.upgrade(['GET /echo HTTP/1.1', ...fields]);
+  assert.equal(response.status, 403);
+  assert.match(response.body, /is that of a WebSocket/);
 });
 
 test('a condition sees the body, and what it cannot read counts against the request', async () => {

@@ -36,6 +36,7 @@ import { WebSocketFrameGuard } from '../../../src/net/websocket-frame-guard.ts';
 import { WebSocketGate } from '../../../src/net/websocket-gate.ts';
 import { WebSocketParser } from '../../../src/net/websocket-parser.ts';
 import { PushCommandReader } from '../../../src/policy/git-commands.ts';
+import { EventStreamReader, eventText } from '../../../src/understand/event-stream.ts';
 import { BlindHosts } from '../../../src/protocol/blind-hosts.ts';
 import { decodeChunk } from '../../../src/protocol/chunk-codec.ts';
 import { crc32c } from '../../../src/protocol/crc32c.ts';
@@ -165,6 +166,14 @@ const events = envelopeFormOf('application/vnd.amazon.eventstream', 'a.test');
 const frame = (length: number): string => `\x82${String.fromCharCode(length)}${'a'.repeat(length)}`;
 
 export const streamCases: GrowthCases = {
+  'events of a stream': {
+    pieces: ['data: {"a":1}', '\n', '\r', 'data', ':', 'id: 1', ' ', 'é'],
+    read: (text) =>
+      bothWays(text, () => {
+        const reader = new EventStreamReader(limits.listBytesMax);
+        return (bytes) => reader.push(bytes).map(eventText);
+      }),
+  },
   'a document that may hold tokens': {
     pieces: ['[', '{"data":', '"a":"b",', '\\', '<', 'eyJhbGciOi.', 'token=a&', ' ', '"', '{"a":', '_'],
     read: readGuarded,

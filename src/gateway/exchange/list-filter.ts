@@ -1,0 +1,205 @@
+// The lists of a server of MCP on their way to the client: without what the session may not use. Hiding is a courtesy to the model;
+// what decides is the rule about each call.
+
+import { Buffer } from 'node:buffer';
+import type { ResponseHead } from '../../http/message-head.ts';
+import type { AllowDecision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import { EventStreamReader, eventText, type StreamEvent } from '../../understand/event-stream.ts';
+import { type JsonValue, UnreadableBody } from '../../understand/json-value.ts';
+import { type ListedName, listedCount, listMethods, showLists } from '../../understand/mcp-lists.ts';
+import type { McpMessage } from '../../understand/mcp-message.ts';
+import { readJson } from '../../understand/read-json.ts';
+import { writeJson } from '../../understand/write-json.ts';
+import { withoutDigests } from '../scrub/searchable-response.ts';
+import type { ResponseClient } from './response-client.ts';
+
+export interface ListFilterOptions {
+  readonly client: ResponseClient;
+  readonly principal: Principal;
+  readonly access: RequestAccess;
+  readonly policy: () => Policy;
+  readonly clock: () => number;
+  readonly limits: Limits;
+  /** Takes room for what is held of a response. @throws ProxyError limit_exceeded */
+  readonly keep: (octets: number) => void;
+  readonly onHidden: (count: number) => void;
+}
+
+/** Whether the response can have lists in it: to a message that asks for one, and the stream of what a server says. */
+export function mayHaveLists(
+  message: McpMessage | undefined,
+  { method }: Pick<RequestAccess, 'method'>,
+  { showsLists }: AllowDecision,
+): boolean {
+  if (message?.kind === 'request') return listMethods.has(message.method);
+  return method === 'GET' && showsLists === true;
+}
+
+/** The client of a response whose lists are shown without the rest. */
+export function withShownLists(options: ListFilterOptions): ResponseClient {
+  const { client } = options;
+  let body: ListBody | undefined;
+  return {
+    signal: client.signal,
+    sendInformation: (status, rawHeaders) => client.sendInformation(status, rawHeaders),
+    sendHead: (head, endsAtHead) => {
+      body = endsAtHead === true ? undefined : bodyOf(head, options);
+      if (body === undefined) client.sendHead(head, endsAtHead);
+      else body.begin(head);
+    },
+    sendData: (chunk) => (body === undefined ? client.sendData(chunk) : body.push(chunk)),
+    onDrain: (listener) => client.onDrain(listener),
+    sendEnd: (rawTrailers) => {
+      body?.end();
+      client.sendEnd(rawTrailers);
+    },
+  };
+}
+
+/** A body in which lists can stand. */
+interface ListBody {
+  begin(head: ResponseHead): void;
+  push(chunk: Uint8Array): boolean;
+  end(): void;
+}
+
+function bodyOf(head: ResponseHead, options: ListFilterOptions): ListBody | undefined {
+  const type = (head.headers.first('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  // What has neither type is no message of the protocol: a page that says what is wrong.
+  const isStream = type === 'text/event-stream';
+  if (!isStream && type !== 'application/json' && !type.endsWith('+json')) return undefined;
+  const coding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
+  if (coding !== '' && coding !== 'identity')
+    throw unreadable('it comes with a Content-Encoding that was not asked for');
+  return isStream ? new StreamBody(options) : new WholeBody(options);
+}
+
+/** The fields of a body whose length is not known, and that is for this client alone. */
+function ownHead(head: ResponseHead): ResponseHead {
+  const headers = withoutDigests(head.headers.without('content-length', 'etag', 'last-modified'));
+  return { ...head, headers: headers.with('cache-control', 'private, no-store') };
+}
+
+/** One message of JSON, held until it is whole. */
+class WholeBody implements ListBody {
+  readonly #options: ListFilterOptions;
+  readonly #pieces: Buffer[] = [];
+  #head: ResponseHead | undefined;
+  #length = 0;
+
+  constructor(options: ListFilterOptions) {
+    this.#options = options;
+  }
+
+  begin(head: ResponseHead): void {
+    this.#head = head;
+  }
+
+  push(chunk: Uint8Array): boolean {
+    const { keep, limits } = this.#options;
+    this.#length += chunk.byteLength;
+    if (this.#length > limits.listBytesMax) throw tooLong();
+    keep(chunk.byteLength);
+    // A copy: the chunk belongs to the engine.
+    this.#pieces.push(Buffer.from(chunk));
+    return true;
+  }
+
+  end(): void {
+    const { client } = this.#options;
+    const octets = Buffer.concat(this.#pieces, this.#length);
+    const shown = octets.length === 0 ? undefined : shownText(octets, this.#options);
+    const body = shown === undefined ? octets : Buffer.from(shown);
+    if (this.#head !== undefined) {
+      const head = ownHead(this.#head);
+      client.sendHead({ ...head, headers: head.headers.with('content-length', String(body.length)) });
+    }
+    if (body.length > 0) client.sendData(body);
+  }
+}
+
+/** Room is taken in steps, and kept as long as the stream lasts. */
+const roomStep = 65_536;
+
+/** A stream of events, each held until it is whole. */
+class StreamBody implements ListBody {
+  readonly #options: ListFilterOptions;
+  readonly #reader: EventStreamReader;
+  #room = 0;
+
+  constructor(options: ListFilterOptions) {
+    this.#options = options;
+    this.#reader = new EventStreamReader(options.limits.listBytesMax);
+  }
+
+  begin(head: ResponseHead): void {
+    this.#options.client.sendHead(ownHead(head));
+  }
+
+  push(chunk: Uint8Array): boolean {
+    const events = this.#reader.push(chunk);
+    if (this.#reader.isTooLong) throw tooLong();
+    for (; this.#room < 2 * this.#reader.characters; this.#room += roomStep) this.#options.keep(roomStep);
+    if (events.length === 0) return true;
+    return this.#options.client.sendData(Buffer.from(events.map((event) => this.#shown(event)).join('')));
+  }
+
+  /** What is no whole event by then is none for the client either. */
+  end(): void {
+    return;
+  }
+
+  #shown(event: StreamEvent): string {
+    // An event without data only tells its id, so that a client can go on from there.
+    if (event.data === undefined || event.data.trim() === '') return eventText(event);
+    const shown = shownText(Buffer.from(event.data), this.#options);
+    return eventText(shown === undefined ? event : { ...event, data: shown });
+  }
+}
+
+/** Undefined: it has no list from which something is left out. @throws ProxyError origin_malformed */
+function shownText(octets: Uint8Array, options: ListFilterOptions): string | undefined {
+  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
+  const text = readJson(octets, { depthMax, valuesMax });
+  if (text instanceof UnreadableBody) throw unreadable(`it ${text.reason}`);
+  if (listedCount(text.value) > options.limits.listItemsMax)
+    throw new ProxyError(
+      'origin_malformed',
+      `the list of the server has more than ${String(options.limits.listItemsMax)} items (listItemsMax)`,
+      { limit: 'listItemsMax' },
+    );
+  const { value, hidden } = showLists(text.value, (item) => isUsable(item, options));
+  if (hidden === 0 && value === text.value) return undefined;
+  options.onHidden(hidden);
+  return writeJson(value satisfies JsonValue);
+}
+
+const methods = { tool: 'tools/call', prompt: 'prompts/get', resource: 'resources/read' } as const;
+
+/** Whether some message about it could be allowed: the policy itself is asked, so that it is asked by all of its rules. */
+function isUsable(
+  { kind, name }: ListedName,
+  { access, principal, policy, clock }: ListFilterOptions,
+): boolean {
+  const target = kind === 'tool' ? ({ kind, name, input: 'any' } as const) : { kind, name };
+  const message = { kind: 'request', method: methods[kind], id: 0, target, hasInput: false } as const;
+  const asked = { ...access, method: 'POST', body: { kind: 'message', message } } as const;
+  return policy().decide(principal, asked, clock()).effect === 'allow';
+}
+
+function unreadable(why: string): ProxyError {
+  return new ProxyError(
+    'origin_malformed',
+    `the response has to be read, so that it shows what this session may use, and ${why}`,
+  );
+}
+
+function tooLong(): ProxyError {
+  return new ProxyError(
+    'origin_malformed',
+    'the response has to be read, so that it shows what this session may use, and it is too long (listBytesMax)',
+    { limit: 'listBytesMax' },
+  );
+}
