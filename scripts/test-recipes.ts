@@ -25,7 +25,12 @@ const packages = [
 ];
 
 /** Packages of Debian by a program that they bring. */
-const debianPackages = { bwrap: 'bubblewrap', socat: 'socat', setpriv: 'util-linux' };
+const debianPackages = {
+  bwrap: 'bubblewrap',
+  socat: 'socat',
+  podman: 'podman',
+  'docker-compose': 'docker-compose',
+};
 
 /** Tests skip, and say so, where a program is still missing. */
 function installPrograms(): void {

@@ -64,6 +64,20 @@ const rows: readonly Row[] = [
     },
   ]),
   {
+    document: 'docs/guides/bubblewrap.md',
+    has: 'apt-get install',
+    way: { test: 'scripts/test-recipes.ts', names: 'apt-get' },
+  },
+  { document: 'docs/guides/bubblewrap.md', way: { test: 'test/recipes/bubblewrap.test.ts' } },
+  { document: 'docs/guides/micro-vm.md', way: { test: 'test/recipes/micro-vm.test.ts' } },
+  { document: 'docs/guides/compose.md', way: { not: 'it needs another system' } },
+  { document: 'docs/guides/dev-container.md', way: { not: 'it needs another system' } },
+  { document: 'docs/guides/podman.md', has: 'systemctl', way: { not: 'it changes the machine' } },
+  {
+    document: 'docs/guides/podman.md',
+    way: { test: 'test/recipes/podman.recipe.ts', names: 'secret create' },
+  },
+  {
     document: 'docs/guides/install.md',
     has: 'npm install -g',
     way: { test: 'test/release/npm-install.release.ts', names: "'-g'" },

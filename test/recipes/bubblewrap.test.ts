@@ -12,6 +12,7 @@ import { mustRun, runCommand } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { openGuideStage } from '../support/guide-stage.ts';
 import { launcher } from '../support/program.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { findTool, skipWithout } from '../support/tools.ts';
 import { listeningPort } from './support/listening-port.ts';
 
@@ -126,6 +127,20 @@ describe('in bubblewrap', { skip: obstacle === false ? skipWithout('python3') : 
       },
     );
   }
+
+  test('in the home, or in a folder above it, it starts nothing', async () => {
+    await using home = await temporaryDirectory();
+    const env = { ...process.env, HOME: join(home.path, 'user'), UPSTREAMPROXY_RELAY_SOCKET: '/nonexistent' };
+    await mkdir(env.HOME);
+    for (const cwd of [env.HOME, home.path, '/']) {
+      const { code, stdout, stderr } = await runCommand('sh', [script.pathname, 'echo', 'started'], {
+        cwd,
+        env,
+      });
+      assert.deepEqual([code, stdout], [1, ''], cwd);
+      assert.match(stderr, /the command would see all of /);
+    }
+  });
 
   test('without the socket of a relay it starts nothing', async () => {
     const { code, stdout, stderr } = await runCommand('sh', [script.pathname, 'echo', 'started']);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { parse } from 'yaml';
 
-import { mustRun } from '../support/command.ts';
+import { mustRun, runCommand } from '../support/command.ts';
 import { parseGuide } from '../support/guide.ts';
 import { launcher } from '../support/program.ts';
 
@@ -28,6 +28,8 @@ const hosts: Readonly<Record<string, readonly string[]>> = {
   opencode: ['api.anthropic.com'],
   bubblewrap: sandboxHosts,
   'micro-vm': sandboxHosts,
+  compose: sandboxHosts,
+  podman: sandboxHosts,
 };
 
 test('there is a guide for each recipe, and the list of recipes has it', () => {
@@ -44,11 +46,13 @@ describe('recipes', () => {
           step.kind === 'file' ? [[step.name, step.text]] : [],
         ),
       );
-      const files = globSync(`deploy/recipes/${recipe}/*`, { cwd: root });
+      const files = globSync(`deploy/recipes/${recipe}/*.*`, { cwd: root });
       assert.ok(files.length > 0);
       for (const file of files) assert.equal(shown.get(basename(file)), read(file), file);
     });
 
+    // A dev container has the gateway of the recipe for Compose.
+    if (recipe === 'dev-container') continue;
     test(`${recipe}: its policy is good, and opens its hosts for the paths and methods that it names`, async () => {
       const file = `deploy/recipes/${recipe}/policy.yaml`;
       const config = join(root, `deploy/recipes/${recipe}/gateway.yaml`);
@@ -67,4 +71,39 @@ describe('recipes', () => {
       }
     });
   }
+});
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly networks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+describe('the file for Docker Compose', () => {
+  const { services, networks } = parse(read('deploy/recipes/compose/compose.yaml')) as ComposeFile;
+
+  test('only the gateway is in a network with a way out, and nothing is published', () => {
+    const open = Object.keys(networks).filter((name) => networks[name]?.['internal'] !== true);
+    assert.deepEqual(open, ['outside']);
+    for (const [name, service] of Object.entries(services)) {
+      const own = (service['networks'] ?? []) as readonly string[];
+      assert.equal(own.includes('outside'), name === 'gateway', name);
+      for (const key of ['ports', 'privileged', 'pid', 'ipc', 'cap_add', 'devices', 'extra_hosts'])
+        assert.equal(service[key], undefined, `${name}: ${key}`);
+      assert.deepEqual(service['cap_drop'], ['ALL'], name);
+    }
+    assert.equal(services['tool']?.['network_mode'], 'service:agent');
+  });
+
+  test('the tool has no secret, and no folder that the agent or the gateway reads from', () => {
+    assert.equal(services['tool']?.['secrets'], undefined);
+    assert.deepEqual(services['tool']?.['volumes'], ['trust:/run/upstreamproxy:ro', './project:/work']);
+  });
+
+  test('the agent takes its options', async () => {
+    const [command = '', ...options] = (services['agent']?.['command'] ?? []) as readonly string[];
+    const { stderr, code } = await runCommand(launcher, [command, ...options, '--token-file=/nonexistent']);
+    // All options are known: it gets to the authority, which is not there.
+    assert.notEqual(code, 64, stderr);
+    assert.match(stderr, /\/run\/secrets\/gateway-ca/);
+  });
 });

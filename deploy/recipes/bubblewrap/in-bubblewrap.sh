@@ -3,6 +3,12 @@
 # It sees the programs of the system, read-only, and the working folder.
 set -eu
 : "${UPSTREAMPROXY_RELAY_SOCKET:?start it by: upstreamproxy run --isolate=off --relay-socket SOCKET -- $0 COMMAND}"
+case "$HOME/" in
+  "${PWD%/}/"*)
+    echo "$0: the command would see all of $HOME; start it in a folder of its own" >&2
+    exit 1
+    ;;
+esac
 port=${HTTPS_PROXY##*:}
 trust=$(dirname "$NODE_EXTRA_CA_CERTS")
 

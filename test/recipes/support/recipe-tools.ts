@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const folder = process.env['TEST_RECIPE_TOOLS'] ?? '';
 
 /** The `node_modules` of that folder. */
-const toolModules = join(folder, 'node_modules');
+export const toolModules = join(folder, 'node_modules');
 
 /** For a test's `skip`. */
 export const withoutTools =
