@@ -3,11 +3,13 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+// In a single file the build puts it here, for there is nothing beside it.
+declare const builtVersion: string | undefined;
+
 /** By its path in the package. Undefined where it is not there, as beside a single file. */
 export function packageFile(path: string): string | undefined {
-  // The root stands two folders above this file in source and in the package; a bundle for a single file knows no URL of its own.
-  const own: string | undefined = import.meta.url;
-  if (own?.startsWith('file:') !== true) return undefined;
-  const file = fileURLToPath(new URL(`../../${path}`, own));
+  if (typeof builtVersion === 'string') return undefined;
+  // The root stands two folders above this file, in source and in the package.
+  const file = fileURLToPath(new URL(`../../${path}`, import.meta.url));
   return existsSync(file) ? file : undefined;
 }

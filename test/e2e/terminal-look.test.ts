@@ -51,6 +51,75 @@ describe('at a terminal', { skip: skipWithout('python3', 'sh') }, () => {
   });
 });
 
+describe('at a terminal, while something takes long', { skip: skipWithout('python3', 'sh') }, () => {
+  /** The stand-in of npm responds when somebody types; the shell around it has the terminal's input. */
+  const script = `
+mkdir "$HOME/tools"
+printf '#!/bin/sh\nwhile [ ! -e "%s" ]; do sleep 0.05; done\nexit 1\n' "$HOME/typed" > "$HOME/tools/npm"
+chmod +x "$HOME/tools/npm"
+PATH="$HOME/tools:$PATH" "$0" upgrade --check $1 & own=$!
+echo 'IT RUNS'
+read line
+: > "$HOME/typed"
+wait $own`;
+  const told = 'npm finds no release: it ends with a fault';
+
+  test('a line says so, and is gone before the next one', async () => {
+    const { output } = await play(
+      ['sh', '-c', script, launcher, ''],
+      [{ wait: 'asks npm' }, { type: '\r' }, { wait: told }],
+    );
+    const [before = '', after = ''] = output.slice(output.lastIndexOf('asks npm')).split(told);
+    assert.ok(before.includes(`\r${escape}[K`), JSON.stringify(output));
+    assert.ok(!after.includes('asks npm'), JSON.stringify(output));
+  });
+
+  test('--quiet has none', async () => {
+    const { output } = await play(
+      ['sh', '-c', script, launcher, '--quiet'],
+      [{ wait: 'IT RUNS' }, { type: '\r' }, { wait: told }],
+    );
+    assert.ok(!output.includes('asks'), JSON.stringify(output));
+    assert.ok(!output.includes(`${escape}[K`), JSON.stringify(output));
+  });
+});
+
+test('--verbose says what is asked, how long it took, and of an error its cause and what to do', async () => {
+  // Nothing listens at this port of loopback.
+  const ask = ['upgrade', '--check', '--url', 'https://127.0.0.1:1/'];
+  const { code, stderr } = await runCommand(launcher, [...ask, '--verbose']);
+  const [asked, error, cause, advice, time, end] = stderr.split('\n');
+  assert.equal(code, 69);
+  assert.equal(asked, 'upstreamproxy: asks https://127.0.0.1:1/');
+  assert.match(error ?? '', /nothing listens there \[release_unreachable\]$/);
+  assert.equal(cause, 'upstreamproxy: it was caused by ECONNREFUSED connect 127.0.0.1:1');
+  assert.match(advice ?? '', /^upstreamproxy: what to do: Look at the address /);
+  assert.match(time ?? '', /^upstreamproxy: it took \d+\.\d\d s$/);
+  assert.equal(end, '');
+  const without = await runCommand(launcher, ask);
+  assert.equal(without.stderr, `${error}\n`);
+  assert.equal(without.code, code);
+  await using directory = await temporaryDirectory();
+  const config = join(directory.path, 'gateway.yaml');
+  await writeFile(config, `stateDirectory: ${directory.path}\n`);
+  const made = await runCommand(launcher, ['identity', 'make', '--config', config, '--verbose']);
+  assert.match(made.stderr, /^upstreamproxy: asks the store sqlite:\/.*\/state\.db\n/);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+test('--quiet leaves out what was done, and keeps what was asked for and what went wrong', async () => {
+  await using directory = await temporaryDirectory();
+  const init = (...more: readonly string[]) =>
+    runCommand(launcher, ['init', directory.path, '--yes', ...more]);
+  const quiet = await init('--quiet');
+  assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, '', '']);
+  const again = await init('--quiet');
+  assert.notEqual(again.code, 0);
+  assert.match(again.stderr, /^upstreamproxy: .*policy\.yaml/);
+  const version = await runCommand(launcher, ['policy', 'check', join(directory.path, 'policy.yaml'), '-q']);
+  assert.match(version.stdout, /good: /);
+});
+
 test('a file gets colours where they are asked for by name, and no link', async () => {
   const [file = '', ...args] = wrong;
   const env = { ...process.env, ...docs, CLICOLOR_FORCE: '1' };

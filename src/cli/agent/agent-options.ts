@@ -9,14 +9,14 @@ import type { InitOptions } from '../../agent/init.ts';
 import { defaultTokenFile } from '../../agent/uplink/token.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { agentOptionTable } from '../commands/agent-options-table.ts';
-import type { OptionValues } from '../definition/command-definition.ts';
+import type { CommonValues, OptionValues } from '../definition/command-definition.ts';
 import { quoted } from '../definition/option-value.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
 import { standardErrorLog } from '../terminal/standard-error-log.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
-type AgentValues = OptionValues<typeof agentOptionTable>;
+type AgentValues = OptionValues<typeof agentOptionTable> & CommonValues;
 
 export interface AgentOptions {
   /** Undefined: none was named. */

@@ -85,5 +85,4 @@ export const agentOptionTable = {
     kind: 'flag',
     help: 'reads the token even where the process cannot be protected',
   },
-  quiet: { kind: 'flag', short: 'q', help: 'no lines about what was done' },
 } as const satisfies OptionTable;

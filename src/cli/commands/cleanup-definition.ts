@@ -12,7 +12,6 @@ export const cleanupDefinition = {
   ],
   arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
   options: {
-    quiet: { kind: 'flag', short: 'q', help: 'no lines about what was done' },
     json: jsonObjectOption,
   },
   examples: [{ line: 'upstreamproxy cleanup', purpose: 'after sessions were killed' }],

@@ -164,9 +164,24 @@ export type ArgumentValues<T extends readonly ArgumentDefinition[]> = {
   readonly [A in T[number] as A['name']]: ArgumentValue<A>;
 };
 
+/** Every command takes them: parser, help, reference, pages and completion add them to those of its own. */
+export const commonOptions = {
+  quiet: {
+    kind: 'flag',
+    short: 'q',
+    help: 'no progress, and no lines about what was done: results, warnings and errors stay',
+  },
+  verbose: {
+    kind: 'flag',
+    help: 'also says on standard error which gateway or store is asked, how long the command took, and of an error what caused it and what to do',
+  },
+} as const satisfies OptionTable;
+
+export type CommonValues = OptionValues<typeof commonOptions>;
+
 /** A command line that fits a definition. */
 export interface Input<D extends CommandDefinition> {
-  readonly options: OptionValues<D['options']>;
+  readonly options: OptionValues<D['options']> & CommonValues;
   readonly arguments: ArgumentValues<D['arguments']>;
   /** The other command line, which a definition with `command` always has. */
   readonly command: D extends { readonly command: string }

@@ -1,6 +1,11 @@
 // What help and reference say of options beside their names.
 
-import type { CommandDefinition, Definition, OptionDefinition } from './command-definition.ts';
+import {
+  type CommandDefinition,
+  commonOptions,
+  type Definition,
+  type OptionDefinition,
+} from './command-definition.ts';
 
 export interface OptionGroup {
   /** Undefined: the options that stand under no heading. */
@@ -32,6 +37,9 @@ function source({ variable }: OptionDefinition): string {
   return variable === undefined ? '' : ` (${variable})`;
 }
 
+/** Over the options that every command takes. */
+const commonHeading = 'Options of every command';
+
 /**
  * Options as they are shown: under their own headings, and in a group of actions those together that the same actions take.
  */
@@ -53,10 +61,11 @@ export function optionGroups(commands: readonly CommandDefinition[]): readonly O
       group.options.push([name, option]);
     }
   }
-  // What stands under no heading comes first.
-  return [...groups.values()].toSorted((one, other) => {
+  // What stands under no heading comes first, and what every command takes last.
+  const own = [...groups.values()].toSorted((one, other) => {
     return Number(one.heading !== undefined) - Number(other.heading !== undefined);
   });
+  return [...own, { heading: commonHeading, options: Object.entries(commonOptions) }];
 }
 
 function headingOf(names: readonly string[]): string {

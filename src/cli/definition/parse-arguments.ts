@@ -3,7 +3,14 @@
 import { parseArgs } from 'node:util';
 
 import { ProxyError } from '../../protocol/error.ts';
-import type { CommandDefinition, GroupDefinition, Input, OptionTable } from './command-definition.ts';
+import {
+  type CommandDefinition,
+  commonOptions,
+  type GroupDefinition,
+  type Input,
+  type OptionDefinition,
+  type OptionTable,
+} from './command-definition.ts';
 import { suggestion } from '../../protocol/nearest-name.ts';
 import { type Given, quoted, readOption, shellLine } from './option-value.ts';
 import { synopsis } from './synopsis.ts';
@@ -65,7 +72,8 @@ export function parseGroup(group: GroupDefinition, args: readonly string[]): Par
   const action = group.actions.find((candidate) => candidate.name === name);
   if (action === undefined) throw unknownAction(group, name);
   const input = inputOf(action, `${group.name} ${action.name}`, { ...raw, positionals, behind: undefined });
-  const unused = [...raw.given.keys()].filter((option) => !Object.hasOwn(action.options, option));
+  const known = { ...action.options, ...commonOptions };
+  const unused = [...raw.given.keys()].filter((option) => !Object.hasOwn(known, option));
   return { action: action.name, input, unused };
 }
 
@@ -90,7 +98,7 @@ function readTokens(
   args: readonly string[],
   commands: readonly CommandDefinition[],
 ): RawTokens {
-  const table: OptionTable = Object.assign({}, ...commands.map(({ options }) => options));
+  const table: OptionTable = Object.assign({}, ...commands.map(({ options }) => options), commonOptions);
   const types = Object.entries(table).map(([name, { kind, short }]) => {
     const type = kind === 'flag' ? ('boolean' as const) : ('string' as const);
     return [name, short === undefined ? { type } : { type, short }] as const;
@@ -158,12 +166,17 @@ function unknownOption(path: string, raw: string, { table, takesCommand }: Found
 
 function inputOf<D extends CommandDefinition>(definition: D, path: string, raw: RawLine): Input<D> {
   const options: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries(definition.options)) {
+  for (const [name, option] of Object.entries<OptionDefinition>({
+    ...definition.options,
+    ...commonOptions,
+  })) {
     options[name] = readOption(name, option, raw.given.get(name));
     if (options[name] === undefined && 'required' in option && option.required === true) {
       throw usage(`upstreamproxy ${path} needs --${name} ${option.placeholder}: ${option.help}`, path);
     }
   }
+  if (raw.given.has('quiet') && raw.given.has('verbose'))
+    throw usage('give --quiet or --verbose, not both', path);
   const command = definition.command === undefined ? [] : (raw.behind ?? raw.positionals);
   if (
     definition.command !== undefined &&

@@ -1,15 +1,19 @@
 // The reference of all commands in Markdown, made from definitions.
 
-import type { CommandDefinition, Definition } from './command-definition.ts';
+import {
+  type CommandDefinition,
+  commonOptions,
+  type Definition,
+  type OptionTable,
+} from './command-definition.ts';
 import { isHidden, optionFacts } from './option-facts.ts';
 import { optionText, synopsis } from './synopsis.ts';
 
 /** Sections of the document docs/reference/commands.md, one a command. */
 export function renderReference(definitions: readonly Definition[]): string {
-  return definitions
-    .filter((definition) => !isHidden(definition))
-    .map(sectionOf)
-    .join('\n\n');
+  const common = ['## Options of every command', ...table('option', optionRows(commonOptions))];
+  const sections = definitions.filter((definition) => !isHidden(definition)).map(sectionOf);
+  return [...common, ...sections].join('\n\n');
 }
 
 function sectionOf(definition: Definition): string {
@@ -33,7 +37,7 @@ function commandSection(command: CommandDefinition, path: string, heading: strin
     ...description.map(escaped),
     block(forms.map((form) => `upstreamproxy ${form}`)),
     ...table('argument', argumentRows(command)),
-    ...table('option', optionRows(command)),
+    ...table('option', optionRows(command.options)),
     ...(lists === undefined ? [] : [jsonText(lists)]),
     ...(codes.length === 0 ? [] : [codes.join(' ')]),
     ...(examples.length === 0
@@ -50,7 +54,7 @@ function argumentRows({ arguments: args }: CommandDefinition): readonly (readonl
   return args.filter(({ hidden }) => hidden !== true).map(({ name, help }) => [`\`${name}\``, escaped(help)]);
 }
 
-function optionRows({ options }: CommandDefinition): readonly (readonly [string, string])[] {
+function optionRows(options: OptionTable): readonly (readonly [string, string])[] {
   return Object.entries(options).map(([name, option]) => {
     const short = option.short === undefined ? '' : `\`-${option.short}\`, `;
     return [`${short}\`${optionText(name, option)}\``, escaped(optionFacts(option))];

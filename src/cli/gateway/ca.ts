@@ -16,6 +16,7 @@ import { jsonLine } from '../terminal/text-table.ts';
 import { type AuthorityRotation, rotationOf } from './authority-steps.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { placesOfConfig } from './identity-access.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 /** What is shown of a certificate instead of itself. */
 interface CertificateSummary {
@@ -98,7 +99,7 @@ async function meant({ server, peers, ...place }: RotationInput['options']): Pro
 
 async function next({ options }: RotationInput): Promise<number> {
   const [made] = summariesOf(await (await meant(options)).next(Date.now()));
-  if (made !== undefined) process.stdout.write(summaryText(made));
+  if (made !== undefined) tellDone(options, summaryText(made));
   return 0;
 }
 
@@ -110,7 +111,7 @@ async function change({ options: values }: Input<(typeof caDefinition)['actions'
 
 async function retire({ options }: RotationInput): Promise<number> {
   const count = await (await meant(options)).retire();
-  process.stdout.write(`certificates that are published no more: ${String(count)}\n`);
+  tellDone(options, `certificates that are published no more: ${String(count)}\n`);
   return 0;
 }
 

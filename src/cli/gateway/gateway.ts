@@ -9,6 +9,7 @@ import { errorTable } from '../../protocol/error-table.ts';
 import { gatewayDefinition } from '../commands/gateway-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import type { ListeningSockets } from '../../gateway/listening-sockets.ts';
+import { tellDone } from '../terminal/notes.ts';
 import { commandOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { activatedSockets } from './activated-sockets.ts';
@@ -133,10 +134,10 @@ async function openDrainSocket(place: DrainPlace, log: GatewayLog): Promise<Drai
   }
 }
 
-async function drain(configFile: string): Promise<number> {
+async function drain({ config: configFile, ...options }: GatewayInput['options']): Promise<number> {
   const { stateDirectory, limits } = await loadGatewayConfig(configFile);
   await requestDrain({ stateDirectory, configFile }, limits.drainTimeoutMs + endingMs);
-  process.stdout.write('the gateway has ended\n');
+  tellDone(options, 'the gateway has ended\n');
   return 0;
 }
 
@@ -154,7 +155,7 @@ async function gateway({ options: values, arguments: { drain: action } }: Gatewa
   if (action !== undefined && action !== 'drain')
     throw new ProxyError('usage', `gateway ${action}: there is only "gateway drain"`);
   if (values.check) return await check(values.config, values.json);
-  if (action !== undefined) return await drain(values.config);
+  if (action !== undefined) return await drain(values);
   return await serve(values);
 }
 

@@ -18,6 +18,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { type AskedStore, withSealed, withStore } from './identity-access.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Options = Input<(typeof identityDefinition)['actions'][0]>;
 
@@ -71,7 +72,7 @@ async function rewrap({ options }: Input<(typeof identityDefinition)['actions'][
         );
     }),
   );
-  process.stdout.write(`version ${version} is sealed for key ${keyIds.join(' and ')}\n`);
+  tellDone(options, `version ${version} is sealed for key ${keyIds.join(' and ')}\n`);
   return 0;
 }
 
@@ -85,7 +86,7 @@ async function certificate({
   const { version } = await sealedOnly(config, (sealed) =>
     sealed.change((document) => ({ ...document, port })),
   );
-  process.stdout.write(`version ${version} has the certificate of the port\n`);
+  tellDone(options, `version ${version} has the certificate of the port\n`);
   return 0;
 }
 

@@ -8,6 +8,7 @@ import { loadGatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { initDefinition } from '../commands/init-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import { tellDone } from '../terminal/notes.ts';
 import { commandOf } from '../terminal/command.ts';
 import { harmlessText } from '../terminal/text-table.ts';
 import { type FirstGateway, type FirstPolicy, gatewayText, nextSteps, policyText } from './init-files.ts';
@@ -40,7 +41,7 @@ export const initCommand = commandOf(
       throw error;
     }
     const names = files.map(([path]) => harmlessText(path)).join(' and ');
-    process.stdout.write(`${names} are written.\n${nextSteps(gateway, folder)}`);
+    tellDone(options, `${names} are written.\n${nextSteps(gateway, folder)}`);
     return 0;
   },
 );

@@ -18,6 +18,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { withSealed } from './identity-access.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type NextInput = Input<(typeof keysDefinition)['actions'][0]>;
 
@@ -49,7 +50,7 @@ async function retire({ options: values }: NextInput): Promise<number> {
     return true;
   });
   const isRetired = stored ?? (await retireSigningKey(identityFolder(config)));
-  process.stdout.write(isRetired ? 'the key of before is taken no more\n' : 'there is no key of before\n');
+  tellDone(values, isRetired ? 'the key of before is taken no more\n' : 'there is no key of before\n');
   return 0;
 }
 

@@ -1,6 +1,11 @@
 // What can stand where on a command line, made from definitions; every shell's script is made from this.
 
-import type { CommandDefinition, Definition, OptionDefinition } from '../definition/command-definition.ts';
+import {
+  type CommandDefinition,
+  commonOptions,
+  type Definition,
+  type OptionDefinition,
+} from '../definition/command-definition.ts';
 import { isHidden } from '../definition/option-facts.ts';
 import type { HelpProgram } from '../definition/render-help.ts';
 
@@ -42,6 +47,12 @@ const helpOption: CompletedOption = {
 };
 const nothing = { kind: 'nothing' } as const;
 
+/** What every command takes. */
+const everywhere: readonly CompletedOption[] = [
+  ...Object.entries<OptionDefinition>(commonOptions).map(optionOf),
+  helpOption,
+];
+
 /** Every place of the program, the outermost first. */
 export function completionPlaces({ definitions }: HelpProgram): readonly Place[] {
   const shown = definitions.filter((definition) => !isHidden(definition));
@@ -66,7 +77,7 @@ function placesOf(definition: Definition): readonly Place[] {
     path: name,
     words: actions.map((action): Word => [action.name, action.summary]),
     // Options may stand before the action.
-    options: [...[...options].map(optionOf), helpOption],
+    options: [...[...options].map(optionOf), ...everywhere],
     operands: nothing,
     takesCommand: false,
   };
@@ -84,7 +95,7 @@ function placeOf(command: CommandDefinition, path: string): Place {
   return {
     path,
     words: [],
-    options: [...Object.entries(command.options).map(optionOf), helpOption],
+    options: [...Object.entries(command.options).map(optionOf), ...everywhere],
     operands,
     takesCommand: command.command !== undefined,
   };

@@ -11,6 +11,7 @@ import { harmlessText, jsonLine, noteFullList, textTable } from '../terminal/tex
 import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import type { OperatorBackend } from './operator-backend.ts';
 import { openOperatorBackend } from './operator-place.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof accessDefinition)['actions'];
 type GrantInput = Input<Actions[1]>;
@@ -60,11 +61,10 @@ async function act(
 ): Promise<number> {
   await using backend = await openOperatorBackend(options, 'write');
   const done = await action(backend, options.note?.slice(0, noteCharactersMax));
-  if (!options.json) process.stdout.write(`${harmlessText(done)}\n`);
+  if (!options.json) tellDone(options, `${harmlessText(done)}\n`);
   const confirmation = await askedConfirmation(() => backend.confirm());
-  process.stdout.write(
-    options.json ? jsonLine({ id, done, ...confirmation }) : confirmationLine(confirmation),
-  );
+  if (options.json) process.stdout.write(jsonLine({ id, done, ...confirmation }));
+  else tellDone(options, confirmationLine(confirmation));
   return 0;
 }
 

@@ -8,6 +8,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import { withProgress } from '../terminal/progress.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { jsonLine, printableText } from '../terminal/text-table.ts';
 import { askedTime } from './asked-time.ts';
@@ -113,6 +114,16 @@ export async function* eventsInTime(
   } while (behind !== undefined);
 }
 
+async function* countedEvents(
+  events: AsyncIterable<AuditEvent>,
+  onEvent: () => void,
+): AsyncGenerator<AuditEvent> {
+  for await (const event of events) {
+    onEvent();
+    yield event;
+  }
+}
+
 export async function exportCommand({
   options,
 }: Input<(typeof auditDefinition)['actions'][1]>): Promise<number> {
@@ -126,6 +137,18 @@ export async function exportCommand({
   await using backend = await openOperatorBackend(options, 'read');
   using shutdown = listenForShutdown();
   const { signal } = shutdown;
-  await exportAudit(eventsInTime(backend, asked, signal), { format, signal }, process.stdout);
+  let count = 0;
+  await withProgress(
+    // What is exported to a terminal says itself how far it is.
+    { quiet: options.quiet || process.stdout.isTTY === true },
+    () => `${count} events`,
+    async (step) => {
+      const counted = countedEvents(eventsInTime(backend, asked, signal), () => {
+        count += 1;
+        step();
+      });
+      await exportAudit(counted, { format, signal }, process.stdout);
+    },
+  );
   return 0;
 }

@@ -18,6 +18,7 @@ export interface RecordOptions {
   readonly config?: string | undefined;
   /** Milliseconds before `nowMs`; absent: all that there is. */
   readonly since?: number | undefined;
+  readonly verbose?: boolean | undefined;
 }
 
 export interface Records {
@@ -33,7 +34,7 @@ export async function withRecords<T>(
   nowMs: number,
   use: (records: Records) => Promise<T>,
 ): Promise<T> {
-  const { audit, state, config, since } = options;
+  const { audit, state, config, since, verbose } = options;
   const fromMs = since === undefined ? undefined : nowMs - since;
   if (audit !== undefined) {
     const sessions: KnownSessions = new Map();
@@ -41,7 +42,7 @@ export async function withRecords<T>(
   }
   if (state === undefined && config === undefined)
     throw new ProxyError('usage', 'which audit? name a file by --audit, or a gateway by --state or --config');
-  const place = await gatewayOfOptions(state === undefined ? { config } : { state });
+  const place = await gatewayOfOptions({ ...(state === undefined ? { config } : { state }), verbose });
   await using store = await openStoreToRead(place);
   const sessions = await knownSessions(store);
   return await use({ events: eventsOfPeriod(store.audit, { fromMs }), sessions });

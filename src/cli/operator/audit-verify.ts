@@ -11,6 +11,7 @@ import type { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { placesOfConfig } from '../gateway/identity-access.ts';
+import { withProgress } from '../terminal/progress.ts';
 import { asciiText } from '../terminal/text-table.ts';
 import { askedTime } from './asked-time.ts';
 import { openStoreToRead } from './operator-store.ts';
@@ -27,7 +28,16 @@ export async function verifyCommand({
   const config = await gatewayOfOptions(options);
   const keys = await identityKeys(config, options.key);
   await using store = await openStoreToRead(config);
-  const report = await verifyChain(store.audit.chain, keys, period);
+  let seen = 0;
+  const report = await withProgress(
+    options,
+    () => `${seen} events`,
+    (step) =>
+      verifyChain(store.audit.chain, keys, period, (events) => {
+        seen = events;
+        step();
+      }),
+  );
   process.stdout.write(options.format === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));
   return report.findingsTotal > 0 ? 1 : 0;
 }

@@ -7,6 +7,7 @@ import { tableStyle } from '../terminal/table-style.ts';
 import { jsonLine, textTable } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { contextOf, contextsPath, readContexts, writeContexts } from './contexts.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof contextDefinition)['actions'];
 
@@ -26,22 +27,22 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
   return 0;
 }
 
-async function use({ arguments: { NAME: name } }: Input<Actions[1]>): Promise<number> {
+async function use({ options, arguments: { NAME: name } }: Input<Actions[1]>): Promise<number> {
   const path = ownPath();
   const kept = await readContexts(path);
   const { server } = contextOf(kept, name);
   await writeContexts(path, { ...kept, current: name });
-  process.stdout.write(`${name} is the current context: ${server}\n`);
+  tellDone(options, `${name} is the current context: ${server}\n`);
   return 0;
 }
 
-async function remove({ arguments: { NAME: name } }: Input<Actions[2]>): Promise<number> {
+async function remove({ options, arguments: { NAME: name } }: Input<Actions[2]>): Promise<number> {
   const path = ownPath();
   const { current, contexts } = await readContexts(path);
   contextOf({ contexts }, name);
   const left = contexts.filter((one) => one.name !== name);
   await writeContexts(path, { current: current === name ? undefined : current, contexts: left });
-  process.stdout.write(`forgot ${name}\n`);
+  tellDone(options, `forgot ${name}\n`);
   return 0;
 }
 

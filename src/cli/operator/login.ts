@@ -10,6 +10,7 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { AdminConnection } from '../../admin/admin-connection.ts';
 import { readCa, readToken } from '../../admin/admin-place.ts';
 import { contextNamePattern, contextsPath, readContexts, writeContexts } from './contexts.ts';
+import { tellDone } from '../terminal/notes.ts';
 import { readServer, tokenOfOptions } from './operator-place.ts';
 
 const tokenBytesMax = 1_000;
@@ -31,8 +32,8 @@ async function logIn({ options }: Input<typeof loginDefinition>): Promise<number
   if (json) process.stdout.write(jsonLine({ context: name, server: server.origin, who, role, expires }));
   else {
     const until = expires === undefined ? '' : `, until ${expires}`;
-    process.stdout.write(harmlessText(`logged in to ${server.origin} as ${who}, ${role}${until}`));
-    process.stdout.write(`\nthe context ${name} is the current one\n`);
+    const done = harmlessText(`logged in to ${server.origin} as ${who}, ${role}${until}`);
+    tellDone(options, `${done}\nthe context ${name} is the current one\n`);
   }
   return 0;
 }

@@ -9,8 +9,11 @@ import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { contextOf, contextsPath, readContexts } from './contexts.ts';
 import type { OperatorBackend } from './operator-backend.ts';
+import { noteVerbose } from '../terminal/notes.ts';
 
-export type PlaceOptions = { readonly [Name in keyof typeof operatorPlaceOptions]?: string | undefined };
+export type PlaceOptions = { readonly [Name in keyof typeof operatorPlaceOptions]?: string | undefined } & {
+  readonly verbose?: boolean | undefined;
+};
 
 /** Loads the way that is taken alone. @throws ProxyError usage, config_invalid, store_* */
 export async function openOperatorBackend(
@@ -34,6 +37,7 @@ export async function openConnection(
 ): Promise<AdminConnection | undefined> {
   const place = await serverOfOptions(options, orCurrent);
   if (place === undefined) return undefined;
+  noteVerbose(options, `asks the gateway at ${new URL(place.server).origin}`);
   const { AdminConnection: Connection } = await import('../../admin/admin-connection.ts');
   return new Connection(place);
 }

@@ -8,6 +8,7 @@ import { groupOf } from '../terminal/command.ts';
 import { tableStyle } from '../terminal/table-style.ts';
 import { asciiText, harmlessText, jsonLine, textTable } from '../terminal/text-table.ts';
 import { openOperatorBackend } from './operator-place.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof operatorDefinition)['actions'];
 
@@ -63,7 +64,7 @@ async function list({ options }: Input<Actions[1]>): Promise<number> {
 
 async function revoke({ options, arguments: { ID: id } }: Input<Actions[2]>): Promise<number> {
   await using backend = await openOperatorBackend(options, 'write');
-  process.stdout.write(`revoked the token of ${harmlessText(await backend.revokeToken(id))}\n`);
+  tellDone(options, `revoked the token of ${harmlessText(await backend.revokeToken(id))}\n`);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// What of a store was copied, as a line; and how far it is, on a terminal.
+// What of a store was copied, as a line; and how far it is.
 
 import type { RowProgress } from '../../store/portable/row-progress.ts';
 import type { TableSums } from '../../store/portable/store-rows.ts';
@@ -10,22 +10,7 @@ export function rowsLine(sums: TableSums): string {
   return `${count('session')} sessions, ${count('consumed_token')} used tokens, ${count('audit')} events, ${all} rows in all`;
 }
 
-const shownEveryMs = 200;
-
-/** One line that is written again and again; nothing where standard error is no terminal. */
-export function terminalProgress(): {
-  readonly show: (progress: RowProgress) => void;
-  readonly end: () => void;
-} {
-  let shownMs = -Infinity;
-  return {
-    show: ({ table, rows }) => {
-      if (!process.stderr.isTTY || performance.now() - shownMs < shownEveryMs) return;
-      shownMs = performance.now();
-      process.stderr.write(`\r\u001b[K${table}: ${rows}`);
-    },
-    end: () => {
-      if (shownMs > 0) process.stderr.write('\r\u001b[K');
-    },
-  };
+/** While it is copied. Before the first row it is not known of which table. */
+export function progressLine(progress: RowProgress | undefined): string {
+  return progress === undefined ? 'opens the stores' : `${progress.table}: ${progress.rows} rows`;
 }

@@ -7,6 +7,7 @@ import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { tableStyle } from '../terminal/table-style.ts';
 import { jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof sessionDefinition)['actions'];
 
@@ -56,11 +57,10 @@ async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Pr
   const reason = (options.reason ?? 'an operator revoked it').slice(0, 1000);
   await using backend = await openOperatorBackend(options, 'write');
   await backend.revokeSession(id, reason);
-  if (!options.json) process.stdout.write(`revoked ${id}\n`);
+  if (!options.json) tellDone(options, `revoked ${id}\n`);
   const confirmation = await askedConfirmation(() => backend.confirm());
-  process.stdout.write(
-    options.json ? jsonLine({ id, state: 'revoked', ...confirmation }) : confirmationLine(confirmation),
-  );
+  if (options.json) process.stdout.write(jsonLine({ id, state: 'revoked', ...confirmation }));
+  else tellDone(options, confirmationLine(confirmation));
   return 0;
 }
 

@@ -3,16 +3,19 @@
 import { loadGatewayConfig } from '../../gateway/config/config.ts';
 import { storeAccessOf, type StoreSettings } from '../../gateway/config/store-settings.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { RowProgress } from '../../store/portable/row-progress.ts';
 import { backUpStore, type Restored, restoreStore } from '../../store/backup-store.ts';
 import { moveStore } from '../../store/move-store.ts';
 import { storeDefinition } from '../commands/store-definition.ts';
-import type { Input } from '../definition/command-definition.ts';
+import type { CommonValues, Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { groupOf } from '../terminal/command.ts';
+import { tellDone } from '../terminal/notes.ts';
+import { withProgress } from '../terminal/progress.ts';
 import { printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { type LaterAudit, readLaterFacts } from './later-facts.ts';
-import { rowsLine, terminalProgress } from './row-line.ts';
+import { progressLine, rowsLine } from './row-line.ts';
 
 type Actions = (typeof storeDefinition)['actions'];
 
@@ -22,26 +25,38 @@ async function placeOf(text: string): Promise<StoreSettings & { readonly stateDi
   return await loadGatewayConfig(text);
 }
 
-async function copy({ arguments: { FROM, TO } }: Input<Actions[0]>): Promise<number> {
+/** With what was read so far at a terminal. */
+async function withRows<T>(
+  options: CommonValues,
+  action: (onProgress: (progress: RowProgress) => void) => Promise<T>,
+): Promise<T> {
+  let rows: RowProgress | undefined;
+  return await withProgress(
+    options,
+    () => progressLine(rows),
+    (step) =>
+      action((progress) => {
+        rows = progress;
+        step();
+      }),
+  );
+}
+
+async function copy({ options, arguments: { FROM, TO } }: Input<Actions[0]>): Promise<number> {
   const [from, to] = [await placeOf(FROM), await placeOf(TO)];
   const path = /^sqlite:(.+)$/s.exec(from.store)?.[1];
   if (path === undefined || !/^postgres(?:ql)?:/.test(to.store))
     throw new ProxyError('usage', 'FROM is a SQLite store, and TO is one on PostgreSQL');
-  const progress = terminalProgress();
   const access = await storeAccessOf(to, workloadEnvironment(process.env));
-  const outcome = await moveStore({
-    from: path,
-    to: to.store,
-    access,
-    nowMs: Date.now(),
-    onProgress: progress.show,
-  }).finally(() => progress.end());
+  const outcome = await withRows(options, (onProgress) =>
+    moveStore({ from: path, to: to.store, access, nowMs: Date.now(), onProgress }),
+  );
   if (outcome.kind === 'already') {
-    process.stdout.write(`an earlier call has copied it\n`);
+    tellDone(options, 'an earlier call has copied it\n');
     return 0;
   }
   const { sums, numbers } = outcome;
-  process.stdout.write(`copied and compared: ${rowsLine(sums)}; newest change ${numbers.changes}\n`);
+  tellDone(options, `copied and compared: ${rowsLine(sums)}; newest change ${numbers.changes}\n`);
   if (to.stateDirectory !== undefined && from.stateDirectory !== to.stateDirectory)
     process.stderr.write(
       `upstreamproxy: what a gateway on FROM audits until its end is in ${printableText(from.stateDirectory ?? 'its state folder')}: start a gateway of TO once with that state folder\n`,
@@ -52,16 +67,9 @@ async function copy({ arguments: { FROM, TO } }: Input<Actions[0]>): Promise<num
 async function backup({ options, arguments: { FILE: file } }: Input<Actions[1]>): Promise<number> {
   const config = await gatewayOfOptions(options);
   const access = await storeAccessOf(config, workloadEnvironment(process.env));
-  const progress = terminalProgress();
-  const nowMs = Date.now();
-  const sums = await backUpStore({
-    store: config.store,
-    access,
-    file,
-    nowMs,
-    onProgress: progress.show,
-  }).finally(() => progress.end());
-  process.stdout.write(`wrote ${printableText(file)}: ${rowsLine(sums)}\n`);
+  const place = { store: config.store, access, file, nowMs: Date.now() };
+  const sums = await withRows(options, (onProgress) => backUpStore({ ...place, onProgress }));
+  tellDone(options, `wrote ${printableText(file)}: ${rowsLine(sums)}\n`);
   return 0;
 }
 
@@ -76,16 +84,18 @@ async function restore({ options, arguments: { FILE: file } }: Input<Actions[2]>
   const access = await storeAccessOf(config, workloadEnvironment(process.env));
   const nowMs = Date.now();
   const later = await readLaterFacts(audit, { endsAll, nowMs });
-  const progress = terminalProgress();
-  const place = { store: config.store, access, file, nowMs, onProgress: progress.show };
-  const restored = await restoreStore(place, later.facts, ({ madeMs }) => {
+  const place = { store: config.store, access, file, nowMs };
+  const requireNoGap = ({ madeMs }: { readonly madeMs: number }): void => {
     const gap = gapOf(later, madeMs);
     if (gap !== undefined && !endsAll && !withGap)
       throw new ProxyError(
         'config_invalid',
         `${gap}: sessions that were revoked then would live, and tokens that were used be fresh; name files that reach back to the backup, or say --with-gap or --end-all`,
       );
-  }).finally(() => progress.end());
+  };
+  const restored = await withRows(options, (onProgress) =>
+    restoreStore({ ...place, onProgress }, later.facts, requireNoGap),
+  );
   process.stdout.write(restoredText(restored, later));
   return 0;
 }

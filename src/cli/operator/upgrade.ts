@@ -8,6 +8,8 @@ import { packageVersion } from '../../system/package-version.ts';
 import { upgradeDefinition } from '../commands/upgrade-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
+import { noteVerbose } from '../terminal/notes.ts';
+import { withProgress } from '../terminal/progress.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -26,7 +28,13 @@ export const upgradeCommand = commandOf(upgradeDefinition, async ({ options }) =
       'this program installs nothing by itself; say --check to look for a release',
     );
   const from = options.url === undefined ? 'npm' : readReleaseFolder(options.url).href;
-  const release = readManifest(await manifestText(options), from);
+  noteVerbose(options, `asks ${from}`);
+  const text = await withProgress(
+    options,
+    () => `asks ${from}`,
+    () => manifestText(options),
+  );
+  const release = readManifest(text, from);
   const version = packageVersion();
   const found = releaseChanges({ version, compatibility: ownCompatibility }, release);
   const signed = options.key !== undefined;

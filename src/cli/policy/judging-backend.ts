@@ -78,6 +78,7 @@ export interface JudgingBackend extends AsyncDisposable {
   ): Promise<readonly Explained[]>;
   /** By the id of its event, or by a trace. */
   explainExchange(id: string): Promise<ExchangeExplained>;
-  replay(policy: PolicyWanted, fromMs: number | undefined): Promise<ShownReplay>;
+  /** `onEvent` hears of each event that is replayed here; what a gateway elsewhere replays is not heard. */
+  replay(policy: PolicyWanted, fromMs: number | undefined, onEvent: () => void): Promise<ShownReplay>;
   compare(before: PolicyWanted, after: PolicyWanted): Promise<Compared>;
 }

@@ -44,7 +44,7 @@ import {
   sessionGone,
 } from './recorded-exchange.ts';
 
-export interface JudgingOptions extends Pick<RecordOptions, 'audit' | 'config' | 'state'> {
+export interface JudgingOptions extends Pick<RecordOptions, 'audit' | 'config' | 'state' | 'verbose'> {
   /** Of the store, where the policy in force is one of several. */
   readonly name?: string | undefined;
 }
@@ -55,7 +55,7 @@ export function judgingHere(options: JudgingOptions, nowMs: number): JudgingBack
     check: (policy) => check(policy, options),
     explain: (requests, policy, asker) => explainAll(requests, { policy, asker, options, nowMs }),
     explainExchange: (id) => explainExchange(id, options),
-    replay: (policy, fromMs) => replay(policy, options, { nowMs, fromMs }),
+    replay: (policy, fromMs, onEvent) => replay(policy, options, { nowMs, fromMs, onEvent }),
     compare: async (before, after) => {
       const old = await compiled(before, options);
       const result = diffPolicies(old, await compiled(after, options));
@@ -195,16 +195,25 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
   return { ...told, event, notes, machine: { event: event.id, notes, ...machine } };
 }
 
+interface Replaying {
+  readonly nowMs: number;
+  readonly fromMs: number | undefined;
+  readonly onEvent: () => void;
+}
+
 async function replay(
   wanted: PolicyWanted,
   options: JudgingOptions,
-  { nowMs, fromMs }: { readonly nowMs: number; readonly fromMs: number | undefined },
+  { nowMs, fromMs, onEvent }: Replaying,
 ): Promise<ShownReplay> {
   const policy = await compiled(wanted, options);
   const since = fromMs === undefined ? undefined : nowMs - fromMs;
   return await withRecords({ ...options, since }, nowMs, async ({ events, sessions }) => {
     const replaying = new PolicyReplay(policy, sessions);
-    for await (const event of events) replaying.note(event);
+    for await (const event of events) {
+      replaying.note(event);
+      onEvent();
+    }
     return replaying.result();
   });
 }

@@ -8,6 +8,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { withRecords } from '../operator/audit-records.ts';
 import { groupOf } from '../terminal/command.ts';
+import { withProgress } from '../terminal/progress.ts';
 import { painted, standardOutput } from '../terminal/terminal-stream.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { explainCommand } from './explain-command.ts';
@@ -63,7 +64,16 @@ async function replay({ options, arguments: { FILE: named } }: Input<Actions[3]>
   const isHere = audit !== undefined || config !== undefined || state !== undefined;
   await using backend = await openJudging(options, isHere);
   const fromMs = since === undefined ? undefined : Date.now() - since;
-  const result = await backend.replay(wantedOf(files, options.name), fromMs);
+  let seen = 0;
+  const result = await withProgress(
+    options,
+    () => (seen === 0 ? 'replays the audit' : `${seen} events`),
+    (step) =>
+      backend.replay(wantedOf(files, options.name), fromMs, () => {
+        seen += 1;
+        step();
+      }),
+  );
   const { searchedTo, flips } = result;
   process.stdout.write(options.json ? jsonLine(result) : replayText(result));
   if (searchedTo !== undefined)

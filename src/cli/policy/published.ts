@@ -9,7 +9,7 @@ import { mainName } from '../../policy/bound-policies.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { PolicyBinding } from '../../store/policy-store.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
-import type { Input } from '../definition/command-definition.ts';
+import type { CommonValues, Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { confirmationLine } from '../operator/confirmation-line.ts';
 import { openConnection, type PlaceOptions } from '../operator/operator-place.ts';
@@ -26,6 +26,7 @@ import type {
   ShownOutcome,
 } from './published-backend.ts';
 import { findPublished, publishedInStore, readerOf } from './published-in-store.ts';
+import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof policyDefinition)['actions'];
 type PublishInput = Input<Actions[5]>;
@@ -64,16 +65,19 @@ async function change(options: WithdrawInput['options'], what: PolicyChange): Pr
   const changed = await backend.change(what, { policy, note, seen });
   const { version, machine, outcomes, confirmation } = changed;
   if (json) process.stdout.write(jsonLine({ ...version, ...machine, gateways: outcomes, ...confirmation }));
-  else tell(changed);
+  else tell(changed, options);
   return outcomes.some(({ state }) => state === 'refused') ? 1 : 0;
 }
 
-function tell({ version, diff, warnings, outcomes, confirmation, isFollowed }: Changed): void {
+function tell(
+  { version, diff, warnings, outcomes, confirmation, isFollowed }: Changed,
+  options: CommonValues,
+): void {
   for (const warning of warnings) process.stdout.write(`${harmlessText(warning)}\n`);
-  if (diff !== undefined) process.stdout.write(diff.replaceAll(/[^\n]+/g, harmlessText));
+  if (diff !== undefined) tellDone(options, diff.replaceAll(/[^\n]+/g, harmlessText));
   const what = version.isWithdrawn ? 'withdrew' : 'published';
-  process.stdout.write(harmlessText(`${what} ${publishedPlace(version)}, version ${version.version}`));
-  process.stdout.write('\n');
+  const done = harmlessText(`${what} ${publishedPlace(version)}, version ${version.version}`);
+  tellDone(options, `${done}\n`);
   if (isFollowed === false) {
     process.stderr.write(
       'upstreamproxy: gateways of this configuration do not follow it; write policy: store there\n',
@@ -82,8 +86,8 @@ function tell({ version, diff, warnings, outcomes, confirmation, isFollowed }: C
   }
   const taken = outcomes.filter(({ state }) => state === 'taken').length;
   const count = (n: number): string => `${n} ${n === 1 ? 'gateway' : 'gateways'}`;
-  process.stdout.write(confirmationLine(confirmation));
-  if (outcomes.length > 0) process.stdout.write(`${count(taken)} took it\n`);
+  tellDone(options, confirmationLine(confirmation));
+  if (outcomes.length > 0) tellDone(options, `${count(taken)} took it\n`);
   for (const outcome of outcomes) if (outcome.state === 'refused') process.stdout.write(refusalText(outcome));
 }
 

@@ -4,8 +4,10 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Definition } from '../definition/command-definition.ts';
 import type { ProgramName } from '../definition/render-help.ts';
 import { typedArguments } from './argument-marks.ts';
+import { causesOf } from './causes.ts';
 import type { Command } from './command.ts';
 import { errorLink } from './document-link.ts';
+import { note } from './notes.ts';
 import { painted, standardErrors, type TerminalStream } from './terminal-stream.ts';
 import { harmlessText } from './text-table.ts';
 import { packageVersion } from '../../system/package-version.ts';
@@ -27,17 +29,38 @@ export async function runProgram(program: Program): Promise<never> {
 
   // Before a command protects this process, which changes its environment.
   const errors = standardErrors();
+  const args = typedArguments(process.argv.slice(2));
+  const isVerbose = ownWords(args).includes('--verbose');
+  const sayTime = (): void => {
+    if (isVerbose) note(`it took ${(performance.now() / 1000).toFixed(2)} s`);
+  };
   try {
-    const code = await main(program, typedArguments(process.argv.slice(2)));
+    const code = await main(program, args);
     await outputTaken();
+    sayTime();
     process.exit(code);
   } catch (thrown) {
     const error = asProxyError(thrown);
     process.stderr.write(errorText(error, errors));
+    if (isVerbose) await explain(error);
     // A fault of our own is worth its stack, where somebody asks for it.
     if (error.code === 'internal' && process.env['UPSTREAMPROXY_DEBUG'] !== undefined) console.error(thrown);
+    sayTime();
     process.exit(error.exitCode);
   }
+}
+
+/** What stands behind `--` belongs to the workload. */
+function ownWords(args: readonly string[]): readonly string[] {
+  return args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+}
+
+/** For `--verbose`. */
+async function explain(error: ProxyError): Promise<void> {
+  const { errorAdvice } = await import('../../protocol/error-advice.ts');
+  const causes = causesOf(error);
+  if (causes.length > 0) note(`it was caused by ${causes.join(', ')}`);
+  note(`what to do: ${errorAdvice[error.code]}`);
 }
 
 /** A pipe takes 64 KiB at once, and what waits when the process exits is lost. A reader that goes away ends the wait: see above. */
@@ -58,8 +81,7 @@ async function main(program: Program, args: readonly string[]): Promise<number> 
   const load = program.commands.get(name);
   if (load === undefined) throw await unknownCommand(program, name);
   const command = await load();
-  // What stands behind `--` belongs to the workload.
-  const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  const own = ownWords(rest);
   if (own.includes('--help') || own.includes('-h')) return await printHelp(program, [name, ...own]);
   return await command.run(rest);
 }

@@ -42,13 +42,14 @@ export interface ChainReport {
   readonly findingsTotal: number;
 }
 
-/** @param identityKeys public keys of the gateway's identity @throws ProxyError store_unavailable */
+/** `onProgress` hears of each page how many were looked at. @param identityKeys public keys of the gateway's identity @throws ProxyError store_unavailable */
 export async function verifyChain(
   reader: ChainReader,
   identityKeys: readonly KeyObject[],
   period: Period,
+  onProgress: (events: number) => void = () => {},
 ): Promise<ChainReport> {
-  return await new Verifier(reader, identityKeys, period).run();
+  return await new Verifier(reader, identityKeys, period).run(onProgress);
 }
 
 class Verifier {
@@ -83,7 +84,7 @@ class Verifier {
     this.#cuts = new ReadCuts(reader, this.#findings, (by) => this.#trusted.get(by)?.key);
   }
 
-  async run(): Promise<ChainReport> {
+  async run(onProgress: (events: number) => void): Promise<ChainReport> {
     await this.#readOpenings();
     const { behind, through, chains } = walkOf([...this.#known.values()], this.#period);
     this.#behind = behind;
@@ -96,6 +97,7 @@ class Verifier {
       const last = page.at(-1)?.sequence ?? place;
       await this.#marks.pass(place, page, last);
       place = last;
+      onProgress(this.#counts.events);
       if (this.#emptied.isFull) await this.#lookAgain(behind, through);
     }
     await this.#marks.pass(place, [], through);
@@ -372,7 +374,6 @@ class Verifier {
     return seen.link < head.link ? seen : head;
   }
 
-  /** A page of them. */
   async #readHeads(chain: WalkedChain): Promise<void> {
     const { number, headsRead, headsThrough, areHeadsTold } = chain;
     const trusted = this.#trusted.get(number);
@@ -384,14 +385,13 @@ class Verifier {
   /** Gives how many events no head covers. */
   async #finish(chain: WalkedChain): Promise<number> {
     const { number, link: reached } = chain;
-    const last = Math.max(chain.headsThrough, chain.seen.at(-1)?.link ?? 0);
-    if (last > reached) await this.#passMissing(chain, last);
+    await this.#passMissing(chain, Math.max(chain.headsThrough, chain.seen.at(-1)?.link ?? 0));
     await this.#passHeads(chain);
     // Of those behind it only whether the chain signed them is asked.
     while (!chain.areHeadsTold && chain.headsRead < Infinity) await this.#readHeads(chain);
     for (const { first, last: end } of chain.missing) {
-      const kind = first > reached ? 'cut_tail' : 'removed';
-      const where = kind === 'cut_tail' ? ', its end' : '';
+      const [kind, where] =
+        first > reached ? (['cut_tail', ', its end'] as const) : (['removed', ''] as const);
       const message = `${end - first + 1} events of chain ${number} are missing (links ${first} to ${end}${where}).`;
       this.#findings.add({ kind, chain: number, link: first, message });
     }

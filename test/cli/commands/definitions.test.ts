@@ -3,13 +3,16 @@ import { test } from 'node:test';
 
 import { namedLayers } from '../../../src/cli/commands/jail-options-table.ts';
 import { definitions } from '../../../src/cli/commands/definitions.ts';
-import type {
-  CommandDefinition,
-  Definition,
-  OptionTable,
+import {
+  type CommandDefinition,
+  commonOptions,
+  type Definition,
+  type OptionDefinition,
+  type OptionTable,
 } from '../../../src/cli/definition/command-definition.ts';
 import { parseCommand, parseGroup } from '../../../src/cli/definition/parse-arguments.ts';
 import { jailLayers } from '../../../src/agent/jail/jail-plan.ts';
+import { asProxyError } from '../../../src/protocol/error.ts';
 import { acceptedOptions } from './accepted.ts';
 
 function commandsOf(definition: Definition): readonly CommandDefinition[] {
@@ -23,7 +26,7 @@ const all = definitions.flatMap((definition) => {
 });
 
 function optionsOf(definition: Definition): OptionTable {
-  return Object.assign({}, ...commandsOf(definition).map(({ options }) => options));
+  return Object.assign({}, ...commandsOf(definition).map(({ options }) => options), commonOptions);
 }
 
 test('every option that a command ever took is there, by the same names and with or without a value', () => {
@@ -42,6 +45,25 @@ test('every option that a command ever took is there, by the same names and with
     seen(flags, (kind) => kind === 'flag');
     seen(values, (kind) => kind !== 'flag' && kind !== 'repeated');
     seen(repeated, (kind) => kind === 'repeated');
+  }
+});
+
+test('every command takes what every command takes, and has no other meaning for it', () => {
+  const names = Object.keys(commonOptions);
+  const letters = new Set(Object.values<OptionDefinition>(commonOptions).map(({ short }) => short));
+  assert.ok(all.length > 50, `${all.length} commands`);
+  for (const { path, command } of all) {
+    for (const [name, { short }] of Object.entries(command.options)) {
+      assert.ok(!names.includes(name), `${path} --${name}`);
+      assert.ok(short === undefined || !letters.has(short), `${path} -${short}`);
+    }
+    for (const option of ['--quiet', '-q', '--verbose'])
+      try {
+        parseCommand(command, [option]);
+      } catch (error) {
+        // It lacks what it needs, and is content with that option.
+        assert.doesNotMatch(asProxyError(error).message, /no option|quiet|verbose/, path);
+      }
   }
 });
 

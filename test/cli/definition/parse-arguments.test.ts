@@ -68,13 +68,32 @@ const fails = (message: RegExp) => (error: unknown) => {
   return true;
 };
 
+const silent = { quiet: false, verbose: false };
+
 test('options and arguments are told apart wherever they stand, and come as their kinds', () => {
   const input = parseCommand(move, ['a', '--reason', 'r', 'b', '--tag=x', 'c', '--tag', 'y']);
-  assert.deepEqual(input.options, { reason: 'r', tag: ['x', 'y'] });
+  assert.deepEqual(input.options, { reason: 'r', tag: ['x', 'y'], ...silent });
   assert.deepEqual(input.arguments, { FROM: 'a', TO: ['b', 'c'] });
-  assert.deepEqual(parseCommand(list, []).options, { number: 20, json: false });
-  assert.deepEqual(parseCommand(list, ['-jn5']).options, { number: 5, json: true });
+  assert.deepEqual(parseCommand(list, []).options, { number: 20, json: false, ...silent });
+  assert.deepEqual(parseCommand(list, ['-jn5']).options, { number: 5, json: true, ...silent });
   assert.deepEqual(parseCommand(move, ['--reason=-x', '--', '--a']).arguments, { FROM: '--a', TO: [] });
+});
+
+test('what every command takes stands anywhere, and one of both alone', () => {
+  assert.deepEqual(parseCommand(list, ['-q', '--json']).options, {
+    number: 20,
+    json: true,
+    quiet: true,
+    verbose: false,
+  });
+  const { input, unused } = parseGroup(group, ['--verbose', 'list']);
+  assert.deepEqual(input.options, { number: 20, json: false, quiet: false, verbose: true });
+  assert.deepEqual(unused, []);
+  assert.throws(
+    () => parseCommand(list, ['--quiet', '--verbose']),
+    fails(/^give --quiet or --verbose, not both; /),
+  );
+  assert.throws(() => parseCommand(list, ['--verbse']), fails(/did you mean --verbose\?/));
 });
 
 test('a wrong command line is one line that names the command, what is wrong and where to look', () => {
@@ -136,7 +155,7 @@ test('an option behind the name of another command is taken by nobody, but asked
 test('an action is found behind options; what it has no use for is taken, told and not looked at', () => {
   const { action, input, unused } = parseGroup(group, ['--tag', 'x', 'list', '-n', '3', '--reason', 'y']);
   assert.equal(action, 'list');
-  assert.deepEqual(input.options, { number: 3, json: false });
+  assert.deepEqual(input.options, { number: 3, json: false, ...silent });
   assert.deepEqual(unused, ['tag', 'reason']);
   assert.deepEqual(parseGroup(group, ['move', 'a', '--reason', 'r', '--number', 'none']).unused, ['number']);
 });

@@ -53,6 +53,11 @@ Options:
 In a box:
   --inside N            how many; default 2
 
+Options of every command:
+  -q, --quiet           no progress, and no lines about what was done: results, warnings and errors stay
+  --verbose             also says on standard error which gateway or store is asked, how long the command
+                        took, and of an error what caused it and what to do
+
 Examples:
   # home
   upstreamproxy send home

@@ -53,9 +53,9 @@ test('each action of a group gets its own input, and what it has no use for is s
     list: ({ options }) => Promise.resolve(seen.push(options)),
     end: ({ arguments: { ID } }) => Promise.resolve(seen.push(ID)),
   });
-  assert.equal(await command.run(['list', '--all']), 1);
+  assert.equal(await command.run(['list', '--all', '-q']), 1);
   assert.equal(said(), '');
   assert.equal(await command.run(['--all', 'end', 'x']), 2);
-  assert.deepEqual(seen, [{ all: true }, 'x']);
+  assert.deepEqual(seen, [{ all: true, quiet: true, verbose: false }, 'x']);
   assert.equal(said(), 'upstreamproxy: --all does nothing for thing end\n');
 });

@@ -168,6 +168,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/cli/policy/recorded-exchange.ts policyGone',
+    'src/cli/terminal/notes.ts note',
+    'src/cli/terminal/notes.ts noteVerbose',
+    'src/cli/terminal/notes.ts tellDone',
     'src/cli/terminal/terminal-stream.ts linked',
     'src/gateway/captured/absent-bodies.ts whyNoBodies',
     'src/gateway/telemetry/telemetry-needs.ts openQueue',
