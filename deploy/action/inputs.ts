@@ -24,6 +24,8 @@ export interface Inputs {
   readonly audit: string | undefined;
   readonly version: string | undefined;
   readonly program: string | undefined;
+  /** A package-lock.json that has the program and all that it needs. */
+  readonly lock: string | undefined;
 }
 
 /** Throws ActionError for a value that is none. */
@@ -58,6 +60,7 @@ export function readInputs(variables: Variables): Inputs {
     audit: placed('audit'),
     version: text('version'),
     program: text('program'),
+    lock: placed('lock'),
   };
   return inputs;
 }
@@ -91,16 +94,8 @@ function flagOf(name: string, given: string | undefined, otherwise: boolean): bo
 }
 
 /** Throws ActionError for inputs that do not go together, and for files that are not there. */
-export function checkInputs({
-  mode,
-  policies,
-  config,
-  gateway,
-  gatewayCa,
-  run,
-  write,
-  version,
-}: Inputs): void {
+export function checkInputs(inputs: Inputs): void {
+  const { mode, policies, config, gateway, gatewayCa, run, write, lock } = inputs;
   if (gateway !== undefined && (policies.length > 0 || config !== undefined))
     throw new ActionError(
       'policy and config are for a gateway of the job; with gateway, that one decides: leave them away',
@@ -112,11 +107,17 @@ export function checkInputs({
   if (gateway === undefined && mode === 'enforce' && policies.length === 0 && config === undefined)
     throw new ActionError('mode enforce needs a policy, or a gateway');
   if (run === undefined && write.length > 0) throw new ActionError('write is for the commands of run');
-  // It becomes a part of what npm is asked for.
-  if (version !== undefined && !/^[\w.+-]+$/.test(version))
-    throw new ActionError(`version is one of the npm package, such as 1.2.3, not ${JSON.stringify(version)}`);
-  for (const file of [...policies, config, gatewayCa]) {
+  checkWhatRuns(inputs);
+  for (const file of [...policies, config, gatewayCa, lock]) {
     if (file === undefined || statSync(file, { throwIfNoEntry: false }) !== undefined) continue;
     throw new ActionError(`${file} is not there; has actions/checkout run before this step?`);
   }
+}
+
+function checkWhatRuns({ version, program, lock }: Inputs): void {
+  // It becomes a part of what npm is asked for.
+  if (version !== undefined && !/^[\w.+-]+$/.test(version))
+    throw new ActionError(`version is one of the npm package, such as 1.2.3, not ${JSON.stringify(version)}`);
+  if (lock !== undefined && (version !== undefined || program !== undefined))
+    throw new ActionError('lock says which package is installed: leave version and program away');
 }

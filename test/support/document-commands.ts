@@ -8,6 +8,8 @@ export interface DocumentCommand {
   readonly document: string;
   /** One command of a shell, with the lines that it goes on in. */
   readonly line: string;
+  /** It is shown with what it prints. */
+  readonly isConsole: boolean;
 }
 
 const languages = 'sh|bash|shell|console';
@@ -15,7 +17,11 @@ const prompt = /^(?:\w+)?\$ /;
 
 /** All of the blocks of a document that hold commands. */
 export function commandsIn(document: string, text: string): readonly DocumentCommand[] {
-  const blocks = text.matchAll(new RegExp(`^ *\`\`\`(${languages})\\n(.*?)^ *\`\`\`$`, 'gms'));
+  // A block that is a file is no command.
+  const files = /^<!-- file: .*? -->\n+```\w+\n.*?^```$/gms;
+  const blocks = text
+    .replaceAll(files, '')
+    .matchAll(new RegExp(`^ *\`\`\`(${languages})\\n(.*?)^ *\`\`\`$`, 'gms'));
   return [...blocks].flatMap(([, language, body = '']) =>
     body
       .replaceAll(/ *\\\n */g, ' ')
@@ -28,7 +34,7 @@ export function commandsIn(document: string, text: string): readonly DocumentCom
           .trim(),
       )
       .filter((line) => line !== '')
-      .map((line) => ({ document, line })),
+      .map((line) => ({ document, line, isConsole: language === 'console' })),
   );
 }
 

@@ -14,11 +14,15 @@ export async function packageRegistry(options: {
   readonly authority: TestAuthority;
   readonly publicUrl: string;
   readonly name: string;
+  /** A script for sh that it brings as a command of its name. */
+  readonly command?: string;
   /** Demanded with 401. */
   readonly expectedAuthorization?: string;
 }): Promise<Origin> {
-  const { authority, publicUrl, name, expectedAuthorization: expected } = options;
-  const tarball = await pack(name);
+  const { authority, publicUrl, name, command, expectedAuthorization: expected } = options;
+  const bin = command === undefined ? {} : { bin: { [name]: 'command.sh' } };
+  const manifest = { name, version: '1.0.0', main: 'index.js', ...bin };
+  const tarball = await pack(manifest, command);
   const file = `${name}-1.0.0.tgz`;
   const dist = {
     tarball: `${publicUrl}${name}/-/${file}`,
@@ -27,7 +31,7 @@ export async function packageRegistry(options: {
   const packument = {
     name,
     'dist-tags': { latest: '1.0.0' },
-    versions: { '1.0.0': { name, version: '1.0.0', dist } },
+    versions: { '1.0.0': { ...manifest, dist } },
   };
   const responses: Readonly<Record<string, Buffer>> = {
     [`/${name}`]: Buffer.from(JSON.stringify(packument)),
@@ -48,11 +52,13 @@ export async function packageRegistry(options: {
   });
 }
 
-async function pack(name: string): Promise<Buffer> {
+async function pack(manifest: { readonly name: string }, command?: string): Promise<Buffer> {
+  const { name } = manifest;
   await using directory = await temporaryDirectory();
   const source = join(directory.path, name);
   await mkdir(source);
-  await writeFile(join(source, 'package.json'), JSON.stringify({ name, version: '1.0.0', main: 'index.js' }));
+  await writeFile(join(source, 'package.json'), JSON.stringify(manifest));
+  if (command !== undefined) await writeFile(join(source, 'command.sh'), command, { mode: 0o755 });
   await writeFile(join(source, 'index.js'), "module.exports = 'hello';\n");
   const args = ['pack', '--ignore-scripts', '--silent', '--offline', '--pack-destination', directory.path];
   await mustRun('npm', args, { cwd: source });

@@ -86,8 +86,6 @@ export async function admit(
   });
   if (record.overRate !== undefined) throw record.overRate;
   requireAudit(parts, scene.principal.sessionId);
-  const room = parts.audit.room?.(scene.principal.sessionId);
-  if (room !== undefined) await room;
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const asked = validate(client, scene, parts.limits);
   record.validated(asked.head);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { httpOrigin, httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -344,23 +343,6 @@ test('without a healthy audit nothing is forwarded', async () => {
   const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
   assert.equal(response.status, 503);
   assert.equal(scene.origin.connections(), 0);
-});
-
-test('a request waits until the store has caught up with its session, and goes on then', async () => {
-  await using scene = await openScene(allow);
-  const caughtUp = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<string>();
-  const room = (sessionId: string): Promise<void> => {
-    asked.resolve(sessionId);
-    return caughtUp.promise;
-  };
-  Object.assign(scene.path.parts.audit, { room });
-  const response = sendRaw(await scene.path.tls(scene.at), get(scene.at, '/hello'));
-  assert.notEqual(await asked.promise, '');
-  await nextTurn();
-  assert.equal(scene.origin.connections(), 0);
-  caughtUp.resolve();
-  assert.equal((await response).status, 200);
 });
 
 test('a rule with a rate responses 429 with retry-after, and another session is not touched', async () => {
