@@ -5,7 +5,7 @@ import { defaultLimits } from '../../src/protocol/limits.ts';
 
 test('lines end in three ways, and pieces may cut them anywhere', () => {
   const whole = Buffer.from(
-    ': a\ndata: 1\ndata: 2\r\nid: x\r\n\r\ndata:3\r\rid: y\nother\ndata: ä\n\ndata: cut',
+    ': a\ndata: 1\r\ndata: 2\r\nid: x\r\n\r\ndata:3\r\rid: y\nother\ndata: ä\n\ndata: cut',
   );
   for (let size = 1; size < whole.length; size += 1) {
     const lines = new EventLines();

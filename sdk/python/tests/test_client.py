@@ -144,6 +144,12 @@ class Lies(unittest.TestCase):
                 self.assertEqual(self.fault(liar.admin().who).code, "admin_unreachable")
                 self.assertEqual(len(liar.asked), 1)
 
+    def test_a_truth_value_is_no_number(self) -> None:
+        said = {"change": True, "confirmed": [], "missing": [], "seconds": 0}
+        with Liar(lambda n, _: sent(said if n == 0 else {**said, "change": 1})) as liar:
+            self.fault(liar.admin().changes)
+            self.assertEqual(liar.admin().changes()["change"], 1)
+
     def test_a_body_that_ends_too_soon_is_asked_for_again(self) -> None:
         whole = dumps(WHO).encode()
         first = head(200, Content_Length="100") + whole
@@ -226,7 +232,7 @@ class Lies(unittest.TestCase):
                 self.assertIn("longer than", str(self.fault(events.next)))
 
     def test_lines_end_in_three_ways_and_pieces_may_cut_them(self) -> None:
-        whole = b": a\ndata: 1\ndata: 2\r\n\r\ndata:3\r\rid: x\nother\ndata: \xc3\xa4\n\n"
+        whole = b": a\ndata: 1\r\ndata: 2\r\n\r\ndata:3\r\rid: x\nother\ndata: \xc3\xa4\n\n"
         for size in range(1, len(whole)):
             lines = _events.EventLines()
             found = [one for at in range(0, len(whole), size) for one in lines.push(whole[at : at + size])]
