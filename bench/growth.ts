@@ -21,11 +21,13 @@ export interface Series {
   readonly notes: readonly string[];
 }
 
-/** Above its work by no more than this is noise: over two decades it is a factor of two. */
+/** Above its work by no more than this is noise: over two decades it is a factor of two. Over less than one it is that of one, 1.4. */
 const exponentTolerance = 0.15;
 
 export function growsFasterThanWork({ points, work }: Curve): boolean {
-  return growthExponent(points) > work + exponentTolerance;
+  const sizes = points.map(({ size }) => size);
+  const decades = Math.log10(Math.max(...sizes) / Math.min(...sizes));
+  return (growthExponent(points) - work) * decades > exponentTolerance * Math.max(decades, 1);
 }
 
 /** One row a curve: its costs by size, the exponent, and what that says. */
@@ -45,7 +47,13 @@ export function growthTable({ sizeName, curves }: Series): string {
       ],
     );
   });
-  const header = [sizeName, ...sizes.map((size) => size.toLocaleString('en')), 'exponent', 'of its work', ''];
+  const header = [
+    sizeName,
+    ...sizes.map((size) => size.toLocaleString('en')),
+    'exponent',
+    'of its work',
+    'verdict',
+  ];
   return table(header, rows);
 }
 

@@ -1,6 +1,5 @@
 // Rows of the audit: what one more costs, what the newest are found in, and what a request costs beside them.
 
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import { startGateway } from '../contenders.ts';
@@ -8,6 +7,7 @@ import type { Curve, Series } from '../growth.ts';
 import { median } from '../report/statistics.ts';
 import { measureRequests } from '../scene.ts';
 import type { Scene } from '../scene.ts';
+import { newEventId, newTraceId } from '../../src/gateway/audit/event-identity.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { AuditEntry, AuditStore } from '../../src/store/store.ts';
 
@@ -17,12 +17,14 @@ const sessions = 200;
 /** Events of requests as the gateway stores them, in sessions that take turns. */
 function entries(from: number, count: number, template: string): AuditEntry[] {
   return Array.from({ length: count }, (_, i) => {
-    const id = randomUUID();
+    // As the gateway makes them, in the order of time: random ones would be written all over their indexes.
+    const [id, traceId] = [newEventId(), newTraceId()];
     const sessionId = `session-${(from + i) % sessions}`;
     const timeMs = Date.now();
     const event = {
       ...(JSON.parse(template) as object),
       id,
+      traceId,
       sessionId,
       time: new Date(timeMs).toISOString(),
     };

@@ -19,9 +19,21 @@ describe('growth beside its work', () => {
     assert.equal(growsFasterThanWork(curve(1, [1, 30, 900])), true);
   });
 
+  it('between two sizes that are close a waver is none of growth', () => {
+    const doubled = (cost: number): Curve => ({
+      ...curve(0, []),
+      points: [
+        { size: 1, cost: 100 },
+        { size: 2, cost },
+      ],
+    });
+    assert.equal(growsFasterThanWork(doubled(130)), false);
+    assert.equal(growsFasterThanWork(doubled(150)), true);
+  });
+
   it('its row has the costs, the exponent, and what it may be', () => {
     const text = growthTable({ title: 'x', sizeName: 'rules', curves: [curve(0, [10, 20, 40])], notes: [] });
-    assert.match(text, /^\| rules \| 1 \| 10 \| 100 \| exponent \| of its work \| +\|$/m);
+    assert.match(text, /^\| rules \| 1 \| 10 \| 100 \| exponent \| of its work \| verdict \|$/m);
     assert.match(
       text,
       /^\| cost, µs \| 10\.0 \| 20\.0 \| 40\.0 \| 0\.30 \| 0 \| \*\*faster than its work\*\* \|$/m,
