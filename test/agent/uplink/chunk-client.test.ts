@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChunkClient } from '../../../src/agent/uplink/chunk-client.ts';
 import { DestinationRefused } from '../../../src/agent/uplink/destination-refused.ts';
 import { encodeRefusal } from '../../../src/http/response-writer.ts';
@@ -66,6 +67,31 @@ describe('a connection of the chunk protocol', () => {
       ]);
     }
     await resourcesSettled(baseline);
+  });
+
+  test('is not asked for sooner than a gateway says that refuses for now, and waits no longer than for a tunnel', async (context) => {
+    await using scene = await setting({ tunnelWaitTimeoutMs: 3000 });
+    let attempts = 0;
+    let retryAfterSeconds = 2;
+    // What an attempt asks for first.
+    scene.session.authorize = () => {
+      attempts += 1;
+      throw new ProxyError('store_unavailable', 'away', { retryAfterSeconds });
+    };
+    await assert.rejects(scene.client.openStream(raw), { code: 'store_unavailable' });
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    for (const tooSoonMs of [1900, 2999]) {
+      retryAfterSeconds = 1_000_000;
+      const before = attempts;
+      const refused = assert.rejects(scene.client.openStream(raw), { code: 'store_unavailable' });
+      await nextTurn();
+      context.mock.timers.tick(tooSoonMs);
+      await nextTurn();
+      assert.equal(attempts, before);
+      context.mock.timers.tick(601);
+      await refused;
+      assert.equal(attempts, before + 1);
+    }
   });
 
   test('carries the conversation of a client that speaks to a proxy as it is', async () => {
