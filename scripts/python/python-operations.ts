@@ -66,13 +66,16 @@ const anything: Typed = { python: 'Any', shape: 'any' };
 
 /** The text of operations.py. */
 export function pythonOperations(document: OpenApiDocument): string {
-  const placed = Object.entries(document.paths).flatMap(([path, of]) =>
-    Object.entries(of).map(([method, operation]): Placed => ({
-      method: method.toUpperCase(),
-      path,
-      operation,
-    })),
-  );
+  const placed = Object.entries(document.paths)
+    .flatMap(([path, of]) =>
+      Object.entries(of).map(([method, operation]): Placed => ({
+        method: method.toUpperCase(),
+        path,
+        operation,
+      })),
+    )
+    // Of those that go on, the client has `follow` alone, whose events are the audit's.
+    .filter(({ operation }) => !isStream(operation) || operation.operationId === 'follow');
   const types = new PythonTypes();
   // What stands alone gives its name to what a list has of it.
   const lists = placed.filter(({ operation }) => outputOf(operation).properties?.['items'] !== undefined);
@@ -249,6 +252,10 @@ function methodOf(types: PythonTypes, { method, path, operation }: Placed): stri
     `        """${summary} Role: ${operation['x-role']}."""\n` +
     `        return cast(\n            ${output.python},\n            self._call(\n${lines(given, '                ')}            ),\n        )\n`
   );
+}
+
+function isStream({ responses }: Operation): boolean {
+  return Object.values(responses).some(({ content = {} }) => 'text/event-stream' in content);
 }
 
 function outputOf({ operationId, responses }: Operation): Schema {

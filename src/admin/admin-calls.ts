@@ -3,13 +3,15 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AdminOperation,
-  type AdminRoute,
   type AdminRoutes,
   adminRoutes,
   type BodyOf,
   type Of,
+  isStreaming,
   type OutputOf,
+  type StreamingOperation,
 } from '../api/admin/routes.ts';
+import type { AdminRoute } from '../api/admin/route.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
@@ -40,7 +42,7 @@ export interface CallOptions {
   readonly ifMatch?: string;
 }
 
-export type CallOperation = Exclude<AdminOperation, 'follow'>;
+export type CallOperation = Exclude<AdminOperation, StreamingOperation>;
 
 type Call<Operation extends CallOperation> =
   unknown extends Asked<Operation>
@@ -102,7 +104,7 @@ export class AdminCalls {
 
   constructor(needs: CallNeeds) {
     this.#needs = needs;
-    const names = Object.keys(adminRoutes).filter((name) => name !== 'follow');
+    const names = Object.keys(adminRoutes).filter((name) => !isStreaming(name as AdminOperation));
     // One function for each operation, which the type tells apart.
     this.api = Object.fromEntries(
       names.map((name) => [

@@ -2,7 +2,13 @@
 
 import { Agent, request as httpsRequest } from 'node:https';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { type AdminOperation, type AdminRoute, adminRoutes, type OutputOf } from '../api/admin/routes.ts';
+import type { AdminRoute } from '../api/admin/route.ts';
+import {
+  type AdminOperation,
+  adminRoutes,
+  type OutputOf,
+  type StreamingOperation,
+} from '../api/admin/routes.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { faultReason } from '../protocol/fault-reason.ts';
 import { defaultLimits } from '../protocol/limits.ts';
@@ -102,8 +108,12 @@ export class AdminConnection implements AsyncDisposable {
   }
 
   /** A stream of events, once it has begun, on a connection of its own. Who got it ends it. @throws AdminError */
-  async follow(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
-    const sending = sendingOf('follow', { query });
+  async follow(
+    operation: StreamingOperation,
+    question: Pick<Question, 'query' | 'body'>,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const sending = sendingOf(operation, question);
     const response = await this.#within({ ...sending, signal }, async (either) => {
       const began = await this.#begin(sending, { signal: either, agent: false });
       if (began.statusCode === 200) return began;
@@ -111,7 +121,7 @@ export class AdminConnection implements AsyncDisposable {
     });
     if (mediaTypeOf(response) === mediaTypes.stream) return response;
     response.destroy();
-    throw this.#unreachable('follow', 'what responds there is no admin API that this program knows');
+    throw this.#unreachable(operation, 'what responds there is no admin API that this program knows');
   }
 
   /** Within the time of a response, and until who asked wants no more. */

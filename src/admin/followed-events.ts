@@ -188,13 +188,13 @@ export class FollowedEvents implements AsyncIterable<Followed>, AsyncDisposable 
     const at = (cursor: string | undefined): FollowQuery =>
       cursor === undefined ? query : { ...query, after: cursor };
     try {
-      this.#stream = await connection.follow(at(after), this.#signal);
+      this.#stream = await connection.follow('follow', { query: at(after) }, this.#signal);
     } catch (error) {
       if (after === undefined || !(error instanceof AdminError) || error.code !== 'operation_unknown')
         throw error;
       // The audit does not keep that event any more.
       const newest = await this.#needs.newestId(this.#signal);
-      this.#stream = await connection.follow(at(newest), this.#signal);
+      this.#stream = await connection.follow('follow', { query: at(newest) }, this.#signal);
       this.#cursor = newest;
       this.#gap = { after };
     }

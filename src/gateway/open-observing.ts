@@ -11,6 +11,7 @@ import { listenAdmin } from './admin/admin-server.ts';
 import type { LinkLogIn } from './admin/link-log-in.ts';
 import { Followers } from './admin/followers.ts';
 import { PolicyReads } from './admin/policy-reads.ts';
+import { WholeAuditReads } from './admin/whole-audit.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { AuditLog, DurableAuditSink } from './audit/audit-log.ts';
@@ -99,7 +100,7 @@ export async function openMetrics(observed: Observed & Pick<Start, 'sockets'>): 
 /** What log-in at an identity provider and issuing tokens need beside: a way there, and a key that all gateways of one identity have. */
 interface Reached {
   readonly fetch: ServiceOctetFetch;
-  readonly signingKey: Pick<SigningKey, 'kid' | 'signText' | 'signJwt'>;
+  readonly signingKey: Pick<SigningKey, 'kid' | 'signText' | 'signJwt' | 'publicKeys'>;
 }
 
 /** @throws ProxyError gateway_port_unusable */
@@ -127,6 +128,7 @@ export async function openAdmin(
     followers,
     captured: serving.captured,
     policyReads: new PolicyReads(),
+    wholeAudit: new WholeAuditReads(),
     clock,
     metricsText: async () => metricsText(await counts()),
     limitsReached: async () => addedCounts((await counts()).counts).limitHits,

@@ -52,6 +52,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminScannedEventsMax: 'the response says how far it looked',
   adminListedMax: 'the newest are shown',
   adminRememberedSessionsMax: 'the store is asked again',
+  replayGroupsMax: 'the rest is counted by its host, and then together',
   adminFollowedEventsMax: 'the store has the rest',
   adminFollowerBytesMax: 'who reads slowly waits',
   adminIdempotencyKeysMax: 'the oldest entry makes room',

@@ -61,7 +61,6 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'cli/operator/login.ts tokenBytesMax',
     'cli/operator/server-backend.ts pageEventsMax',
     'cli/policy/published-at-server.ts pageVersionsMax',
-    'cli/policy/judging-at-server.ts replayedEventsMax',
     'cli/terminal/text-table.ts cellMax',
     'store/chain/chain-findings.ts findingsMax',
     'store/chain/link-ranges.ts rangesMax',

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { problemType } from '../../protocol/problem-document.ts';
-import { type AdminRoute, adminRoutes } from './routes.ts';
+import type { AdminRoute } from './route.ts';
+import { adminRoutes } from './routes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

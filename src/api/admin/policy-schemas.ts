@@ -265,6 +265,16 @@ export const replaySchema = z
     error: 'name one of version and files',
   });
 
+export const wholeReplaySchema = z
+  .strictObject({
+    version: z.string().max(80).optional().describe('As for diff.'),
+    files: policyFiles.optional(),
+    since: anyTime.optional().describe('Not before this time; all that is kept by default.'),
+  })
+  .refine(({ version, files }) => (version === undefined) !== (files === undefined), {
+    error: 'name one of version and files',
+  });
+
 const outcome = z
   .object({ effect: z.enum(['allow', 'deny', 'failed']), rule: z.string(), injected: texts })
   .readonly();
@@ -301,5 +311,15 @@ export const replayedSchema = z
       .readonly()
       .describe('What cannot be told from what is recorded.'),
     fieldsUnseen: count,
+  })
+  .readonly();
+
+/** One of these a second, and one with the result at the end. */
+export const replayProgressSchema = z
+  .object({
+    looked: count.describe('Events that were looked at so far.'),
+    searchedTo: time.optional().describe('The newest come first: up to this time.'),
+    oldest: time.optional().describe('Of the oldest event that will be looked at.'),
+    result: replayedSchema.optional().describe('In the last one alone.'),
   })
   .readonly();

@@ -2,37 +2,11 @@
 
 import { z } from 'zod';
 import { auditEventSchema } from '../audit-event.ts';
-import type { AdminRole } from './roles.ts';
-import * as policies from './policy-schemas.ts';
+import { policyRoutes } from './policy-routes.ts';
+import { type AdminRoute, pageOf } from './route.ts';
 import * as schemas from './schemas.ts';
 
-export type AdminMethod = 'GET' | 'POST' | 'DELETE';
-
-/** What an operation takes and gives. A part in braces of `path` is one segment, given as a parameter. */
-export interface AdminRoute {
-  readonly method: AdminMethod;
-  readonly path: string;
-  /** The least role for it. */
-  readonly role: AdminRole;
-  readonly summary: string;
-  /** It only asks, though it has a body: nothing is remembered of it. */
-  readonly asks?: true;
-  /** Nobody is asked who they are. */
-  readonly isOpen?: true;
-  /** It says something of all sessions together, so nobody who sees only some of them has it. */
-  readonly ofAll?: true;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  /** Of the success. `stream`: server-sent events, each with such an object. */
-  readonly output: z.ZodType;
-  readonly form?: 'json' | 'stream' | 'text';
-  readonly status?: 200 | 201;
-}
-
 const text = z.string();
-const page = <Item extends z.ZodType>(item: Item) =>
-  z.object({ items: z.array(item).readonly(), next: z.string().optional() }).readonly();
-
 const exchangePageSchema = z
   .object({
     items: z.array(auditEventSchema).readonly(),
@@ -130,7 +104,19 @@ export const adminRoutes = {
     summary:
       'Events in the order of their time, the oldest first. A page may have none and still say where to go on.',
     query: schemas.exportQuerySchema,
-    output: page(auditEventSchema),
+    output: pageOf(auditEventSchema),
+  },
+  verifyAudit: {
+    method: 'POST',
+    path: '/v1/audit/verify',
+    role: 'viewer',
+    asks: true,
+    ofAll: true,
+    summary:
+      'Whether anybody changed what was stored, by the keys of this gateway: how far it is, each second, and the report at the end.',
+    body: schemas.verifySchema,
+    output: schemas.verifyProgressSchema,
+    form: 'stream',
   },
   exchange: {
     method: 'GET',
@@ -152,7 +138,7 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'Sessions, the newest first.',
     query: sessionPageQuery,
-    output: page(schemas.sessionSchema),
+    output: pageOf(schemas.sessionSchema),
   },
   session: {
     method: 'GET',
@@ -185,7 +171,7 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'Requests for access, the newest first.',
     query: accessPageQuery,
-    output: page(schemas.accessSchema),
+    output: pageOf(schemas.accessSchema),
   },
   accessRequest: {
     method: 'GET',
@@ -218,119 +204,14 @@ export const adminRoutes = {
     body: schemas.noteSchema,
     output: schemas.accessSchema,
   },
-  policy: {
-    method: 'GET',
-    path: '/v1/policy',
-    role: 'viewer',
-    summary: 'The policy in force.',
-    output: policies.policySchemaOut,
-  },
-  checkPolicy: {
-    method: 'POST',
-    path: '/v1/policy/check',
-    role: 'viewer',
-    asks: true,
-    summary: 'What is wrong with policy files. Nothing is changed.',
-    body: policies.checkSchema,
-    output: policies.checkedSchema,
-  },
-  explainPolicy: {
-    method: 'POST',
-    path: '/v1/policy/explain',
-    role: 'viewer',
-    asks: true,
-    summary: 'How a request would be decided, and why. Nothing is sent.',
-    body: policies.explainSchema,
-    output: policies.explainedSchema,
-  },
-  policyText: {
-    method: 'GET',
-    path: '/v1/policy/text',
-    role: 'viewer',
-    summary: 'The files of what is in force.',
-    ofAll: true,
-    query: policies.policyTextQuery,
-    output: policies.policyTextSchema,
-  },
-  policyHistory: {
-    method: 'GET',
-    path: '/v1/policy/history',
-    role: 'viewer',
-    summary: 'What was published in the store, the newest first, and what gateways made of it.',
-    ofAll: true,
-    query: policies.policyHistoryQuery,
-    output: page(policies.policyHistoryItemSchema),
-  },
-  policyVersion: {
-    method: 'GET',
-    path: '/v1/policy/versions/{id}',
-    role: 'viewer',
-    summary: 'A published version with its files, as `policy@number`.',
-    ofAll: true,
-    output: policies.policyVersionSchema,
-  },
-  publishedPolicy: {
-    method: 'GET',
-    path: '/v1/policy/published/{id}',
-    role: 'viewer',
-    summary: 'The published version of a policy, by its name.',
-    ofAll: true,
-    output: policies.policyVersionSchema,
-  },
-  publishPolicy: {
-    method: 'POST',
-    path: '/v1/policy/published/{id}',
-    role: 'administrator',
-    summary: 'Publishes a policy under this name, on the version that was seen.',
-    body: policies.publishSchema,
-    output: policies.publishedSchema,
-    status: 201,
-  },
-  rollBackPolicy: {
-    method: 'POST',
-    path: '/v1/policy/published/{id}/rollback',
-    role: 'administrator',
-    summary: 'Publishes an earlier version again.',
-    body: policies.rollBackSchema,
-    output: policies.publishedSchema,
-    status: 201,
-  },
-  withdrawPolicy: {
-    method: 'POST',
-    path: '/v1/policy/published/{id}/withdraw',
-    role: 'administrator',
-    summary: 'Takes a policy away.',
-    body: policies.withdrawSchema,
-    output: policies.publishedSchema,
-    status: 201,
-  },
-  diffPolicy: {
-    method: 'POST',
-    path: '/v1/policy/diff',
-    role: 'viewer',
-    asks: true,
-    ofAll: true,
-    summary: 'What a change of the policy means.',
-    body: policies.diffSchema,
-    output: policies.diffedSchema,
-  },
-  replayPolicy: {
-    method: 'POST',
-    path: '/v1/policy/replay',
-    role: 'viewer',
-    asks: true,
-    ofAll: true,
-    summary: 'Which recorded requests a policy would decide otherwise. It ends with the connection.',
-    body: policies.replaySchema,
-    output: policies.replayedSchema,
-  },
+  ...policyRoutes,
   credentials: {
     method: 'GET',
     path: '/v1/credentials',
     role: 'viewer',
     summary: 'The credentials of the configuration by name. Never a value.',
     ofAll: true,
-    output: page(schemas.credentialSchema),
+    output: pageOf(schemas.credentialSchema),
   },
   limits: {
     method: 'GET',
@@ -338,7 +219,7 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'Every limit, and how often it was reached since the start.',
     ofAll: true,
-    output: page(schemas.limitSchema),
+    output: pageOf(schemas.limitSchema),
   },
   metrics: {
     method: 'GET',
@@ -354,7 +235,7 @@ export const adminRoutes = {
     path: '/v1/tokens',
     role: 'administrator',
     summary: 'The tokens for this API. Never a value.',
-    output: page(schemas.tokenSchema),
+    output: pageOf(schemas.tokenSchema),
   },
   makeToken: {
     method: 'POST',
@@ -383,6 +264,17 @@ export const adminRoutes = {
 
 export type AdminOperation = keyof typeof adminRoutes;
 export type AdminRoutes = typeof adminRoutes;
+/** Those that go on: each gives events until it ends. */
+export type StreamingOperation = {
+  [Operation in AdminOperation]: AdminRoutes[Operation] extends { readonly form: 'stream' }
+    ? Operation
+    : never;
+}[AdminOperation];
+
+export function isStreaming(operation: AdminOperation): operation is StreamingOperation {
+  const route: AdminRoute = adminRoutes[operation];
+  return route.form === 'stream';
+}
 
 /** What a part of an operation is in code; an operation without that part has an empty object. */
 export type Of<Operation extends AdminOperation, Part extends 'query' | 'body'> =

@@ -170,6 +170,42 @@ export const healthSchema = z
   })
   .readonly();
 
+export const verifySchema = z.strictObject({
+  since: anyTime.optional().describe('What was stored from this time on; all that is kept by default.'),
+  until: anyTime.optional().describe('What was stored before this time.'),
+});
+
+const findingSchema = z
+  .object({
+    kind: z.enum(['removed', 'cut_tail', 'changed', 'reordered', 'inserted', 'forged']),
+    chain: count.optional(),
+    link: count.optional(),
+    sequence: count.optional().describe('The place in the store.'),
+    id: z.string().optional(),
+    message: z.string(),
+  })
+  .readonly();
+
+const chainReportSchema = z
+  .object({
+    events: count.describe('Events that were looked at.'),
+    notChained: count.describe('Stored before there was a chain: nothing is known of them.'),
+    removed: count.describe('Links that retention removed, and says so.'),
+    uncovered: count.describe('Events behind the last head of their chain.'),
+    chains: count,
+    findings: z.array(findingSchema).readonly().describe('The first of them.'),
+    findingsTotal: count,
+  })
+  .readonly();
+
+/** One of these a second, and one with the report at the end. */
+export const verifyProgressSchema = z
+  .object({
+    looked: count.describe('Events that were read so far.'),
+    report: chainReportSchema.optional().describe('In the last one alone.'),
+  })
+  .readonly();
+
 export const changesQuerySchema = z.strictObject({
   wait: number(0, 10).optional().describe('For how many seconds to wait until all have. 0 by default.'),
 });

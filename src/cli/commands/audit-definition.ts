@@ -1,7 +1,7 @@
 // `upstreamproxy audit`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+import { jsonLinesOption } from './gateway-place-options.ts';
 import { operatorPlaceOptions } from './operator-place-options.ts';
 
 const tail = {
@@ -106,10 +106,11 @@ const verify = {
   description: [
     'Follows the chains of the audit through the store. It says what was removed, changed, added or put in another order, which ends are missing, and which signatures are not of a gateway. Events that retention removed are signed for, and not a fault.',
     'Events from before there were chains count as not chained: nothing is known of them. So do events behind the last head of their chain, which a gateway signs each minute. docs/reference/audit.md says what the command cannot find, and why.',
+    'By the admin API the gateway itself looks, by its own keys: that is worth as much as the gateway. Verify in the store where that is not enough.',
   ],
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     since: {
       kind: 'value',
       placeholder: 'TIME',
@@ -138,6 +139,10 @@ const verify = {
     {
       line: 'upstreamproxy audit verify --config gateway.yaml --since 1d --format json',
       purpose: 'each day, for a program that tells somebody',
+    },
+    {
+      line: 'upstreamproxy audit verify --context production --since 1d',
+      purpose: 'looked at by a gateway elsewhere',
     },
   ],
 } as const satisfies CommandDefinition;

@@ -137,10 +137,17 @@ const learn = {
   name: 'learn',
   summary: 'prints a policy that allows what an audit has seen',
   description: ['Ids, hashes and versions in paths become patterns.'],
-  forms: ['policy learn AUDIT | --state DIR | --config FILE [options]'],
+  forms: [
+    'policy learn AUDIT | --state DIR | --config FILE [options]',
+    'policy learn --server URL | --context NAME [options]',
+  ],
   arguments: [{ name: 'AUDIT', help: 'an audit in JSON lines', takes: 'path' }],
-  options: recordOptions,
+  options: { ...recordOptions, ...adminPlaceOptions },
   examples: [
+    {
+      line: 'upstreamproxy policy learn --context production --since 7d > learned.yaml',
+      purpose: 'from what a gateway elsewhere has seen',
+    },
     {
       line: 'upstreamproxy policy learn --config gateway.yaml --since 7d > learned.yaml',
       purpose: 'from a week of work',
@@ -153,7 +160,7 @@ const replay = {
   name: 'replay',
   summary: 'says which recorded requests a policy would decide otherwise',
   description: [
-    'Without FILE the policy in force is asked. By the admin API the newest 20,000 events are looked at, and it is said up to when.',
+    'Without FILE the policy in force is asked. By the admin API the gateway itself looks at all that it keeps, half of the time, and says on a terminal how far it is; Ctrl-C ends it.',
   ],
   forms: [
     'policy replay FILE … --audit AUDIT | --state DIR | --config FILE [options]',

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
+import type { Period } from '../../store/chain/chain-walk.ts';
 import { type ChainReport, verifyChain } from '../../store/chain/verify-chain.ts';
 import type { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
@@ -14,6 +15,8 @@ import { placesOfConfig } from '../gateway/identity-access.ts';
 import { withProgress } from '../terminal/progress.ts';
 import { asciiText } from '../terminal/text-table.ts';
 import { askedTime } from './asked-time.ts';
+import type { AdminConnection } from '../../admin/admin-connection.ts';
+import { openConnection } from './operator-place.ts';
 import { openStoreToRead } from './operator-store.ts';
 
 export async function verifyCommand({
@@ -25,21 +28,54 @@ export async function verifyCommand({
     return text === undefined ? undefined : askedTime(name, text, nowMs);
   };
   const period = { fromMs: time('since'), untilMs: time('until') };
-  const config = await gatewayOfOptions(options);
-  const keys = await identityKeys(config, options.key);
-  await using store = await openStoreToRead(config);
+  await using connection = await openConnection(options);
   let seen = 0;
   const report = await withProgress(
     options,
     () => `${seen} events`,
-    (step) =>
-      verifyChain(store.audit.chain, keys, period, (events) => {
+    (step) => {
+      const onSeen = (events: number): void => {
         seen = events;
         step();
-      }),
+      };
+      return connection === undefined
+        ? verifiedHere(options, period, onSeen)
+        : verifiedThere(connection, options, period, onSeen);
+    },
   );
   process.stdout.write(options.format === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));
   return report.findingsTotal > 0 ? 1 : 0;
+}
+
+type Options = Input<(typeof auditDefinition)['actions'][2]>['options'];
+
+async function verifiedHere(
+  options: Options,
+  period: Period,
+  onSeen: (events: number) => void,
+): Promise<ChainReport> {
+  const config = await gatewayOfOptions(options);
+  const keys = await identityKeys(config, options.key);
+  await using store = await openStoreToRead(config);
+  return await verifyChain(store.audit.chain, keys, period, onSeen);
+}
+
+async function verifiedThere(
+  connection: AdminConnection,
+  { key }: Options,
+  { fromMs, untilMs }: Period,
+  onSeen: (events: number) => void,
+): Promise<ChainReport> {
+  if (key !== undefined)
+    throw new ProxyError('usage', '--key goes with a store here: a gateway elsewhere looks by its own keys');
+  const time = (name: string, ms: number | undefined) =>
+    ms === undefined ? {} : { [name]: new Date(ms).toISOString() };
+  const body = { ...time('since', fromMs), ...time('until', untilMs) };
+  const [{ lastOf }, { toldResults }] = await Promise.all([
+    import('./server-progress.ts'),
+    import('../../admin/told-results.ts'),
+  ]);
+  return await lastOf(toldResults(connection, 'verifyAudit', { body }), ({ report }) => report, onSeen);
 }
 
 /** Of the identity, or of a file. */

@@ -4,7 +4,9 @@ import { userInfo } from 'node:os';
 import { openAuditLog } from '../../gateway/audit/audit-log.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { SessionAudit, type SessionStep } from '../../gateway/audit/session-audit.ts';
+import type { SigningKey } from '../../gateway/sessions/signing-key.ts';
 import type { Store } from '../../store/store.ts';
+import { placesOfConfig } from '../gateway/identity-access.ts';
 import { openStoreToWrite } from './operator-store.ts';
 
 export interface OperatorDesk {
@@ -20,19 +22,7 @@ export async function openOperatorDesk(config: GatewayConfig): Promise<OperatorD
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStoreToWrite(config));
   // Each write of a login that acts leaves its act with it, which a gateway takes up into the audit.
-  const { file } = config.audit;
-  const audit =
-    store.actsAs !== undefined
-      ? undefined
-      : new SessionAudit(
-          stack.use(
-            await openAuditLog({
-              store: store.audit,
-              limits: config.limits,
-              ...(file === undefined ? {} : { file }),
-            }),
-          ),
-        );
+  const audit = store.actsAs === undefined ? await openAudit(store, config, stack) : undefined;
   const owned = stack.move();
   return {
     store,
@@ -40,6 +30,34 @@ export async function openOperatorDesk(config: GatewayConfig): Promise<OperatorD
     record: async (step) => await audit?.record(step),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function openAudit(
+  store: Store,
+  config: GatewayConfig,
+  stack: AsyncDisposableStack,
+): Promise<SessionAudit> {
+  const { chain } = store.audit;
+  const signer = await signerOf(config);
+  if (signer !== undefined) {
+    await chain.begin(signer);
+    // Behind the log, which stores what waits as it ends. What was not signed is as behind a gateway that was killed.
+    stack.defer(() => chain.end().catch(() => undefined));
+  }
+  const { file } = config.audit;
+  const { limits } = config;
+  const log = await openAuditLog({ store: store.audit, limits, ...(file === undefined ? {} : { file }) });
+  return new SessionAudit(stack.use(log));
+}
+
+/** Undefined: no gateway has begun a chain here yet, or its keys are not this user's to read. Then what a command stores is in none. */
+async function signerOf(config: GatewayConfig): Promise<SigningKey | undefined> {
+  try {
+    return await (await placesOfConfig(config)).signingKey.read();
+  } catch {
+    // What is done is done all the same, and a verification finds an event that is in no chain.
+    return undefined;
+  }
 }
 
 function operatorName(): string {

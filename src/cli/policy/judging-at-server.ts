@@ -8,6 +8,8 @@ import { mainName } from '../../policy/bound-policies.ts';
 import { InvalidFilesError } from '../../policy/problem.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { AdminConnection } from '../../admin/admin-connection.ts';
+import { toldResults } from '../../admin/told-results.ts';
+import { lastOf } from '../operator/server-progress.ts';
 import { headerField, requireWhole } from './explain-access.ts';
 import type {
   AskedRequest,
@@ -29,16 +31,13 @@ import {
   sessionGone,
 } from './recorded-exchange.ts';
 
-/** As many as the API takes. */
-const replayedEventsMax = 20_000;
-
 /** `name`: which policy of the store, where the one in force is meant. */
 export function judgingAtServer(connection: AdminConnection, name: string | undefined): JudgingBackend {
   return {
     check: (policy) => check(connection, policy),
     explain: (requests, policy, asker) => explainAll(connection, requests, { policy, asker }),
     explainExchange: (id) => explainExchange(connection, id),
-    replay: (policy, fromMs) => replay(connection, { policy, name, fromMs }),
+    replay: (policy, fromMs, onSeen) => replay(connection, { policy, name, fromMs, onSeen }),
     compare: async (before, after) => {
       const body = {
         before: await eitherOf(connection, before, name),
@@ -179,17 +178,21 @@ interface ReplayAsked {
   readonly policy: PolicyWanted;
   readonly name: string | undefined;
   readonly fromMs: number | undefined;
+  readonly onSeen: (events: number) => void;
 }
 
 async function replay(
   connection: AdminConnection,
-  { policy, name, fromMs }: ReplayAsked,
+  { policy, name, fromMs, onSeen }: ReplayAsked,
 ): Promise<ShownReplay> {
   const body = {
     ...(await eitherOf(connection, policy, name)),
-    count: replayedEventsMax,
     ...(fromMs === undefined ? {} : { since: new Date(fromMs).toISOString() }),
   };
-  const { policy: policyVersion, searchedTo, ...result } = await connection.ask('replayPolicy', { body });
-  return { policyVersion, ...result, ...(searchedTo === undefined ? {} : { searchedTo }) };
+  const { policy: policyVersion, ...result } = await lastOf(
+    toldResults(connection, 'replayWhole', { body }),
+    ({ result: one }) => one,
+    onSeen,
+  );
+  return { policyVersion, ...result };
 }

@@ -49,10 +49,6 @@ type ShownChange = Omit<ChangeGroup, 'change'> & { readonly change: string };
 export interface ShownReplay extends Omit<Replay, 'flips' | 'others'> {
   readonly flips: readonly ShownChange[];
   readonly others: readonly ShownChange[];
-  /** How many flip, where not all groups are listed. */
-  readonly flipped?: number;
-  /** Up to which time was looked, where there is more behind it. */
-  readonly searchedTo?: string;
 }
 
 export interface Checked {
@@ -78,7 +74,11 @@ export interface JudgingBackend extends AsyncDisposable {
   ): Promise<readonly Explained[]>;
   /** By the id of its event, or by a trace. */
   explainExchange(id: string): Promise<ExchangeExplained>;
-  /** `onEvent` hears of each event that is replayed here; what a gateway elsewhere replays is not heard. */
-  replay(policy: PolicyWanted, fromMs: number | undefined, onEvent: () => void): Promise<ShownReplay>;
+  /** `onSeen` hears how many events were seen so far. */
+  replay(
+    policy: PolicyWanted,
+    fromMs: number | undefined,
+    onSeen: (events: number) => void,
+  ): Promise<ShownReplay>;
   compare(before: PolicyWanted, after: PolicyWanted): Promise<Compared>;
 }

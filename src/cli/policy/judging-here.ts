@@ -55,7 +55,7 @@ export function judgingHere(options: JudgingOptions, nowMs: number): JudgingBack
     check: (policy) => check(policy, options),
     explain: (requests, policy, asker) => explainAll(requests, { policy, asker, options, nowMs }),
     explainExchange: (id) => explainExchange(id, options),
-    replay: (policy, fromMs, onEvent) => replay(policy, options, { nowMs, fromMs, onEvent }),
+    replay: (policy, fromMs, onSeen) => replay(policy, options, { nowMs, fromMs, onSeen }),
     compare: async (before, after) => {
       const old = await compiled(before, options);
       const result = diffPolicies(old, await compiled(after, options));
@@ -198,21 +198,23 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
 interface Replaying {
   readonly nowMs: number;
   readonly fromMs: number | undefined;
-  readonly onEvent: () => void;
+  readonly onSeen: (events: number) => void;
 }
 
 async function replay(
   wanted: PolicyWanted,
   options: JudgingOptions,
-  { nowMs, fromMs, onEvent }: Replaying,
+  { nowMs, fromMs, onSeen }: Replaying,
 ): Promise<ShownReplay> {
   const policy = await compiled(wanted, options);
   const since = fromMs === undefined ? undefined : nowMs - fromMs;
   return await withRecords({ ...options, since }, nowMs, async ({ events, sessions }) => {
     const replaying = new PolicyReplay(policy, sessions);
+    let seen = 0;
     for await (const event of events) {
       replaying.note(event);
-      onEvent();
+      seen += 1;
+      onSeen(seen);
     }
     return replaying.result();
   });

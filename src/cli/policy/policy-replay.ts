@@ -12,12 +12,12 @@ export function replayText(result: ShownReplay): string {
   const total = (groups: readonly { readonly count: number }[]): number =>
     groups.reduce((sum, { count }) => sum + count, 0);
   const lines = [
-    `policy ${asciiText(policyVersion)}: ${replayed} decisions replayed, ${unchanged} unchanged, ${result.flipped ?? total(flips)} flip`,
+    `policy ${asciiText(policyVersion)}: ${replayed} decisions replayed, ${unchanged} unchanged, ${result.flipped} flip`,
   ];
   const section = (title: string, entries: readonly string[]): void => {
     if (entries.length > 0) lines.push('', title, ...entries);
   };
-  const unlisted = (result.flipped ?? 0) - total(flips);
+  const unlisted = result.flipped - total(flips);
   section('flips:', [
     ...flips.map(changeLine),
     ...(unlisted > 0 ? [`  and ${unlisted} more, which are not listed`] : []),

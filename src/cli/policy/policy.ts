@@ -1,5 +1,6 @@
 // `upstreamproxy policy`: checks, explains, proposes, replays and compares policies.
 
+import type { AuditEvent } from '../../api/audit-event.ts';
 import { mainName } from '../../policy/bound-policies.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
@@ -7,6 +8,7 @@ import { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { withRecords } from '../operator/audit-records.ts';
+import { openConnection } from '../operator/operator-place.ts';
 import { groupOf } from '../terminal/command.ts';
 import { withProgress } from '../terminal/progress.ts';
 import { painted, standardOutput } from '../terminal/terminal-stream.ts';
@@ -45,22 +47,48 @@ async function check({ options, arguments: { FILE: files } }: Input<Actions[0]>)
 
 async function learn({ options, arguments: { AUDIT: file } }: Input<Actions[2]>): Promise<number> {
   const place = { ...options, ...(file === undefined ? {} : { audit: file }) };
+  const { audit, config, state, server, context, since } = place;
+  requireOnePlace({ audit, server, context });
   const proposal = new PolicyProposal();
-  await withRecords(place, Date.now(), async ({ events }) => {
-    for await (const event of events) proposal.note(event);
-  });
+  const isHere = audit !== undefined || config !== undefined || state !== undefined;
+  await using connection = await openConnection(place, { orCurrent: !isHere });
+  const nowMs = Date.now();
+  let seen = 0;
+  await withProgress(
+    options,
+    () => `${seen} events`,
+    async (step) => {
+      const noteAll = async (events: AsyncIterable<AuditEvent>): Promise<void> => {
+        for await (const event of events) {
+          proposal.note(event);
+          seen += 1;
+          step();
+        }
+      };
+      if (connection === undefined)
+        return await withRecords(place, nowMs, async ({ events }) => await noteAll(events));
+      const { eventsAtServer } = await import('../operator/server-progress.ts');
+      await noteAll(eventsAtServer(connection, since === undefined ? undefined : nowMs - since));
+    },
+  );
   process.stdout.write(proposal.text());
   return 0;
+}
+
+/** An audit is in a file here, or a gateway elsewhere has it. @throws ProxyError usage */
+function requireOnePlace({
+  audit,
+  server,
+  context,
+}: Readonly<Record<'audit' | 'server' | 'context', string | undefined>>): void {
+  if (audit === undefined || (server === undefined && context === undefined)) return;
+  throw new ProxyError('usage', `give --audit or --${server === undefined ? 'context' : 'server'}, not both`);
 }
 
 async function replay({ options, arguments: { FILE: named } }: Input<Actions[3]>): Promise<number> {
   const files = [...named, ...(options.policy ?? [])];
   const { audit, config, state, server, context, since } = options;
-  if (audit !== undefined && (server !== undefined || context !== undefined))
-    throw new ProxyError(
-      'usage',
-      `give --audit or --${server === undefined ? 'context' : 'server'}, not both`,
-    );
+  requireOnePlace({ audit, server, context });
   const isHere = audit !== undefined || config !== undefined || state !== undefined;
   await using backend = await openJudging(options, isHere);
   const fromMs = since === undefined ? undefined : Date.now() - since;
@@ -69,17 +97,13 @@ async function replay({ options, arguments: { FILE: named } }: Input<Actions[3]>
     options,
     () => (seen === 0 ? 'replays the audit' : `${seen} events`),
     (step) =>
-      backend.replay(wantedOf(files, options.name), fromMs, () => {
-        seen += 1;
+      backend.replay(wantedOf(files, options.name), fromMs, (events) => {
+        seen = events;
         step();
       }),
   );
-  const { searchedTo, flips } = result;
+  const { flips } = result;
   process.stdout.write(options.json ? jsonLine(result) : replayText(result));
-  if (searchedTo !== undefined)
-    process.stderr.write(
-      `upstreamproxy: looked back to ${harmlessText(searchedTo)} alone; what is older is not replayed\n`,
-    );
   return options['fail-on-flip'] && flips.length > 0 ? 1 : 0;
 }
 

@@ -93,9 +93,14 @@ export class AdminClient {
     return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
   }
 
-  /** The body of a response that goes on. @throws ApiFault */
-  async stream(path: string, { query = {}, signal }: AskOptions): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#ask(withQuery(path, query), { signal: signal ?? null });
+  /** The body of a response that goes on; with a body of its own it is asked by POST. @throws ApiFault */
+  async stream(
+    path: string,
+    { query = {}, signal, body }: AskOptions & { readonly body?: object },
+  ): Promise<ReadableStream<Uint8Array>> {
+    const headers = { 'content-type': 'application/json' };
+    const asked = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
+    const response = await this.#ask(withQuery(path, query), { ...asked, signal: signal ?? null });
     if (response.body === null) throw new ApiFault('the stream has no body', response.status);
     return response.body;
   }

@@ -15,6 +15,7 @@ import type { Followers } from './followers.ts';
 import type { LinkLogIn } from './link-log-in.ts';
 import type { Operator } from './operator.ts';
 import type { PolicyReads } from './policy-reads.ts';
+import type { WholeAuditReads } from './whole-audit.ts';
 
 export interface AdminParts {
   readonly store: Store;
@@ -25,12 +26,13 @@ export interface AdminParts {
   /** Log-in at an identity provider, where there is one. */
   readonly logIn: BrowserLogIn | undefined;
   readonly config: GatewayConfig;
-  /** Signs the session tokens that the gateway itself issues. */
-  readonly signingKey: Pick<SigningKey, 'signJwt'>;
+  /** Signs the session tokens that the gateway itself issues; chains of the audit are verified by it. */
+  readonly signingKey: Pick<SigningKey, 'signJwt' | 'publicKeys'>;
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;
   readonly policies: Policies;
   readonly policyReads: PolicyReads;
+  readonly wholeAudit: WholeAuditReads;
   /** What decides: the policy with the grants in force. */
   readonly policy: () => Policy;
   readonly metricsText: () => Promise<string>;

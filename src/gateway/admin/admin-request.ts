@@ -2,7 +2,8 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
-import { type AdminOperation, type AdminRoute, adminRoutes } from '../../api/admin/routes.ts';
+import type { AdminRoute } from '../../api/admin/route.ts';
+import { type AdminOperation, adminRoutes } from '../../api/admin/routes.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 

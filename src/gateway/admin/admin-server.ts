@@ -3,12 +3,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { AdminOperation } from '../../api/admin/routes.ts';
+import { type AdminOperation, isStreaming } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { http } from '../../system/http-module.ts';
-import { RepeatedLook } from '../../system/repeated-look.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
 import { isAddressAbsent } from '../../system/absent-address.ts';
 import { type AdminListen, adminPlaces } from '../config/admin-settings.ts';
@@ -19,19 +18,11 @@ import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { type ConsoleAssets, loadConsole } from './console-assets.ts';
 import { etagMatches, etagOf } from './etag.ts';
-import { followEvents } from './event-operations.ts';
 import { Idempotency, type Sent } from './idempotency.ts';
-import {
-  bearerToken,
-  isStillKnown,
-  type Operator,
-  operatorOfToken,
-  requireRole,
-  requireStillKnown,
-} from './operator.ts';
+import { bearerToken, type Operator, operatorOfToken, requireRole, requireStillKnown } from './operator.ts';
 import { runOperation } from './operations.ts';
 import { knownPeerUid } from './peer-identity.ts';
-import { sendEvents } from './send-events.ts';
+import { streamOperation } from './stream-operation.ts';
 
 export interface AdminServerOptions {
   readonly parts: AdminParts;
@@ -132,9 +123,6 @@ async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promis
   for (const socket of sockets) socket.destroy();
   await closed;
 }
-
-/** What a revoked token still follows ends within 2 s. */
-const stillKnownIntervalMs = 1000;
 
 /** Where a request came in, if not at the socket. */
 interface TcpPlace {
@@ -255,8 +243,8 @@ class AdminApi {
       signal,
       host,
     } as unknown as Asked<AdminOperation>;
-    if (operation === 'follow') {
-      await this.#follow(request, response, asked as unknown as Asked<'follow'>);
+    if (isStreaming(operation)) {
+      await streamOperation(operation, parts, asked, { response, log: this.#options.log });
       return;
     }
     const act = async (): Promise<Sent> => {
@@ -295,22 +283,6 @@ class AdminApi {
     if (headers.cookie === undefined || !(error instanceof ProxyError) || error.code !== 'operator_unknown')
       return;
     response.setHeader('set-cookie', logIn.endedCookie(at.port));
-  }
-
-  async #follow(request: IncomingMessage, response: ServerResponse, asked: Asked<'follow'>): Promise<void> {
-    const { parts, log } = this.#options;
-    using _membership = await parts.followers.join();
-    const revoked = new AbortController();
-    await using look = new RepeatedLook({
-      look: async () => {
-        if (!(await isStillKnown(parts.operators, asked.operator, parts.clock()))) revoked.abort();
-      },
-      intervalMs: stillKnownIntervalMs,
-      onFault: ({ message }) => log('error', `admin API: ${message}`),
-    });
-    look.start();
-    const signal = AbortSignal.any([revoked.signal, asked.signal]);
-    await sendEvents(response, await followEvents(parts, asked, signal), signal);
   }
 
   #refuse(response: ServerResponse, error: ProxyError, traceId: string): void {

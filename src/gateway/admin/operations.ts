@@ -1,6 +1,6 @@
 // All operations that give one value, by their names.
 
-import type { AdminOperation } from '../../api/admin/routes.ts';
+import type { AdminOperation, StreamingOperation } from '../../api/admin/routes.ts';
 import { accessOperations } from './access-operations.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { capturedOperations } from './captured-operations.ts';
@@ -13,7 +13,7 @@ import { stateOperations } from './state-operations.ts';
 import { sessionTokenOperations } from './session-token-operations.ts';
 import { tokenOperations } from './token-operations.ts';
 
-const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
+const handlers: Handlers<Exclude<AdminOperation, StreamingOperation>> = {
   ...stateOperations,
   ...eventOperations,
   ...capturedOperations,
@@ -28,7 +28,7 @@ const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
 
 /** Does it. `asked` was read by the schemas of that operation. */
 export async function runOperation(
-  operation: Exclude<AdminOperation, 'follow'>,
+  operation: Exclude<AdminOperation, StreamingOperation>,
   parts: AdminParts,
   asked: Asked<AdminOperation>,
 ): Promise<unknown> {

@@ -15,8 +15,8 @@ export class PolicyReads {
   readonly #counts = { look: 0, publish: 0 };
   #replays = 0;
 
-  /** Gives the function that ends it. @throws ProxyError limit_exceeded */
-  beginReplay(): () => void {
+  /** Until it is disposed. @throws ProxyError limit_exceeded */
+  beginReplay(): Disposable {
     const { adminReplaysMax: max } = defaultLimits;
     if (this.#replays >= max)
       throw new ProxyError('limit_exceeded', `${max} policies are being replayed already (adminReplaysMax)`, {
@@ -24,8 +24,10 @@ export class PolicyReads {
         retryAfterSeconds: 1,
       });
     this.#replays += 1;
-    return () => {
-      this.#replays -= 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#replays -= 1;
+      },
     };
   }
 

@@ -1,14 +1,16 @@
-// Replay: which of the newest recorded requests another policy would decide otherwise. Bounded, and ended with who asks.
+// Replay: which recorded requests another policy would decide otherwise, of the newest events or of the whole audit. Bounded, and ended with
+// who asks.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OutputOf } from '../../api/admin/routes.ts';
+import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { Principal } from '../../policy/decision.ts';
-import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { PolicyReplay, type ReplaySessions } from '../policies/policy-replay.ts';
 import { recallSession } from '../sessions/recalled-session.ts';
-import { type AdminParts, type Asked, given, type Handlers } from './admin-parts.ts';
+import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import { readEither } from './published-operations.ts';
+import { WholeLook } from './whole-audit.ts';
 
 const countDefault = 5000;
 /** Events of one question to the store; between two the loop serves others. */
@@ -16,73 +18,126 @@ const batchEvents = 500;
 /** Decisions between two turns of the loop: about a millisecond. */
 const turnEvents = 50;
 const groupsShown = 200;
+/** Of the whole audit, which one looks at once. */
+const wholeGroupsShown = 1000;
 
 export const replayOperations: Handlers<'replayPolicy'> = {
-  replayPolicy: async (parts, asked) => {
-    const release = parts.policyReads.beginReplay();
-    try {
-      return await replay(parts, asked);
-    } finally {
-      release();
-    }
+  replayPolicy: async (parts, { body, signal }) => {
+    using _slot = parts.policyReads.beginReplay();
+    const { count: max = countDefault, since } = body;
+    const replay = newReplay(parts, await readEither(parts, body));
+    const walk = walked(parts, { ...replay, max, since, look: new WholeLook(signal) });
+    let last: Walked = { looked: 0, searchedTo: undefined };
+    for await (const one of walk) last = one;
+    const searchedTo = last.isWhole === true ? undefined : last.searchedTo;
+    return resultOf(replay, { searchedTo, shown: groupsShown });
   },
 };
 
-async function replay(parts: AdminParts, asked: Asked<'replayPolicy'>): Promise<OutputOf<'replayPolicy'>> {
-  const { body } = asked;
-  const policy = await readEither(parts, body);
+type Progress = OutputOf<'replayWhole'>;
+
+/** What is told of a replay over all that is kept. The policy is read before the first of it. @throws ProxyError */
+export async function openWholeReplay(
+  parts: AdminParts,
+  { body }: Asked<'replayWhole'>,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Progress>> {
+  const look = new WholeLook(signal);
+  return wholeReplay(parts, { policy: await readEither(parts, body), since: body.since }, look);
+}
+
+async function* wholeReplay(
+  parts: AdminParts,
+  { policy, since }: { readonly policy: CompiledPolicy; readonly since: string | undefined },
+  look: WholeLook,
+): AsyncGenerator<Progress> {
+  const [first] = await parts.store.audit.query({ limit: 1 });
+  const oldest = [first?.time, since].filter((one) => one !== undefined).map((one) => Date.parse(one));
+  const reach = given('oldest', oldest.length === 0 ? undefined : isoTime(Math.max(...oldest)));
+  const replay = newReplay(parts, policy);
+  let looked = 0;
+  for await (const one of walked(parts, { ...replay, max: Number.POSITIVE_INFINITY, since, look })) {
+    ({ looked } = one);
+    if (look.isTimeToTell()) yield { looked, ...given('searchedTo', one.searchedTo), ...reach };
+    await look.rest();
+  }
+  yield { looked, ...reach, result: resultOf(replay, { shown: wholeGroupsShown }) };
+}
+
+interface Replaying {
+  readonly policy: CompiledPolicy;
+  readonly judged: PolicyReplay;
+  readonly sessions: RecalledSessions;
+}
+
+function newReplay(parts: AdminParts, policy: CompiledPolicy): Replaying {
   const sessions = new RecalledSessions(parts);
-  const judged = new PolicyReplay(policy, sessions);
-  const searchedTo = await noteEvents(parts, asked, { judged, sessions });
-  const { flips, others, unsure, notReplayed, replayed, unchanged, fieldsUnseen } = judged.result();
+  return { policy, sessions, judged: new PolicyReplay(policy, sessions) };
+}
+
+function resultOf(
+  { policy, judged }: Replaying,
+  { searchedTo, shown }: { readonly searchedTo?: string | undefined; readonly shown: number },
+): OutputOf<'replayPolicy'> {
+  const { flipped, flips, others, unsure, notReplayed, replayed, unchanged, fieldsUnseen } = judged.result();
   return {
     policy: policy.version,
     ...given('searchedTo', searchedTo),
     replayed,
     unchanged,
-    flipped: flips.reduce((sum, { count }) => sum + count, 0),
-    flips: flips.slice(0, groupsShown),
-    others: others.slice(0, groupsShown),
-    notReplayed: notReplayed.slice(0, groupsShown),
-    unsure: unsure.slice(0, groupsShown),
+    flipped,
+    flips: flips.slice(0, shown),
+    others: others.slice(0, shown),
+    notReplayed: notReplayed.slice(0, shown),
+    unsure: unsure.slice(0, shown),
     fieldsUnseen,
   };
 }
 
-interface Judging {
-  readonly judged: PolicyReplay;
-  readonly sessions: RecalledSessions;
+interface Walk extends Replaying {
+  readonly max: number;
+  readonly since: string | undefined;
+  readonly look: WholeLook;
 }
 
-/** Up to which time it looked; undefined: nothing is older, or nothing younger than `since`. */
-async function noteEvents(
+interface Walked {
+  readonly looked: number;
+  readonly searchedTo: string | undefined;
+  /** Nothing is older, or nothing younger than `since`. */
+  readonly isWhole?: true;
+}
+
+/** The newest first, a batch at a time. @throws ProxyError cancelled */
+async function* walked(
   { store }: AdminParts,
-  { body, signal }: Asked<'replayPolicy'>,
-  { judged, sessions }: Judging,
-): Promise<string | undefined> {
-  const { count: max = countDefault, since } = body;
+  { judged, sessions, max, since, look }: Walk,
+): AsyncGenerator<Walked> {
   const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
   let beforeId: string | undefined;
-  let last: string | undefined;
-  for (let noted = 0; noted < max;) {
-    const limit = Math.min(batchEvents, max - noted);
+  let searchedTo: string | undefined;
+  for (let looked = 0; looked < max;) {
+    const limit = Math.min(batchEvents, max - looked);
     const events = await store.audit.query({ ...given('beforeId', beforeId), limit, order: 'newest' });
     await sessions.recall(events.map(({ sessionId }) => sessionId));
     const isKnown = new Set(events.map(({ sessionId }) => sessions.get(sessionId ?? '') !== undefined));
     for (const one of isKnown) await judged.prepare(one);
     for (const event of events) {
-      if (Date.parse(event.time) < sinceMs) return undefined;
+      if (Date.parse(event.time) < sinceMs) {
+        yield { looked, searchedTo, isWhole: true };
+        return;
+      }
       judged.note(event);
-      noted += 1;
-      last = event.time;
-      if (noted % turnEvents !== 0) continue;
+      looked += 1;
+      searchedTo = event.time;
+      if (looked % turnEvents !== 0) continue;
       await nextTurn();
-      if (signal.aborted) throw new ProxyError('cancelled', 'who asked has gone');
+      look.requireAsker();
     }
-    if (events.length < limit) return undefined;
     beforeId = events.at(-1)?.id;
+    const isWhole = events.length < limit ? ({ isWhole: true } as const) : {};
+    yield { looked, searchedTo, ...isWhole };
+    if (events.length < limit) return;
   }
-  return last;
 }
 
 /** Claims and posture of the sessions of a batch, each asked for once as far as they are remembered. */

@@ -1,7 +1,6 @@
-// Events as server-sent events (WHATWG HTML §9.2): one JSON object each, with its id, so that who was cut off goes on behind it.
+// Server-sent events (WHATWG HTML §9.2): one JSON object each, where it has an id with that, so that who was cut off goes on behind it.
 
 import type { ServerResponse } from 'node:http';
-import type { AuditEvent } from '../../api/audit-event.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Balancers close what is silent; a comment is no event. */
@@ -10,7 +9,7 @@ const heartbeatMs = 15_000;
 /** Sends all of them, as fast as they are read. Resolves when there are no more, or nobody reads. */
 export async function sendEvents(
   response: ServerResponse,
-  events: AsyncIterable<AuditEvent>,
+  events: AsyncIterable<object & { readonly id?: string }>,
   signal: AbortSignal,
 ): Promise<void> {
   response.writeHead(200, {
@@ -25,7 +24,8 @@ export async function sendEvents(
   heartbeat.unref();
   try {
     for await (const event of events) {
-      response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+      const id = event.id === undefined ? '' : `id: ${event.id}\n`;
+      response.write(`${id}data: ${JSON.stringify(event)}\n\n`);
       if (response.writableLength > defaultLimits.adminFollowerBytesMax) await drained(response, signal);
     }
   } finally {

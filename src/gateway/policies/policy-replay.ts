@@ -10,6 +10,8 @@ import type { Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { cutNote } from '../../api/cut-note.ts';
+import { hostField } from '../../http/authority.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { inTurns } from './in-turns.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
@@ -49,6 +51,8 @@ export interface Replay {
   /** Events that hold a decision. */
   readonly replayed: number;
   readonly unchanged: number;
+  /** How many requests flip. */
+  readonly flipped: number;
   /** Requests whose decision, or whose credentials, differ. */
   readonly flips: readonly ChangeGroup[];
   /** The same decision by another rule, or refused by something else then. */
@@ -85,7 +89,7 @@ export class PolicyReplay {
     const recorded = recordedDecision(event);
     if (recorded === undefined) return;
     if (typeof recorded === 'string') {
-      this.#skipped.add([recorded], { reason: recorded });
+      this.#skipped.add([{ key: [recorded], value: { reason: recorded } }]);
       return;
     }
     this.#replayed += 1;
@@ -93,11 +97,18 @@ export class PolicyReplay {
     if (recorded.partial !== undefined) {
       const { field, bytes } = recorded.partial;
       const reason = `only the beginning of its ${field} is recorded`;
-      this.#unsure.add([request, field, String(bytes)], { request: `${request}${cutNote(bytes)}`, reason });
+      this.#unsure.add([
+        { key: [request, field, String(bytes)], value: { request: `${request}${cutNote(bytes)}`, reason } },
+        ...coarser(recorded, [], { reason }),
+      ]);
       return;
     }
     const decision = this.#judge.decide(recorded);
-    if (typeof decision === 'string') this.#unsure.add([request, decision], { request, reason: decision });
+    if (typeof decision === 'string')
+      this.#unsure.add([
+        { key: [request, decision], value: { request, reason: decision } },
+        ...coarser(recorded, [], { reason: decision }),
+      ]);
     else this.#compare(recorded, request, decision);
   }
 
@@ -111,23 +122,28 @@ export class PolicyReplay {
       this.#unchanged += 1;
       return;
     }
-    const key = [change, request, JSON.stringify(was), JSON.stringify(would)];
-    this.#changes.add(key, { change, request, was, would, traceId: recorded.event.traceId });
+    const value = { change, request, was, would, traceId: recorded.event.traceId };
+    this.#changes.add([
+      { key: [change, request, JSON.stringify(was), JSON.stringify(would)], value },
+      ...coarser(recorded, [change], value),
+    ]);
   }
 
   result(): Replay {
     const all = this.#changes.list();
     const isFlip = ({ change }: { readonly change: Change }): boolean =>
       change !== 'rule' && change !== 'failed → deny';
+    const flips = all.filter(isFlip);
     return {
       policyVersion: this.#policy.version,
       replayed: this.#replayed,
       unchanged: this.#unchanged,
-      flips: all.filter(isFlip),
+      flipped: flips.reduce((sum, { count }) => sum + count, 0),
+      flips,
       others: all.filter((one) => !isFlip(one)),
+      notReplayed: this.#skipped.list(),
       unsure: this.#unsure.list(),
       fieldsUnseen: this.#fieldsUnseen,
-      notReplayed: this.#skipped.list(),
     };
   }
 }
@@ -234,14 +250,52 @@ function nameOf({ effect, rule }: Decision): string {
   return `${effect} by ${rule.name}`;
 }
 
-/** Counts equal things, and lists them with the most frequent first. */
+/** What a thing is counted as. */
+interface Kind<T> {
+  readonly key: readonly string[];
+  readonly value: T;
+}
+
+const restText = 'other requests, which are too many to be told apart';
+
+/**
+ * What a request is counted as where there are too many to tell each apart: by its host, then all together, with the outcome of the first. `kind`
+ * is told apart all the same, and has few values.
+ */
+function coarser<Rest extends object>(
+  { access }: RecordedDecision,
+  kind: readonly string[],
+  rest: Rest,
+): readonly Kind<Rest & { readonly request: string }>[] {
+  const { destination } = access;
+  const method = access.depth === 'request' ? `${access.method} ` : '';
+  const ofHost = `${method}${destination.scheme}://${hostField(destination)}/…`;
+  return [ofHost, restText].map((request) => ({
+    key: [...kind, request],
+    value: Object.assign({}, rest, { request }),
+  }));
+}
+
+/** Counts equal things, and lists them with the most frequent first. What it holds is bounded, whatever is counted. */
 class Groups<T extends object> {
   readonly #groups = new Map<string, { readonly value: T; count: number }>();
 
-  add(key: readonly string[], value: T): void {
-    const group = this.#groups.get(JSON.stringify(key));
-    if (group === undefined) this.#groups.set(JSON.stringify(key), { value, count: 1 });
-    else group.count += 1;
+  /** As the first of these that is counted already, or for which there is room: each next one has as much more, and the last one always. */
+  add(kinds: readonly Kind<T>[]): void {
+    let max = defaultLimits.replayGroupsMax;
+    for (const [at, { key, value }] of kinds.entries()) {
+      const text = JSON.stringify(key);
+      const group = this.#groups.get(text);
+      if (group !== undefined) {
+        group.count += 1;
+        return;
+      }
+      if (this.#groups.size < max || at === kinds.length - 1) {
+        this.#groups.set(text, { value, count: 1 });
+        return;
+      }
+      max += defaultLimits.replayGroupsMax;
+    }
   }
 
   list(): readonly (T & { readonly count: number })[] {

@@ -95,6 +95,16 @@ export const adminLimits = {
     'limit_exceeded',
     'Replays at once: each decides up to 20,000 requests again, in the thread that serves, with pauses.',
   ),
+  adminWholeReadsMax: fixedRow(
+    1,
+    'limit_exceeded',
+    'Replays and verifications of the whole audit at once: each takes minutes, and rests as long as it works.',
+  ),
+  replayGroupsMax: fixedRow(
+    10_000,
+    'limit_exceeded',
+    'Distinct requests that one replay tells apart, of each kind; what is beyond is counted by its host, and then together.',
+  ),
   adminFollowersMax: fixedRow(
     64,
     'limit_exceeded',

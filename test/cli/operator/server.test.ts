@@ -8,6 +8,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { ChainReport } from '../../../src/store/chain/verify-chain.ts';
 import { mustRun, runCommand } from '../../support/command.ts';
 import { type AgentProcess, deploy, type Deployment } from '../../support/deployment.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -113,6 +114,35 @@ test('what is listed by the API is what the store lists', async () => {
   );
   const denied = ['audit', 'tail', '--denied', '-n', '1', '--json'];
   assert.deepEqual(await own(...denied, ...there('viewer')), await here(...denied));
+});
+
+test('the audit is verified, learned from and replayed there as in the store', async () => {
+  await askAccess('/learned');
+  const policyFile = file('other.yaml');
+  await writeFile(policyFile, 'rules:\n  - { name: other, hosts: other.test }\n');
+  for (const args of [
+    ['policy', 'learn'],
+    ['policy', 'learn', '--since', '1h'],
+    ['policy', 'replay', policyFile, '--json'],
+    ['policy', 'replay', policyFile, '--json', '--since', '1h'],
+  ])
+    assert.equal(await own(...args, ...there('viewer')), await here(...args), args.join(' '));
+  // Heads are signed while it runs.
+  const report = (text: string) => Object.assign(JSON.parse(text) as object, { uncovered: 0 });
+  for (const period of [[], ['--since', '1h'], ['--until', '2020-01-01']]) {
+    const args = ['audit', 'verify', '--format', 'json', ...period];
+    const ours = report(await here(...args));
+    const theirs = report(await own(...args, ...there('viewer')));
+    assert.deepEqual(theirs, ours, args.join(' '));
+    if (period.length === 0) assert.ok((theirs as unknown as ChainReport).events > 3);
+  }
+  assert.match(
+    await own('audit', 'verify', ...there('viewer')),
+    /^\d+ events in \d+ chains: nothing found$/m,
+  );
+  const keyed = await tried('audit', 'verify', '--key', file('ca.pem'), ...there('viewer'));
+  assert.deepEqual([keyed.code, keyed.stdout], [64, '']);
+  assert.match(keyed.stderr, /--key goes with a store here/);
 });
 
 test('what is decided by the API is told as in the store, and says which gateways have taken it', async () => {

@@ -276,7 +276,7 @@ test('files are checked with what the gateway there knows, compared with what is
   }
 });
 
-test('nothing that a server says acts on the terminal, and it is told up to where it looked', async () => {
+test('nothing that a server says acts on the terminal', async () => {
   const evil = 'evil\u001b[2J\u202e\u0007\u2028';
   const outcome = { effect: 'allow', rule: evil, injected: [evil] };
   const change = { change: evil, request: evil, was: outcome, would: outcome, count: 1, traceId: evil };
@@ -304,9 +304,8 @@ test('nothing that a server says acts on the terminal, and it is told up to wher
       changed: [],
       text: `${evil}\nb\n`,
     },
-    '/v1/policy/replay': {
+    '/v1/policy/replay/whole': {
       policy: evil,
-      searchedTo: '2026-01-01T00:00:00.000Z',
       replayed: 1,
       unchanged: 0,
       flipped: 300,
@@ -320,7 +319,14 @@ test('nothing that a server says acts on the terminal, and it is told up to wher
   };
   const server = createServer((request, response) => {
     request.resume();
-    response.end(JSON.stringify(responses[request.url ?? ''] ?? {}));
+    const said = responses[request.url ?? ''] ?? {};
+    const isStream = request.url?.endsWith('/whole') === true;
+    const told = JSON.stringify({ looked: 1, result: said });
+    response.end(
+      isStream
+        ? `: follows\n\ndata: {"looked":0,"searchedTo":"2026-01-01T00:00:00.000Z"}\n\ndata: ${told}\n\n`
+        : JSON.stringify(said),
+    );
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   await using stack = new AsyncDisposableStack();
@@ -342,10 +348,9 @@ test('nothing that a server says acts on the terminal, and it is told up to wher
       // eslint-disable-next-line no-control-regex -- these are what must not come
       assert.doesNotMatch(stdout + stderr, /[\u0000-\u0009\u000b-\u001f\u007f\u202e\u2028]/, args.join(' '));
     }
-  const { stdout, stderr } = await policy('replay', file('same.yaml'), ...hostile);
+  const { stdout } = await policy('replay', file('same.yaml'), ...hostile);
   assert.match(stdout, /, 300 flip\n/);
   assert.match(stdout, /and 299 more, which are not listed/);
-  assert.match(stderr, /looked back to 2026-01-01T00:00:00\.000Z alone/);
 });
 
 test('where files or a configuration are named the current context is not asked, nor its file read', async () => {

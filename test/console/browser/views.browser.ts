@@ -198,6 +198,15 @@ test('a request is explained, and a draft is checked and explained beside the po
   await page.getByText(/It can be taken: 1 rule/).waitFor();
   await page.getByRole('button', { name: 'Replay the newest events' }).click();
   await page.getByText('Would break').waitFor();
+  await page.getByRole('button', { name: 'Replay all that is kept' }).click();
+  await page.getByText('Would break').waitFor({ state: 'detached' });
+  await page.getByText('Would break').waitFor();
+  // One that has no end is shown as it goes, and ends when one says so.
+  await page.route('**/v1/policy/replay/whole', () => undefined);
+  await page.getByRole('button', { name: 'Replay all that is kept' }).click();
+  await page.getByRole('button', { name: 'Cancel the replay' }).click();
+  await page.getByRole('button', { name: 'Cancel the replay' }).waitFor({ state: 'detached' });
+  assert.equal(await page.getByRole('alert').count(), 0);
   await page.getByLabel('Explain', { exact: true }).fill('POST https://api.example.com/v1/items');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByText('what no rule allows is denied').waitFor();

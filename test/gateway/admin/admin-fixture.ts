@@ -10,6 +10,7 @@ import type { BrowserLogIn } from '../../../src/gateway/admin/browser-log-in.ts'
 import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
 import type { LinkLogIn } from '../../../src/gateway/admin/link-log-in.ts';
 import { PolicyReads } from '../../../src/gateway/admin/policy-reads.ts';
+import { WholeAuditReads } from '../../../src/gateway/admin/whole-audit.ts';
 import { Followers } from '../../../src/gateway/admin/followers.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { digestOfToken, newOperatorToken } from '../../../src/gateway/admin/operator.ts';
@@ -184,6 +185,7 @@ export async function openAdminScene(
         ),
     },
     policyReads: new PolicyReads(),
+    wholeAudit: new WholeAuditReads(),
   };
   const socket = join(path, 'admin', 'admin.sock');
   const server = await listenAdmin({

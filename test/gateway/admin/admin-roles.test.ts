@@ -2,9 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AdminOperation, type AdminRoute, adminRoutes } from '../../../src/api/admin/routes.ts';
+import type { AdminRoute } from '../../../src/api/admin/route.ts';
+import { type AdminOperation, adminRoutes } from '../../../src/api/admin/routes.ts';
 import { adminRoles, coversRole } from '../../../src/api/admin/roles.ts';
-import { type CallOptions, event, openAdminScene, policyText, type AdminScene } from './admin-fixture.ts';
+import {
+  type AdminResponse,
+  type CallOptions,
+  event,
+  openAdminScene,
+  policyText,
+  type AdminScene,
+} from './admin-fixture.ts';
 
 /** What each operation is asked here; the path's braces are filled. */
 const questions: Readonly<
@@ -51,6 +59,8 @@ const questions: Readonly<
     body: { before: { version: 'main@1' }, after: { files: [{ name: 'p.yaml', text: policyText }] } },
   },
   replayPolicy: { path: '/v1/policy/replay', body: { version: 'main@1', count: 10 } },
+  replayWhole: { path: '/v1/policy/replay/whole', body: { version: 'main@1' } },
+  verifyAudit: { path: '/v1/audit/verify', body: {} },
   credentials: { path: '/v1/credentials' },
   limits: { path: '/v1/limits' },
   metrics: { path: '/v1/metrics' },
@@ -65,6 +75,12 @@ const asked = Object.entries(questions) as [
   keyof typeof questions,
   (typeof questions)['who'] & CallOptions,
 ][];
+
+/** Of what goes on, the last of it. */
+function valueOf({ form }: AdminRoute, { text, json }: AdminResponse): unknown {
+  if (form === 'stream') return JSON.parse(/.*data: (.*)\n\n$/s.exec(text)?.[1] ?? 'null') as unknown;
+  return form === 'text' ? text : json;
+}
 
 async function openScene(): Promise<AdminScene> {
   const scene = await openAdminScene();
@@ -95,7 +111,7 @@ test('an operation serves the roles that cover its own, and refuses the others b
       const where = `${operation} as ${role}: ${response.text.slice(0, 200)}`;
       if (coversRole(role, route.role)) {
         assert.equal(response.status, route.status ?? 200, where);
-        const value = route.form === 'text' ? response.text : response.json;
+        const value = valueOf(route, response);
         assert.ok(route.output.safeParse(value).success, where);
         continue;
       }

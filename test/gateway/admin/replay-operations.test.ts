@@ -1,9 +1,13 @@
 // Recorded requests are decided again by another policy: what flips, within bounds, and ended with who asks.
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { test } from 'node:test';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { PolicyReplay } from '../../../src/gateway/policies/policy-replay.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { policyOf } from '../../policy/fixture.ts';
 import { waitUntil } from '../../support/program.ts';
 import { type AdminScene, event, openAdminScene } from './admin-fixture.ts';
 
@@ -72,6 +76,122 @@ test('it looks at as many as were asked for, the newest, and says how far', asyn
   assert.deepEqual([whole.replayed, whole.searchedTo], [1200, undefined]);
   const young = await replayed(scene, { files: files(reads), since: all[1100]?.time });
   assert.equal(young.replayed, 100);
+});
+
+interface Told {
+  readonly looked: number;
+  readonly searchedTo?: string;
+  readonly oldest?: string;
+  readonly result?: Replayed;
+}
+
+async function whole(scene: AdminScene, body: object): Promise<readonly Told[]> {
+  const token = await scene.token('viewer');
+  const { status, text } = await scene.call('POST', '/v1/policy/replay/whole', { token, body });
+  assert.equal(status, 200, text);
+  const told = text.split('\n').filter((line) => line.startsWith('data: '));
+  return told.map((line) => JSON.parse(line.slice(6)) as Told);
+}
+
+test('the whole audit is replayed, however long it is, and counted as it is piece by piece', async () => {
+  await using scene = await openAdminScene();
+  const all = Array.from({ length: 21_000 }, (_, i) =>
+    recorded(`e${String(i).padStart(5, '0')}`, {
+      time: new Date(scene.nowMs + i * 1000).toISOString(),
+      method: i % 3 === 0 ? 'POST' : 'GET',
+    }),
+  );
+  await scene.append(all);
+  const told = await whole(scene, { files: files(reads) });
+  const { looked, oldest, result } = told.at(-1)!;
+  assert.deepEqual([looked, result?.replayed, result?.flipped], [21_000, 21_000, 7_000]);
+  assert.equal(result?.flips.length, 1);
+  assert.equal(oldest, all[0]?.time);
+  assert.ok(told.slice(0, -1).every((one) => one.result === undefined && one.searchedTo !== undefined));
+  const since = all[20_500]?.time;
+  const late = (await whole(scene, { files: files(reads), since })).at(-1)!;
+  assert.deepEqual([late.looked, late.oldest], [500, since]);
+});
+
+test('one at a time goes over the whole audit; it ends with who asked, or with their token', async () => {
+  await using scene = await openAdminScene();
+  await scene.append([recorded('e1')]);
+  const inner = scene.store.audit.query.bind(scene.store.audit);
+  let asked = 0;
+  scene.store.audit.query = async (query) => {
+    asked += 1;
+    const [one] = await inner({ ...query, limit: 1 });
+    // There is no end of it.
+    return Array.from({ length: query.limit }, (_, i) => ({ ...one!, id: `x${i}` }));
+  };
+  const body = JSON.stringify({ files: files(reads) });
+  const begin = async (token: string): Promise<ClientRequest> => {
+    const headers = {
+      host: 'localhost',
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+    };
+    const path = '/v1/policy/replay/whole';
+    const one = request({ socketPath: scene.socket, method: 'POST', path, headers });
+    one.on('error', () => undefined).end(body);
+    const [response] = (await once(one, 'response')) as [IncomingMessage];
+    assert.equal(response.statusCode, 200);
+    await once(response, 'data');
+    response.on('error', () => undefined).resume();
+    return one;
+  };
+  const token = await scene.token('viewer');
+  const other = await scene.token('viewer', { id: 'other' });
+  const isFree = async (): Promise<boolean> => {
+    using place = tryBegin(scene);
+    return place !== undefined;
+  };
+  const first = await begin(token);
+  for (const [path, sent] of [
+    ['/v1/policy/replay/whole', JSON.parse(body) as object],
+    ['/v1/audit/verify', {}],
+  ] as const) {
+    const second = await scene.call('POST', path, { token: other, body: sent });
+    assert.equal(second.status, 429);
+    assert.match(second.text, /adminWholeReadsMax/);
+  }
+  first.destroy();
+  await waitUntil('it has ended with who asked', isFree);
+  const next = await begin(other);
+  await scene.store.operators.revoke('other', scene.nowMs);
+  await waitUntil('it has ended with the token', isFree);
+  const before = asked;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(asked, before);
+  next.destroy();
+});
+
+function tryBegin({ parts }: AdminScene): Disposable | undefined {
+  try {
+    return parts.wholeAudit.begin();
+  } catch {
+    return undefined;
+  }
+}
+
+test('however many requests differ, those that are told apart are bounded, and none is left uncounted', async () => {
+  const judged = new PolicyReplay(policyOf('rules: []'), { get: () => ({ claims: {}, posture: [] }) });
+  const { replayGroupsMax: max } = defaultLimits;
+  const count = 3 * max;
+  for (let i = 0; i < count; i += 1)
+    judged.note(
+      recorded(`e${i}`, { path: `/v1/${i}`, host: i % 2 === 0 ? 'api.example.com' : `h${i}.example.com` }),
+    );
+  const { flips, replayed } = judged.result();
+  assert.equal(replayed, count);
+  assert.ok(flips.length <= 2 * max + 5, String(flips.length));
+  assert.equal(
+    flips.reduce((sum, one) => sum + one.count, 0),
+    count,
+  );
+  const ofHost = flips.find((one) => one.request === 'GET https://api.example.com/…');
+  assert.equal(ofHost?.count, count / 2 - max / 2);
+  assert.ok(flips.some((one) => one.request === 'other requests, which are too many to be told apart'));
 });
 
 test('who asks for more, for nothing, or without the right is refused', async () => {

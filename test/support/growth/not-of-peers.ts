@@ -16,6 +16,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/admin/admin-place.ts readSmall',
     'src/admin/started-session.ts endSession',
     'src/cli/operator/operator-place.ts readServer',
+    'src/cli/operator/server-progress.ts lastOf',
     'src/cli/operator/released-at-url.ts readReleaseFolder',
     'src/cli/operator/released-at-url.ts readReleaseKey',
     'src/cli/help/',
