@@ -218,6 +218,45 @@ export function placeOf(rule: Rule): string {
   return place === undefined ? name : `${name} (${place})`;
 }
 
+/** Some of a list. */
+function list(values: Iterable<string | number>): string {
+  const all = [...values];
+  return all.length > 8 ? `${all.slice(0, 8).join(', ')} …` : all.join(', ');
+}
+
+/** What the condition that a rule does not match by would have: the same facts as the sentence, as data. */
+export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): string {
+  switch (mismatch) {
+    case 'expired':
+      return `before ${new Date(rule.expiresMs ?? 0).toISOString()}`;
+    case 'for':
+      return list(rule.selectors.map((selector) => JSON.stringify(selector)));
+    case 'scheme':
+      return list(rule.schemes);
+    case 'ports':
+      return list(rule.ports ?? (rule.schemes.has('http') ? [80, 443] : [443]));
+    case 'handling':
+      return 'connections';
+    case 'methods':
+      return list(rule.methods ?? []);
+    case 'paths':
+      return list((rule.paths ?? []).map(({ source }) => source));
+    case 'git':
+    case 'refs':
+    case 'options':
+    case 'unread':
+      return rule.git === undefined ? '' : gitText(rule.git);
+    case 'mcp':
+    case 'body':
+    case 'unread-body':
+      return rule.mcp === undefined ? (rule.when?.source ?? '') : mcpText(rule.mcp);
+    case 'when':
+      return rule.when?.source ?? '';
+    case 'require':
+      return list(missingFacts(rule, principal));
+  }
+}
+
 /** One sentence, for the operator: why a rule does not match. */
 export function explainMismatch(
   rule: Rule,
@@ -227,10 +266,6 @@ export function explainMismatch(
 ): string {
   const { port, scheme } = access.destination;
   const subject = placeOf(rule);
-  const list = (values: Iterable<string | number>): string => {
-    const all = [...values];
-    return all.length > 8 ? `${all.slice(0, 8).join(', ')} …` : all.join(', ');
-  };
   switch (mismatch) {
     case 'expired':
       return `${subject} expired at ${new Date(rule.expiresMs ?? 0).toISOString()}`;

@@ -3,8 +3,8 @@
 import { captureText } from './compile-capture.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, AwaitedPart, Decision, Principal } from './decision.ts';
-import { describeAccess, explainMismatch, placeOf } from './denial.ts';
-import { isForSession, mismatchOf, type Rule, seesRequests } from './rule.ts';
+import { describeAccess, explainMismatch, placeOf, wantedBy } from './denial.ts';
+import { isForSession, type Mismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
 /** What became of one rule. `because` is a sentence for a person. */
 export interface ExplanationStep {
@@ -13,7 +13,26 @@ export interface ExplanationStep {
   readonly effect: 'allow' | 'deny';
   readonly outcome: 'decides' | 'matches' | 'observes' | 'does not match' | 'judges requests only';
   readonly because: string;
+  /** Conditions beside its hosts that the rule has, in the order in which they are asked. */
+  readonly looksAt: readonly ConditionName[];
+  /** Of a rule that does not match: by which of them, and what it would have. */
+  readonly stopsAt?: { readonly condition: ConditionName; readonly wanted: string };
 }
+
+/** What a rule looks at beside hosts, in the order in which it is asked. */
+const ruleConditions = [
+  'scheme',
+  'ports',
+  'time',
+  'for',
+  'methods',
+  'paths',
+  'git',
+  'mcp',
+  'when',
+  'require',
+] as const;
+type ConditionName = (typeof ruleConditions)[number];
 
 /** A decision with its reasons; `text` is all of it for a terminal. */
 export interface Explanation {
@@ -62,12 +81,14 @@ interface Scene {
 }
 
 function stepOf(rule: Rule, { decision, principal, access, nowMs }: Scene): ExplanationStep {
-  const common = { rule: rule.reference.name, place: rule.reference.place, effect: rule.effect };
+  const { name, place } = rule.reference;
+  const common = { rule: name, place, effect: rule.effect, looksAt: conditionsOf(rule) };
   const mismatch = mismatchOf(rule, principal, access, nowMs);
   if (mismatch !== undefined) {
     return {
       ...common,
       outcome: 'does not match',
+      stopsAt: { condition: conditionOf(rule, mismatch), wanted: wantedBy(rule, mismatch, principal) },
       because: explainMismatch(rule, mismatch, principal, access),
     };
   }
@@ -97,6 +118,42 @@ function stepOf(rule: Rule, { decision, principal, access, nowMs }: Scene): Expl
   const winner =
     decision.effect === 'deny' && rule.effect === 'allow' ? 'a denial wins' : 'an earlier rule decides';
   return { ...common, outcome: 'matches', because: `${placeOf(rule)} matches too, but ${winner}` };
+}
+
+/** Scheme and ports are of every rule. */
+function conditionsOf(rule: Rule): readonly ConditionName[] {
+  const has: Readonly<Record<ConditionName, boolean>> = {
+    scheme: true,
+    ports: true,
+    time: rule.expiresMs !== undefined,
+    for: rule.selectors.length > 0,
+    methods: rule.methods !== undefined,
+    paths: rule.paths !== undefined,
+    git: rule.git !== undefined,
+    mcp: rule.mcp !== undefined,
+    when: rule.when !== undefined,
+    require: rule.require.length > 0,
+  };
+  return ruleConditions.filter((one) => has[one]);
+}
+
+function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
+  switch (mismatch) {
+    case 'expired':
+      return 'time';
+    // It is for connections, whatever is asked in them.
+    case 'handling':
+      return 'methods';
+    case 'refs':
+    case 'options':
+    case 'unread':
+      return 'git';
+    case 'body':
+    case 'unread-body':
+      return rule.mcp === undefined ? 'when' : 'mcp';
+    default:
+      return mismatch;
+  }
 }
 
 function textOf(decision: Decision, steps: readonly ExplanationStep[], access: AccessRequest): string {

@@ -43,6 +43,41 @@ test('every rule for the host is told once, in order, with what became of it', (
   assert.deepEqual(outcomes('GET https://a.test/'), []);
 });
 
+test('by which condition a rule does not match is told as data, with what it would have', () => {
+  const at = policyOf(`
+rules:
+  - { name: port, hosts: a.test, ports: 8443 }
+  - { name: time, hosts: a.test, expires: 2020-01-01T00:00:00Z }
+  - { name: team, hosts: a.test, for: { team: red } }
+  - { name: method, hosts: a.test, methods: [GET, HEAD] }
+  - { name: path, hosts: a.test, methods: POST, paths: /x/* }
+  - { name: push, hosts: a.test, git: { repository: acme/app, operations: push, refs: refs/heads/main } }
+  - { name: condition, hosts: a.test, methods: POST, when: 'claims.team == "red"' }
+  - { name: facts, hosts: a.test, methods: POST, require: [jailed] }
+  - { name: no, hosts: a.test, paths: /y, methods: POST, deny: true }
+`);
+  const { steps } = explain(at, { principal: principal(), access: access('POST https://a.test/y'), nowMs });
+  assert.deepEqual(
+    steps.map(({ rule, looksAt, stopsAt }) => [
+      rule,
+      looksAt.slice(2).join(),
+      stopsAt?.condition,
+      stopsAt?.wanted,
+    ]),
+    [
+      ['port', '', 'ports', '8443'],
+      ['time', 'time', 'time', 'before 2020-01-01T00:00:00.000Z'],
+      ['team', 'for', 'for', '{"team":"red"}'],
+      ['method', 'methods', 'methods', 'GET, HEAD'],
+      ['path', 'methods,paths', 'paths', '/x/*'],
+      ['push', 'git', 'git', 'push; repository acme/app; refs refs/heads/main; changes create, update'],
+      ['condition', 'methods,when', 'when', 'claims.team == "red"'],
+      ['facts', 'methods,require', 'require', 'jailed'],
+      ['no', 'methods,paths', undefined, undefined],
+    ],
+  );
+});
+
 test('the text has the decision, its rule and place, and what would be injected', () => {
   const { text, decision } = explain(policy, {
     principal: principal(),

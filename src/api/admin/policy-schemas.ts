@@ -84,6 +84,14 @@ export const explainedSchema = z
             effect: z.enum(['allow', 'deny']),
             outcome: z.string(),
             because: z.string(),
+            looksAt: texts.describe(
+              'Conditions that the rule has beside its hosts, in the order in which they are asked.',
+            ),
+            stopsAt: z
+              .object({ condition: z.string(), wanted: z.string() })
+              .readonly()
+              .optional()
+              .describe('Of a rule that does not match: by which condition, and what it would have.'),
             policy: z.string().optional().describe('Which published policy it is of.'),
           })
           .readonly(),

@@ -83,6 +83,12 @@ export function narrowestTerms({ asked }: Access): GrantTerms {
   return { scope: asked.path === undefined ? 'host' : 'exact', subject: 'session', seconds: 900 };
 }
 
+/** The same, for pushes of these refs alone where such a request may be one. */
+export function begunTerms(access: Access, refs: readonly string[]): GrantTerms {
+  const terms = narrowestTerms(access);
+  return refs.length === 0 || !mayBePush(access) ? terms : { ...terms, scope: 'exact', refs };
+}
+
 /** What a grant would open, in words. */
 export function openedText({ asked }: Access, scope: Scope, refs?: readonly string[]): string {
   const { method = 'Every method on', scheme, host, port, path = '' } = asked;

@@ -29,6 +29,29 @@ export function whyNotAllowed(event: AuditEvent): string | undefined {
   return undefined;
 }
 
+/** The refs that a push would create or update, where all of them are recorded. A grant deletes nothing. */
+export function pushedRefs({ git, cut }: AuditEvent): readonly string[] {
+  const { operation, refs = [], refsTotal } = git ?? {};
+  if (operation !== 'push' || refsTotal !== undefined || cut?.['git'] !== undefined) return [];
+  return refs.some(({ change }) => change === 'delete') ? [] : [...new Set(refs.map(({ ref }) => ref))];
+}
+
+/** What `explain` has to be told of a push, since it stands in a body; `partly` where not all of it is recorded. */
+export function pushOf({
+  git,
+  cut,
+  path = '',
+}: AuditEvent):
+  | { readonly pushed: NonNullable<typeof git>['refs']; readonly pushOptions: readonly string[] }
+  | 'partly'
+  | undefined {
+  if (git?.operation !== 'push' || !path.endsWith('/git-receive-pack')) return undefined;
+  const { refs, options = [], refsTotal, optionsTotal } = git;
+  const isWhole =
+    refs !== undefined && refsTotal === undefined && optionsTotal === undefined && cut?.['git'] === undefined;
+  return isWhole ? { pushed: refs, pushOptions: options } : 'partly';
+}
+
 /** Which scopes can be written for it: a path that is not whole in the event is none. */
 export function scopesOf({ kind, path, cut, git }: AuditEvent): readonly AllowScope[] {
   if (git !== undefined) return ['this'];

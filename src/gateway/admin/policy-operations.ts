@@ -183,6 +183,7 @@ function shownRule({ reference: { name, place }, effect }: Rule): OutputOf<'poli
 }
 
 function shownStep(step: PolicyExplanation['steps'][number]): Explained['steps'][number] {
-  const { rule, place, effect, outcome, because, policy } = step;
-  return { rule, effect, outcome, because, ...given('place', place), ...given('policy', policy) };
+  const { rule, place, effect, outcome, because, looksAt, stopsAt, policy } = step;
+  const more = { ...given('place', place), ...given('stopsAt', stopsAt), ...given('policy', policy) };
+  return { rule, effect, outcome, because, looksAt, ...more };
 }

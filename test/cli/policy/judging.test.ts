@@ -321,6 +321,7 @@ test('nothing that a server says acts on the terminal', async () => {
     request.resume();
     const said = responses[request.url ?? ''] ?? {};
     const isStream = request.url?.endsWith('/whole') === true;
+    if (isStream) response.setHeader('content-type', 'text/event-stream');
     const told = JSON.stringify({ looked: 1, result: said });
     response.end(
       isStream

@@ -82,3 +82,35 @@ test('axe finds nothing in the live view, with a row open, in light and dark', a
     await context.close();
   }
 });
+
+test('a decision is drawn as a matrix: each line stops where its rule does not match, at every width', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, {
+    width: 1440,
+    height: 900,
+    theme: 'light',
+  });
+  await logIn(page, stage.origin, await stage.token('viewer'), '/live?q=verdict:deny');
+  await page.getByRole('row').filter({ hasText: '/v1/items' }).first().click();
+  const decision = page.locator('.steps');
+  await decision.getByText('is for GET, HEAD, not POST').waitFor();
+  await decision.getByText('is for the paths /v1/orders').waitFor();
+  const lines = decision.locator('.step.mx:not(.mxh)');
+  // Up to its methods, and no further; and up to its paths.
+  assert.deepEqual(
+    [await lines.nth(0).locator('.mc').count(), await lines.nth(1).locator('.mc').count()],
+    [5, 6],
+  );
+  assert.equal(
+    await lines.nth(0).getByRole('img', { name: 'does not match' }).count(),
+    0,
+    'the words say it',
+  );
+  await picture(page, 'decision-matrix');
+  assert.deepEqual(await axeFindings(page), []);
+  await page.setViewportSize({ width: 320, height: 800 });
+  await decision.getByText('is for GET, HEAD, not POST').scrollIntoViewIfNeeded();
+  assert.equal(await lines.nth(0).locator('.mc').first().isVisible(), false);
+  await picture(page, 'decision-matrix-320');
+  assert.deepEqual(faults, []);
+  await context.close();
+});

@@ -8,6 +8,7 @@ import {
   decidedBefore,
   decidedSoFar,
   groupsOf,
+  begunTerms,
   narrowestTerms,
   openedText,
 } from '../../../src/console/model/access-groups.ts';
@@ -49,6 +50,11 @@ test('the narrowest is what was asked for, and each scope says what it opens', (
   const whole = access('1', { asked: { scheme: 'http', host: 'a.test', port: 80 } });
   assert.deepEqual(narrowestTerms(access('1')), { scope: 'exact', subject: 'session', seconds: 900 });
   assert.equal(narrowestTerms(whole).scope, 'host');
+  // Refs that a push was refused for are granted alone, where it may be one.
+  assert.deepEqual(begunTerms(access('1'), ['refs/heads/x']), narrowestTerms(access('1')));
+  const push = access('1');
+  const asked = { ...push.asked, method: 'POST', path: '/acme/app.git/git-receive-pack' };
+  assert.deepEqual(begunTerms({ ...push, asked }, ['refs/heads/x']).refs, ['refs/heads/x']);
   assert.equal(openedText(access('1'), 'exact'), 'POST https://api.example.com/v1/items');
   assert.equal(openedText(access('1'), 'path'), 'POST https://api.example.com/v1/items and all below it');
   assert.equal(openedText(whole, 'host'), 'Every method on http://a.test, every path');

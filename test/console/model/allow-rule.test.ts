@@ -6,6 +6,8 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import {
   allowRule,
   type AllowScope,
+  pushedRefs,
+  pushOf,
   scopesOf,
   whyNotAllowed,
   wouldOpen,
@@ -117,4 +119,32 @@ test('what it would have opened is counted among those that were refused by defa
   ];
   const opened = (scope: AllowScope): number => wouldOpen(events, denied(), scope);
   assert.deepEqual([opened('this'), opened('below'), opened('host')], [1, 4, 5]);
+});
+
+test('the refs of a push are for a grant where all are recorded and none is deleted, and are what explain is told', () => {
+  const push = (
+    refs: readonly { readonly ref: string; readonly change: string }[],
+    more: object = {},
+  ): AuditEvent =>
+    event('push', {
+      path: '/acme/app.git/git-receive-pack',
+      method: 'POST',
+      git: { repository: 'acme/app', operation: 'push', refs, ...more },
+    } as never);
+  const main = { ref: 'refs/heads/main', change: 'update' };
+  const fix = { ref: 'refs/heads/fix', change: 'create' };
+  assert.deepEqual(pushedRefs(push([main, fix, main])), ['refs/heads/main', 'refs/heads/fix']);
+  assert.deepEqual(pushOf(push([main], { options: ['ci.skip'] })), {
+    pushed: [main],
+    pushOptions: ['ci.skip'],
+  });
+  for (const other of [
+    push([main, { ref: 'refs/heads/old', change: 'delete' }]),
+    push([main], { refsTotal: 100 }),
+    event('fetch', { git: { repository: 'acme/app', operation: 'fetch' } } as never),
+    event('none'),
+  ])
+    assert.deepEqual(pushedRefs(other), []);
+  assert.equal(pushOf(push([main], { refsTotal: 100 })), 'partly');
+  assert.equal(pushOf(event('none')), undefined);
 });

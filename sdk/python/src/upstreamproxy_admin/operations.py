@@ -795,6 +795,27 @@ class CheckPolicy(_CheckPolicyMust, _CheckPolicyMay):
     pass
 
 
+_ExplainPolicyStepsItemStopsAtMust = TypedDict(
+    "_ExplainPolicyStepsItemStopsAtMust",
+    {
+        "condition": str,
+        "wanted": str,
+    },
+)
+
+
+_ExplainPolicyStepsItemStopsAtMay = TypedDict(
+    "_ExplainPolicyStepsItemStopsAtMay",
+    {
+    },
+    total=False,
+)
+
+
+class ExplainPolicyStepsItemStopsAt(_ExplainPolicyStepsItemStopsAtMust, _ExplainPolicyStepsItemStopsAtMay):
+    pass
+
+
 _ExplainPolicyStepsItemMust = TypedDict(
     "_ExplainPolicyStepsItemMust",
     {
@@ -802,6 +823,8 @@ _ExplainPolicyStepsItemMust = TypedDict(
         "effect": Literal["allow", "deny"],
         "outcome": str,
         "because": str,
+        # Conditions that the rule has beside its hosts, in the order in which they are asked.
+        "looksAt": List[str],
     },
 )
 
@@ -810,6 +833,8 @@ _ExplainPolicyStepsItemMay = TypedDict(
     "_ExplainPolicyStepsItemMay",
     {
         "place": str,
+        # Of a rule that does not match: by which condition, and what it would have.
+        "stopsAt": ExplainPolicyStepsItemStopsAt,
         # Which published policy it is of.
         "policy": str,
     },
@@ -1879,7 +1904,8 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "CheckPolicy": [{"ok": "bool", "problems": ["list", ["is", "CheckPolicyProblemsItem"]]}, {"version": "str", "rules": "int"}],
     "CheckPolicyProblemsItem": [{"severity": ["one", ["error", "warning"]], "message": "str"}, {"file": "str", "line": "int", "column": "int"}],
     "ExplainPolicy": [{"request": "str", "policy": "str", "effect": ["one", ["allow", "deny"]], "rule": "str", "inject": ["list", "str"], "steps": ["list", ["is", "ExplainPolicyStepsItem"]], "text": "str"}, {"policyName": "str", "place": "str", "reason": "str"}],
-    "ExplainPolicyStepsItem": [{"rule": "str", "effect": ["one", ["allow", "deny"]], "outcome": "str", "because": "str"}, {"place": "str", "policy": "str"}],
+    "ExplainPolicyStepsItem": [{"rule": "str", "effect": ["one", ["allow", "deny"]], "outcome": "str", "because": "str", "looksAt": ["list", "str"]}, {"place": "str", "stopsAt": ["is", "ExplainPolicyStepsItemStopsAt"], "policy": "str"}],
+    "ExplainPolicyStepsItemStopsAt": [{"condition": "str", "wanted": "str"}, {}],
     "PolicyText": [{"version": "str", "files": ["list", ["is", "PolicyTextFilesItem"]]}, {}],
     "PolicyTextFilesItem": [{"name": "str", "text": "str"}, {"policy": "str"}],
     "PolicyVersion": [{"id": "str", "policy": "str", "number": "int", "version": "str", "withdrawn": "bool", "published": "str", "publishedBy": "str", "files": ["list", ["is", "PolicyVersionFilesItem"]]}, {"for": ["dict", "any"], "note": "str", "backTo": "int"}],

@@ -1,7 +1,7 @@
 // Access: who asks for what, what a grant would open, and what is open now.
 
 import { type ReactElement, useState } from 'react';
-import { type Access, type AccessTab, accessTabs, groupsOf } from '../../model/access-groups.ts';
+import { type Access, type AccessTab, accessTabs, groupsOf, refsOf } from '../../model/access-groups.ts';
 import { AsOf } from '../../parts/as-of.tsx';
 import { heldTogether, useHeldList } from '../../parts/held-list.ts';
 import { useSettled, useSettledState } from '../../parts/keys.ts';
@@ -57,6 +57,7 @@ export function AccessView({ place }: { readonly place: Place }): ReactElement {
               all={[...lists.byId.values()]}
               settled={settled}
               isSettled={isSettled}
+              refs={current.id === wanted ? refsOf(place.query.get('refs') ?? '') : []}
               isDenying={isWriting === current.id}
               deny={(isDenying) => setWriting(isDenying ? current.id : undefined)}
               changed={lists.again}

@@ -5,6 +5,7 @@ import { coversRole } from '../../../api/admin/roles.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import {
   type Access,
+  begunTerms,
   type GrantTerms,
   mayBePush,
   narrowestTerms,
@@ -20,6 +21,8 @@ import { Segments } from '../../parts/segments.tsx';
 
 export interface DecideProps {
   readonly access: Access;
+  /** Of the push that was refused, where one comes from it. */
+  readonly refs: readonly string[];
   /** Whether a key may act: nothing changed under it for a moment. */
   readonly settled: () => boolean;
   /** Whether a click may act: what is open has been the same for a moment. */
@@ -44,9 +47,9 @@ interface Deciding {
   readonly act: (operation: 'grantAccess' | 'denyAccess', body: object) => void;
 }
 
-function useDeciding({ access, changed }: DecideProps): Deciding {
+function useDeciding({ access, changed, refs }: DecideProps): Deciding {
   const { client, say } = useDesk();
-  const [terms, setTerms] = useState(() => narrowestTerms(access));
+  const [terms, setTerms] = useState(() => begunTerms(access, refs));
   const [fault, setFault] = useState('');
   const [isSending, setSending] = useState(false);
   const send = async (operation: 'grantAccess' | 'denyAccess', body: object): Promise<void> => {
@@ -180,7 +183,7 @@ function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deci
 
 /** Nothing written: not for pushes alone. */
 function RefsField({ terms, setTerms }: Pick<Deciding, 'terms' | 'setTerms'>): ReactElement {
-  const [text, setText] = useState('');
+  const [text, setText] = useState(terms.refs?.join(' ') ?? '');
   const write = (written: string): void => {
     setText(written);
     const { refs: _, ...others } = terms;

@@ -8,6 +8,8 @@ import {
   allowRule,
   type AllowScope,
   type ForClaim,
+  pushedRefs,
+  pushOf,
   scopesOf,
   whyNotAllowed,
   wouldOpen,
@@ -123,14 +125,17 @@ function Checked({
   const { client } = useDesk();
   const [told, setTold] = useState<{ readonly text: string; readonly said: string }>();
   const url = urlOf(event);
-  const { method = 'CONNECT', sessionId: session, git } = event;
-  // What a push does stands in its body, which is not recorded.
-  const isAsked = url !== undefined && git === undefined;
+  const { method = 'CONNECT', sessionId: session } = event;
+  const push = pushOf(event);
+  const isAsked = url !== undefined && push !== 'partly';
+  const pushText = JSON.stringify(push);
   useEffect(() => {
     if (!isAsked) return undefined;
     let isGone = false;
     const files = [{ name: 'proposed.yaml', text }];
-    const body = { method, url, files, ...(session === undefined ? {} : { session }) };
+    // The text of what is sent: the same push is asked for once.
+    const pushed = pushText === undefined ? {} : (JSON.parse(pushText) as object);
+    const body = { method, url, files, ...pushed, ...(session === undefined ? {} : { session }) };
     client.post('explainPolicy', '/v1/policy/explain', body).then(
       (explained) => isGone || setTold({ text, said: saidOf(explained) }),
       (error: unknown) => isGone || setTold({ text, said: faultText(error) }),
@@ -138,7 +143,7 @@ function Checked({
     return () => {
       isGone = true;
     };
-  }, [client, isAsked, method, url, session, text]);
+  }, [client, isAsked, method, url, session, text, pushText]);
   if (told?.text !== text) return null;
   return (
     <p className="sub after" role="status">
@@ -189,6 +194,12 @@ function DraftExit({ text }: { readonly text: string }): ReactElement {
   );
 }
 
+/** A grant can be for pushes of some refs alone. */
+function refsGiven(event: AuditEvent): { readonly refs?: string } {
+  const refs = pushedRefs(event);
+  return refs.length === 0 ? {} : { refs: refs.join(' ') };
+}
+
 async function policyToBegin(client: AdminClient, policy: string): Promise<PolicyDraft> {
   const { mode } = await client.get('policy', '/v1/policy');
   return await begunFrom(client, { policy, isStored: mode === 'store' });
@@ -206,8 +217,8 @@ function GrantExit({ event }: { readonly event: AuditEvent }): ReactElement | nu
   const one = same.find(({ trace }) => trace === event.traceId) ?? same[0];
   if (one !== undefined)
     return (
-      <Link className="btn" to={addressOf('access', '', { id: one.id })}>
-        Grant for a time…
+      <Link className="btn" to={addressOf('access', '', { id: one.id, ...refsGiven(event) })}>
+        {pushedRefs(event).length === 0 ? 'Grant for a time…' : 'Grant these refs for a time…'}
       </Link>
     );
   return (
