@@ -1,6 +1,6 @@
 // What stands around every view: where one is, what waits, whether all is followed.
 
-import { type ReactElement, useRef } from 'react';
+import { type ReactElement, useMemo, useRef } from 'react';
 import { countText, zoneText } from './model/display.ts';
 import { plainText } from './model/clean-text.ts';
 import { Clean } from './parts/clean.tsx';
@@ -10,6 +10,7 @@ import { useKeys } from './parts/keys.ts';
 import { Link } from './parts/link.tsx';
 import { addressOf, go, type Place, placeOf, useAddress, type ViewName } from './parts/location.ts';
 import { useAsked, useDesk, useFeed, useNow } from './parts/operator.ts';
+import { useNotices } from './parts/notices.ts';
 import { Palette } from './parts/palette.tsx';
 import { switchTheme } from './parts/theme.ts';
 import { View } from './views/view.tsx';
@@ -48,6 +49,7 @@ export function Shell(): ReactElement {
     query: { state: 'pending' },
     everyMs: waitingEveryMs,
   }).value;
+  useNotices(useMemo(() => waiting?.items.map(({ id }) => id), [waiting]));
   const count = waiting?.items.length ?? 0;
   const pending = count === 0 ? undefined : `${count}${waiting?.next === undefined ? '' : '+'}`;
   return (

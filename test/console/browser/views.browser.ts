@@ -412,3 +412,41 @@ test('an administrator makes a token, which is shown once, and ends it; others m
   assert.equal(await other.page.getByRole('button', { name: 'Make a token' }).count(), 0);
   await other.context.close();
 });
+
+test('who asked for notices gets one when a request for access comes and the page is not in front', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  // No notice of a machine can be read, so what would be shown is kept.
+  await page.addInitScript(`
+    window.shown = [];
+    window.Notification = class extends EventTarget {
+      static permission = 'default';
+      static async requestPermission() { Notification.permission = 'granted'; return 'granted'; }
+      constructor(title, { body }) { super(); shown.push(title + ': ' + body); window.last = this; }
+    };
+    document.hasFocus = () => window.isInFront === true;
+  `);
+  await logIn(page, stage.origin, await stage.token('approver'), '/access');
+  const ask = async (name: string): Promise<void> => {
+    const wish = { url: `https://notice.example.com/${name}`, method: 'GET', reason: 'notice \u202e <b>' };
+    assert.equal(await stage.askAccess(wish), 202);
+    await page.getByRole('button', { name: new RegExp(`/${name}`) }).waitFor();
+  };
+  const shown = async (): Promise<readonly string[]> =>
+    (await page.evaluate('window.shown')) as readonly string[];
+  await ask('unasked');
+  assert.deepEqual(await shown(), []);
+  await page.getByRole('button', { name: 'Notices off' }).click();
+  await page.getByRole('button', { name: 'Notices on' }).waitFor();
+  await ask('asked');
+  await page.waitForFunction('window.shown.length === 1');
+  assert.match((await shown())[0] ?? '', /^upstreamproxy: \d+ requests for access wait\.$/);
+  await goTo(page, '/live');
+  await page.evaluate(`last.dispatchEvent(new Event('click'))`);
+  await page.getByRole('heading', { name: 'Access' }).waitFor();
+  await page.evaluate('window.isInFront = true');
+  await ask('in-front');
+  assert.equal((await shown()).length, 1);
+  assert.deepEqual(await axeFindings(page), []);
+  assert.deepEqual(faults, []);
+  await context.close();
+});

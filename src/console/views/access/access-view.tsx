@@ -7,6 +7,8 @@ import { heldTogether, useHeldList } from '../../parts/held-list.ts';
 import { useSettled, useSettledState } from '../../parts/keys.ts';
 import { useListKeys } from '../../parts/list-keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
+import { noticesNow, switchNotices } from '../../parts/notices.ts';
+import { useDesk } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
 import { AccessDetail } from './access-detail.tsx';
 import { AccessList } from './access-list.tsx';
@@ -86,6 +88,7 @@ function Head({ tab, lists, choose }: HeadProps): ReactElement {
       <h1>Access</h1>
       <span className="sub hm el">A workload asks, its request stays refused until you decide.</span>
       <span className="sp" />
+      <NoticeButton />
       <Segments
         label="Which requests"
         value={tab}
@@ -97,6 +100,29 @@ function Head({ tab, lists, choose }: HeadProps): ReactElement {
         choose={choose}
       />
     </header>
+  );
+}
+
+/** Off until somebody asks for it. */
+function NoticeButton(): ReactElement | null {
+  const { say } = useDesk();
+  const [notices, setNotices] = useState(noticesNow);
+  if (notices === 'none') return null;
+  const change = async (): Promise<void> => {
+    const now = await switchNotices();
+    setNotices(now);
+    if (now === 'refused') say('The browser shows no notices of this page: its settings say so.');
+  };
+  return (
+    <button
+      type="button"
+      className="btn hm"
+      aria-pressed={notices === 'on'}
+      title="A notice of the browser when a request comes and this page is not in front"
+      onClick={() => void change()}
+    >
+      {notices === 'on' ? 'Notices on' : 'Notices off'}
+    </button>
   );
 }
 
