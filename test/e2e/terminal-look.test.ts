@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
@@ -72,6 +73,19 @@ wait $own`;
     const [before = '', after = ''] = output.slice(output.lastIndexOf('asks npm')).split(told);
     assert.ok(before.includes(`\r${escape}[K`), JSON.stringify(output));
     assert.ok(!after.includes('asks npm'), JSON.stringify(output));
+  });
+
+  test('Ctrl-C takes it away, and ends the command as it would without', async () => {
+    const module = new URL('../../src/cli/terminal/progress.ts', import.meta.url).href;
+    const endless = `const { withProgress } = await import('${module}');
+setInterval(() => {}, 1000);
+await withProgress({ quiet: false }, () => 'it works', () => new Promise(() => {}));`;
+    const { output, code } = await play(
+      [process.execPath, '--input-type=module', '--disable-warning=ExperimentalWarning', '-e', endless],
+      [{ wait: 'it works' }, { type: '\u0003' }],
+    );
+    assert.equal(code, -constants.signals.SIGINT);
+    assert.ok(output.endsWith(`\r${escape}[K`), JSON.stringify(output));
   });
 
   test('--quiet has none', async () => {

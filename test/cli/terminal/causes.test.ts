@@ -23,7 +23,7 @@ test('the system says what failed, and where', () => {
 
 test('no text of a cause is told, and no chain without end is followed', () => {
   const plain = cause('the password is secret', {});
-  const odd = cause('x', { code: 'no code of the system: secret' }, plain);
+  const odd = cause('x', { code: 'ENOENT, and a secret' }, plain);
   assert.deepEqual(causesOf(new Error('x', { cause: odd })), []);
   const ring = cause('x', { code: 'EIO' });
   ring.cause = ring;
