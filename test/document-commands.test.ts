@@ -117,7 +117,6 @@ const rows: readonly Row[] = [
     way: { test: 'test/cli/operator/upgrade.test.ts', names: "'upgrade', '--check'" },
   },
   { document: 'docs/guides/install.md', way: { test: blocks } },
-  { document: 'docs/guides/bubblewrap.md', has: 'apt-get install', way: { not: 'it changes the machine' } },
   { document: 'docs/guides/kubernetes.md', way: { not: 'it needs a cluster' } },
   { document: 'docs/reference/chart.md', way: { not: 'it needs a cluster' } },
   {
