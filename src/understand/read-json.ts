@@ -150,6 +150,8 @@ class JsonReader {
     const isEscaped = this.#at - start !== name.length + 2;
     if (isEscaped && escapedLetter.test(this.#text.slice(start, this.#at)))
       throw this.#fault('a name with an escape that it does not need');
+    // Where it ends for some.
+    if (name.includes('\0')) throw this.#fault('a name with a NUL');
     return name;
   }
 

@@ -53,6 +53,7 @@ describe('what is not read', () => {
     ['a name twice', '{"a":1,"a":1}', /the name "a" a second time/],
     ['a name twice, once escaped', String.raw`{"é":1,"\u00e9":2}`, /a second time/],
     ['a letter that is escaped in a name', String.raw`{"\u0061":2}`, /escape that it does not need/],
+    ['a NUL in a name', String.raw`{"\u0000":2}`, /a NUL/],
     ['a digit that is', String.raw`{"x\u0031":2}`, /escape that it does not need/],
     ['a number of JavaScript', 'NaN', /no value/],
     ['a word in capitals', 'True', /no value/],
