@@ -81,6 +81,7 @@ for (const width of [320, 1024, 1440])
       // Nothing that one presses is cut off by what stands around it.
       const cut = (await page.evaluate(cutOff)) as readonly string[];
       assert.deepEqual(cut, [], path);
+      assert.deepEqual((await page.evaluate(cutHosts)) as readonly string[], [], path);
       await picture(page, `${name}-wide-${width}`);
     }
     assert.deepEqual(faults, []);
@@ -90,4 +91,9 @@ for (const width of [320, 1024, 1440])
 /** Names of buttons whose text is wider than they are. */
 const cutOff = `[...document.querySelectorAll('button, a.btn')]
   .filter((one) => one.offsetParent !== null && one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.textContent)`;
+
+/** Hosts in lists of the most, of which not all is to be seen. */
+const cutHosts = `[...document.querySelectorAll('.bars .b1 .el')]
+  .filter((one) => one.querySelector('b')?.getBoundingClientRect().right > one.getBoundingClientRect().right + 1)
   .map((one) => one.textContent)`;
