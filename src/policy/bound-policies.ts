@@ -3,17 +3,9 @@
 
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
-import type {
-  AccessRequest,
-  AllowDecision,
-  Decision,
-  DenyDecision,
-  Policy,
-  Principal,
-  RuleReference,
-} from './decision.ts';
+import type { AccessRequest, Decision, DenyDecision, Policy, Principal, RuleReference } from './decision.ts';
 import { describeAccess } from './denial.ts';
-import { allowWithin, bothAwait } from './within-ceiling.ts';
+import { allowWithin, bothAwait, withoutAwaits } from './within-ceiling.ts';
 import { defaultDenyName } from './compiled-policy.ts';
 
 /** What bounds all others: it is asked for every session, and allows nothing by itself. */
@@ -68,7 +60,7 @@ export class BoundPolicies implements Policy {
     if (bound === undefined) return decision;
     if (decision.effect === 'allow') return allowWithin(decision, by(ceilingName, bound));
     return decision.rule.name === defaultDenyName
-      ? { ...decision, within: by(ceilingName, bound), ...awaits(decision, bound) }
+      ? { ...withoutAwaits(decision), within: by(ceilingName, bound), ...bothAwait(decision, bound) }
       : decision;
   }
 
@@ -141,9 +133,4 @@ function ceilingDenial(decision: DenyDecision): DenyDecision {
   const isDefault = decision.rule.name === defaultDenyName;
   const rule = { ...decision.rule, policy: ceilingName, ...(isDefault ? { name: ceilingDenyName } : {}) };
   return { ...decision, rule, operatorReason: `The ceiling: ${decision.operatorReason}` };
-}
-
-function awaits(one: Decision, other: AllowDecision): Pick<Decision, 'awaits'> {
-  const what = bothAwait(one, other);
-  return what === undefined ? {} : { awaits: what };
 }

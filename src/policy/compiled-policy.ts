@@ -5,6 +5,7 @@ import type {
   AllowDecision,
   AwaitedPart,
   Decision,
+  DenyDecision,
   Policy,
   Principal,
   RuleReference,
@@ -97,20 +98,32 @@ export class CompiledPolicy implements Policy {
     const verdict = judge(selected, access, asking);
     // Rules that were not looked at could deny.
     if (work.isSpent) return workDenial(access);
+    if (isProbe(access)) return this.#probed(verdict, principal, { access, nowMs });
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
-    const awaited = awaitedBy(verdict, access);
-    const awaits = awaited === undefined ? {} : { awaits: awaited };
+    const awaits = awaitedBy(verdict, access);
     const isPlain = access.depth === 'request' && lists.every((list) => list.isByDestination);
     const plain = isPlain ? ({ isByDestination: true } as const) : {};
     if (verdict.allow !== undefined) {
-      const allow = { ...allowBy(verdict.allow, access, observed), ...awaits, ...plain };
+      const lists = verdict.seesMessages ? ({ showsLists: true } as const) : {};
+      const allow = { ...allowBy(verdict.allow, access, observed), ...lists, ...awaits, ...plain };
       return this.#withFields(verdict.allow, allow, principal, { access, nowMs });
     }
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
     if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
     return { ...defaultDenial(rules, access, asking), ...awaits };
+  }
+
+  /** Of a question about what could be asked, as for each item of a list: nobody reads why not. */
+  #probed(
+    { deny, allow }: Verdict,
+    principal: Principal,
+    { access, nowMs }: { readonly access: AccessRequest; readonly nowMs: number },
+  ): Decision {
+    if (deny !== undefined) return probeDenial;
+    if (allow !== undefined) return allowBy(allow, access, undefined);
+    return this.#isObserved(principal, access, nowMs) ? observedAllow(defaultDenyName) : probeDenial;
   }
 
   /** The decision with what becomes of the fields of the request, or the denial for one of them. */
@@ -205,12 +218,25 @@ function blindPatterns({ hosts, ports }: Rule): readonly string[] {
 
 /** What the decision may cost. */
 export function stepsFor(access: AccessRequest): number {
-  const { decisionStepsMax, decisionStepsPerRef, decisionStepsPerBodyOctet } = defaultLimits;
+  const { decisionStepsMax, decisionStepsPerRef, decisionStepsPerBodyOctet, decisionStepsPerItem } =
+    defaultLimits;
   if (access.depth === 'connect') return decisionStepsMax;
+  if (isProbe(access)) return decisionStepsPerItem;
   const refs = access.pushed?.length ?? 0;
   const octets = access.body?.kind === 'json' ? access.body.octets : 0;
   return decisionStepsMax + refs * decisionStepsPerRef + octets * decisionStepsPerBodyOctet;
 }
+
+function isProbe(access: AccessRequest): boolean {
+  return access.depth === 'request' && access.body?.kind === 'message';
+}
+
+const probeDenial: DenyDecision = {
+  effect: 'deny',
+  rule: { name: defaultDenyName },
+  reason: 'It is not allowed.',
+  operatorReason: 'It is not allowed.',
+};
 
 function gives({ inject }: AllowDecision, name: string): boolean {
   return inject.some(({ credential }) => credential === name);
@@ -233,12 +259,21 @@ interface Verdict {
   readonly allow: Rule | undefined;
   /** Rules that deny look at what is not there yet. */
   readonly unread: ReadonlySet<AwaitedPart>;
+  /** The same of rules on trial. */
+  readonly unreadOnTrial: ReadonlySet<AwaitedPart>;
+  /** A rule that denies is about messages of this server. */
+  readonly seesMessages: boolean;
 }
 
 /** The body first: to read it costs nothing where the request is a push. */
-function awaitedBy({ allow, unread }: Verdict, access: AccessRequest): AwaitedPart | undefined {
-  if (unread.has('body') || (allow !== undefined && awaitsBody(allow, access))) return 'body';
-  return unread.has('git-commands') || awaitsCommands(allow?.git, access) ? 'git-commands' : undefined;
+function awaitedBy(verdict: Verdict, access: AccessRequest): Pick<AllowDecision, 'awaits' | 'awaitsOnTrial'> {
+  const { allow, unread, unreadOnTrial } = verdict;
+  const allowAwaits = allow !== undefined && awaitsBody(allow, access);
+  if (unread.has('body') || (allowAwaits && allow.mode === 'enforce')) return { awaits: 'body' };
+  if (unreadOnTrial.has('body') || allowAwaits) return { awaits: 'body', awaitsOnTrial: true };
+  const isPush =
+    unread.has('git-commands') || unreadOnTrial.has('git-commands') || awaitsCommands(allow?.git, access);
+  return isPush ? { awaits: 'git-commands' } : {};
 }
 
 /** What it costs to find that a rule is for another scheme, principal or method. */
@@ -251,6 +286,8 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   let allow: Rule | undefined;
   let denySeesRequests: Rule | undefined;
   const unread = new Set<AwaitedPart>();
+  const unreadOnTrial = new Set<AwaitedPart>();
+  let seesMessages = false;
   const isEarlier = (rule: Rule, than: Rule | undefined): boolean =>
     than === undefined || rule.order < than.order;
   for (const list of lists) {
@@ -265,8 +302,10 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
       const best = rule.mode === 'observe' ? observedDeny : deny;
       if (!isEarlier(rule, best)) continue;
       const mismatch = measuredMismatch(rule, access, asking);
-      if (mismatch === 'unread') unread.add('git-commands');
-      if (mismatch === 'unread-body') unread.add('body');
+      seesMessages ||= rule.mcp !== undefined && (mismatch === undefined || mismatch === 'mcp');
+      const awaiting = rule.mode === 'observe' ? unreadOnTrial : unread;
+      if (mismatch === 'unread') awaiting.add('git-commands');
+      if (mismatch === 'unread-body') awaiting.add('body');
       if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;
       else if (rule.mode === 'observe') observedDeny = rule;
@@ -275,7 +314,7 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   }
   // Blind bytes cannot be judged by a rule that looks at requests, so its hosts are never passed blindly.
   if (allow !== undefined && allow.handling !== 'intercept') deny ??= denySeesRequests;
-  return { deny, observedDeny, allow, unread };
+  return { deny, observedDeny, allow, unread, unreadOnTrial, seesMessages };
 }
 
 function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined): AllowDecision {

@@ -110,6 +110,10 @@ function costProblem(node: ASTNode, isInLoop: boolean): string | undefined {
     const parts = isLoop ? node.args[1] : undefined;
     if (isNode(parts) && mentionsSplit(parts))
       return `the condition has "${name}" over what "split" gives, and a request decides how much that is; use "paths", startsWith, endsWith or contains`;
+    const body = isLoop ? node.args[2] : undefined;
+    const repeated = Array.isArray(body) ? repeatedVariable(body) : undefined;
+    if (repeated !== undefined)
+      return `the condition looks at "${repeated}" inside of "${name}", so for each element again, and a request decides how many there are and how long it is; compare it outside of the loop`;
     if (isLoop && isInLoop)
       return `the condition has "${name}" inside another loop; write two conditions joined by &&`;
   }
@@ -118,6 +122,12 @@ function costProblem(node: ASTNode, isInLoop: boolean): string | undefined {
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** What a loop may look at is its own variable, and what a session has. */
+function repeatedVariable(body: readonly unknown[]): string | undefined {
+  const nodes = body.filter(isNode);
+  return ['json', 'request'].find((name) => nodes.some((node) => mentionsVariable(node, name)));
 }
 
 function mentionsSplit(node: ASTNode): boolean {

@@ -117,6 +117,8 @@ export interface AllowDecision {
   readonly isByDestination?: true;
   /** A rule looks at what is not there yet; nothing may go out before the decision is made again with it. */
   readonly awaits?: AwaitedPart;
+  /** Only rules on trial look at it: what cannot be read refuses nothing. */
+  readonly awaitsOnTrial?: true;
 }
 
 /** What of a request a rule looks at that comes behind its head. */
@@ -137,6 +139,7 @@ export interface DenyDecision {
   readonly within?: AllowDecision;
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
   readonly awaits?: AwaitedPart;
+  readonly awaitsOnTrial?: true;
 }
 
 export type Decision = AllowDecision | DenyDecision;

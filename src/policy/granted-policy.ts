@@ -65,8 +65,8 @@ export class GrantedPolicy implements Policy {
     if (asking.work.isSpent && grant === undefined) return grantWorkDenial(access);
     if (grant === undefined) return withOtherRefs(decision, otherRefsGrant(grants, access, asking));
     const { within } = decision;
-    const awaits = decision.awaits ?? (awaitsCommands(grant.push?.git, access) ? 'git-commands' : undefined);
-    const opened = { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
+    const own = awaitsCommands(grant.push?.git, access) ? ({ awaits: 'git-commands' } as const) : {};
+    const opened = { ...allowed(`access-grant:${grant.id}`), ...own, ...awaitsOf(decision) };
     return within === undefined ? opened : allowWithin(opened, within);
   }
 
@@ -124,4 +124,9 @@ const otherPort: Decision = {
 /** No credential and no private network: a grant opens the way to a public origin and nothing else. */
 function allowed(name: string): AllowDecision {
   return { effect: 'allow', rule: { name }, handling: 'intercept', inject: [], addresses: [], limits: {} };
+}
+
+function awaitsOf({ awaits, awaitsOnTrial }: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial'> {
+  if (awaits === undefined) return {};
+  return { awaits, ...(awaitsOnTrial === undefined ? {} : { awaitsOnTrial }) };
 }

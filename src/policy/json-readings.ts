@@ -4,71 +4,100 @@ import { foldedName, JsonObject, type JsonValue } from '../understand/json-value
 import type { ReadBody } from '../understand/read-body.ts';
 
 /**
- * The body as it is written and, where it has a name that differs from one of `names` in letter case alone, as origins read it
- * that ignore letter case. Undefined is a reading that nobody knows: of no JSON, or with a member that would then stand twice.
- * Without a body there are no members.
+ * The body as it is written, and as origins read it that take names for the same which differ in letter case or in `_` alone (Go's
+ * structs; protobuf's JSON). Undefined is a reading that nobody knows. Without a body there are no members. Nothing is copied: a condition
+ * pays for what it looks at.
  */
 export function jsonReadings(body: ReadBody | undefined, names: readonly string[]): readonly unknown[] {
   if (body === undefined || body.kind === 'unreadable' || body.kind === 'message') return [undefined];
   if (body.kind === 'none') return [new Map()];
-  const seen = readingsOf(body.value);
-  const written = (seen.written ??= viewOf(body.value, undefined));
-  const meant = new Map(names.map((name) => [foldedName(name), name]));
-  const differs = [...meant].some(([folded, name]) =>
-    [...(seen.spellings.get(folded) ?? [])].some((spelling) => spelling !== name),
-  );
-  return differs ? [written, viewOf(body.value, meant)] : [written];
+  const meant = new Map(names.map((name) => [alikeName(name), name]));
+  return [viewOf(body.value, undefined), viewOf(body.value, meant)];
 }
 
-interface Seen {
-  written?: unknown;
-  /** By folded name, how it is spelled. */
-  readonly spellings: ReadonlyMap<string, ReadonlySet<string>>;
+/** The same for names that some origin takes for one. */
+const alikeName = (name: string): string => foldedName(name).replaceAll('_', '');
+
+type Meant = ReadonlyMap<string, string>;
+
+function viewOf(value: JsonValue, meant: Meant | undefined): unknown {
+  if (value instanceof JsonObject) return new MembersView(value, meant);
+  return isList(value) ? value.map((item) => viewOf(item, meant)) : value;
 }
 
-/** Of bodies that are decided about; many conditions ask for the same ones. */
-const known = new WeakMap<object, Seen>();
+/** Of objects that were looked at: their names by what they are alike to. */
+const known = new WeakMap<JsonObject, ReadonlyMap<string, readonly string[]>>();
 
-function readingsOf(value: JsonValue): Seen {
-  // A value that is no object has no names.
-  if (typeof value !== 'object' || value === null) return { spellings: new Map() };
-  let seen = known.get(value);
-  if (seen === undefined) {
-    const spellings = new Map<string, Set<string>>();
-    collect(value, spellings);
-    seen = { spellings };
-    known.set(value, seen);
+function alikeNames(object: JsonObject): ReadonlyMap<string, readonly string[]> {
+  let names = known.get(object);
+  if (names === undefined) {
+    names = Map.groupBy(object.members.keys(), alikeName);
+    known.set(object, names);
   }
-  return seen;
+  return names;
 }
 
-function collect(value: JsonValue, spellings: Map<string, Set<string>>): void {
-  if (value instanceof JsonObject) {
-    for (const [name, member] of value.members) {
-      const folded = foldedName(name);
-      const spelled = spellings.get(folded) ?? new Set();
-      spellings.set(folded, spelled.add(name));
-      collect(member, spellings);
-    }
-  } else if (isList(value)) for (const item of value) collect(item, spellings);
-}
+/** An object as a map. With `meant` a member has the name that a condition means by it; two with one name have no value (a fault). */
+class MembersView extends Map<string, unknown> {
+  readonly #object: JsonObject;
+  readonly #meant: Meant | undefined;
 
-/** `meant`: by folded name, the spelling to give it. Undefined where two members are the same one then. */
-function viewOf(value: JsonValue, meant: ReadonlyMap<string, string> | undefined): unknown {
-  if (value instanceof JsonObject) {
-    const members = new Map<string, unknown>();
-    for (const [name, member] of value.members) {
-      const spelled = meant?.get(foldedName(name)) ?? name;
-      const view = viewOf(member, meant);
-      if (members.has(spelled) || view === undefined) return undefined;
-      members.set(spelled, view);
-    }
-    return members;
+  constructor(object: JsonObject, meant: Meant | undefined) {
+    super();
+    this.#object = object;
+    this.#meant = meant;
   }
-  if (!isList(value)) return value;
-  const items = value.map((item) => viewOf(item, meant));
-  return items.includes(undefined) ? undefined : items;
+
+  override get size(): number {
+    return this.#object.members.size;
+  }
+
+  override get(name: string): unknown {
+    const written = this.#written(name);
+    const value = written === undefined ? undefined : this.#object.members.get(written);
+    return value === undefined ? undefined : viewOf(value, this.#meant);
+  }
+
+  override has(name: string): boolean {
+    return this.#written(name) !== undefined;
+  }
+
+  override keys(): MapIterator<string> {
+    return this.#names().values();
+  }
+
+  override values(): MapIterator<unknown> {
+    return this.#names()
+      .map((name) => this.get(name))
+      .values();
+  }
+
+  override entries(): MapIterator<[string, unknown]> {
+    return this.#names()
+      .map((name): [string, unknown] => [name, this.get(name)])
+      .values();
+  }
+
+  override [Symbol.iterator](): MapIterator<[string, unknown]> {
+    return this.entries();
+  }
+
+  /** Under which name a member stands that is meant by this one. */
+  #written(name: string): string | undefined {
+    if (this.#meant?.get(alikeName(name)) !== name) return this.#object.members.has(name) ? name : undefined;
+    const [first, second] = alikeNames(this.#object).get(alikeName(name)) ?? [];
+    if (second !== undefined) throw new TypeError('two members are one to some origins');
+    return first;
+  }
+
+  #names(): string[] {
+    const { members } = this.#object;
+    return [...members.keys()].map((name) => this.#meant?.get(alikeName(name)) ?? name);
+  }
 }
+
+// What CEL takes for a map by what made it.
+Object.defineProperty(MembersView.prototype, 'constructor', { value: Map });
 
 function isList(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);

@@ -157,20 +157,36 @@ function fits(
   work: MatchingWork,
   anyCase: boolean,
 ): boolean {
-  if (value === undefined || value instanceof InexactNumber || !work.spend(1)) return false;
+  if (value === undefined || !work.spend(1)) return false;
   if (Array.isArray(value)) {
     // What Array.isArray leaves of a union with a readonly array; the runtime check is the proof.
     const items = value as readonly JsonValue[];
-    const fitsOne = (item: JsonValue): boolean => fits(pattern, item, work, anyCase);
-    return anyCase ? items.some(fitsOne) : items.length > 0 && items.every(fitsOne);
+    const fitsItem = (item: JsonValue): boolean => fits(pattern, item, work, anyCase);
+    return anyCase ? items.some(fitsItem) : items.length > 0 && items.every(fitsItem);
   }
-  if (typeof pattern !== 'object') {
-    if (typeof pattern !== 'string' || typeof value !== 'string') return pattern === value;
-    return anyCase ? matchesAnyCase(pattern, value, work) : matchesText(pattern, value, work);
-  }
+  if (typeof pattern !== 'object') return fitsOne(pattern, value, work, anyCase);
   if (isList(pattern)) return pattern.some((one) => fits(one, value, work, anyCase));
   return value instanceof JsonObject && fitsMembers(pattern, value, work, anyCase);
 }
+
+/** In a rule that denies, values of other types count as servers take them that are lax: `"5"`, 5 and 5.0 are one. */
+function fitsOne(
+  pattern: string | number | boolean,
+  value: JsonValue,
+  work: MatchingWork,
+  anyCase: boolean,
+): boolean {
+  if (anyCase) {
+    if (typeof value === 'object' && !(value instanceof InexactNumber)) return false;
+    const text = value instanceof InexactNumber ? value.text : String(value);
+    return Number(text) === Number(pattern) || matchesAnyCase(String(pattern), text, work);
+  }
+  if (typeof pattern !== 'string' || typeof value !== 'string') return pattern === value;
+  // What a star stands for leads nowhere else.
+  return matchesText(pattern, value, work) && !(pattern.includes('*') && dotSegment.test(value));
+}
+
+const dotSegment = /(?:^|[\\/])\.{1,2}(?:[\\/]|$)/;
 
 function isList(pattern: object): pattern is readonly (string | number | boolean)[] {
   return Array.isArray(pattern);

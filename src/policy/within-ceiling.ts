@@ -3,7 +3,6 @@
 import { observeName } from './compiled-policy.ts';
 import type {
   AllowDecision,
-  AwaitedPart,
   Decision,
   DenyDecision,
   RuleBodies,
@@ -18,11 +17,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
   const observed = own.observed ?? bound.observed;
   // A ceiling on trial bounds nothing yet. One whose rule allows does, whatever a denial on trial would say.
   if (bound.rule.name === observeName)
-    return {
-      ...own,
-      ...some('observed', observed),
-      ...some('awaits', bothAwait(own, bound)),
-    };
+    return { ...withoutAwaits(own), ...some('observed', observed), ...bothAwait(own, bound) };
   if (own.handling !== bound.handling)
     return denial(
       bound,
@@ -41,6 +36,8 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     continuesTrace: _trace,
     trust: _trust,
     scrub: _scrub,
+    awaits: _awaits,
+    awaitsOnTrial: _onTrial,
     ...rest
   } = own;
   const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
@@ -65,14 +62,24 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       'isByDestination',
       own.isByDestination === true && bound.isByDestination === true ? true : undefined,
     ),
-    ...some('awaits', bothAwait(own, bound)),
+    ...bothAwait(own, bound),
     ...some('observed', observed),
   };
 }
 
 /** What either of them waits for, the body first; the other one is asked for when both are asked again. */
-export function bothAwait(own: Decision, bound: Decision): AwaitedPart | undefined {
-  return own.awaits === 'body' || bound.awaits === 'body' ? 'body' : (own.awaits ?? bound.awaits);
+export function bothAwait(own: Decision, bound: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial'> {
+  const first = [own, bound].filter(({ awaits }) => awaits === 'body');
+  const [one = own.awaits === undefined ? bound : own] = first;
+  if (one.awaits === undefined) return {};
+  const isOnTrial = first.length > 0 && first.every(({ awaitsOnTrial }) => awaitsOnTrial === true);
+  return { awaits: one.awaits, ...(isOnTrial ? { awaitsOnTrial: true } : {}) };
+}
+
+/** A decision of which what it awaits is said anew. */
+export function withoutAwaits<One extends Decision>(decision: One): Omit<One, 'awaits' | 'awaitsOnTrial'> {
+  const { awaits: _awaits, awaitsOnTrial: _onTrial, ...rest } = decision;
+  return rest;
 }
 
 /** No rule denies: the ceiling allows less than was wanted. Not `default-deny`, so no grant opens it. */

@@ -11,10 +11,11 @@ export class EventStreamReader {
   readonly #charactersMax: number;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   /** Since the last end of a line. */
-  #rest = '';
+  readonly #rest = new LinePieces();
   /** Whether what follows may be the second half of CR LF. */
   #isBehindReturn = false;
   #isBegun = false;
+  #isOdd = false;
   #other: string[] = [];
   #data: string[] = [];
   /** Of the lines of the event so far. */
@@ -30,6 +31,11 @@ export class EventStreamReader {
     return this.characters > this.#charactersMax;
   }
 
+  /** It begins as no stream does that all clients read alike. */
+  get isOdd(): boolean {
+    return this.#isOdd;
+  }
+
   /** What is held of an event. */
   get characters(): number {
     return this.#characters + this.#rest.length;
@@ -40,6 +46,8 @@ export class EventStreamReader {
     if (!this.#isBegun && text !== '') {
       this.#isBegun = true;
       if (text.startsWith('\ufeff')) text = text.slice(1);
+      // Clients take one off; which one of two would be a question of who read it before.
+      if (text.startsWith('\ufeff')) this.#isOdd = true;
     }
     const events: StreamEvent[] = [];
     let from = 0;
@@ -50,15 +58,14 @@ export class EventStreamReader {
     for (let at = from; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       if (code !== 0x0a && code !== 0x0d) continue;
-      this.#line(this.#rest + text.slice(from, at), events);
-      this.#rest = '';
+      this.#line(this.#rest.take() + text.slice(from, at), events);
       if (code === 0x0d) {
         if (at + 1 === text.length) this.#isBehindReturn = true;
         else if (text.charCodeAt(at + 1) === 0x0a) at += 1;
       }
       from = at + 1;
     }
-    this.#rest += text.slice(from);
+    this.#rest.push(text.slice(from));
     return events;
   }
 
@@ -79,6 +86,37 @@ export class EventStreamReader {
     else this.#other.push(line);
   }
 }
+
+/** A line that comes in pieces: many small ones as one text, for each by itself costs more than it says. */
+class LinePieces {
+  readonly #joined: string[] = [];
+  #small: string[] = [];
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(piece: string): void {
+    if (piece === '') return;
+    this.#length += piece.length;
+    this.#small.push(piece);
+    if (this.#small.length < piecesTogether) return;
+    this.#joined.push(this.#small.join(''));
+    this.#small = [];
+  }
+
+  take(): string {
+    if (this.#length === 0) return '';
+    const text = this.#joined.join('') + this.#small.join('');
+    this.#joined.length = 0;
+    this.#small = [];
+    this.#length = 0;
+    return text;
+  }
+}
+
+const piecesTogether = 256;
 
 /** As a stream has it. */
 export function eventText({ otherLines, data }: StreamEvent): string {

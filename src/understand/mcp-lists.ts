@@ -1,6 +1,6 @@
 // Lists of what a server of MCP has, without what a client may not use. What is not about a name stays as it is.
 
-import { JsonObject, type JsonValue } from './json-value.ts';
+import { JsonObject, type JsonValue, memberOf, UnreadableBody } from './json-value.ts';
 import type { McpTarget } from './mcp-message.ts';
 import { isList } from './write-json.ts';
 
@@ -68,7 +68,27 @@ export function showLists(message: JsonValue, isShown: (item: ListedName) => boo
   return { value, hidden };
 }
 
+/** Undefined: it is no response with a result. */
 function resultOf(message: JsonValue): JsonObject | undefined {
   const result = message instanceof JsonObject ? message.members.get('result') : undefined;
   return result instanceof JsonObject ? result : undefined;
+}
+
+/** Why a message is one in which clients could see a list that is not seen here. */
+export function listProblem(message: JsonValue): UnreadableBody | undefined {
+  if (isList(message)) return new UnreadableBody('is an array of messages');
+  if (!(message instanceof JsonObject)) return new UnreadableBody('is no message');
+  const result = memberOf(message, 'result');
+  if (result instanceof UnreadableBody) return result;
+  if (!(result instanceof JsonObject)) return undefined;
+  for (const [list, , key] of lists) {
+    const items = memberOf(result, list);
+    if (items instanceof UnreadableBody) return items;
+    if (!isList(items)) continue;
+    for (const item of items) {
+      const name = item instanceof JsonObject ? memberOf(item, key) : undefined;
+      if (name instanceof UnreadableBody) return name;
+    }
+  }
+  return undefined;
 }

@@ -124,6 +124,7 @@ function targetOf(method: string, params: JsonObject | undefined): McpTarget | u
   if (place === undefined) return undefined;
   const [kind, key] = place;
   const name = textOf(params, key, method);
+  if (kind === 'resource') checkUri(name);
   if (kind !== 'tool') return { kind, name };
   const input = params === undefined ? undefined : member(params, 'arguments');
   if (input !== undefined && !(input instanceof JsonObject)) throw fault('has arguments that are no object');
@@ -137,9 +138,24 @@ function completedOf(params: JsonObject | undefined): McpTarget {
   const type = member(reference, 'type');
   if (type === 'ref/prompt')
     return { kind: 'prompt', name: textOf(reference, 'name', 'completion/complete') };
-  if (type === 'ref/resource')
-    return { kind: 'resource', name: textOf(reference, 'uri', 'completion/complete') };
+  if (type === 'ref/resource') {
+    const name = textOf(reference, 'uri', 'completion/complete');
+    checkUri(name);
+    return { kind: 'resource', name };
+  }
   throw fault('asks for a completion of neither a prompt nor a resource');
+}
+
+/** Blanks and controls, which parsers of URLs take away; a backslash, which is a slash to them; an octet that is encoded for nothing. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const oddInUri = /[\u0000-\u0020\u007f\\]|%(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|3[0-9]|2[de])/i;
+/** A segment of one or two dots, which parsers of URLs take away with what stands before it. */
+const dotSegment = /[/:]\.{1,2}(?:[/?#]|$)/;
+
+/** Servers look a resource up by what a parser of URLs makes of the text: it has to be what is written there. */
+function checkUri(uri: string): void {
+  if (oddInUri.test(uri) || dotSegment.test(uri))
+    throw fault('names a resource by a URI that a parser of URLs writes in another way');
 }
 
 function textOf(object: JsonObject | undefined, key: string, method: string): string {

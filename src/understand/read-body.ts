@@ -46,15 +46,22 @@ export function jsonCodingOf(headers: HeaderList): ContentCoding | { readonly pr
   return coding;
 }
 
+/** `name=value`, whose name no reader takes apart (RFC 8187 has `charset*`, RFC 2231 `charset*0`), and whose value has no escapes. */
+const plainParameter = /^([!#$%&'+.^_`|~0-9a-z-]+)=(?:([!#$%&'*+.^_`|~0-9a-z-]+)|"([^"\\]*)")$/i;
+
 function typeProblem(field: string): string | undefined {
   const [type = '', ...parameters] = field.split(';').map((part) => part.trim());
   const isJson = /^application\/(?:[a-z0-9.!#$&^_-]{1,80}\+)?json$/i.test(type);
   // A comma begins a second value, of which servers take the first or the last.
   if (!isJson || field.includes(',')) return 'has a Content-Type that is not one of JSON';
+  const names = new Set<string>();
   for (const parameter of parameters) {
-    const [name = '', value = ''] = parameter.split('=').map((part) => part.trim().toLowerCase());
-    if (name === 'charset' && value !== 'utf-8' && value !== '"utf-8"' && value !== 'utf8')
-      return 'has a charset other than UTF-8';
+    const [, name = '', token, quoted = ''] = plainParameter.exec(parameter) ?? [];
+    const lower = name.toLowerCase();
+    if (lower === '' || names.has(lower)) return 'has a Content-Type that servers read in more than one way';
+    names.add(lower);
+    const value = (token ?? quoted).toLowerCase();
+    if (lower === 'charset' && value !== 'utf-8' && value !== 'utf8') return 'has a charset other than UTF-8';
   }
   return undefined;
 }

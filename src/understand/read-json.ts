@@ -12,10 +12,11 @@ export interface JsonBounds {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** What a text says. `count`: of its values and names together. */
+/** What a text says. `count`: of its values and names together; `objects`: of its objects alone. */
 export interface JsonText {
   readonly value: JsonValue;
   readonly count: number;
+  readonly objects: number;
 }
 
 /** Linear in the octets. What it gives is `UnreadableBody` where two parsers could read something different. */
@@ -83,6 +84,7 @@ class JsonReader {
   readonly #bounds: JsonBounds;
   #at = 0;
   #values = 0;
+  #objects = 0;
 
   constructor(text: string, bounds: JsonBounds) {
     this.#text = text;
@@ -94,7 +96,7 @@ class JsonReader {
     const value = this.#value(0);
     this.#skipBlanks();
     if (this.#at < this.#text.length) throw this.#fault('something behind its value');
-    return { value, count: this.#values };
+    return { value, count: this.#values, objects: this.#objects };
   }
 
   #value(depth: number): JsonValue {
@@ -112,6 +114,7 @@ class JsonReader {
 
   #object(depth: number): JsonObject {
     this.#enter(depth);
+    this.#objects += 1;
     const members = new Map<string, JsonValue>();
     if (this.#isNext(closeBrace)) return new JsonObject(members);
     do {

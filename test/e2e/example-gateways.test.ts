@@ -25,6 +25,8 @@ const startedElsewhere: Readonly<Record<string, string>> = {
   'compose.yaml': 'examples.test.ts',
   'entrypoint.sh': 'examples.test.ts',
   'library.mjs': 'examples.test.ts',
+  'sdk-session.py': 'sdk.test.ts',
+  'sdk-session.ts': 'sdk.test.ts',
 };
 
 let place: Awaited<ReturnType<typeof temporaryDirectory>>;

@@ -351,6 +351,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'adds to decisionStepsMax, by whose name it is counted',
     'decisionStepsPerRef',
     'decisionStepsPerBodyOctet',
+    'decisionStepsPerItem',
   ),
   ...forAll('the body is one that cannot be read; the denial says why', 'jsonDepthMax', 'jsonValuesMax'),
   ...forAll('the event shows the beginning', 'auditedNameCharactersMax'),

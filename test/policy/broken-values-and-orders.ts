@@ -220,6 +220,13 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     ],
   ],
   [
+    'a condition that looks at all of the body in a loop',
+    rule("hosts: a.example.com\nwhen: 'json.a.all(x, size(json.t) > 1)'"),
+    [
+      'p:4:11: error: the condition looks at "json" inside of "all", so for each element again, and a request decides how many there are and how long it is; compare it outside of the loop',
+    ],
+  ],
+  [
     'a condition with a loop in a loop',
     rule('hosts: a.example.com\nwhen: posture.all(x, posture.all(y, x == y))'),
     ['p:4:11: error: the condition has "all" inside another loop; write two conditions joined by &&'],

@@ -87,6 +87,12 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
   ],
   isByDestination: stricter({ isByDestination: true }, {}),
   awaits: stricter({}, { awaits: 'git-commands' }),
+  // On trial only where all that look at it are.
+  awaitsOnTrial: [
+    ...stricter({}, { awaits: 'body', awaitsOnTrial: true }),
+    ...stricter({ awaits: 'body', awaitsOnTrial: true }, { awaits: 'body' }),
+    ...stricter({ awaits: 'git-commands' }, { awaits: 'body', awaitsOnTrial: true }),
+  ],
   observed: [
     [{ observed: 'own' }, {}, { observed: 'own' }],
     [{}, { observed: 'bound' }, { observed: 'bound' }],

@@ -23,6 +23,10 @@ describe('what a message is about', () => {
   for (const [text, expected] of [
     [asks('tools/call', { name: 'search' }), 'request tools/call tool search'],
     [asks('resources/read', { uri: 'file:///a' }), 'request resources/read resource file:///a'],
+    [
+      asks('resources/read', { uri: 'file:///a/..b/%20/%C3%A9.x' }),
+      'request resources/read resource file:///a/..b/%20/%C3%A9.x',
+    ],
     [asks('resources/subscribe', { uri: 'x:y' }), 'request resources/subscribe resource x:y'],
     [asks('prompts/get', { name: 'p' }), 'request prompts/get prompt p'],
     [
@@ -77,6 +81,20 @@ describe('what is no message that all servers read alike', () => {
       /neither a prompt nor a resource/,
     ],
     [asks('completion/complete', {}), /completion of nothing/],
+    ...[
+      'file:///repo/../etc',
+      'file:///repo/%2e%2E/etc',
+      'file:///repo/.%2e/x',
+      String.raw`file:///repo/..\..\x`,
+      ' a:b',
+      'a:b\t',
+      'sec\tret://v/k',
+      'a://b/..',
+      'a:..',
+      'a:/b/./c',
+      'a://b/%6bey',
+    ].map((uri) => [asks('resources/read', { uri }), /writes in another way/] as const),
+    [asks('completion/complete', { ref: { type: 'ref/resource', uri: 'a:/../b' } }), /writes in another way/],
     [message({ method: 7 }), /method that is no text/],
     [message({ id: null, method: 'x' }), /id that is neither/],
     ['{"jsonrpc":"2.0","id":9007199254740993,"method":"x"}', /id that some parsers round/],

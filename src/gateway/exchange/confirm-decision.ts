@@ -32,7 +32,8 @@ export function confirmDecision(
   if (isSame) return;
   const now = current.decide(principal, access, nowMs);
   if (now.effect === 'deny') throw denied(now);
-  if (givenBy(now) === givenBy(decision)) return;
+  // What it awaits now was not read of this one.
+  if (now.awaits === undefined && givenBy(now) === givenBy(decision)) return;
   throw new ProxyError('policy_denied', 'the policy changed while this waited; try again');
 }
 

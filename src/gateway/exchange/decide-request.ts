@@ -56,8 +56,8 @@ export async function decideRequest(
     const room = holdBody(client, validated, principal, parts);
     if (room !== undefined) record.keeps(() => room.release());
   }
-  for (let part = awaitedBy(judged); part !== undefined; part = awaitedBy(judged)) {
-    read = await readPart(part, read, { asked, parts, record });
+  for (let next = awaitedBy(judged); next !== undefined; next = awaitedBy(judged)) {
+    read = await readPart(next, read, { asked, parts, record });
     judged = judge(read.access, principal, parts, record);
   }
   const { decision, basis } = judged;
@@ -78,8 +78,15 @@ function withoutBody(validated: ValidatedRequest): Pick<RequestAccess, 'body'> {
   return hasBody(validated) && declaredLength(validated) !== 0 ? {} : { body: { kind: 'none' } };
 }
 
-function awaitedBy({ decision }: Judged): AwaitedPart | undefined {
-  return decision.effect === 'deny' ? undefined : decision.awaits;
+interface Awaited {
+  readonly part: AwaitedPart;
+  /** What cannot be read refuses nothing. */
+  readonly isOnTrial: boolean;
+}
+
+function awaitedBy({ decision }: Judged): Awaited | undefined {
+  if (decision.effect === 'deny' || decision.awaits === undefined) return undefined;
+  return { part: decision.awaits, isOnTrial: decision.awaitsOnTrial === true };
 }
 
 interface Reading {
@@ -89,7 +96,7 @@ interface Reading {
 }
 
 async function readPart(
-  part: AwaitedPart,
+  { part, isOnTrial }: Awaited,
   { access, ...others }: ReadParts,
   { asked: { client, validated, principal }, parts, record }: Reading,
 ): Promise<ReadParts> {
@@ -97,7 +104,10 @@ async function readPart(
   if (part === 'body') {
     const facts = bodyFacts(client, principal, validated, record);
     if (facts === undefined || access.body !== undefined) throw readTwice();
-    const { read, body } = await inspectBody(facts, head.headers, parts.credentials.bodies);
+    const { read, body } = await inspectBody(facts, head.headers, {
+      held: parts.credentials.bodies,
+      isOnTrial,
+    });
     const seen = { ...access, body: read };
     record.messageRead(messageOf(seen));
     return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
@@ -136,8 +146,13 @@ function judge(
   const basis = { policy: parts.policy(), atMs: parts.clock() };
   const { policy } = basis;
   const decision = policy.decide(principal, access, basis.atMs);
+  // A grant is for a URL: where rules look into bodies, it would open all that is done there.
+  const isOfUrl = access.body === undefined || access.body.kind === 'none';
   const mayAskAccess =
-    decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
+    decision.effect === 'deny' &&
+    parts.desk !== undefined &&
+    isOfUrl &&
+    decision.rule.name === defaultDenyName;
   record.decided(decision, { policyVersion: policy.version, mayAskAccess });
   return { decision, basis };
 }

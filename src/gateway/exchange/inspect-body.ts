@@ -19,16 +19,21 @@ export interface InspectedBody {
   readonly body?: Readable;
 }
 
-/** @throws ProxyError body_too_large, limit_exceeded, timeout, cancelled */
+/**
+ * `isOnTrial`: for rules that refuse nothing: a body that is too long, or does not say how long it is, goes on unread.
+ * @throws ProxyError body_too_large, limit_exceeded, timeout, cancelled
+ */
 export async function inspectBody(
   body: BodyFacts,
   headers: HeaderList,
-  held: HeldBodies,
+  { held, isOnTrial }: { readonly held: HeldBodies; readonly isOnTrial: boolean },
 ): Promise<InspectedBody> {
   const coding = jsonCodingOf(headers);
   // Nothing is held of what cannot be read.
   if (typeof coding === 'object') return { read: { kind: 'unreadable', reason: coding.problem } };
   const max = held.limits.inspectBodyBytesMax;
+  if (isOnTrial && (body.length === undefined || body.length > max))
+    return { read: { kind: 'unreadable', reason: 'is too long to be read for a rule on trial' } };
   if (body.length !== undefined && body.length > max) throw tooLong(max);
   const { bytes, sendOn } = await held.hold(body, max).catch((error: unknown) => {
     throw error instanceof ProxyError && error.code === 'body_too_large' ? tooLong(max) : error;
@@ -40,7 +45,7 @@ export async function inspectBody(
   const text = readJson(decoded, { depthMax, valuesMax });
   if (text instanceof UnreadableBody) return unreadable(text.reason, sent);
   // It is kept as long as the request runs: a change of the policy asks about it again.
-  held.keep(body, decoded.length + text.count * octetsPerValue);
+  held.keep(body, decoded.length + text.count * octetsPerValue + text.objects * octetsPerObject);
   return { read: { kind: 'json', value: text.value, octets: decoded.length }, body: sent };
 }
 
@@ -48,8 +53,9 @@ function unreadable(reason: string, body: Readable): InspectedBody {
   return { read: { kind: 'unreadable', reason }, body };
 }
 
-/** Of a value in memory, beside its text. */
+/** Of a value in memory, beside its text, and what an object costs more. */
 const octetsPerValue = 100;
+const octetsPerObject = 300;
 
 interface Options {
   readonly maxOutputLength: number;

@@ -5,10 +5,17 @@ import { Buffer } from 'node:buffer';
 import type { ResponseHead } from '../../http/message-head.ts';
 import type { AllowDecision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { GatheredOctets } from '../../protocol/gathered-octets.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { EventStreamReader, eventText, type StreamEvent } from '../../understand/event-stream.ts';
-import { type JsonValue, UnreadableBody } from '../../understand/json-value.ts';
-import { type ListedName, listedCount, listMethods, showLists } from '../../understand/mcp-lists.ts';
+import { UnreadableBody } from '../../understand/json-value.ts';
+import {
+  type ListedName,
+  listedCount,
+  listMethods,
+  listProblem,
+  showLists,
+} from '../../understand/mcp-lists.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
 import { readJson } from '../../understand/read-json.ts';
 import { writeJson } from '../../understand/write-json.ts';
@@ -65,12 +72,19 @@ interface ListBody {
   end(): void;
 }
 
-function bodyOf(head: ResponseHead, options: ListFilterOptions): ListBody | undefined {
-  const type = (head.headers.first('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  // What has neither type is no message of the protocol: a page that says what is wrong.
+/** Undefined: it goes on as it is. @throws ProxyError origin_malformed */
+function bodyOf({ status, headers }: ResponseHead, options: ListFilterOptions): ListBody | undefined {
+  // What is no success has no list, and what has no body none either.
+  if (status < 200 || status > 299 || status === 204 || status === 205) return undefined;
+  const types = headers.all('content-type');
+  const type = types.join(',').split(';', 1)[0]?.trim().toLowerCase();
   const isStream = type === 'text/event-stream';
-  if (!isStream && type !== 'application/json' && !type.endsWith('+json')) return undefined;
-  const coding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
+  if (types.length !== 1 || (!isStream && type !== 'application/json')) {
+    // Of a message that asks for a list nothing else is a response; GET serves pages too.
+    if (types.length <= 1 && options.access.method === 'GET') return undefined;
+    throw unreadable('it is neither JSON nor a stream of events');
+  }
+  const coding = headers.all('content-encoding').join(', ').trim().toLowerCase();
   if (coding !== '' && coding !== 'identity')
     throw unreadable('it comes with a Content-Encoding that was not asked for');
   return isStream ? new StreamBody(options) : new WholeBody(options);
@@ -82,12 +96,15 @@ function ownHead(head: ResponseHead): ResponseHead {
   return { ...head, headers: headers.with('cache-control', 'private, no-store') };
 }
 
+/** Room is taken in steps, and kept as long as the response lasts. */
+const roomStep = 65_536;
+
 /** One message of JSON, held until it is whole. */
 class WholeBody implements ListBody {
   readonly #options: ListFilterOptions;
-  readonly #pieces: Buffer[] = [];
+  readonly #octets = new GatheredOctets();
+  #room = 0;
   #head: ResponseHead | undefined;
-  #length = 0;
 
   constructor(options: ListFilterOptions) {
     this.#options = options;
@@ -99,17 +116,16 @@ class WholeBody implements ListBody {
 
   push(chunk: Uint8Array): boolean {
     const { keep, limits } = this.#options;
-    this.#length += chunk.byteLength;
-    if (this.#length > limits.listBytesMax) throw tooLong();
-    keep(chunk.byteLength);
-    // A copy: the chunk belongs to the engine.
-    this.#pieces.push(Buffer.from(chunk));
+    const length = this.#octets.length + chunk.byteLength;
+    if (length > limits.listBytesMax) throw tooLong();
+    for (; this.#room < length; this.#room += roomStep) keep(roomStep);
+    this.#octets.push(chunk);
     return true;
   }
 
   end(): void {
     const { client } = this.#options;
-    const octets = Buffer.concat(this.#pieces, this.#length);
+    const octets = this.#octets.take();
     const shown = octets.length === 0 ? undefined : shownText(octets, this.#options);
     const body = shown === undefined ? octets : Buffer.from(shown);
     if (this.#head !== undefined) {
@@ -119,9 +135,6 @@ class WholeBody implements ListBody {
     if (body.length > 0) client.sendData(body);
   }
 }
-
-/** Room is taken in steps, and kept as long as the stream lasts. */
-const roomStep = 65_536;
 
 /** A stream of events, each held until it is whole. */
 class StreamBody implements ListBody {
@@ -141,6 +154,7 @@ class StreamBody implements ListBody {
   push(chunk: Uint8Array): boolean {
     const events = this.#reader.push(chunk);
     if (this.#reader.isTooLong) throw tooLong();
+    if (this.#reader.isOdd) throw unreadable('it begins with two byte order marks');
     for (; this.#room < 2 * this.#reader.characters; this.#room += roomStep) this.#options.keep(roomStep);
     if (events.length === 0) return true;
     return this.#options.client.sendData(Buffer.from(events.map((event) => this.#shown(event)).join('')));
@@ -152,11 +166,17 @@ class StreamBody implements ListBody {
   }
 
   #shown(event: StreamEvent): string {
-    // An event without data only tells its id, so that a client can go on from there.
-    if (event.data === undefined || event.data.trim() === '') return eventText(event);
+    // An event without data only tells its id, so that a client can go on from there; one with a name of its own is no message.
+    if (!isMessage(event) || event.data === undefined || event.data.trim() === '') return eventText(event);
     const shown = shownText(Buffer.from(event.data), this.#options);
     return eventText(shown === undefined ? event : { ...event, data: shown });
   }
+}
+
+/** Clients take an event for a message by its last name. */
+function isMessage({ otherLines }: StreamEvent): boolean {
+  const name = otherLines.findLast((line) => line === 'event' || line.startsWith('event:'));
+  return name === undefined || /^event(?:: ?(?:message)?)?$/.test(name);
 }
 
 /** Undefined: it has no list from which something is left out. @throws ProxyError origin_malformed */
@@ -164,6 +184,8 @@ function shownText(octets: Uint8Array, options: ListFilterOptions): string | und
   const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
   const text = readJson(octets, { depthMax, valuesMax });
   if (text instanceof UnreadableBody) throw unreadable(`it ${text.reason}`);
+  const problem = listProblem(text.value);
+  if (problem !== undefined) throw unreadable(`it ${problem.reason}`);
   if (listedCount(text.value) > options.limits.listItemsMax)
     throw new ProxyError(
       'origin_malformed',
@@ -173,7 +195,7 @@ function shownText(octets: Uint8Array, options: ListFilterOptions): string | und
   const { value, hidden } = showLists(text.value, (item) => isUsable(item, options));
   if (hidden === 0 && value === text.value) return undefined;
   options.onHidden(hidden);
-  return writeJson(value satisfies JsonValue);
+  return writeJson(value);
 }
 
 const methods = { tool: 'tools/call', prompt: 'prompts/get', resource: 'resources/read' } as const;

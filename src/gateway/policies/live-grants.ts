@@ -83,7 +83,8 @@ export class LiveGrants {
  * serve, the private networks that it may be connected to, the certificates that may have verified its origin.
  */
 function givesStill(now: Decision, given: AllowDecision): boolean {
-  if (now.effect === 'deny' || now.handling !== given.handling) return false;
+  // What it awaits was not read of what runs, and may be on its way.
+  if (now.effect === 'deny' || now.awaits !== undefined || now.handling !== given.handling) return false;
   const isInjected = new Set(now.inject.map(({ credential }) => credential));
   const isTrusted = new Set(now.trust);
   return (

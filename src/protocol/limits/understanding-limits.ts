@@ -8,6 +8,11 @@ export const understandingLimits = {
     'head_too_large',
     'What each octet of a body that a rule looks into adds to decisionStepsMax: to read it took about as long. Some ten conditions can look through a long body.',
   ),
+  decisionStepsPerItem: fixedRow(
+    5000,
+    'head_too_large',
+    'What it may cost to tell whether an item of a list is shown, some 50 µs. What takes more is not shown.',
+  ),
   inspectBodyBytesMax: row(
     1 * MiB,
     'body_too_large',
@@ -29,9 +34,9 @@ export const understandingLimits = {
     'A list of a server of MCP, or an event of its stream, is held until it is whole, to take out what the session may not use.',
   ),
   listItemsMax: row(
-    2000,
+    1000,
     'origin_malformed',
-    'Items of such a list. The policy is asked about each of them, some 20 µs, in which no other session is served.',
+    'Items of such a list. The policy is asked about each of them, within decisionStepsPerItem, and no other session is served meanwhile.',
   ),
   auditedNameCharactersMax: fixedRow(
     256,

@@ -76,3 +76,14 @@ test('a write with a secret of the home does not go once its rule lets such secr
   confirm(writes);
   assert.throws(() => confirm(plain), /policy changed/);
 });
+
+test('a policy that looks at what was not read of the request does not confirm it', () => {
+  const policy = policyOf(plain);
+  const decided = { access: request, decision: decidedBy(policy), basis: { policy, atMs: nowMs } };
+  const other = policyOf(`rules:
+  - { name: a, hosts: a.example.com }
+  - { name: b, hosts: a.example.com, deny: true, mcp: { tools: x } }`);
+  assert.throws(() => {
+    confirmDecision(decided, principal(), { policy: () => other, clock: () => nowMs });
+  }, /the policy changed while this waited/);
+});

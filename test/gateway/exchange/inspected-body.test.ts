@@ -169,6 +169,51 @@ test('a condition sees the body, and what it cannot read counts against the requ
   assert.equal(await outcome('{"model":"small"}x'), '403 no-streams');
 });
 
+test('names that some origins take for one are one for a rule that denies', async () => {
+  await using scene = await openScene(`  - { name: open, OPEN }
+  - { name: no-images, HOST, deny: true, when: 'has(json.generationConfig) && json.generationConfig.kind == "image"' }`);
+  for (const [name, kind] of [
+    ['generationConfig', 'kind'],
+    ['generation_config', 'Kind'],
+    ['GENERATIONCONFIG', 'kind'],
+  ] as const)
+    assert.equal((await scene.post(`{"${name}":{"${kind}":"image"}}`)).status, 403, name);
+  assert.equal((await scene.post('{"generationConfig":{"kind":"text"}}')).status, 200);
+});
+
+test('arguments of a denied call are compared as servers do that are lax, of an allowed one as they are written', async () => {
+  await using scene =
+    await openScene(`  - { name: all, OPEN, paths: /echo, mcp: { tools: "*", arguments: { repository: acme/* } } }
+  - { name: never, HOST, deny: true, paths: /echo, mcp: { tools: "*", arguments: { level: 5, force: true } } }`);
+  const sent = async (text: string): Promise<string> => {
+    const { body } = await scene.post(call('x').replace('{}', text));
+    return /"rule":"([a-z-]+)"/.exec(body)?.[1] ?? 'allowed';
+  };
+  assert.equal(await sent('{"repository":"acme/app","level":4,"force":true}'), 'allowed');
+  for (const level of ['5', '5.0000000000000000', '"5"', '"5.0"', '5e0'])
+    for (const force of ['true', '"True"', '1'])
+      assert.equal(await sent(`{"repository":"acme/app","level":${level},"force":${force}}`), 'never', level);
+  for (const repository of ['"acme/../other/secret"', '"acme/.."', '"other/x"', '["acme/a","other/b"]', '7'])
+    assert.equal(await sent(`{"repository":${repository}}`), 'default-deny', repository);
+});
+
+test('a rule on trial refuses no body that it cannot read', async () => {
+  const limits = { ...defaultLimits, inspectBodyBytesMax: 1000 };
+  await using scene = await openScene(
+    `  - { name: open, OPEN }
+  - { name: trial, HOST, mode: observe, deny: true, when: has(json.stream) }`,
+    { limits },
+  );
+  const long = JSON.stringify({ text: 'x'.repeat(2000) });
+  assert.equal((await scene.post(long)).status, 200);
+  const chunks = `${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\n`;
+  const head = ['POST /echo HTTP/1.1', 'Content-Type: application/json', 'Transfer-Encoding: chunked'];
+  assert.equal((await scene.send(head, chunks)).status, 200);
+  assert.equal(scene.origin.requests.at(-1)?.bodySha256, hashOf(long));
+  await scene.post('{"stream":true}');
+  assert.equal((await scene.path.events(3)).at(-1)?.observed, 'trial');
+});
+
 test('a body that is too long for what a rule looks into is refused by the name of the limit', async () => {
   const limits = { ...defaultLimits, inspectBodyBytesMax: 1000 };
   await using scene = await openScene(guarded, { limits });

@@ -84,6 +84,14 @@ const asEvents =
     response.end();
   };
 
+/** A list under another type. */
+const asType =
+  (type: string | undefined): Respond =>
+  (response) => {
+    if (type !== undefined) response.setHeader('content-type', type);
+    response.end(listOf({ tools: named('delete_repo') }));
+  };
+
 /** The names of the tools in a message. */
 function toolsOf(text: string): readonly string[] {
   const { result } = JSON.parse(text) as { result: { tools: readonly { name: string }[] } };
@@ -127,6 +135,10 @@ describe('events of a stream', () => {
     ['one event', [`id: 1\ndata: ${message}\n\n`]],
     ['in pieces, with CR and LF between them', [': hello\r', '\n', `data:${first}`, `${second}\r`, '\n\r\n']],
     ['behind a byte order mark, with CR alone', [`\ufeffdata: ${message}\r\r`]],
+    [
+      'behind an event that is none',
+      [`event: endpoint\ndata: /messages\n\nevent: x\nevent: message\ndata: ${message}\n\n`],
+    ],
     ['on two lines', [`data: ${message.replace('"id":1,', '"id":1,\ndata: ')}\n\n`]],
     ['behind an event without data', [`id: 0\ndata:\n\n`, `event: message\ndata: ${message}\n\n`]],
   ] as const)
@@ -157,6 +169,13 @@ describe('what cannot be read is not passed on', () => {
       'a name twice',
       asJson('{"jsonrpc":"2.0","id":1,"result":{"tools":[]},"result":{"tools":[{"name":"delete_repo"}]}}'),
     ],
+    ['an array', asJson(`[${listOf({ tools: named('delete_repo') })}]`)],
+    ['a result in capitals', asJson('{"jsonrpc":"2.0","id":1,"Result":{"tools":[{"name":"delete_repo"}]}}')],
+    ['a list in capitals', asJson(listOf({ Tools: named('delete_repo') }))],
+    ['a name in capitals', asJson(listOf({ tools: [{ name: 'search', Name: 'delete_repo' }] }))],
+    ['no type', asType(undefined)],
+    ['another type of JSON', asType('text/json')],
+    ['two types in one', asType('application/json, text/plain')],
     ['half of it', asJson('{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"delete_repo"}')],
     ['encoded', asJson('x', { 'content-encoding': 'gzip' })],
     ['too many items', asJson(listOf({ tools: named(...Array.from({ length: 21 }, (_, i) => `t${i}`)) }))],
@@ -167,9 +186,39 @@ describe('what cannot be read is not passed on', () => {
       await using scene = await openScene(rule, respond, { limits });
       const response = await scene.ask('tools/list');
       assert.equal(response.status, 502);
-      assert.match(response.body, /shows what this session may use|listItemsMax/);
       assert.ok(!response.body.includes('delete_repo'));
     });
+});
+
+test('a stream whose beginning clients read in two ways is ended', async () => {
+  const events = asEvents(`\ufeff\ufeffdata: ${listOf({ tools: named('delete_repo') })}\n\n`);
+  await using scene = await openScene(rule, events);
+  await assert.rejects(scene.ask('tools/list'), /two byte order marks/);
+});
+
+test('what is no success goes on as it came: who asks for a token, and what has no body', async () => {
+  await using unauthorized = await openScene(rule, (response) => {
+    const fields = { 'content-type': 'application/json', 'www-authenticate': 'Bearer resource_metadata="x"' };
+    response.writeHead(401, fields).end('not "JSON"');
+  });
+  const refused = await unauthorized.ask('tools/list');
+  assert.equal(refused.status, 401);
+  assert.equal(refused.headers.get('www-authenticate'), 'Bearer resource_metadata="x"');
+  await using empty = await openScene(rule, (response) => {
+    response.writeHead(204).end();
+  });
+  const { status, headers } = await empty.ask('tools/list');
+  assert.deepEqual([status, headers.get('content-length')], [204, undefined]);
+});
+
+test('a stream that is gone on with under a rule that allows all, beside one that denies a tool, hides that tool', async () => {
+  const rules = `  - { name: all, OPEN, paths: /mcp }
+  - { name: never, HOST, paths: /mcp, deny: true, mcp: { tools: "delete_*" } }`;
+  await using scene = await openScene(
+    rules,
+    asEvents(`data: ${listOf({ tools: named('a', 'delete_repo') })}\n\n`),
+  );
+  assert.deepEqual(toolsOf(/^data: (.*)$/m.exec((await scene.listen()).body)?.[1] ?? ''), ['a']);
 });
 
 test('a page of an origin that is no message, and lists of hosts without such rules, go on as they came', async () => {

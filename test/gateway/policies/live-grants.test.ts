@@ -130,6 +130,21 @@ function grantBy(policy: Policy, asked: AccessRequest): { grant: LiveGrant; code
   return { grant: { principal: principal(), access: asked, decision, end }, codes };
 }
 
+test('a rule that looks at what was not read of a request that runs ends it', () => {
+  for (const deny of ['mcp: { tools: x }', 'when: has(json.x)']) {
+    const live = new LiveGrants();
+    const { grant, codes } = grantBy(ruleWith(''), access('POST https://a.example.com/'));
+    live.add(grant);
+    live.review(
+      policyOf(
+        `rules: [{ name: r, hosts: a.example.com }, { name: d, hosts: a.example.com, deny: true, ${deny} }]`,
+      ),
+      nowMs,
+    );
+    assert.deepEqual(codes, ['policy_denied']);
+  }
+});
+
 test('a change in how the bytes are handled ends a grant, once', () => {
   const live = new LiveGrants();
   const passing = ruleWith(', tls: passthrough');

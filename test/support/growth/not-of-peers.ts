@@ -225,6 +225,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/proxy-protocol.ts readProxyProtocol',
   ],
   'it passes octets on, unread': [
+    'src/protocol/gathered-octets.ts GatheredOctets',
     'src/gateway/workers/passage.ts Passages',
     'src/gateway/front/request-body.ts RequestBody',
     'src/gateway/audit/audit-file.ts AuditFile',

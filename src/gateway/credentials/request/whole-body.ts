@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
+import { GatheredOctets } from '../../../protocol/gathered-octets.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 
 export interface WholeBodyLimits {
@@ -15,13 +16,11 @@ export async function readWholeBody(
   { bytesMax, timeoutMs }: WholeBodyLimits,
 ): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const octets = new GatheredOctets();
   const onData = (chunk: Buffer): void => {
-    length += chunk.length;
-    if (length > bytesMax)
+    if (octets.length + chunk.length > bytesMax)
       reject(new ProxyError('body_too_large', `the body is longer than ${String(bytesMax)} bytes`));
-    else chunks.push(chunk);
+    else octets.push(chunk);
   };
   const onEnd = (): void => {
     resolve(undefined);
@@ -42,7 +41,7 @@ export async function readWholeBody(
   else if (body.destroyed) onFault(body.errored ?? undefined);
   try {
     await promise;
-    return Buffer.concat(chunks, length);
+    return Buffer.from(octets.take().buffer);
   } finally {
     clearTimeout(timer);
     body.pause();
