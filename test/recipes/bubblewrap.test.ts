@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -130,16 +130,38 @@ describe('in bubblewrap', { skip: obstacle === false ? skipWithout('python3') : 
 
   test('in the home, or in a folder above it, it starts nothing', async () => {
     await using home = await temporaryDirectory();
-    const env = { ...process.env, HOME: join(home.path, 'user'), UPSTREAMPROXY_RELAY_SOCKET: '/nonexistent' };
+    const env = {
+      ...process.env,
+      HOME: join(home.path, 'user'),
+      PWD: '',
+      UPSTREAMPROXY_RELAY_SOCKET: '/nonexistent',
+    };
     await mkdir(env.HOME);
-    for (const cwd of [env.HOME, home.path, '/']) {
+    const link = join(home.path, 'link');
+    await symlink(env.HOME, link);
+    for (const [cwd, name] of [
+      [env.HOME, env.HOME],
+      [home.path, home.path],
+      ['/', '/'],
+      [link, link],
+      // A shell keeps the name by which it came into the folder.
+      [env.HOME, link],
+    ] as const) {
+      env.PWD = name;
       const { code, stdout, stderr } = await runCommand('sh', [script.pathname, 'echo', 'started'], {
         cwd,
         env,
       });
-      assert.deepEqual([code, stdout], [1, ''], cwd);
+      assert.deepEqual([code, stdout], [1, ''], name);
       assert.match(stderr, /the command would see all of /);
     }
+    // The home itself can be a name of another folder.
+    const { code, stderr } = await runCommand('sh', [script.pathname, 'echo', 'started'], {
+      cwd: env.HOME,
+      env: { ...env, HOME: link },
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /the command would see all of /);
   });
 
   test('without the socket of a relay it starts nothing', async () => {

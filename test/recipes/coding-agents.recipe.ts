@@ -5,10 +5,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
+import type { CommandResult } from '../support/command.ts';
 import { assertThroughGateway, fetchedUrl, fetchRefused } from './support/recipe-checks.ts';
 import { openRecipeStage, recipeSecret, type RecipeStage } from './support/recipe-stage.ts';
 import { toolPrograms, withoutTools } from './support/recipe-tools.ts';
-import { asOrdinaryUser, runInStage } from './support/run-in-stage.ts';
+import { asOrdinaryUser, runInStage, type StageRun } from './support/run-in-stage.ts';
 
 interface Recipe {
   readonly name: string;
@@ -18,8 +19,8 @@ interface Recipe {
   readonly variable: string;
   readonly credential: string;
   readonly command: readonly string[];
-  /** Below HOME; where the agent has to write. */
-  readonly writes: readonly string[];
+  /** The variable of its folder of settings and state, and that folder below HOME. */
+  readonly place?: { readonly variable: string; readonly folder: string };
 }
 
 const recipes = {
@@ -30,7 +31,7 @@ const recipes = {
     variable: 'ANTHROPIC_API_KEY',
     credential: 'anthropic-key',
     command: ['claude', '-p', 'the task'],
-    writes: ['.claude'],
+    place: { variable: 'CLAUDE_CONFIG_DIR', folder: '.claude-jailed' },
   },
   codex: {
     name: 'codex',
@@ -39,7 +40,7 @@ const recipes = {
     variable: 'OPENAI_API_KEY',
     credential: 'openai-key',
     command: ['codex', 'exec', '--skip-git-repo-check', 'the task'],
-    writes: ['.codex'],
+    place: { variable: 'CODEX_HOME', folder: '.codex-jailed' },
   },
   gemini: {
     name: 'gemini-cli',
@@ -48,7 +49,7 @@ const recipes = {
     variable: 'GEMINI_API_KEY',
     credential: 'gemini-key',
     command: ['gemini', '--skip-trust', '--yolo', '-p', 'the task'],
-    writes: ['.gemini'],
+    place: { variable: 'GEMINI_CLI_HOME', folder: '.gemini-jailed' },
   },
   opencode: {
     name: 'opencode',
@@ -57,7 +58,6 @@ const recipes = {
     variable: 'ANTHROPIC_API_KEY',
     credential: 'anthropic-key',
     command: ['opencode', 'run', 'the task'],
-    writes: ['.local', '.config/opencode', '.cache'],
   },
 } satisfies Readonly<Record<string, Recipe>>;
 
@@ -77,6 +77,16 @@ async function setUp(stage: RecipeStage): Promise<void> {
     );
     return { ...guide, steps: steps.slice(0, start) };
   });
+}
+
+/** Starts the agent in its folder, with other options than the guide's. */
+async function start(
+  stage: RecipeStage,
+  { command, place }: Recipe,
+  more: Omit<StageRun, 'command'> = {},
+): Promise<CommandResult> {
+  const folder = place === undefined ? {} : { [place.variable]: join(stage.home, place.folder) };
+  return await runInStage(stage, { command, ...more, environment: { ...folder, ...more.environment } });
 }
 
 async function changeSettings(
@@ -104,50 +114,36 @@ const workspaceWrite = (text: string): string =>
 
 describe('coding agents', { skip: withoutTools }, () => {
   for (const recipe of Object.values<Recipe>(recipes)) {
-    const { name, variable, credential, command, writes } = recipe;
+    const { name, variable, credential } = recipe;
 
-    test(`${name}: its guide does what it shows, and the model is reached with the key that only the gateway has`, async () => {
+    test(`${name}: its guide does what it shows, the model is reached with the key that only the gateway has, and files change in the project alone`, async () => {
       const key = `~/.config/upstreamproxy/${name}/${credential}`;
       await using stage = await stageFor(recipe, [
         `curl -sS ${fetchedUrl}`,
         `echo "value: $${variable}"`,
         `cat ${key} || echo "no key"`,
+        'touch here && echo made',
+        'touch ~/elsewhere || echo refused',
       ]);
       const ends = await stage.run();
       assertThroughGateway(stage.model);
-      const [fetched = '', value = '', read = ''] = stage.model.outputs;
+      const [fetched = '', value = '', read = '', here = '', elsewhere = ''] = stage.model.outputs;
       assert.match(fetched, fetchRefused);
       assert.ok(value.includes(`value: upstreamproxy-placeholder-${credential}`), value);
       assert.match(read, /no key/);
+      assert.match(here, /made/);
+      assert.match(elsewhere, /refused/);
       const printed = [...ends.values()].map(({ output }) => output).join('\n');
       assert.ok(!`${read}${printed}`.includes(recipeSecret));
       assert.doesNotMatch(printed, /the command can read/);
-    });
-
-    test(`${name}: with --fs-write, files change where its guide says and nowhere else`, async () => {
-      const commands = ['touch here && echo made', 'touch ~/elsewhere || echo refused'];
-      await using stage = await stageFor(recipe, commands);
-      await setUp(stage);
-      // The stage is below /tmp, so a folder of its own stands for that.
-      const temporary = join(stage.home, 'tmp');
-      const folders = [temporary, ...['project', ...writes].map((path) => join(stage.home, path))];
-      await runInStage(stage, {
-        command,
-        options: folders.map((path) => `--fs-write=${path}`),
-        folders,
-        environment: { TMPDIR: temporary, CLAUDE_CONFIG_DIR: join(stage.home, '.claude') },
-      });
-      const [here = '', elsewhere = ''] = stage.model.outputs;
-      assert.match(here, /made/);
-      assert.match(elsewhere, /refused/);
     });
   }
 
   test('claude-code: its own sandbox does not start in the whole jail', async () => {
     await using stage = await stageFor(recipes.claude, ['echo ran']);
     await setUp(stage);
-    await changeSettings(stage, '.claude/settings.json', sandboxed({}));
-    await runInStage(stage, { command: recipes.claude.command });
+    await changeSettings(stage, '.claude-jailed/settings.json', sandboxed({}));
+    await start(stage, recipes.claude);
     assert.match(stage.model.outputs[0] ?? '', /bwrap: .*namespace/);
   });
 
@@ -158,12 +154,12 @@ describe('coding agents', { skip: withoutTools }, () => {
     const network = { allowedDomains: ['example.com'] };
     await changeSettings(
       stage,
-      '.claude/settings.json',
+      '.claude-jailed/settings.json',
       sandboxed({ enableWeakerNestedSandbox: true, network }),
     );
     const user = await asOrdinaryUser(stage);
     if (user === undefined) return t.skip('it needs root, to become an ordinary user');
-    await runInStage(stage, { command: recipes.claude.command, user, options: [namespacesAlone] });
+    await start(stage, recipes.claude, { user, options: [namespacesAlone] });
     assert.match(stage.model.outputs[0] ?? '', fetchRefused);
     assert.match(stage.model.outputs[1] ?? '', /refused/);
   });
@@ -171,8 +167,8 @@ describe('coding agents', { skip: withoutTools }, () => {
   test('codex: its own sandbox does not start in the whole jail', async () => {
     await using stage = await stageFor(recipes.codex, ['echo ran']);
     await setUp(stage);
-    await changeSettings(stage, '.codex/config.toml', workspaceWrite);
-    await runInStage(stage, { command: recipes.codex.command });
+    await changeSettings(stage, '.codex-jailed/config.toml', workspaceWrite);
+    await start(stage, recipes.codex);
     assert.match(stage.model.outputs[0] ?? '', /bwrap: .*namespace/);
   });
 
@@ -180,10 +176,10 @@ describe('coding agents', { skip: withoutTools }, () => {
     const commands = [`curl -sS ${fetchedUrl}`, 'touch /var/tmp/of-a-test || echo refused'];
     await using stage = await stageFor(recipes.codex, commands);
     await setUp(stage);
-    await changeSettings(stage, '.codex/config.toml', workspaceWrite);
+    await changeSettings(stage, '.codex-jailed/config.toml', workspaceWrite);
     const user = await asOrdinaryUser(stage);
     if (user === undefined) return t.skip('it needs root, to become an ordinary user');
-    await runInStage(stage, { command: recipes.codex.command, user, options: [namespacesAlone] });
+    await start(stage, recipes.codex, { user, options: [namespacesAlone] });
     assert.match(stage.model.outputs[0] ?? '', fetchRefused);
     assert.match(stage.model.outputs[1] ?? '', /refused/);
   });
@@ -192,7 +188,7 @@ describe('coding agents', { skip: withoutTools }, () => {
     await using stage = await stageFor(recipes.gemini, ['echo ran']);
     await setUp(stage);
     const environment = { GEMINI_SANDBOX: 'podman' };
-    const { code, stderr } = await runInStage(stage, { command: recipes.gemini.command, environment });
+    const { code, stderr } = await start(stage, recipes.gemini, { environment });
     assert.notEqual(code, 0);
     assert.match(stderr, /FatalSandboxError/);
     assert.deepEqual(stage.model.credentials, []);

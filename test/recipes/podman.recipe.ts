@@ -16,7 +16,7 @@ const folder = fileURLToPath(new URL('../../deploy/recipes/podman', import.meta.
 const quadlet = '/usr/libexec/podman/quadlet';
 const obstacle =
   process.getuid?.() === 0
-    ? skipWithout('podman', 'unshare', 'mount', 'ip', 'curl', 'python3')
+    ? skipWithout('podman', 'unshare', 'mount', 'ip', 'awk', 'curl', 'python3')
     : 'containers of this test need root';
 
 /** What the images are: program and user. */
@@ -34,6 +34,8 @@ curl -sS https://api.example.com/v1/items | head -1
 ip route show default | grep -q . && echo 'default route'
 getent hosts example.com > /dev/null && echo 'names'
 curl -s --noproxy '*' --max-time 3 -o /dev/null http://10.88.0.1/ ; echo "host: $?"
+grep -v ' lo$' /proc/net/if_inet6
+curl -sg --noproxy '*' --max-time 3 "http://[$(cat /work/host-address)%25eth0]:8099/said"
 curl -sk --noproxy '*' --max-time 5 -o /dev/null -w 'gateway: %{http_code}\\n' https://10.231.7.2:8443/healthz
 ls /run/secrets 2> /dev/null
 grep -l '[r]elay-port' /proc/[0-9]*/cmdline 2> /dev/null
@@ -82,6 +84,7 @@ function script(starts: ReadonlyMap<string, string>, place: string): string {
   return `set -eu
 umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
 ip link set lo up
+linkAddress() { ip -6 -o address show dev $1 scope link | awk '{ sub("/.*", "", $4); print $4 }'; }
 # An overlay of this machine's files, whose temporary folders are empty.
 root() {
   mkdir -p $1 && mount -t tmpfs tmpfs $1 && mkdir -p $1/u/tmp $1/u/run $1/u/var/tmp $1/w $1/m && chmod 1777 $1/u/tmp $1/u/var/tmp
@@ -89,7 +92,9 @@ root() {
   mount -t overlay overlay -o lowerdir=/,upperdir=$1/u,workdir=$1/w $1/m
 }
 ${roots.join('')}P="podman --cgroup-manager cgroupfs --root ${place}/podman --runroot ${place}/run --network-config-dir ${place}/networks"
-trap '$P rm -f -t 0 tool agent gateway > /dev/null 2>&1; $P network rm -f inside outside > /dev/null 2>&1' EXIT
+# What listens on the host, at its address of the link too.
+(cd ${place}/served && exec python3 -m http.server --bind :: 8099 > /dev/null 2>&1) & server=$!
+trap '$P rm -f -t 0 tool agent gateway > /dev/null 2>&1; $P network rm -f inside outside > /dev/null 2>&1; kill $server' EXIT
 printf example-secret-1 | $P secret create api-token - > /dev/null
 ${of('inside-network')} > /dev/null
 ${of('outside-network')} > /dev/null
@@ -102,6 +107,12 @@ done
 $P secret create --replace gateway-ca ${place}/ca.pem > /dev/null
 ${operator} token issue --config /etc/upstreamproxy/gateway.yaml --subject sandbox | $P secret create --replace upstreamproxy-token - > /dev/null
 ${start('agent')} > /dev/null
+bridge=$($P network inspect inside --format '{{.NetworkInterface}}')
+tries=100
+until [ "$(curl -sg --max-time 3 "http://[$(linkAddress $bridge)%25$bridge]:8099/said")" = 'the host' ]; do
+  tries=$((tries - 1)); [ $tries -gt 0 ] || { echo 'the host is not at its address of the link' >&2; exit 1; }; sleep 0.2
+done
+linkAddress $bridge > ${place}/home/project/host-address
 timeout 60 ${start('tool')} || { $P logs agent >&2; $P logs gateway >&2; exit 1; }
 `;
 }
@@ -114,6 +125,8 @@ test(
       await chmod(place, 0o755);
       await mkdir(join(place, 'config/upstreamproxy'), { recursive: true });
       await mkdir(join(place, 'home/project'), { recursive: true });
+      await mkdir(join(place, 'served'));
+      await writeFile(join(place, 'served/said'), 'the host\n');
       for (const name of ['gateway.yaml', 'policy.yaml'])
         await runCommand('cp', [join(folder, name), join(place, 'config/upstreamproxy', name)]);
       await writeFile(join(place, 'home/project/attempts.sh'), attempts);

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { parse } from 'yaml';
 
+import { packageVersion } from '../../src/system/package-version.ts';
 import { mustRun, runCommand } from '../support/command.ts';
 import { parseGuide } from '../support/guide.ts';
 import { launcher } from '../support/program.ts';
@@ -73,6 +74,31 @@ describe('recipes', () => {
   }
 });
 
+interface DevContainer {
+  readonly mounts: readonly string[];
+  readonly containerEnv: Readonly<Record<string, string>>;
+}
+
+describe('the files for dev containers', () => {
+  const folder = 'deploy/recipes/dev-container';
+
+  test('the Feature installs this version, unless another one is asked for', () => {
+    const { version, options } = JSON.parse(
+      read(`${folder}/src/upstreamproxy/devcontainer-feature.json`),
+    ) as { readonly version: string; readonly options: { readonly package: { readonly default: string } } };
+    assert.equal(options.package.default, `upstreamproxy@${packageVersion()}`);
+    assert.equal(version, packageVersion());
+  });
+
+  test('what the container does as root finds programs of the system alone, and its configuration is read-only', () => {
+    const { mounts, containerEnv } = JSON.parse(read(`${folder}/devcontainer.json`)) as DevContainer;
+    const paths = containerEnv['PATH']?.split(':') ?? [];
+    assert.deepEqual(paths, ['/usr/sbin', '/usr/bin', '/sbin', '/bin']);
+    const target = 'target=${containerWorkspaceFolder}/.devcontainer,readonly';
+    assert.ok(mounts.some((mount) => mount.endsWith(target)));
+  });
+});
+
 interface ComposeFile {
   readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly networks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -92,6 +118,10 @@ describe('the file for Docker Compose', () => {
       assert.deepEqual(service['cap_drop'], ['ALL'], name);
     }
     assert.equal(services['tool']?.['network_mode'], 'service:agent');
+    // Docker leaves interfaces their address of the link, by which the host is reached.
+    assert.equal(networks['inside']?.['enable_ipv6'], false);
+    const settings = { 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv6.conf.default.disable_ipv6': 1 };
+    assert.deepEqual(services['agent']?.['sysctls'], settings);
   });
 
   test('the tool has no secret, and no folder that the agent or the gateway reads from', () => {

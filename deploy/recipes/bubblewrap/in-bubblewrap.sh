@@ -3,8 +3,11 @@
 # It sees the programs of the system, read-only, and the working folder.
 set -eu
 : "${UPSTREAMPROXY_RELAY_SOCKET:?start it by: upstreamproxy run --isolate=off --relay-socket SOCKET -- $0 COMMAND}"
-case "$HOME/" in
-  "${PWD%/}/"*)
+# Where a link leads, and not its name, says what the command would see.
+here=$(pwd -P)
+home=$(readlink -f -- "$HOME")
+case "$home/" in
+  "${here%/}/"*)
     echo "$0: the command would see all of $HOME; start it in a folder of its own" >&2
     exit 1
     ;;
@@ -31,6 +34,6 @@ printf %s "$filter" | base64 -d | {
     --ro-bind-try /etc/passwd /etc/passwd --ro-bind-try /etc/group /etc/group --ro-bind-try /etc/nsswitch.conf /etc/nsswitch.conf \
     --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run --dir "$HOME" \
     --ro-bind "$trust" "$trust" --ro-bind "$UPSTREAMPROXY_RELAY_SOCKET" /run/upstreamproxy.sock \
-    --bind "$PWD" "$PWD" --chdir "$PWD" --unsetenv UPSTREAMPROXY_RELAY_SOCKET \
+    --bind "$here" "$here" --chdir "$here" --unsetenv UPSTREAMPROXY_RELAY_SOCKET \
     sh -c "$inside" sh "$port" "$@" 3<&0 0<&4 4<&-
 }

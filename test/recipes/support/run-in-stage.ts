@@ -1,6 +1,5 @@
 // Starts an agent as its recipe does, with other options.
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { mustRun, runCommand, type CommandResult } from '../../support/command.ts';
@@ -15,8 +14,6 @@ export interface StageRun {
   readonly options?: readonly string[];
   readonly user?: OrdinaryUser;
   readonly environment?: NodeJS.ProcessEnv;
-  /** Made before it starts. */
-  readonly folders?: readonly string[];
 }
 
 /** What puts a command line under another user. */
@@ -33,9 +30,8 @@ export async function asOrdinaryUser(stage: RecipeStage): Promise<OrdinaryUser |
 }
 
 export async function runInStage(stage: RecipeStage, run: StageRun): Promise<CommandResult> {
-  const { command, options = [], user = [], environment = {}, folders = [] } = run;
+  const { command, options = [], user = [], environment = {} } = run;
   const cwd = join(stage.home, 'project');
-  for (const folder of folders) await mkdir(folder, { recursive: true });
   const config = join(stage.folder, 'gateway.yaml');
   const [program, ...args] = [...user, launcher, 'run', '--config', config, ...options, '--', ...command];
   return await runCommand(program ?? launcher, args, {
