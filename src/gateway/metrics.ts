@@ -181,6 +181,7 @@ export function countingSink(sink: ExchangeSink, metrics: Metrics): ExchangeSink
     keep: (one) => sink.keep(one),
     openOf: (sessionId) => sink.openOf(sessionId),
     overRate: (sessionId) => sink.overRate(sessionId),
+    room: (sessionId) => sink.room?.(sessionId),
     sum: (event) => {
       metrics.count(event);
       sink.sum(event);

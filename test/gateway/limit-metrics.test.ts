@@ -84,6 +84,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   enrolFailureSourcesMax: 'the oldest entry makes room',
   logLinesPerSecondMax: 'the log itself says how many lines it left out',
   auditFlushDelayMs: 'how long an event waits for company',
+  auditRoomTimeoutMs: 'how long a request waits for the store; what it meets then is auditQueueEventsMax',
   leafContextsMax: 'the oldest entry makes room',
   resolverCacheMax: 'the oldest entry makes room',
   resolverTtlMsMax: 'a response is kept for less than it claims',

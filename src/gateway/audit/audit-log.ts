@@ -2,16 +2,17 @@
 
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { auditEventVersion } from '../../api/audit-event-version.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditRates } from './audit-rates.ts';
 import { boundedEventJson } from './bounded-event.ts';
-import { newEventId, newTraceId, parseIsoTime } from './event-identity.ts';
+import { parseIsoTime } from './event-identity.ts';
+import { lostEvent } from './lost-event.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 import { QueueShare } from './queue-share.ts';
+import { RoomWaiters } from './room-waiters.ts';
 
 const retryDelayMsInitial = 100;
 
@@ -36,6 +37,8 @@ export interface ExchangeSink extends AuditSink {
   openOf(sessionId: string): number;
   /** Why that session may begin nothing now: it fills the audit faster than it may, or more of the queue than others leave it. */
   overRate(sessionId: string): ProxyError | undefined;
+  /** For what that session begins now, if the store lags behind it: resolves when it has caught up, or did not in time. */
+  room?(sessionId: string): Promise<void> | undefined;
   /** Takes a refusal for that reason, which shares its event with others. */
   sum(event: AuditEvent): void;
 }
@@ -99,6 +102,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #queue: AuditEntry[] = [];
   #queueBytes = 0;
   readonly #share = new QueueShare();
+  readonly #roomWaiters = new RoomWaiters(defaultLimits.auditRoomTimeoutMs);
   readonly #open: OpenExchanges;
   readonly #rates: AuditRates;
   #batch: Batch | undefined;
@@ -157,9 +161,16 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     return this.#open.of(sessionId);
   }
 
+  room(sessionId: string): Promise<void> | undefined {
+    return this.#share.isClose(sessionId, this.#left) ? this.#roomWaiters.wait(sessionId) : undefined;
+  }
+
+  get #left(): number {
+    return this.#limits.auditQueueEventsMax / 2 - this.#queue.length;
+  }
+
   overRate(sessionId: string): ProxyError | undefined {
-    const left = this.#limits.auditQueueEventsMax / 2 - this.#queue.length;
-    return this.#share.over(sessionId, left) ?? this.#rates.overRate(sessionId, this.openOf(sessionId));
+    return this.#share.over(sessionId, this.#left) ?? this.#rates.overRate(sessionId, this.openOf(sessionId));
   }
 
   /** While `isNarrow`, only sessions that do not live on their burst begin anything. Gives whether that is new. */
@@ -233,6 +244,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort();
+    this.#roomWaiters.look(() => true);
     await this.#pump;
     try {
       for (let failures = 0; this.#queue.length > 0;) {
@@ -334,6 +346,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     }
     this.#written += entries.length;
     this.#failing = false;
+    this.#roomWaiters.look((sessionId) => !this.#share.isClose(sessionId, this.#left));
     const ready = this.#waiters.filter(({ position }) => position <= this.#written);
     this.#waiters = this.#waiters.filter(({ position }) => position > this.#written);
     for (const { resolve } of ready) resolve();
@@ -344,18 +357,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #reportLost(): void {
     const count = this.#lost;
     this.#lost = 0;
-    const event: AuditEvent = {
-      v: auditEventVersion,
-      id: newEventId(),
-      time: new Date().toISOString(),
-      kind: 'alarm',
-      action: 'audit_events_lost',
-      traceId: newTraceId(),
-      verdict: 'error',
-      errorCode: 'audit_unavailable',
-      message: `${count} audit events were lost because the audit could not take them.`,
-      details: { count },
-    };
+    const event = lostEvent(count);
     this.#push(this.#entryOf(event), event);
   }
 
@@ -375,9 +377,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     return new ProxyError(
       'audit_unavailable',
       `The audit cannot be written, so ${what}; the gateway's log says why.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 

@@ -27,6 +27,14 @@ export class QueueShare {
     );
   }
 
+  /**
+   * Whether what the session begins now should wait for the store: it comes close to what `over` refuses. What runs already still ends
+   * with its event, so there is room for that in between.
+   */
+  isClose(sessionId: string, left: number): boolean {
+    return this.#of(sessionId) * 2 >= left;
+  }
+
   #of(sessionId: string): number {
     return this.#waiting.get(sessionId) ?? 0;
   }

@@ -59,6 +59,7 @@ export class RefusalCounts {
       keep: (one) => sink.keep(one),
       openOf: (sessionId) => sink.openOf(sessionId),
       overRate: (sessionId) => sink.overRate(sessionId),
+      room: (sessionId) => sink.room?.(sessionId),
       get healthy() {
         return sink.healthy;
       },

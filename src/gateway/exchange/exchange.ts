@@ -86,6 +86,7 @@ export async function admit(
   });
   if (record.overRate !== undefined) throw record.overRate;
   requireAudit(parts, scene.principal.sessionId);
+  await roomInAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const asked = validate(client, scene, parts.limits);
   record.validated(asked.head);
@@ -127,6 +128,17 @@ function whatWasRead(
   body: Readable,
 ): Pick<ClientExchange, 'body' | 'signal' | 'sendContinue'> {
   return { signal, body, sendContinue: () => undefined };
+}
+
+/** Waits while the store lags behind the session. What was true before may not be behind it. @throws ProxyError as requireAudit */
+async function roomInAudit(parts: Pick<ExchangeParts, 'audit' | 'limits'>, sessionId: string): Promise<void> {
+  const room = parts.audit.room?.(sessionId);
+  if (room === undefined) return;
+  await room;
+  // It is among the open ones by now, for which there is room: its refusal has an event of its own.
+  const overRate = parts.audit.overRate(sessionId);
+  if (overRate !== undefined) throw overRate;
+  requireAudit(parts, sessionId);
 }
 
 /** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */

@@ -179,6 +179,11 @@ export const exchangeLimits = {
     'audit_unavailable',
     'Events that wait for the store; at half of it nothing new is served.',
   ),
+  auditRoomTimeoutMs: fixedRow(
+    5000,
+    'limit_exceeded',
+    'How long a request waits while a third of the queue holds events of its session: a stall of the disk then slows it, and it is not refused.',
+  ),
   auditQueueBytesMax: row(64 * MiB, 'audit_unavailable', 'Events that wait, as they are stored.'),
   auditFlushDelayMs: row(
     50,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { httpOrigin, httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
@@ -343,6 +345,49 @@ test('without a healthy audit nothing is forwarded', async () => {
   const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
   assert.equal(response.status, 503);
   assert.equal(scene.origin.connections(), 0);
+});
+
+test('a request waits until the store has caught up with its session, and goes on then', async () => {
+  await using scene = await openScene(allow);
+  const caughtUp = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<string>();
+  const room = (sessionId: string): Promise<void> => {
+    asked.resolve(sessionId);
+    return caughtUp.promise;
+  };
+  Object.assign(scene.path.parts.audit, { room });
+  const response = sendRaw(await scene.path.tls(scene.at), get(scene.at, '/hello'));
+  assert.notEqual(await asked.promise, '');
+  await nextTurn();
+  assert.equal(scene.origin.connections(), 0);
+  caughtUp.resolve();
+  assert.equal((await response).status, 200);
+});
+
+test('what was asked before a wait for the store is asked again behind it: then nothing is forwarded, and the refusal has its event', async () => {
+  const overRate = new ProxyError('limit_exceeded', 'too much', { limit: 'auditQueueEventsMax' });
+  const changes = [
+    { change: { healthy: false }, status: 503, errorCode: 'audit_unavailable' },
+    { change: { overRate: () => overRate }, status: 429, errorCode: 'limit_exceeded' },
+  ];
+  for (const { change, status, errorCode } of changes) {
+    await using scene = await openScene(allow);
+    const caughtUp = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const room = (): Promise<void> => {
+      asked.resolve();
+      return caughtUp.promise;
+    };
+    Object.assign(scene.path.parts.audit, { room });
+    const response = sendRaw(await scene.path.tls(scene.at), get(scene.at, '/hello'));
+    await asked.promise;
+    Object.assign(scene.path.parts.audit, change);
+    caughtUp.resolve();
+    assert.equal((await response).status, status);
+    assert.equal(scene.origin.connections(), 0);
+    const [event] = await scene.path.events(1);
+    assert.equal(event?.errorCode, errorCode);
+  }
 });
 
 test('a rule with a rate responses 429 with retry-after, and another session is not touched', async () => {
