@@ -46,6 +46,8 @@ export class SessionWatch implements AsyncDisposable {
   readonly #listeners = new Set<EndedListener>();
   readonly #ticks: () => number;
   #sequence: number;
+  /** Endings are read by time, and that has not come through. */
+  #isReadingLately = false;
   /** When the last reading of endings that came through began. */
   #readAt: { readonly ticksMs: number; readonly clockMs: number };
   /** The store may have gone back: what ended lately is read again, whatever its number. */
@@ -110,9 +112,9 @@ export class SessionWatch implements AsyncDisposable {
     return this.#ticks() - this.#readAt.ticksMs <= defaultLimits.endingsReadMs;
   }
 
-  /** Up to which number endings were read from the store. */
+  /** Up to which number endings were read from the store; while that is uncertain others are asked for all that they have. */
   get sequence(): number {
-    return this.#sequence;
+    return this.#isReadingLately ? 0 : this.#sequence;
   }
 
   /** What ended as another gateway says: it knows by the store, or by another one that does. */
@@ -173,34 +175,42 @@ export class SessionWatch implements AsyncDisposable {
 
   async #readEndings(): Promise<void> {
     const began = { ticksMs: this.#ticks(), clockMs: this.#options.clock() };
-    if (this.#isUncertain) await this.#readLately(began.clockMs);
+    const toldThrough = this.#isUncertain ? await this.#readLately(began.clockMs) : 0;
     for (;;) {
       const { sequence, endings } = await this.#options.store.sessions.endingsSince(this.#sequence);
       this.#sequence = sequence;
-      for (const ending of endings) this.#tell(ending);
+      for (const ending of endings)
+        if (ending.sequence > toldThrough || !this.#isKnown(ending)) this.#tell(ending);
       if (endings.length === 0) break;
     }
     this.#readAt = began;
   }
 
-  /** By time, not by number: all that can still matter, and not what ended in a month. */
-  async #readLately(nowMs: number): Promise<void> {
-    const { store, ended, endedKeptMs } = this.#options;
+  /**
+   * By time, not by number: all that can still matter, and not what ended in a month. Behind it those by number go on from where they were:
+   * the clock of whoever ended a session may be wrong. Gives up to which number the store was then.
+   */
+  async #readLately(nowMs: number): Promise<number> {
+    const { store, endedKeptMs } = this.#options;
     this.#isUncertain = false;
-    // Until then others are asked for all that they have.
-    this.#sequence = 0;
+    this.#isReadingLately = true;
     try {
       const { sequence } = await store.sessions.endingsSince(undefined);
       // A process that stood still has heard of nothing since.
       const overMs = Math.min(nowMs, this.#readAt.clockMs) - endedKeptMs;
       for await (const page of endedPages(store.sessions, overMs))
-        for (const ending of page)
-          if (ended.find(ending.sessionId)?.sequence !== ending.sequence) this.#tell(ending);
-      this.#sequence = sequence;
+        for (const ending of page) if (!this.#isKnown(ending)) this.#tell(ending);
+      this.#sequence = Math.min(this.#sequence, sequence);
+      this.#isReadingLately = false;
+      return sequence;
     } catch (error) {
       this.#isUncertain = true;
       throw error;
     }
+  }
+
+  #isKnown({ sessionId, sequence }: NumberedEnding): boolean {
+    return this.ended.find(sessionId)?.sequence === sequence;
   }
 
   #expireFailed(error: unknown): readonly SessionRecord[] {
