@@ -50,6 +50,8 @@ export interface GatewayKeys {
   keyNames(): readonly string[] | undefined;
   /** Looks now whether there is something else. */
   look(): Promise<void>;
+  /** Of an identity in the store: whether that version, as it is sealed, was opened and is the one in use. */
+  holds?(sealed: string): boolean;
 }
 
 /** Throws `identity_unusable`, `ca_key_unusable` or `signing_key_unusable`. Ends with the stack. */
@@ -95,7 +97,12 @@ async function openStored(
   const { sealed, mark, keyNames } = await openSealedStore(identity, options, store.identity);
   if ((await store.identity.version()) === undefined) await requireFirst(config, store);
   const stored = stack.use(await StoredIdentity.open({ sealed, mark, log }));
-  return { places: stored.places, keyNames, look: () => stored.look() };
+  return {
+    places: stored.places,
+    keyNames,
+    look: () => stored.look(),
+    holds: (one) => stored.holds(one),
+  };
 }
 
 /** Where there were agents before, they would be strangers to a gateway with a new identity. */

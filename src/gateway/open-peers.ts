@@ -2,6 +2,7 @@
 // that others lead here.
 
 import type { ChangePlace } from '../store/change-store.ts';
+import type { SealedIdentity } from '../store/gateway-store.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreOutage } from '../store/store-outage.ts';
 import { formatAuthority } from '../http/authority.ts';
@@ -53,7 +54,7 @@ export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
   following: Following,
-  keys: Pick<GatewayKeys, 'places' | 'keyNames' | 'look'>,
+  keys: Pick<GatewayKeys, 'places' | 'keyNames' | 'look' | 'holds'>,
 ): Promise<Peers> {
   const { changes } = following;
   const { config, environment, place, stack, clock, log, incarnation, onFault } = start;
@@ -218,12 +219,16 @@ function heardOf(
 function factsHeard(
   { config, stack, onFault }: Start,
   { changes, known, outage }: Following,
-  { identity, keys }: { readonly identity: PeerIdentity; readonly keys: Pick<GatewayKeys, 'look'> },
+  { identity, keys }: { readonly identity: PeerIdentity; readonly keys: Pick<GatewayKeys, 'look' | 'holds'> },
 ): Pick<FollowedPeersOptions, 'onTaken' | 'onIdentity'> {
   if (known === undefined || outage === undefined) return {};
   const ask: HeardFactsOptions['ask'] = (peer, signal) => askFacts(peer, { identity, signal });
   // Keys in files are changed there.
-  const following = config.identity.kind === 'store' ? { onIdentity: () => keys.look() } : {};
+  const onIdentity = async ({ sealed }: SealedIdentity): Promise<boolean> => {
+    await keys.look();
+    return keys.holds?.(sealed) === true;
+  };
+  const following = config.identity.kind === 'store' ? { onIdentity } : {};
   const facts = stack.use(new HeardFacts({ known, changes, absence: outage, ask, onFault, ...following }));
   return {
     onTaken: (peer, place) => facts.onTaken(peer, place),

@@ -37,8 +37,10 @@ export class KnownStore {
   /** Until the gateway serves. */
   #start: StartFacts | undefined;
   #standIns = 0;
-  /** Of another gateway, until the store says it itself. */
+  /** Of another gateway, and opened here, until the store says it itself. */
   #heardIdentity: SealedIdentity | undefined;
+  /** Of another gateway, and not opened yet: it is read here, and told to nobody. */
+  #offeredIdentity: SealedIdentity | undefined;
 
   constructor(store: Store, absence: StoreAbsence, start?: StartFacts) {
     this.#store = store;
@@ -75,14 +77,28 @@ export class KnownStore {
     return !lacksPolicies && !(grants === undefined && before.grants !== undefined);
   }
 
-  /** The same of a later version of the identity. Whoever opens it sees whether it is the same one. */
-  hearIdentity({ identity }: Pick<KnownFacts, 'identity'>): boolean {
+  /**
+   * The same of a later version of the identity. It is known only when `open` says that it was opened here: until then, and if it can't be,
+   * the version before is. `old` means that it is no later one, or that the store has said something since.
+   */
+  async hearIdentity(
+    { identity }: Pick<KnownFacts, 'identity'>,
+    open: (identity: SealedIdentity) => Promise<boolean>,
+  ): Promise<'opened' | 'refused' | 'old'> {
     const { identity: known } = this.#facts;
     const isLater = identity !== undefined && known !== undefined && identity.version > known.version;
-    if (!isLater || this.#absence.sinceMs === undefined) return false;
-    this.#heardIdentity = identity;
-    this.#facts = { ...this.#facts, identity };
-    return true;
+    if (!isLater || this.#absence.sinceMs === undefined) return 'old';
+    this.#offeredIdentity = identity;
+    try {
+      const isOpened = await open(identity);
+      if (this.#offeredIdentity !== identity) return 'old';
+      if (!isOpened) return 'refused';
+      this.#heardIdentity = identity;
+      this.#facts = { ...this.#facts, identity };
+      return 'opened';
+    } finally {
+      if (this.#offeredIdentity === identity) this.#offeredIdentity = undefined;
+    }
   }
 
   /** Everything has been read that is read at the start alone. */
@@ -111,11 +127,7 @@ export class KnownStore {
       }),
       identity: withOwn(identity, {
         version: () => this.#orHeard(identity.version(), (row) => row?.version),
-        read: async () => {
-          const row = await this.#orHeard(this.#identityOf(identity), (heard) => heard);
-          this.#facts = { ...this.#facts, identity: row };
-          return row;
-        },
+        read: () => this.#orHeard(this.#identityOf(identity), (heard) => heard),
         // What the row that was read has not is left there by a later look.
         write: (row) => this.#orAtStart(this.#written(row), () => true),
       }),
@@ -175,6 +187,8 @@ export class KnownStore {
   async #identityOf(identity: Store['identity']): Promise<SealedIdentity | undefined> {
     const row = await identity.read();
     this.#heardIdentity = undefined;
+    this.#offeredIdentity = undefined;
+    this.#facts = { ...this.#facts, identity: row };
     return row;
   }
 
@@ -182,10 +196,11 @@ export class KnownStore {
     asked: Promise<T>,
     standIn: (row: SealedIdentity | undefined) => T | undefined,
   ): Promise<T> {
+    const newest = (): SealedIdentity | undefined => this.#offeredIdentity ?? this.#heardIdentity;
     try {
-      return await this.#orAtStart(asked, ({ identity }) => standIn(this.#heardIdentity ?? identity));
+      return await this.#orAtStart(asked, ({ identity }) => standIn(newest() ?? identity));
     } catch (error) {
-      const heard = this.#isAway(error) ? standIn(this.#heardIdentity) : undefined;
+      const heard = this.#isAway(error) ? standIn(newest()) : undefined;
       if (heard === undefined) throw error;
       return heard;
     }

@@ -73,6 +73,11 @@ export class StoredIdentity implements AsyncDisposable {
     };
   }
 
+  /** Whether that is what was taken last, as it is stored. */
+  holds(sealed: string): boolean {
+    return this.#current.sealed === sealed;
+  }
+
   /** Looks now, at all of it. */
   async look(): Promise<void> {
     await this.#look(true).catch((error: unknown) => this.#tell(asProxyError(error)));

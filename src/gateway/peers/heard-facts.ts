@@ -2,7 +2,9 @@
 // and granted meanwhile, and keys that were rotated. It is asked for only when that one has taken more than has been heard of here.
 
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { ChangePlace } from '../../store/change-store.ts';
+import type { SealedIdentity } from '../../store/gateway-store.ts';
 import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { KnownStore, StartFacts } from '../changes/known-store.ts';
 import type { TakenChanges } from '../changes/taken-changes.ts';
@@ -14,16 +16,23 @@ export interface HeardFactsOptions {
   readonly absence: StoreAbsence;
   /** The signal gives it up. */
   readonly ask: (peer: KnownPeer, signal: AbortSignal) => Promise<StartFacts>;
-  /** Of keys that are in the store: a later version of them is known, as it is sealed there. */
-  readonly onIdentity?: () => Promise<void>;
+  /** Of keys that are in the store: a later version of them can be read, as it is sealed there. Gives whether it was opened and taken. */
+  readonly onIdentity?: (identity: SealedIdentity) => Promise<boolean>;
+  /** Milliseconds that never go back. */
+  readonly ticks?: () => number;
   readonly onFault: (error: ProxyError) => void;
 }
+
+/** The key of what could not be opened may come from a program. */
+const refusedMs = 30_000;
 
 export class HeardFacts implements AsyncDisposable {
   readonly #options: HeardFactsOptions;
   #asking: Promise<void> | undefined;
   readonly #stop = new AbortController();
   #fault = '';
+  /** Gateways whose version of the identity could not be opened here, with when they are asked again; others are asked all the same. */
+  readonly #refused = new Map<string, number>();
 
   constructor(options: HeardFactsOptions) {
     this.#options = options;
@@ -39,11 +48,25 @@ export class HeardFacts implements AsyncDisposable {
     const { known, absence, onIdentity } = this.#options;
     const isLater = version > (known.facts.identity?.version ?? Infinity);
     if (onIdentity === undefined || absence.sinceMs === undefined || !isLater) return;
+    if (this.#now() < (this.#refused.get(peer.incarnation) ?? 0)) return;
     this.#ask(async () => {
       const facts = await this.#options.ask(peer, this.#stop.signal);
-      if (this.#stop.signal.aborted || !known.hearIdentity(facts)) return;
-      await onIdentity();
+      if (this.#stop.signal.aborted) return;
+      const heard = await known.hearIdentity(facts, onIdentity);
+      this.#refused.delete(peer.incarnation);
+      if (heard === 'refused') this.#refuse(peer);
     });
+  }
+
+  #refuse({ incarnation }: KnownPeer): void {
+    const [oldest] = this.#refused.keys();
+    if (oldest !== undefined && this.#refused.size >= defaultLimits.peersAskedMax)
+      this.#refused.delete(oldest);
+    this.#refused.set(incarnation, this.#now() + refusedMs);
+  }
+
+  #now(): number {
+    return (this.#options.ticks ?? (() => performance.now()))();
   }
 
   /** One at a time. */

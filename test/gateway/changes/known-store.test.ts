@@ -153,19 +153,53 @@ test('a later identity that another gateway has is read while the store is away,
   for (const version of [1, 2]) assert.equal(await far.identity.write(row(version)), true);
   assert.deepEqual(await store.identity.read(), row(2));
   // The store is there.
-  assert.equal(known.hearIdentity({ identity: row(3) }), false);
+  const [opened, none] = [async () => true, async () => assert.fail('it is not opened')];
+  assert.equal(await known.hearIdentity({ identity: row(3) }, none), 'old');
   await one.leave();
   await assert.rejects(async () => store.identity.version(), { code: 'store_unavailable' });
-  for (const identity of [row(1), row(2), undefined]) assert.equal(known.hearIdentity({ identity }), false);
-  assert.equal(known.hearIdentity({ identity: row(4) }), true);
+  for (const identity of [row(1), row(2), undefined])
+    assert.equal(await known.hearIdentity({ identity }, none), 'old');
+  assert.equal(await known.hearIdentity({ identity: row(4) }, opened), 'opened');
   assert.deepEqual([await store.identity.version(), await store.identity.read()], [4, row(4)]);
   assert.deepEqual(known.facts.identity, row(4));
-  assert.equal(known.hearIdentity({ identity: row(3) }), false);
+  assert.equal(await known.hearIdentity({ identity: row(3) }, none), 'old');
   await one.comeBack();
   assert.deepEqual(await store.identity.read(), row(2));
   // What was heard then is over.
   await one.leave();
   await assert.rejects(async () => store.identity.version(), { code: 'store_unavailable' });
+});
+
+test('an identity of another gateway that is not opened here is known to nobody, and the version before stays', async () => {
+  await using one = await scene();
+  const { known, store, far } = one;
+  const row = (version: number) => ({ version, sealed: `sealed ${version}` });
+  for (const version of [1, 2]) assert.equal(await far.identity.write(row(version)), true);
+  await store.identity.read();
+  await one.leave();
+  assert.equal(await known.hearIdentity({ identity: row(3) }, async () => true), 'opened');
+  const read: unknown[] = [];
+  const look = async (): Promise<boolean> => {
+    read.push(await store.identity.version(), await store.identity.read(), known.facts.identity);
+    return false;
+  };
+  assert.equal(await known.hearIdentity({ identity: row(9) }, look), 'refused');
+  assert.deepEqual(read, [9, row(9), row(3)]);
+  const fails = known.hearIdentity({ identity: row(9) }, () => Promise.reject(new Error('it cannot')));
+  await assert.rejects(fails, /it cannot/);
+  assert.deepEqual([await store.identity.version(), await store.identity.read()], [3, row(3)]);
+  assert.deepEqual(known.facts.identity, row(3));
+  // It stands in the way of no later one.
+  assert.equal(await known.hearIdentity({ identity: row(4) }, async () => true), 'opened');
+  assert.deepEqual(known.facts.identity, row(4));
+  // What the store says meanwhile is what counts.
+  const isBack = async (): Promise<boolean> => {
+    await one.comeBack();
+    await store.identity.read();
+    return true;
+  };
+  assert.equal(await known.hearIdentity({ identity: row(5) }, isBack), 'old');
+  assert.deepEqual(known.facts.identity, row(2));
 });
 
 test('what was never read is not made up', async () => {

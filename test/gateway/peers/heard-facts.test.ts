@@ -19,6 +19,8 @@ function scene() {
     history: 'h',
     isAll: true,
     version: 4,
+    isOpened: true,
+    nowMs: 1000,
   };
   const [asked, taken, handed, faults]: [KnownPeer[], StartFacts[], ChangePlace[], string[]] = [
     [],
@@ -37,9 +39,10 @@ function scene() {
         return state.isAll;
       },
       facts: { identity: row(3), policies: [], files: new Map(), grants: [] },
-      hearIdentity: ({ identity }) => {
+      hearIdentity: async ({ identity }, open) => {
         keys.push(identity?.version);
-        return state.isAll;
+        if (!state.isAll || identity === undefined) return 'old';
+        return (await open(identity)) ? 'opened' : 'refused';
       },
     },
     changes: {
@@ -71,11 +74,15 @@ function scene() {
         endings: [],
       };
     },
-    onIdentity: async () => void looks.push(1),
+    onIdentity: async () => {
+      looks.push(1);
+      return state.isOpened;
+    },
+    ticks: () => state.nowMs,
     onFault: ({ message }) => faults.push(message),
   });
-  const tellIdentity = async (version: number): Promise<void> => {
-    heard.onIdentity(peer, version);
+  const tellIdentity = async (version: number, one = peer): Promise<void> => {
+    heard.onIdentity(one, version);
     await new Promise((resolve) => setImmediate(resolve));
   };
   const tell = async (number: number, history = 'h'): Promise<void> => {
@@ -168,6 +175,28 @@ test('a later identity than this gateway has is asked for while the store is awa
   state.sinceMs = 1;
   await tellIdentity(7);
   assert.equal(asked.length, 2);
+});
+
+test('a gateway whose identity cannot be opened here is asked again after a while, and others are asked meanwhile', async () => {
+  const { state, asked, tellIdentity } = scene();
+  const other = { ...peer, incarnation: 'cd'.repeat(16) };
+  state.isOpened = false;
+  for (const version of [4, 4, 5]) await tellIdentity(version);
+  assert.equal(asked.length, 1);
+  for (let i = 0; i < 2; i += 1) await tellIdentity(4, other);
+  assert.deepEqual(asked, [peer, other]);
+  state.nowMs += 30_000;
+  state.isOpened = true;
+  for (let i = 0; i < 2; i += 1) await tellIdentity(4);
+  assert.deepEqual(asked, [peer, other, peer, peer]);
+  // So many are remembered.
+  state.isOpened = false;
+  const many = Array.from({ length: 40 }, (_, i) => ({ ...peer, incarnation: String(i) }));
+  for (const one of many) await tellIdentity(4, one);
+  assert.equal(asked.length, 44);
+  await tellIdentity(4, many[39]);
+  await tellIdentity(4, many[0]);
+  assert.equal(asked.length, 45);
 });
 
 test('one question at a time, and none once it is closed', async () => {
