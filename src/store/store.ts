@@ -209,6 +209,11 @@ export interface AuditStore {
    * oldest of the store first. Of the events without a session, all of one verdict count as those of one.
    */
   prune(bounds: AuditBounds): Promise<number>;
+  /**
+   * Of a store that keeps days apart: takes away the oldest one if all of it was stored before that time, and gives how many events that
+   * were. All of it is read for that, which takes minutes where it is large; the signal ends it, and then nothing went.
+   */
+  dropDay?(beforeMs: number, signal?: AbortSignal): Promise<number>;
   /** What is stored now. */
   held(): Promise<AuditHeld>;
   /** Of a store that keeps events in parts by day: makes those of the days to come. Gives for how many there are some; undefined without parts. */
@@ -256,6 +261,8 @@ export interface AuditBounds {
   readonly keepEvents?: number;
   /** So many bytes of JSON stay at the most. */
   readonly keepBytes?: number;
+  /** Whole days are left to `dropDay`. */
+  readonly leavesDays?: boolean;
   /** How many one call may remove: removing holds up other writers. */
   readonly batch: number;
 }

@@ -38,6 +38,8 @@ export interface AuditRetentionOptions {
 export class AuditRetention implements AsyncDisposable {
   readonly #options: AuditRetentionOptions;
   readonly #repeated: RepeatedLook;
+  /** A day that goes is read first, for minutes: the bytes and their reserve are looked at meanwhile. */
+  readonly #days: RepeatedLook;
   #looks = 0;
 
   constructor(options: AuditRetentionOptions) {
@@ -47,16 +49,22 @@ export class AuditRetention implements AsyncDisposable {
       intervalMs: lookIntervalMs,
       onFault: options.onFault,
     });
+    this.#days = new RepeatedLook({
+      look: (signal) => this.#dropDays(signal),
+      intervalMs: lookIntervalMs,
+      onFault: options.onFault,
+    });
     this.#repeated.start();
+    this.#days.start();
   }
 
   /** Removes what is out of bounds now. Faults of the store go to `onFault`. */
-  look(): Promise<void> {
-    return this.#repeated.now();
+  async look(): Promise<void> {
+    await Promise.all([this.#repeated.now(), this.#days.now()]);
   }
 
-  close(): Promise<void> {
-    return this.#repeated.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#repeated.close(), this.#days.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -81,6 +89,15 @@ export class AuditRetention implements AsyncDisposable {
     }
   }
 
+  async #dropDays(signal: AbortSignal): Promise<void> {
+    const { store, keepDays, clock } = this.#options;
+    if (keepDays === undefined || this.#options.isOnDuty?.() === false) return;
+    for (let days = 0; days < batchesMax && !signal.aborted; days += 1) {
+      const removed = await store.dropDay?.(clock() - keepDays * dayMs, signal);
+      if (removed === undefined || removed === 0) return;
+    }
+  }
+
   /** What it can't make holds up nothing: the last day goes on. */
   async #makeRoom(): Promise<void> {
     const { store, onFault } = this.#options;
@@ -102,6 +119,7 @@ export class AuditRetention implements AsyncDisposable {
     const { keepDays, keepEvents, keepBytes, clock } = this.#options;
     return {
       batch: batchEvents,
+      leavesDays: true,
       ...(keepDays === undefined ? {} : { beforeMs: clock() - keepDays * dayMs }),
       ...(keepEvents === undefined ? {} : { keepEvents }),
       ...(keepBytes === undefined ? {} : { keepBytes: Math.floor(keepBytes * (1 - reserveShare)) }),

@@ -50,10 +50,10 @@ export class PostgresAuditDays {
   }
 
   /**
-   * Takes away the oldest day if all of it was stored before that time, and gives how many events that were.
+   * Takes away the oldest day if all of it was stored before that time, and gives how many events that were; 0 where the signal ended it.
    * @throws ProxyError store_unavailable where others read for so long that it can't be
    */
-  async dropBefore(beforeMs: number): Promise<number> {
+  async dropBefore(beforeMs: number, signal?: AbortSignal): Promise<number> {
     if (performance.now() < this.#tryAfterMs) return 0;
     // Behind it another day was begun by then.
     const row = await this.#database.get(
@@ -66,13 +66,16 @@ export class PostgresAuditDays {
     const place = await this.#database.get('SELECT last_value AS last FROM audit_place');
     if (integerOf(place ?? {}, 'last') < integerOf(row, 'next') * placesOfDay) return 0;
     this.#tryAfterMs = performance.now() + nextTryMs;
-    const removed = await this.#drop(integerOf(row, 'day'));
+    const removed = await this.#drop(integerOf(row, 'day'), signal).catch((error: unknown) => {
+      if (error instanceof DropEnded) return 0;
+      throw error;
+    });
     this.#tryAfterMs = 0;
     return removed;
   }
 
   /** All of it is read first, beside everybody; then it goes, with what is said of it, in a moment. */
-  async #drop(day: number): Promise<number> {
+  async #drop(day: number, signal: AbortSignal | undefined): Promise<number> {
     const live = await this.#chain.ready();
     return await this.#database.script(defaultLimits.storeMigrationTimeoutMs, async (run) => {
       const statements = statementsOf(run);
@@ -86,13 +89,14 @@ export class PostgresAuditDays {
         (day + 1) * placesOfDay,
       ] as const;
       if (live !== undefined)
-        for await (const row of rowsWithin(statements, range)) {
+        for await (const row of rowsWithin(statements, range, signal)) {
           const link = removedLinkOf(row);
           if (link !== undefined) await runs.add(link);
         }
+      requireGoing(signal);
       await run(sumOfDay, [day, ...range]);
       const gone = runs.take();
-      return await attempted(run, this.#attempts, async () => {
+      return await attempted(run, { most: this.#attempts, signal }, async () => {
         await lockAudit(statements);
         await run('SELECT audit_drop_day($1)', [day]);
         if (live !== undefined) await this.#chain.sayCut(statements, live, gone);
@@ -100,6 +104,17 @@ export class PostgresAuditDays {
       });
     });
   }
+}
+
+/** Undoes what was begun. */
+class DropEnded extends ProxyError {
+  constructor() {
+    super('store_unavailable', 'A day of the audit was being removed when the gateway ended.');
+  }
+}
+
+function requireGoing(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new DropEnded();
 }
 
 /** Of those that remove events one after the other: what a chain says of them is of all. Held until the transaction ends. */
@@ -156,8 +171,10 @@ async function subtract(statements: Statements, day: number): Promise<number> {
 async function* rowsWithin(
   statements: Statements,
   [from, below]: readonly [number, number],
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredRow> {
   for (let place = from; ;) {
+    requireGoing(signal);
     const rows = await statements.all(
       `SELECT sequence, ${removedColumns} FROM audit WHERE sequence >= $1 AND sequence < $2 ORDER BY sequence LIMIT ${pageRows}`,
       [place, below],
@@ -170,8 +187,13 @@ async function* rowsWithin(
 }
 
 /** Whoever reads is waited for a moment at a time, and in between everybody goes on. */
-async function attempted<T>(run: ScriptRun, most: number, body: () => Promise<T>): Promise<T> {
+async function attempted<T>(
+  run: ScriptRun,
+  { most, signal }: { readonly most: number; readonly signal: AbortSignal | undefined },
+  body: () => Promise<T>,
+): Promise<T> {
   for (let attempts = 1; ; attempts += 1) {
+    requireGoing(signal);
     await run('SAVEPOINT dropping');
     try {
       return await body();
@@ -185,7 +207,7 @@ async function attempted<T>(run: ScriptRun, most: number, body: () => Promise<T>
         );
     }
     await run('ROLLBACK TO SAVEPOINT dropping');
-    await wait(dropPauseMs);
+    await wait(dropPauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
 }
 

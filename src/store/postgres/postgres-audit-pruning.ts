@@ -18,7 +18,7 @@ export async function pruneAudit(
   bounds: AuditBounds,
   { chain, days }: { readonly chain: PostgresChain; readonly days?: PostgresAuditDays },
 ): Promise<number> {
-  const { beforeMs, batch } = bounds;
+  const { beforeMs, batch, leavesDays } = bounds;
   let removed = 0;
   // Most looks find nothing, and need no lock.
   if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
@@ -26,7 +26,7 @@ export async function pruneAudit(
   if (removed < batch && isOver(bounds, await auditHeld(database)))
     // Of two gateways that look at once, the second sees what the first removed.
     removed += await removing(database, chain, (removal) => removeMost(removal, bounds, batch - removed));
-  if (beforeMs === undefined || removed >= batch || days === undefined) return removed;
+  if (beforeMs === undefined || removed >= batch || days === undefined || leavesDays === true) return removed;
   return removed + (await days.dropBefore(beforeMs));
 }
 

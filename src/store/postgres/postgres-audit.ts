@@ -84,6 +84,10 @@ export class PostgresAudit implements AuditStore {
     return this.#share.ask(() => pruneAudit(this.#database, bounds, { chain, days: this.#days }));
   }
 
+  dropDay(beforeMs: number, signal?: AbortSignal): Promise<number> {
+    return this.#share.ask(() => this.#days.dropBefore(beforeMs, signal));
+  }
+
   makeRoom(): Promise<number | undefined> {
     return this.#days.make();
   }

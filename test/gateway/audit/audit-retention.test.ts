@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AuditRetention } from '../../../src/gateway/audit/audit-retention.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { openStore } from '../../../src/store/open-store.ts';
@@ -96,6 +98,47 @@ test('an eighth of the bytes is kept free, and it is told when that is used up a
   await retention.look();
   const kept = new Set((await store.audit.query({ limit: 10_000 })).map(({ id }) => id));
   assert.ok(kept.has('0') && kept.has('999') && kept.has('more') && kept.has(last?.id ?? ''));
+});
+
+test('while a day goes the bytes are looked at, and closing ends it', async () => {
+  const began = Promise.withResolvers<AbortSignal | undefined>();
+  const told: boolean[] = [];
+  const pruned: AuditBounds[] = [];
+  const slow: Pick<AuditStore, 'prune' | 'held' | 'dropDay'> = {
+    dropDay: async (beforeMs, signal) => {
+      assert.equal(beforeMs, 99 * dayMs);
+      began.resolve(signal);
+      await once(signal ?? assert.fail('no signal'), 'abort');
+      return 0;
+    },
+    held: async () => ({ events: 1, bytes: 11 }),
+    prune: async (bounds) => {
+      pruned.push(bounds);
+      return 0;
+    },
+  };
+  // Only these are called.
+  const retention = open(slow as AuditStore, { keepDays: 1, keepBytes: 10 }, undefined, (isUsedUp) =>
+    told.push(isUsedUp),
+  );
+  const looking = retention.look();
+  await began.promise;
+  while (pruned.length === 0) await nextTurn();
+  assert.deepEqual([told, pruned.map(({ leavesDays }) => leavesDays)], [[true], [true]]);
+  await retention.close();
+  await looking;
+});
+
+test('days go one after the other, until one has to stay', async () => {
+  const left = [5, 7, 0, 9];
+  const days: Pick<AuditStore, 'prune' | 'dropDay'> = {
+    dropDay: async () => left.shift() ?? 0,
+    prune: async () => 0,
+  };
+  // Only these are called.
+  await using retention = open(days as AuditStore, { keepDays: 1 });
+  await retention.look();
+  assert.deepEqual(left, [9]);
 });
 
 test('room for the days to come is made whatever is kept, and who runs out of it is told', async () => {

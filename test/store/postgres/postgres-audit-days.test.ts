@@ -341,6 +341,31 @@ describe('the audit in days', { skip }, () => {
     assert.equal((await store.audit.held()).events, 2);
   });
 
+  test('a day that is being taken away is left as it was where the gateway ends', async () => {
+    await using scene = await Scene.open();
+    const { store } = scene;
+    await scene.daysAgo(3, () => store.audit.append(entries(0, 5)));
+    const beforeMs = scene.today * dayMs;
+    await store.audit.append(entries(10, 1, { timeMs: beforeMs }));
+    await using days = scene.days(1000);
+    assert.equal(await days.dropBefore(beforeMs), 0);
+    assert.equal(await days.dropBefore(beforeMs, AbortSignal.abort()), 0);
+    const reader = new Client({ connectionString: server.url(scene.name) });
+    await reader.connect();
+    await reader.query('BEGIN; SELECT count(*) FROM audit');
+    const ending = new AbortController();
+    const dropped = days.dropBefore(beforeMs, ending.signal);
+    await waitUntil('a wait for the lock', async () => (await waiting(scene)) > 0);
+    ending.abort();
+    assert.equal(await dropped, 0);
+    await reader.query('COMMIT');
+    await reader.end();
+    assert.equal((await store.audit.held()).events, 6);
+    assert.deepEqual(await scene.rows('SELECT 1 FROM audit_day_holding'), []);
+    assert.equal(await store.audit.prune({ beforeMs, batch: 500, leavesDays: true }), 0);
+    assert.equal(await store.audit.dropDay?.(beforeMs), 5);
+  });
+
   test('what is older than the day on which it came goes row by row, and a day with others in it stays', async () => {
     await using scene = await Scene.open();
     const { store } = scene;
