@@ -60,7 +60,7 @@ BEGIN
   END LOOP;
   -- Tables of the audit, one for each day: a gateway makes them and drops them by these alone.
   FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef AND proname IN
-    ('audit_places', 'audit_make_days', 'audit_drop_day') LOOP
+    ('audit_places', 'audit_make_days', 'audit_drop_day', 'audit_pass_day') LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO upstreamproxy_gateway', one);
   END LOOP;
   IF to_regclass('public.audit_day') IS NOT NULL THEN

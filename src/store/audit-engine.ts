@@ -4,6 +4,9 @@
 import { type Part, type Range, type Value } from './audit-statement.ts';
 import type { StoredRow } from './stored-row.ts';
 
+/** Parts that one statement asks: in PostgreSQL each costs a dozen locks, of which a server has some thousand. */
+export const partsAtOnce = 64;
+
 export interface SearchEngine {
   readonly all: (sql: string, values: readonly Value[]) => Promise<readonly StoredRow[]>;
   /** How a statement names its value of that number, from 1. */
@@ -27,8 +30,8 @@ export interface AuditParts {
 }
 
 /**
- * The range in steps, where an engine keeps it in parts: one part, then 2, 4, 8 at a time. What is common is found in the first; a statement over all
- * of them asks each one's index.
+ * The range in steps, where an engine keeps it in parts: one part, then 2, 4, 8 and so on at a time. What is common is found in the first; a statement
+ * over all of them asks each one's index, and locks it.
  */
 export async function* partsOf(
   engine: SearchEngine,
@@ -38,7 +41,7 @@ export async function* partsOf(
   const parts = (await engine.parts?.firsts()) ?? [];
   // Where one part ends and the next begins.
   const borders = parts.filter((first) => first > above + 1 && first < below).toSorted((a, b) => a - b);
-  for (let count = 1; borders.length > 0; count *= 2) {
+  for (let count = 1; borders.length > 0; count = Math.min(2 * count, partsAtOnce)) {
     if (order === 'newest') {
       const [first = above] = borders.splice(-count);
       yield { below, above: first - 1 };

@@ -218,6 +218,8 @@ export interface AuditStore {
   held(): Promise<AuditHeld>;
   /** Of a store that keeps events in parts by day: makes those of the days to come. Gives for how many there are some; undefined without parts. */
   makeRoom?(): Promise<number | undefined>;
+  /** Of such a store: what somebody should see to, in sentences, where so many days are to be kept. */
+  roomProblems?(keepDays: number): Promise<readonly string[]>;
 }
 
 /** A record of a spool: what began, or what ended. */

@@ -73,6 +73,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'up to where one way is faster than another: both give the same': [
     'gateway/policies/policy-thread.ts portionWeightMax',
     'store/audit-search.ts tracesMax hostsMax hostsBelowMax',
+    'store/chain/gathered-runs.ts stretchesMax',
     'gateway/front/http1-client.ts joinBytesMax',
     'net/block-writer.ts spareBytesMax',
     'net/tunnel-stream.ts joinBytesMax',

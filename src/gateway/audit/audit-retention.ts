@@ -75,7 +75,10 @@ export class AuditRetention implements AsyncDisposable {
     const { keepDays, keepEvents, keepBytes } = this.#options;
     const isOnDuty = this.#options.isOnDuty?.() !== false;
     this.#looks += 1;
-    if (isOnDuty && this.#looks % roomLooks === 1) await this.#makeRoom();
+    if (isOnDuty && this.#looks % roomLooks === 1) {
+      await this.#makeRoom();
+      await this.#tellProblems();
+    }
     if (keepDays === undefined && keepEvents === undefined && keepBytes === undefined) return;
     await this.#tellReserve();
     if (!isOnDuty) return;
@@ -110,6 +113,18 @@ export class AuditRetention implements AsyncDisposable {
           `The store gets no more tables for days of the audit: days ahead ${days}. See docs/reference/store.md, "Days of the audit".`,
         ),
       );
+    } catch (error) {
+      onFault(asProxyError(error));
+    }
+  }
+
+  async #tellProblems(): Promise<void> {
+    const { store, keepDays = 0, onFault } = this.#options;
+    try {
+      for (const problem of (await store.roomProblems?.(keepDays)) ?? [])
+        onFault(
+          new ProxyError('store_unavailable', `${problem} See docs/reference/store.md, "Days of the audit".`),
+        );
     } catch (error) {
       onFault(asProxyError(error));
     }

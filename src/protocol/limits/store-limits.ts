@@ -126,6 +126,6 @@ export const storeLimits = {
   auditDayRunsMax: fixedRow(
     200_000,
     'store_unavailable',
-    'Stretches of chains in a day of the audit that goes, more than a day of ours has: who has the database put the rest there. Nothing is signed of it, so it is found missing.',
+    'Stretches of chains in a day of the audit that goes, more than a day of ours has: who has the database put the rest there. Nothing is signed of it, so it is found missing; the log says so.',
   ),
 };

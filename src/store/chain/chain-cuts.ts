@@ -18,7 +18,7 @@ import type { LinkHasher } from './link-hash.ts';
 import type { AuditFacts } from '../../api/audit-payload.ts';
 
 /** Links of a stretch of which something is left: a statement of it is 80 KB at the most. */
-const stretchLinks = 1024;
+export const stretchLinks = 1024;
 
 /** A cut as it is stored. */
 export interface CutRow extends Signed {

@@ -1,11 +1,15 @@
 // The audit in parts by the day on which an event was stored, as migrations of the PostgreSQL store: first what programs of before can go on
 // beside, then the table itself. A part is a range of places: day × 2³⁶ and on; day 0 has what was stored before there were any.
 
+import { partsAtOnce } from '../audit-engine.ts';
+
 /** Places of one day. Whole numbers stay exact until the year 2328. */
 export const placesOfDay = 2 ** 36;
 export const dayMs = 86_400_000;
 /** For how many days there are parts beforehand: a week in which nobody makes any harms nothing. */
 export const daysAhead = 7;
+/** A statement that may look into a part locks it, and each of its indexes. */
+export const locksOfPart = 12;
 /** By which two gateways do not make the same day at once; its class is that of postgres-lock.ts. */
 const makingLock = '1970432006, 1';
 
@@ -15,6 +19,7 @@ const functions = [
   'audit_make_days()',
   'audit_drop_day(bigint)',
   'audit_begin_day()',
+  'audit_pass_day()',
 ];
 
 /** A name in a function is one of this schema, whatever its caller has in a path, or in a schema of temporary tables. */
@@ -38,6 +43,22 @@ const alsoGrant = (right: string, grants: readonly string[]): string => `
     FOR who IN SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
       FROM pg_class, aclexplode(relacl) WHERE oid = 'audit'::regclass AND privilege_type = '${right}' AND grantee <> relowner LOOP
       ${grants.map((grant) => `EXECUTE 'GRANT ${grant} TO ' || who;`).join('\n      ')}
+    END LOOP;
+  END $do$;`;
+
+/** What a step makes is of the owner of the audit that was there, whoever migrates. */
+const ownedAs = (names: readonly string[], tables: readonly string[], audit = 'audit'): string => `
+  DO $do$
+  DECLARE
+    owner text := (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = '${audit}'::regclass);
+    one text;
+  BEGIN
+    IF owner = quote_ident(current_user) THEN RETURN; END IF;
+    FOREACH one IN ARRAY ARRAY[${names.map((name) => `'${name}'`).join(', ')}] LOOP
+      EXECUTE format('ALTER FUNCTION %s OWNER TO %s', one, owner);
+    END LOOP;
+    FOREACH one IN ARRAY ARRAY[${tables.map((name) => `'${name}'`).join(', ')}] LOOP
+      EXECUTE format('ALTER TABLE %s OWNER TO %s', one, owner);
     END LOOP;
   END $do$;`;
 
@@ -69,22 +90,28 @@ export const auditDaysBegunScript = `
   ${ownPath(['audit_places()'])}
   ${alsoGrant('INSERT', ['EXECUTE ON FUNCTION audit_places()'])}
 
-  -- Looks at what is stored now, and at all of the audit only where that is of an earlier time: in many parts it would cost each batch.
+  -- Looks at what is stored now, whose last place is the last of all: the sums are locked. At all of the audit it looks where that is of an earlier time,
+  -- and among many parts only after a clock that had been ahead: each costs a lock, and so do its indexes. Without a mark nothing is missed.
   CREATE OR REPLACE FUNCTION mark_stored_audit() RETURNS trigger LANGUAGE plpgsql AS $$
   DECLARE
     top bigint;
     high bigint;
     known bigint;
+    parts bigint;
   BEGIN
     SELECT max(sequence), max(time_ms) INTO top, high FROM stored;
     IF top IS NULL THEN RETURN NULL; END IF;
     SELECT high_ms INTO known FROM audit_mark ORDER BY sequence DESC LIMIT 1;
     IF high < known THEN
       IF high >= known - 10000 THEN RETURN NULL; END IF;
+      SELECT count(*) INTO parts FROM audit_day;
+      IF parts > ${6 * partsAtOnce} OR (parts > ${partsAtOnce} AND known <= extract(epoch FROM clock_timestamp()) * 1000 + 10000) THEN
+        RETURN NULL;
+      END IF;
       SELECT max(time_ms) INTO high FROM audit;
     END IF;
     IF known IS NULL OR high NOT BETWEEN known AND known + 10000 THEN
-      INSERT INTO audit_mark (sequence, high_ms) SELECT max(sequence), high FROM audit ON CONFLICT (sequence) DO NOTHING;
+      INSERT INTO audit_mark (sequence, high_ms) VALUES (top, high) ON CONFLICT (sequence) DO NOTHING;
     END IF;
     RETURN NULL;
   END $$;
@@ -104,6 +131,7 @@ export const auditDaysBegunScript = `
   );
   ${alsoGrant('SELECT', ['SELECT ON audit_day, audit_day_holding'])}
   ${alsoGrant('INSERT', ['INSERT, UPDATE, DELETE ON audit_day_holding'])}
+  ${ownedAs(['audit_places()'], ['audit_day', 'audit_day_holding'])}
 `;
 
 /** Reads the audit once; whoever reads or writes goes on beside it. */
@@ -226,6 +254,18 @@ export const auditInDaysScript = `
     SELECT max(day) INTO through FROM audit_day;
   END $$;
 
+  -- Where nobody stores anything, the last day with events is over all the same.
+  CREATE FUNCTION audit_pass_day() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+  DECLARE
+    reached bigint;
+    begun bigint;
+  BEGIN
+    PERFORM 1 FROM audit_total FOR UPDATE;
+    SELECT last_value / ${placesOfDay} INTO reached FROM audit_place;
+    SELECT max(day) INTO begun FROM audit_day WHERE day <= floor(extract(epoch FROM clock_timestamp()) / 86400);
+    IF begun > reached THEN PERFORM setval('audit_place', begun * ${placesOfDay}); END IF;
+  END $$;
+
   -- Only a day that is over: behind it another one was begun.
   CREATE FUNCTION audit_drop_day(which bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
   DECLARE
@@ -259,19 +299,8 @@ export const auditInDaysScript = `
   END $do$;
   ${alsoGrant('SELECT', ['SELECT ON SEQUENCE audit_place'])}
   ${alsoGrant('INSERT', ['USAGE ON SEQUENCE audit_place', 'EXECUTE ON FUNCTION audit_places(), audit_make_days()'])}
-  ${alsoGrant('DELETE', ['EXECUTE ON FUNCTION audit_drop_day(bigint)'])}
+  ${alsoGrant('DELETE', ['EXECUTE ON FUNCTION audit_drop_day(bigint), audit_pass_day()'])}
   -- Functions do what the owner of the audit may, whoever migrates.
-  DO $do$
-  DECLARE
-    owner text := (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = 'audit_before_days'::regclass);
-    one text;
-  BEGIN
-    IF owner = quote_ident(current_user) THEN RETURN; END IF;
-    FOREACH one IN ARRAY ARRAY[${functions.map((name) => `'${name}'`).join(', ')}] LOOP
-      EXECUTE format('ALTER FUNCTION %s OWNER TO %s', one, owner);
-    END LOOP;
-    EXECUTE format('ALTER TABLE audit OWNER TO %s', owner);
-    EXECUTE format('ALTER TABLE audit_day OWNER TO %s', owner);
-  END $do$;
+  ${ownedAs(functions, ['audit', 'audit_day', 'audit_day_holding'], 'audit_before_days')}
   SELECT audit_make_days();
 `;

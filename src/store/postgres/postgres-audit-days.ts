@@ -8,7 +8,7 @@ import { removedColumns, removedLinkOf } from '../chain/audit-chain.ts';
 import { GatheredRuns } from '../chain/gathered-runs.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
-import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
+import { dayMs, locksOfPart, placesOfDay } from './postgres-audit-days-schema.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
 import type { PostgresChain } from './postgres-chain.ts';
 import type { PostgresDatabase, ScriptRun, Statements } from './postgres-database.ts';
@@ -30,6 +30,8 @@ export class PostgresAuditDays {
   readonly #chain: PostgresChain;
   readonly #attempts: number;
   #tryAfterMs = 0;
+  /** Of days that went, until somebody asks. */
+  #unsigned = 0;
 
   /** @param attempts to take a day away beside those who read it */
   constructor(database: PostgresDatabase, chain: PostgresChain, attempts = dropAttempts) {
@@ -49,6 +51,25 @@ export class PostgresAuditDays {
     return made === undefined ? undefined : daysOf(made);
   }
 
+  /** See `AuditStore.roomProblems`. */
+  async problems(keepDays: number): Promise<readonly string[]> {
+    const [row = {}] = await this.#database.all(
+      `SELECT count(*) AS days, ${dayNow} AS today, current_setting('max_locks_per_transaction')::bigint
+         * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint) AS locks FROM audit_day`,
+    );
+    const days = integerOf(row, 'days');
+    if (days === 0) return [noDays];
+    const reached = Math.floor((await this.#lastPlace()) / placesOfDay);
+    const needed = Math.max(keepDays, days) * locksOfPart;
+    const unsigned = this.#unsigned;
+    this.#unsigned = 0;
+    return [
+      ...(reached > integerOf(row, 'today') ? [aheadUntil(reached)] : []),
+      ...(needed > integerOf(row, 'locks') ? [tooFewLocks(needed, integerOf(row, 'locks'))] : []),
+      ...(unsigned > 0 ? [leftUnsigned(unsigned)] : []),
+    ];
+  }
+
   /**
    * Takes away the oldest day if all of it was stored before that time, and gives how many events that were; 0 where the signal ended it.
    * @throws ProxyError store_unavailable where others read for so long that it can't be
@@ -63,8 +84,10 @@ export class PostgresAuditDays {
       [beforeMs],
     );
     if (row === undefined) return 0;
-    const place = await this.#database.get('SELECT last_value AS last FROM audit_place');
-    if (integerOf(place ?? {}, 'last') < integerOf(row, 'next') * placesOfDay) return 0;
+    const next = integerOf(row, 'next') * placesOfDay;
+    // Nobody has stored anything since.
+    if ((await this.#lastPlace()) < next) await this.#database.run('SELECT audit_pass_day()');
+    if ((await this.#lastPlace()) < next) return 0;
     this.#tryAfterMs = performance.now() + nextTryMs;
     const removed = await this.#drop(integerOf(row, 'day'), signal).catch((error: unknown) => {
       if (error instanceof DropEnded) return 0;
@@ -74,6 +97,10 @@ export class PostgresAuditDays {
     return removed;
   }
 
+  async #lastPlace(): Promise<number> {
+    return integerOf((await this.#database.get('SELECT last_value AS last FROM audit_place')) ?? {}, 'last');
+  }
+
   /** All of it is read first, beside everybody; then it goes, with what is said of it, in a moment. */
   async #drop(day: number, signal: AbortSignal | undefined): Promise<number> {
     const live = await this.#chain.ready();
@@ -81,8 +108,10 @@ export class PostgresAuditDays {
       const statements = statementsOf(run);
       if (!(await lockRemoval(statements))) return 0;
       await run(`SET LOCAL lock_timeout = ${dropLockMs}`);
-      const runs = new GatheredRuns(new LinkHasher(), async (number) =>
-        live === undefined ? { links: new Set(), cuts: [] } : this.#chain.bordersOf(statements, live, number),
+      const runs = new GatheredRuns(new LinkHasher(), async (stretch) =>
+        live === undefined
+          ? { links: new Set(), gone: [] }
+          : this.#chain.bordersOf(statements, live, stretch),
       );
       const range = [
         day === 0 ? Number.MIN_SAFE_INTEGER : day * placesOfDay,
@@ -96,6 +125,7 @@ export class PostgresAuditDays {
       requireGoing(signal);
       await run(sumOfDay, [day, ...range]);
       const gone = runs.take();
+      this.#unsigned += runs.left;
       return await attempted(run, { most: this.#attempts, signal }, async () => {
         await lockAudit(statements);
         await run('SELECT audit_drop_day($1)', [day]);
@@ -115,6 +145,22 @@ class DropEnded extends ProxyError {
 
 function requireGoing(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new DropEnded();
+}
+
+const noDays =
+  'The audit is one table still: others read it when a gateway started, or a gateway of an earlier version served. A later start with the role that owns it gives it its days.';
+
+function aheadUntil(day: number): string {
+  const until = new Date(day * dayMs).toISOString().slice(0, 10);
+  return `The newest day of the audit is ${until}, later than today by the clock of the database, which may have been ahead once: until then all events go into that day.`;
+}
+
+function tooFewLocks(needed: number, locks: number): string {
+  return `The database has room for ${locks} locks, and the days of the audit may need ${needed}: raise its max_locks_per_transaction, or keep fewer days.`;
+}
+
+function leftUnsigned(links: number): string {
+  return `A day of the audit went with more stretches of chains than a day of ours has: ${links} events of it are signed in no cut, and will be found missing.`;
 }
 
 /** Of those that remove events one after the other: what a chain says of them is of all. Held until the transaction ends. */

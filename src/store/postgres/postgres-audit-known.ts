@@ -3,8 +3,12 @@
 import type { AuditEntry } from '../store.ts';
 import { textOf } from '../stored-row.ts';
 import type { AuditPlaces } from './postgres-audit-lock.ts';
+import { partRanges, type PlaceRange } from './postgres-audit-parts.ts';
 import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
 import type { Statements } from './postgres-database.ts';
+
+/** Of a gateway and the database. */
+const clocksDifferMs = 7 * dayMs;
 
 /**
  * Those that nobody has stored, as far as `putEvents` does not see it itself: what was open, and was told by somebody else since, or is of a time
@@ -23,7 +27,15 @@ export async function freshEntries(
   );
   if (suspects.length === 0) return entries;
   const ids = new Set(entries.map(({ id }) => id));
-  for (const id of await knownIds(statements, [...new Set(suspects.map((one) => one.id))])) ids.delete(id);
+  // Among the recent ones; or where it was stored on the day of its time or later, by clocks that may differ, or before there were days.
+  const firstMs = Math.min(recentMs, ...suspects.map(({ timeMs }) => timeMs)) - clocksDifferMs;
+  const from = Math.max(1, Math.floor(firstMs / dayMs)) * placesOfDay;
+  const asked = [...new Set(suspects.map((one) => one.id))];
+  for (const range of [
+    [Number.MIN_SAFE_INTEGER, placesOfDay],
+    ...(await partRanges(statements, from)),
+  ] as const)
+    for (const id of await knownIds(statements, asked, range)) ids.delete(id);
   // Each once.
   return entries.filter(({ id }) => ids.delete(id));
 }
@@ -33,7 +45,14 @@ async function takeMarkers(statements: Statements, ids: readonly string[]): Prom
   return new Set(rows.map((row) => textOf(row, 'id')));
 }
 
-async function knownIds(statements: Statements, ids: readonly string[]): Promise<readonly string[]> {
-  const rows = await statements.all('SELECT id FROM audit WHERE id = ANY ($1::text[])', [ids]);
+async function knownIds(
+  statements: Statements,
+  ids: readonly string[],
+  [from, below]: PlaceRange,
+): Promise<readonly string[]> {
+  const rows = await statements.all(
+    'SELECT id FROM audit WHERE id = ANY ($1::text[]) AND sequence >= $2 AND sequence < $3',
+    [ids, from, below],
+  );
   return rows.map((row) => textOf(row, 'id'));
 }

@@ -1,13 +1,13 @@
 // What of the audit goes when there is too much of it, in PostgreSQL; the sums that say so are kept by triggers (postgres-schema.ts).
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
-import { noPlace } from '../audit-statement.ts';
 import { removedColumns, removedLinkOf } from '../chain/audit-chain.ts';
 import { type RemovedLink, removedRuns } from '../chain/chain-cuts.ts';
 import { LinkHasher } from '../chain/link-hash.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import { lockRemoval, type PostgresAuditDays } from './postgres-audit-days.ts';
 import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
+import { firstWithin, partRanges, type PlaceRange } from './postgres-audit-parts.ts';
 import { auditHeld, heldOf, lockAudit } from './postgres-audit-lock.ts';
 import type { PostgresChain } from './postgres-chain.ts';
 import type { PostgresDatabase, Statements, Values } from './postgres-database.ts';
@@ -20,9 +20,13 @@ export async function pruneAudit(
 ): Promise<number> {
   const { beforeMs, batch, leavesDays } = bounds;
   let removed = 0;
-  // Most looks find nothing, and need no lock.
-  if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
-    removed += await removing(database, chain, (removal) => removeOlder(removal, beforeMs, batch));
+  if (beforeMs !== undefined)
+    for (const range of await olderRanges(database, beforeMs))
+      // Most looks find nothing, and need no lock.
+      if (removed < batch && (await hasOlder(database, beforeMs, range)))
+        removed += await removing(database, chain, (removal) =>
+          removeOlder(removal, { beforeMs, range, limit: batch - removed }),
+        );
   if (removed < batch && isOver(bounds, await auditHeld(database)))
     // Of two gateways that look at once, the second sees what the first removed.
     removed += await removing(database, chain, (removal) => removeMost(removal, bounds, batch - removed));
@@ -62,28 +66,48 @@ async function removing(
   });
 }
 
-/** Days that began behind that time, and what is of none: the others go as a whole. */
-const storedLater = `(sequence < ${placesOfDay} OR sequence >= $2)`;
-
-function firstPlaceBehind(ms: number): number {
-  return Math.max(1, Math.ceil(ms / dayMs)) * placesOfDay;
+/** What is of no day, and days that began behind that time: the others go as a whole. */
+async function olderRanges(database: PostgresDatabase, beforeMs: number): Promise<readonly PlaceRange[]> {
+  const firstBehind = Math.max(1, Math.ceil(beforeMs / dayMs)) * placesOfDay;
+  return [[Number.MIN_SAFE_INTEGER, placesOfDay], ...(await partRanges(database, firstBehind))];
 }
 
-async function hasOlder(database: PostgresDatabase, beforeMs: number): Promise<boolean> {
+/** Leaves out parts, and leads to no index (postgres-audit.ts). */
+const withinRange = 'sequence >= ANY (ARRAY[$2::bigint]) AND sequence < ANY (ARRAY[$3::bigint])';
+
+async function hasOlder(
+  database: PostgresDatabase,
+  beforeMs: number,
+  [from, below]: PlaceRange,
+): Promise<boolean> {
   const row = await database.get(
-    `SELECT 1 AS older FROM audit WHERE time_ms < $1 AND ${storedLater} LIMIT 1`,
-    [beforeMs, firstPlaceBehind(beforeMs)],
+    `SELECT 1 AS older FROM audit WHERE time_ms < $1 AND ${withinRange} LIMIT 1`,
+    [beforeMs, from, below],
   );
   return row !== undefined;
 }
 
-async function removeOlder(removal: Removal, beforeMs: number, batch: number): Promise<number> {
+async function removeOlder(
+  removal: Removal,
+  {
+    beforeMs,
+    range,
+    limit,
+  }: { readonly beforeMs: number; readonly range: PlaceRange; readonly limit: number },
+): Promise<number> {
+  const [from, below] = range;
   const count = await removeThose(
     removal,
-    `SELECT sequence FROM audit WHERE time_ms < $1 AND ${storedLater} ORDER BY time_ms LIMIT $3`,
-    [beforeMs, firstPlaceBehind(beforeMs), batch],
+    `SELECT sequence FROM audit WHERE time_ms < $1 AND ${withinRange} ORDER BY time_ms LIMIT $4`,
+    [beforeMs, from, below, limit],
   );
-  await removal.statements.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
+  const [oldest] = await partRanges(removal.statements);
+  if (oldest !== undefined)
+    await removal.statements.run(
+      `DELETE FROM audit_mark WHERE sequence <
+         coalesce((SELECT min(sequence) FROM audit WHERE sequence >= $1 AND sequence < $2), $2)`,
+      oldest,
+    );
   return count;
 }
 
@@ -132,7 +156,7 @@ function countOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld, of: 
 }
 
 /** The oldest of one holder, behind its first ones. */
-function removeLater(removal: Removal, most: StoredRow, limit: number): Promise<number> {
+async function removeLater(removal: Removal, most: StoredRow, limit: number): Promise<number> {
   const holder = textOf(most, 'holder');
   const first = integerOf(most, 'first_through');
   // An id of a session has no colon.
@@ -140,14 +164,32 @@ function removeLater(removal: Removal, most: StoredRow, limit: number): Promise<
     ? ['session_id IS NULL', 'verdict', holder.slice(1)]
     : ['session_id IS NOT NULL', 'session_id', holder];
   // Between two places of the index: a plan that knows no value reads no more than goes (audit-statement.ts).
-  return removeThose(
-    removal,
-    `SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) > ($1, $2)
-       AND (${column}, sequence) < ($1, ${noPlace}) ORDER BY ${column}, sequence LIMIT $3`,
-    [name, first, limit],
+  const found = await firstWithin(await partRanges(removal.statements, first + 1), async ([from, below]) =>
+    orNone(
+      await removeThose(
+        removal,
+        `SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) >= ($1, $2) AND (${column}, sequence) < ($1, $3)
+           AND ${withinRange} ORDER BY ${column}, sequence LIMIT $4`,
+        [name, from, below, limit],
+      ),
+    ),
   );
+  return found ?? 0;
 }
 
-function removeOldest(removal: Removal, limit: number): Promise<number> {
-  return removeThose(removal, 'SELECT sequence FROM audit ORDER BY sequence LIMIT $1', [limit]);
+async function removeOldest(removal: Removal, limit: number): Promise<number> {
+  const found = await firstWithin(await partRanges(removal.statements), async ([from, below]) =>
+    orNone(
+      await removeThose(
+        removal,
+        'SELECT sequence FROM audit WHERE sequence >= $1 AND sequence < $2 ORDER BY sequence LIMIT $3',
+        [from, below, limit],
+      ),
+    ),
+  );
+  return found ?? 0;
+}
+
+function orNone(count: number): number | undefined {
+  return count === 0 ? undefined : count;
 }

@@ -92,6 +92,10 @@ export class PostgresAudit implements AuditStore {
     return this.#days.make();
   }
 
+  roomProblems(keepDays: number): Promise<readonly string[]> {
+    return this.#days.problems(keepDays);
+  }
+
   held(): Promise<AuditHeld> {
     return auditHeld(this.#database);
   }

@@ -14,7 +14,8 @@ import {
   timeMarkOf,
 } from '../chain/audit-chain.ts';
 import type { CutRow, HeadRow } from '../chain/chain-cuts.ts';
-import { integerOf } from '../stored-row.ts';
+import { integerOf, type StoredRow } from '../stored-row.ts';
+import { partRanges } from './postgres-audit-parts.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 
 export class PostgresChainReader implements ChainReader {
@@ -58,11 +59,17 @@ export class PostgresChainReader implements ChainReader {
   }
 
   async rows(behind: number, limit: number): Promise<readonly ChainedRow[]> {
-    const rows = await this.#database.all(
-      `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns}, host, principal, trace FROM audit
-       WHERE audit.sequence > $1 ORDER BY audit.sequence LIMIT $2`,
-      [behind, limit],
-    );
+    const rows: StoredRow[] = [];
+    for (const [from, below] of await partRanges(this.#database, behind + 1)) {
+      rows.push(
+        ...(await this.#database.all(
+          `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns}, host, principal, trace FROM audit
+           WHERE audit.sequence >= $1 AND audit.sequence < $2 ORDER BY audit.sequence LIMIT $3`,
+          [from, below, limit - rows.length],
+        )),
+      );
+      if (rows.length >= limit) break;
+    }
     return rows.map(chainedRowOf);
   }
 

@@ -25,7 +25,7 @@ import {
 } from '../chain/chain-cuts.ts';
 import { endsOf, type LatestHead, openChains } from '../chain/chain-ends.ts';
 import { ChainMemory } from '../chain/chain-memory.ts';
-import type { ChainSigner } from '../chain/chain-statements.ts';
+import { type ChainSigner, readCut } from '../chain/chain-statements.ts';
 import {
   areSameKeys,
   requireKnownSigners,
@@ -35,9 +35,10 @@ import {
 } from '../chain/chain-trust.ts';
 import { type ChainCursor, isTooOld, LiveChain, openChain } from '../chain/live-chain.ts';
 import type { ChainBorders } from '../chain/gathered-runs.ts';
-import { integerOf } from '../stored-row.ts';
+import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import type { AuditEntry } from '../store.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
+import { firstWithin, partRanges } from './postgres-audit-parts.ts';
 import { freshEntries } from './postgres-audit-known.ts';
 import { openingsOf, PostgresChainReader } from './postgres-chain-reader.ts';
 import { type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
@@ -198,21 +199,30 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
     }
   }
 
-  /** Where something else is known of a chain than its events say. */
-  async bordersOf(statements: Statements, live: LiveChain, number: number): Promise<ChainBorders> {
+  /** Where something else is known of a stretch of a chain than its events say. */
+  async bordersOf(
+    statements: Statements,
+    live: LiveChain,
+    { number, first, last }: Touched,
+  ): Promise<ChainBorders> {
     const heads = await statements.all(
-      `SELECT link FROM audit_head WHERE chain = $1 AND link BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`,
-      [number],
+      'SELECT link FROM audit_head WHERE chain = $1 AND link BETWEEN $2 AND $3',
+      [number, first, last],
     );
+    // Ours follow each other: the one that the stretch begins in, and those that begin in it.
     const cuts = await statements.all(
-      `SELECT first, last FROM audit_cut WHERE chain = $1 AND ${isReadableCut} ORDER BY first`,
-      [number],
+      `SELECT first, last, statement FROM audit_cut
+       WHERE chain = $1 AND first <= $3 AND last >= $2 AND ${isReadableCut}
+         AND first >= coalesce((SELECT max(first) FROM audit_cut WHERE chain = $1 AND first <= $2), 0)
+       ORDER BY first LIMIT 2`,
+      [number, first, last],
     );
     const openings = await this.#trustedNow(statements, live);
     const seen = [...seenIn(openings, number), ...(number === live.number ? [live.witness] : [])];
     return {
       links: new Set([...heads.map((row) => integerOf(row, 'link')), ...seen.map(({ link }) => link)]),
-      cuts: cuts.map((row) => ({ first: integerOf(row, 'first'), last: integerOf(row, 'last') })),
+      // With more than one somebody put them there: each link stands alone.
+      gone: cuts.length > 1 ? [{ first, last }] : cuts.flatMap(goneOf),
     };
   }
 
@@ -252,8 +262,12 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
       await lockAudit(statements);
       const latest = await latestOpening(statements);
       const openings = trustedOpenings(await openingsOf(statements), signer.publicKeys, this.#memory.known);
-      const top = await statements.get(
-        `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns} FROM audit ORDER BY audit.sequence DESC LIMIT 1`,
+      const top = await firstWithin((await partRanges(statements)).toReversed(), (range) =>
+        statements.get(
+          `SELECT ${placeWithin('least', 'greatest')}, ${removedColumns} FROM audit
+           WHERE audit.sequence >= $1 AND audit.sequence < $2 ORDER BY audit.sequence DESC LIMIT 1`,
+          range,
+        ),
       );
       const link = top === undefined ? undefined : removedLinkOf(top);
       const opened = openChain(
@@ -277,6 +291,15 @@ export class PostgresChain extends PostgresChainReader implements AuditChain {
     this.#live = new LiveChain(facts);
     return this.#live;
   }
+}
+
+/** What a cut says is gone; all of it where that cannot be read. */
+function goneOf(row: StoredRow): readonly { readonly first: number; readonly last: number }[] {
+  return (
+    readCut(textOf(row, 'statement'))?.runs ?? [
+      { first: integerOf(row, 'first'), last: integerOf(row, 'last') },
+    ]
+  );
 }
 
 async function latestOpening(statements: Pick<Statements, 'get'>): Promise<OpeningRow | undefined> {

@@ -14,6 +14,10 @@ import type { PostgresDatabase, ScriptRun } from './postgres-database.ts';
 /** Older ones lack what the statements use, or get no corrections any more. */
 const serverVersionMin = 15;
 const lockRetryMs = 100;
+/** Ten times as long as a step waits for those who read its table: whoever writes waits behind it for that long. */
+const tableRetryMs = 20_000;
+/** Of a step without which this program goes on. */
+const waitingTries = 3;
 
 type All = (sql: string) => Promise<readonly StoredRow[]>;
 
@@ -23,6 +27,8 @@ export interface OpeningOptions {
   /** What is cut off of a copy is begun anew: by this alone. */
   readonly isFilling?: boolean | undefined;
   readonly migrations?: readonly Migration[] | undefined;
+  /** Between two tries of a step whose table others read. */
+  readonly tableRetryMs?: number | undefined;
 }
 
 /**
@@ -32,6 +38,7 @@ export interface OpeningOptions {
  */
 export async function migrate(database: PostgresDatabase, options: OpeningOptions = {}): Promise<void> {
   const { isReader = false, isFilling = false, migrations = ours } = options;
+  const pauseMs = options.tableRetryMs ?? tableRetryMs;
   await checkServer(database, isReader);
   // Nearly always there is nothing to do, and then the right to read is enough.
   const stored = await readVersion((sql) => database.all(sql));
@@ -48,19 +55,38 @@ export async function migrate(database: PostgresDatabase, options: OpeningOption
       'store_unavailable',
       'The store has an older schema than this program; start a gateway of this version with it once.',
     );
-  await runMissing(database, migrations);
+  await runMissing(database, migrations, pauseMs);
 }
 
-async function runMissing(database: PostgresDatabase, migrations: readonly Migration[]): Promise<void> {
+async function runMissing(
+  database: PostgresDatabase,
+  migrations: readonly Migration[],
+  pauseMs: number,
+): Promise<void> {
+  let readTries = 0;
   const untilMs = performance.now() + defaultLimits.storeMigrationTimeoutMs;
   for (;;) {
-    const outcome = await migrateOnce(database, migrations).catch(busyWhereLocked);
+    const outcome = await migrateOnce(database, migrations).catch(readWhereLocked);
     if (outcome === 'done') return;
-    if (outcome === 'more') continue;
+    if (outcome === 'more') {
+      readTries = 0;
+      continue;
+    }
+    if (outcome === 'read') {
+      readTries += 1;
+      // What is left to do is told of an audit that is one table still (postgres-audit-days.ts), and a later start does it.
+      const next = nextMigration(await readVersion((sql) => database.all(sql)), migrations);
+      if (readTries >= waitingTries && next?.waits === true) return;
+    }
     if (performance.now() > untilMs)
-      throw new ProxyError('store_unavailable', 'Another program migrates the store for too long.');
+      throw new ProxyError(
+        'store_unavailable',
+        outcome === 'read'
+          ? 'Others read the store for too long while it is migrated: a backup or a search holds its tables.'
+          : 'Another program migrates the store for too long.',
+      );
     // Asked again and again: who waits within the database can deadlock with what builds an index beside others.
-    await wait(lockRetryMs);
+    await wait(outcome === 'read' ? pauseMs : lockRetryMs);
   }
 }
 
@@ -86,8 +112,8 @@ function migrateOnce(
 }
 
 /** Who reads the table that a step changes is waited for a moment at a time: those who come behind wait too. */
-function busyWhereLocked(error: unknown): 'busy' {
-  if (error instanceof ProxyError && isLockTimeout(error.cause)) return 'busy';
+function readWhereLocked(error: unknown): 'read' {
+  if (error instanceof ProxyError && isLockTimeout(error.cause)) return 'read';
   throw error;
 }
 

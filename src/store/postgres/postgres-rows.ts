@@ -6,7 +6,7 @@ import { batchRowsOf, type PortableTable, portableTables } from '../portable/por
 import type { Cell, RowBatch, RowSource, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
 import { fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
-import { placesOfDay } from './postgres-audit-days-schema.ts';
+import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
 import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
 
 /** Which store the state was copied from, so that a copy that is there is not taken for another one. */
@@ -189,7 +189,12 @@ async function makeDays(run: ScriptRun, { columns, rows }: RowBatch, made: Set<n
     const day = Math.max(0, Math.floor(Number(row[at]) / placesOfDay));
     if (made.has(day)) continue;
     made.add(day);
-    await run('SELECT audit_make_day($1)', [day]);
+    // The day behind it says that this one is over.
+    for (const one of day === 0 ? [0] : [day, day + 1]) {
+      await run('SELECT audit_make_day($1)', [one]);
+      // As it was where the events come from: their time begins on their day, not anew.
+      await run(`UPDATE audit_day SET made_ms = day * ${dayMs} WHERE day = $1`, [one]);
+    }
   }
 }
 

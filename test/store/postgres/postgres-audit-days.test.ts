@@ -366,6 +366,36 @@ describe('the audit in days', { skip }, () => {
     assert.equal(await store.audit.dropDay?.(beforeMs), 5);
   });
 
+  test('where nobody stores any more, the last day with events goes too once another day has begun', async () => {
+    await using scene = await Scene.open();
+    const { store } = scene;
+    await scene.daysAgo(3, () => store.audit.append(entries(0, 5)));
+    let removed = 0;
+    for (let calls = 0; calls < 3; calls += 1)
+      removed += await store.audit.prune({ beforeMs: scene.today * dayMs, batch: 9 });
+    assert.equal(removed, 5);
+    await store.audit.append(entries(10, 1));
+    assert.deepEqual(await scene.parts(), [1]);
+  });
+
+  test('what is left of a day of which some went before goes with it, and verifies', async () => {
+    await using scene = await Scene.open();
+    const { store } = scene;
+    const signer = chainSigner();
+    await store.audit.chain.begin(signer);
+    const thenMs = (scene.today - 3) * dayMs;
+    await scene.daysAgo(3, () => storeChained(store, 0, 60, thenMs));
+    await storeChained(store, 100, 10, scene.today * dayMs);
+    await store.audit.chain.signHead();
+    assert.equal(await store.audit.prune({ keepEvents: 45, batch: 500 }), 25);
+    let removed = 0;
+    for (let calls = 0; calls < 3; calls += 1)
+      removed += await store.audit.prune({ beforeMs: scene.today * dayMs, batch: 500 });
+    assert.equal(removed, 35);
+    const report = await verifyChain(store.audit.chain, signer.publicKeys, {});
+    assert.deepEqual([report.events, report.removed, report.findings], [10, 60, []]);
+  });
+
   test('what is older than the day on which it came goes row by row, and a day with others in it stays', async () => {
     await using scene = await Scene.open();
     const { store } = scene;
@@ -443,7 +473,8 @@ describe('the audit in days', { skip }, () => {
     withTemporaryDirectory(async (root) => {
       await using scene = await Scene.open();
       await scene.daysAgo(3, () => scene.store.audit.append(entries(0, 4)));
-      await scene.store.audit.append(entries(10, 2));
+      const now = { timeMs: scene.today * dayMs };
+      await scene.store.audit.append(entries(10, 2, now));
       const file = `${root}/backup`;
       await backUpStore({ store: server.url(scene.name), file, nowMs: 1 });
       await server.run(`CREATE DATABASE restored`);
@@ -460,7 +491,7 @@ describe('the audit in days', { skip }, () => {
         },
       );
       await using store = await openStore(server.url('restored'));
-      await store.audit.append(entries(20, 1));
+      await store.audit.append(entries(20, 1, now));
       const { rows } = await server.run(
         'SELECT tableoid::regclass::text AS part, count(*) AS count FROM audit GROUP BY 1 ORDER BY 1',
         'restored',
@@ -469,6 +500,11 @@ describe('the audit in days', { skip }, () => {
         { part: `audit_${dayName(scene.today - 3)}`, count: '4' },
         { part: `audit_${dayName(scene.today)}`, count: '3' },
       ]);
+      // Their time did not begin anew.
+      let removed = 0;
+      for (let calls = 0; calls < 3; calls += 1)
+        removed += await store.audit.prune({ beforeMs: (scene.today - 1) * dayMs, batch: 9 });
+      assert.equal(removed, 4);
     }));
 });
 

@@ -1,0 +1,90 @@
+// A server with room for few locks, and an audit of more days than fit into them at once: what goes on all the same, and what is told.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import { dayMs, placesOfDay } from '../../../src/store/postgres/postgres-audit-days-schema.ts';
+import { auditEntry } from '../../conformance/audit.ts';
+import { chainSigner, storeChained } from '../../conformance/chain.ts';
+import { postgresBinaries, startPostgres } from '../../support/postgres-server.ts';
+
+const binaries = postgresBinaries();
+const skip = 'missing' in binaries ? binaries.missing : false;
+const daysMade = 420;
+
+test(
+  'storing, retention, searches and the chain go on with more days than a server has locks for',
+  { skip },
+  async () => {
+    await using server = await startPostgres({
+      settings: ['max_locks_per_transaction=10', 'max_connections=100'],
+    });
+    await using store = await openStore(server.url('postgres'));
+    const { rows } = await server.run('SELECT day FROM audit_day ORDER BY day OFFSET 1 LIMIT 1');
+    const today = Number(rows[0].day);
+    const signer = chainSigner();
+    await store.audit.chain.begin(signer);
+    // What the first day of all has, before those in between are there.
+    await server.run(`SELECT audit_make_day(${today - daysMade})`);
+    const later = (await server.run(`DELETE FROM audit_day WHERE day > ${today - daysMade} RETURNING day`))
+      .rows;
+    await storeChained(store, 0, 20, (today - daysMade) * dayMs);
+    for (const { day } of later) await server.run(`INSERT INTO audit_day VALUES (${day}, 0)`);
+    for (let from = today - daysMade + 1; from < today; from += 40)
+      await server.run(
+        `SELECT audit_make_day(day) FROM generate_series(${from}, ${Math.min(from + 39, today - 1)}) AS day`,
+      );
+    await server.run('UPDATE audit_day SET made_ms = day * 86400000');
+    // All at once do not fit: else this would be no test.
+    await assert.rejects(server.run('SELECT max(sequence) FROM audit'), /out of shared memory/);
+
+    const now = auditEntry('now', { timeMs: today * dayMs, sessionId: 's' });
+    await store.audit.append([now]);
+    for (let times = 0; times < 7; times += 1) await store.audit.append([now]);
+    await store.audit.append([now, auditEntry('late', { timeMs: (today - 3) * dayMs })]);
+    assert.equal((await store.audit.held()).events, 22);
+    assert.deepEqual(
+      (await store.audit.search({ sessionId: 's', limit: 9, lookMax: 99 })).events.map(({ id }) => id),
+      ['now'],
+    );
+    assert.equal((await store.audit.query({ limit: 99 })).length, 22);
+    await using other = await openStore(server.url('postgres'));
+    await other.audit.chain.begin(signer);
+    await storeChained(other, 100, 5, today * dayMs);
+    for (const one of [store, other]) await one.audit.chain.signHead();
+    const before = await verifyChain(store.audit.chain, signer.publicKeys, {});
+    assert.deepEqual([before.events, before.findings], [27, []]);
+    // By bytes or number, by time, and as a day.
+    assert.equal(await store.audit.prune({ keepEvents: 25, batch: 9 }), 2);
+    const beforeMs = (today - daysMade + 1) * dayMs;
+    let removed = 0;
+    for (let calls = 0; calls < 3; calls += 1) removed += await store.audit.prune({ beforeMs, batch: 9 });
+    assert.equal(removed, 18);
+    assert.equal(await store.audit.prune({ beforeMs: (today - 2) * dayMs, batch: 1 }), 1);
+    const after = await verifyChain(store.audit.chain, signer.publicKeys, {});
+    assert.deepEqual([after.events, after.findings], [6, []]);
+    const [problem, ...more] = (await store.audit.roomProblems?.(30)) ?? [];
+    assert.match(problem ?? '', /raise its max_locks_per_transaction/);
+    assert.deepEqual(more, []);
+  },
+);
+
+test(
+  'days that are kept beyond the locks of a server, and a clock that was ahead once, are told',
+  { skip },
+  async () => {
+    await using server = await startPostgres();
+    await using store = await openStore(server.url('postgres'));
+    assert.deepEqual(await store.audit.roomProblems?.(90), []);
+    const [locks] = (await store.audit.roomProblems?.(36_500)) ?? [];
+    assert.match(locks ?? '', /room for \d+ locks, and the days of the audit may need 438000/);
+    const { rows } = await server.run('SELECT max(day) AS day FROM audit_day');
+    const day = Number(rows[0].day);
+    await server.run(`SELECT setval('audit_place', ${day * placesOfDay})`);
+    const [ahead, ...more] = (await store.audit.roomProblems?.(90)) ?? [];
+    const until = new Date(day * dayMs).toISOString().slice(0, 10);
+    assert.match(ahead ?? '', new RegExp(`newest day of the audit is ${until}, later than today`));
+    assert.deepEqual(more, []);
+  },
+);
