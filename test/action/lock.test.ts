@@ -72,6 +72,14 @@ async function openRepository(stack: AsyncDisposableStack): Promise<Repository> 
 }
 
 const foreign = `sha512-${'A'.repeat(86)}==`;
+/** What npm takes without a look at what comes. */
+const noDigests = [
+  { integrity: undefined },
+  { integrity: 'sha512-' },
+  { integrity: 'sha512-????' },
+  { integrity: `${foreign}=` },
+  { integrity: undefined, inBundle: true },
+] as const;
 
 test(
   'the action installs what a lock file says by its digest, and nothing that has another or none',
@@ -92,8 +100,14 @@ test(
     };
     await change({ integrity: foreign });
     assert.match(await refused({ lock }), /^npm could not install what package-lock\.json names/);
-    await change({ integrity: undefined });
-    assert.match(await refused({ lock }), /has no digest of node_modules\/upstreamproxy/);
+    for (const entry of noDigests) {
+      await change(entry);
+      assert.match(
+        await refused({ lock }),
+        /has no digest of node_modules\/upstreamproxy/,
+        JSON.stringify(entry),
+      );
+    }
     assert.match(await refused({ lock, version: '1.0.0' }), /leave version and program away/);
     assert.match(await refused({ lock: 'ci/none.json' }), /ci\/none\.json is not there/);
     await writeFile(join(runner.workspace, lock), '{ "packages": {} }');
@@ -131,9 +145,11 @@ test(
     const other = await run(job.before_script, '2');
     assert.notEqual(other.code, 0);
     assert.match(other.stderr, /EINTEGRITY/);
-    await change({ integrity: undefined });
-    const none = await run(job.before_script, '3');
-    assert.notEqual(none.code, 0);
-    assert.match(none.stderr, /the lock has no digest of node_modules\/upstreamproxy/);
+    for (const [n, entry] of noDigests.entries()) {
+      await change(entry);
+      const none = await run(job.before_script, `3${n}`);
+      assert.notEqual(none.code, 0, JSON.stringify(entry));
+      assert.match(none.stderr, /the lock has no digest of node_modules\/upstreamproxy/);
+    }
   },
 );
