@@ -8,7 +8,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { tableStyle } from '../terminal/table-style.ts';
 import { harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
-import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
+import { askedConfirmation, tellConfirmation } from './confirmation-line.ts';
 import type { OperatorBackend } from './operator-backend.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { tellDone } from '../terminal/notes.ts';
@@ -64,7 +64,7 @@ async function act(
   if (!options.json) tellDone(options, `${harmlessText(done)}\n`);
   const confirmation = await askedConfirmation(() => backend.confirm());
   if (options.json) process.stdout.write(jsonLine({ id, done, ...confirmation }));
-  else tellDone(options, confirmationLine(confirmation));
+  else tellConfirmation(options, confirmation);
   return 0;
 }
 

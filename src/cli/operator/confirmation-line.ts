@@ -2,6 +2,8 @@
 
 import { type ChangeConfirmation, confirmationText } from '../../gateway/changes/confirm-change.ts';
 import { asProxyError } from '../../protocol/error.ts';
+import type { CommonValues } from '../definition/command-definition.ts';
+import { note, tellDone } from '../terminal/notes.ts';
 import { harmlessText } from '../terminal/text-table.ts';
 
 /**
@@ -38,8 +40,14 @@ function noteUnknown(what: string, error: unknown): void {
   );
 }
 
-/** Addresses are what gateways say of themselves. */
-export function confirmationLine(confirmation: ChangeConfirmation | undefined): string {
-  if (confirmation === undefined) return '';
-  return `${harmlessText(confirmationText(confirmation))}\n`;
+/** Who wants to know nothing of what was done is told of the gateways that have not taken it. */
+export function tellConfirmation(
+  options: Pick<CommonValues, 'quiet'>,
+  confirmation: ChangeConfirmation | undefined,
+): void {
+  if (confirmation === undefined) return;
+  const text = confirmationText(confirmation);
+  if (options.quiet && confirmation.missing.length > 0) note(text);
+  // Addresses are what gateways say of themselves.
+  else tellDone(options, `${harmlessText(text)}\n`);
 }

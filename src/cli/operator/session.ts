@@ -3,7 +3,7 @@
 import { sessionDefinition } from '../commands/session-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
-import { askedConfirmation, confirmationLine } from './confirmation-line.ts';
+import { askedConfirmation, tellConfirmation } from './confirmation-line.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { tableStyle } from '../terminal/table-style.ts';
 import { jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
@@ -60,7 +60,7 @@ async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Pr
   if (!options.json) tellDone(options, `revoked ${id}\n`);
   const confirmation = await askedConfirmation(() => backend.confirm());
   if (options.json) process.stdout.write(jsonLine({ id, state: 'revoked', ...confirmation }));
-  else tellDone(options, confirmationLine(confirmation));
+  else tellConfirmation(options, confirmation);
   return 0;
 }
 

@@ -11,7 +11,7 @@ import type { PolicyBinding } from '../../store/policy-store.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { CommonValues, Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
-import { confirmationLine } from '../operator/confirmation-line.ts';
+import { tellConfirmation } from '../operator/confirmation-line.ts';
 import { openConnection, type PlaceOptions } from '../operator/operator-place.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
 import { tableStyle } from '../terminal/table-style.ts';
@@ -86,7 +86,7 @@ function tell(
   }
   const taken = outcomes.filter(({ state }) => state === 'taken').length;
   const count = (n: number): string => `${n} ${n === 1 ? 'gateway' : 'gateways'}`;
-  tellDone(options, confirmationLine(confirmation));
+  tellConfirmation(options, confirmation);
   if (outcomes.length > 0) tellDone(options, `${count(taken)} took it\n`);
   for (const outcome of outcomes) if (outcome.state === 'refused') process.stdout.write(refusalText(outcome));
 }

@@ -51,6 +51,18 @@ after(async () => {
   await folder?.[Symbol.asyncDispose]();
 });
 
+/** A server of its own, by verified TLS: its origin. It ends with the test, however that ends. */
+async function otherServer(stack: AsyncDisposableStack, respond: http.RequestListener): Promise<string> {
+  const other = https.createServer({ ...authority.issue('127.0.0.1') }, respond);
+  stack.defer(() => {
+    other.close();
+    other.closeAllConnections();
+  });
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  return `https://127.0.0.1:${(other.address() as AddressInfo).port}`;
+}
+
 /** In the store of this machine. */
 const here = (...args: readonly string[]): Promise<string> =>
   mustRun(launcher, [...args, '--config', set.configFile], { env });
@@ -274,13 +286,11 @@ test('a server that is none of ours steers nothing: no redirect is followed, and
   const controls = ['\u001b', '\u0007', '\u202e'];
   const evil = controls.join('evil');
   let respond: (response: http.ServerResponse) => void = () => undefined;
-  const hostile = https.createServer({ ...authority.issue('127.0.0.1') }, (request, response) => {
+  await using stack = new AsyncDisposableStack();
+  const at = await otherServer(stack, (request, response) => {
     seen.push(request.url ?? '');
     respond(response);
   });
-  hostile.listen(0, '127.0.0.1');
-  await once(hostile, 'listening');
-  const at = `https://127.0.0.1:${(hostile.address() as AddressInfo).port}`;
   const hostileAt = () => ['--server', at, ...there('viewer').slice(2)];
   const list = () => tried('session', 'list', ...hostileAt());
   respond = (response) => response.writeHead(307, { location: `${server}/v1/sessions` }).end();
@@ -322,23 +332,22 @@ test('a server that is none of ours steers nothing: no redirect is followed, and
   const shown = await tried('policy', 'show', ...hostileAt());
   assert.match(shown.stderr, /no admin API that this program knows/);
   for (const control of controls) assert.equal(`${shown.stdout}${shown.stderr}`.includes(control), false);
-  hostile.close();
-  hostile.closeAllConnections();
 });
 
 test('what is done is done where nobody can say who has it: a note, and the exit code of what was done', async () => {
-  const cut = https.createServer({ ...authority.issue('127.0.0.1') }, (request, response) => {
+  await using stack = new AsyncDisposableStack();
+  let changes: object | undefined;
+  const cut = await otherServer(stack, (request, response) => {
     const { method, url = '' } = request;
     request.resume();
-    if (method === 'GET' && url.startsWith('/v1/changes')) response.writeHead(502).end('<html>');
+    if (method === 'GET' && url.startsWith('/v1/changes'))
+      if (changes === undefined) response.writeHead(502).end('<html>');
+      else response.end(JSON.stringify(changes));
     else if (method === 'GET') response.writeHead(503).end('<html>');
     else if (url.includes('/sessions/')) response.end(JSON.stringify(revoked));
     else response.end(JSON.stringify(published));
   });
-  cut.listen(0, '127.0.0.1');
-  await once(cut, 'listening');
-  const port = (cut.address() as AddressInfo).port;
-  const at = ['--server', `https://127.0.0.1:${port}`, ...there('administrator').slice(2)];
+  const at = ['--server', cut, ...there('administrator').slice(2)];
   const time = '2026-01-01T00:00:00.000Z';
   const session = { id: 'a', principal: 'p', claims: {}, state: 'revoked', created: time, expires: time };
   const revoked = { ...session, tunnels: 0, posture: [], notes: [], agentVersion: '1' };
@@ -361,8 +370,17 @@ test('what is done is done where nobody can say who has it: a note, and the exit
   const publish = await tried('policy', 'publish', file('one.yaml'), '--seen', '0', ...at);
   assert.deepEqual([publish.code, publish.stdout], [0, 'published main@1, version v\n'], publish.stderr);
   assert.match(publish.stderr, /it is done; what gateways made of it is not known: /);
-  cut.close();
-  cut.closeAllConnections();
+  // --quiet leaves out what is good, and not who still serves what was revoked.
+  const [confirmed, missing] = [['a'], ['b']];
+  for (const [late, told] of [
+    [missing, /^upstreamproxy: confirmed by 1 of 2 gateways; within \S+ s not by b$/m],
+    [[], /^(?!.*confirmed by)/s],
+  ] as const) {
+    changes = { change: 1, confirmed, missing: late, seconds: 0 };
+    const quiet = await tried('session', 'revoke', 'a', '--quiet', ...at);
+    assert.deepEqual([quiet.code, quiet.stdout], [0, ''], quiet.stderr);
+    assert.match(quiet.stderr, told);
+  }
 });
 
 test('policies are published, shown, rolled back and withdrawn by the API, as in the store', async () => {
