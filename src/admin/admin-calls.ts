@@ -187,10 +187,17 @@ export class AdminCalls {
   }: Omit<CallOptions, 'ifMatch' | 'idempotencyKey'> = {}): Promise<Confirmation> {
     const endMs = performance.now() + timeoutMs;
     for (;;) {
-      const leftMs = endMs - performance.now();
-      const wait = Math.max(0, Math.min(10, Math.floor(leftMs / 1000)));
       const beganMs = performance.now();
-      const said = await this.api.changes({ query: { wait } }, signal === undefined ? {} : { signal });
+      const leftMs = Math.max(0, endMs - beganMs);
+      const wait = Math.min(10, Math.floor(leftMs / 1000));
+      const callMs = Math.min(leftMs + defaultLimits.adminConfirmGraceMs, defaultLimits.adminCallTimeoutMs);
+      const limits = { timeoutMs: callMs, ...(signal === undefined ? {} : { signal }) };
+      const said = await this.api.changes({ query: { wait } }, limits).catch((error: unknown) => {
+        const isOfTime = error instanceof AdminError && (error.isPassing || error.code === 'timeout');
+        if (!isOfTime || performance.now() < endMs) throw error;
+        const late = `it is done, and within ${timeoutMs / 1000} s nobody said which gateways have it`;
+        throw new ProxyError('timeout', late, { cause: error });
+      });
       if (said.missing.length === 0) return said;
       // It gave back sooner than it was asked to wait.
       const tooSoonMs = Math.min(1000, wait * 1000 - (performance.now() - beganMs));

@@ -1,9 +1,11 @@
 // A session as an orchestrator starts one: a token in a file for the container, and the session once its agent has begun it.
 
-import { unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, unlink } from 'node:fs/promises';
 import type { OutputOf } from '../api/admin/routes.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import { Secret } from '../protocol/secret.ts';
 import { writePrivateFile } from '../system/private-file.ts';
 import type { AdminCalls, CallOptions, Confirmation, WaitOptions } from './admin-calls.ts';
@@ -148,14 +150,24 @@ export class StartedSession {
     });
   }
 
-  /** Ends the session, if there is one, and takes the token's file away. Undefined: no agent had begun one. @throws AdminError */
+  /**
+   * Takes the token back, so that it starts nothing from here on, ends the session, if there is one, and overwrites and removes the token's file.
+   * Undefined: no agent had begun one. @throws AdminError
+   */
   async end(options: EndOptions = {}): Promise<EndedSession | undefined> {
-    await unlink(this.tokenFile).catch((error: unknown) => {
-      // The agent erases it.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    });
-    const session = this.#session ?? (await this.#find(options.signal));
-    return session === undefined ? undefined : await endSession(this.#calls, session.id, options);
+    const { reason, signal } = options;
+    const body = reason === undefined ? {} : { reason };
+    const asked = { id: this.tokenId, body };
+    const [taken, erased] = await Promise.allSettled([
+      this.#calls.api.withdrawSessionToken(asked, signal === undefined ? {} : { signal }),
+      eraseFile(this.tokenFile),
+    ]);
+    // A session ends also where the token could not be taken back.
+    const known = this.#session?.id ?? (taken.status === 'fulfilled' ? taken.value.session : undefined);
+    const id = known ?? (taken.status === 'fulfilled' ? undefined : (await this.#find(signal))?.id);
+    const ended = id === undefined ? undefined : await endSession(this.#calls, id, options);
+    for (const part of [taken, erased]) if (part.status === 'rejected') throw part.reason;
+    return ended;
   }
 
   async #find(signal: AbortSignal | undefined): Promise<Session | undefined> {
@@ -163,6 +175,29 @@ export class StartedSession {
     for await (const session of this.#calls.each('sessions', {}, options))
       if (session.claims['jti'] === this.tokenId) return session;
     return undefined;
+  }
+}
+
+/** A mount of the file itself sees it empty. What the container put in its place is removed, and not written to. */
+async function eraseFile(path: string): Promise<void> {
+  await overwrite(path).catch(() => undefined);
+  await unlink(path).catch((error: unknown) => {
+    // The agent erases it.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  });
+}
+
+async function overwrite(path: string): Promise<void> {
+  const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const held = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const facts = await held.stat();
+    if (!facts.isFile() || facts.nlink !== 1) return;
+    await held.write(Buffer.alloc(Math.min(facts.size, defaultLimits.tokenBytesMax)), 0, undefined, 0);
+    await held.sync();
+    await held.truncate(0);
+  } finally {
+    await held.close();
   }
 }
 

@@ -2,11 +2,13 @@
 
 import type {
   EndedPage,
+  EnrolOutcome,
   NewSession,
   NumberedEnding,
   SessionEnding,
   SessionRecord,
   SessionState,
+  WithdrawOutcome,
 } from './store.ts';
 import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
@@ -51,6 +53,13 @@ export function lostSession(id: string, nowMs: number): NewSession {
 /** Whether only the ending of this one is known. */
 export function isLost({ id, tokenKey }: Pick<NewSession, 'id' | 'tokenKey'>): boolean {
   return tokenKey === lostSession(id, 0).tokenKey;
+}
+
+/** Of a token by which no session can be begun any more, which enrolling is refused so. */
+export function withdrawOutcomeOf(refusal: EnrolOutcome, consumer: string): WithdrawOutcome {
+  if (refusal.kind === 'token_withdrawn') return { kind: 'withdrawn', isNew: false };
+  if (refusal.kind === 'token_revoked') return { kind: 'withdrawn', isNew: false, sessionId: consumer };
+  return { kind: 'token_consumed', sessionId: consumer };
 }
 
 /** How a session ended that is over. */

@@ -53,6 +53,8 @@ export type EnrolOutcome =
   | { readonly kind: 'token_consumed'; readonly sessionId: string }
   /** A session of this token was ended on purpose before its commit: the token went with it. */
   | { readonly kind: 'token_revoked'; readonly sessionId: string }
+  /** Who issued the token took it back before a session began by it. */
+  | { readonly kind: 'token_withdrawn' }
   | { readonly kind: 'too_many_enrolments' };
 
 export type CommitOutcome =
@@ -61,6 +63,11 @@ export type CommitOutcome =
   | { readonly kind: 'token_consumed'; readonly sessionId: string }
   /** Not alive: unknown, ended, revoked, or past `commitByMs`. */
   | { readonly kind: 'over'; readonly session: SessionRecord | undefined };
+
+export type WithdrawOutcome =
+  /** It starts nothing any more. `sessionId` had begun by it, was not committed, and was revoked with it; `isNew` if by this very call. */
+  | { readonly kind: 'withdrawn'; readonly isNew: boolean; readonly sessionId?: string }
+  | { readonly kind: 'token_consumed'; readonly sessionId: string };
 
 export interface RestoreOutcome {
   /** Something was not as it had been. */
@@ -111,6 +118,15 @@ export interface SessionStore {
    */
   end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean>;
   /**
+   * Uses the token up before a session does, all or nothing: of a commit and this, whichever is first holds. A session that is not
+   * committed is revoked with it. Repeating it is harmless.
+   */
+  withdraw(
+    token: Pick<NewSession, 'tokenKey' | 'tokenExpiresMs'>,
+    reason: string,
+    nowMs: number,
+  ): Promise<WithdrawOutcome>;
+  /**
    * Ends sessions past their time, at most `limit` (`pruneBatch`) in one call, and gives those that this very call ended. Tokens that
    * were not committed stay fresh.
    */
@@ -158,7 +174,7 @@ export interface PresenceStore {
 }
 
 export interface TokenStore {
-  /** The session that consumed the token, or with which it was revoked. */
+  /** The session that consumed the token, or with which it was revoked; `withdrawnToken` for one that was withdrawn before a session began. */
   consumedBy(tokenKey: string): Promise<string | undefined>;
   /** Forgets tokens that could not be presented any more at this time, at most `pruneBatch`. Gives how many. */
   prune(nowMs: number): Promise<number>;
@@ -271,6 +287,9 @@ export interface AuditBounds {
 
 /** `isUncertain`: the store may be another one than before, so what was numbered before is to be asked for anew. */
 export type ChangeListener = (isUncertain: boolean) => void;
+
+/** Stands for the session that consumed a token, where there is none. */
+export const withdrawnToken = '';
 
 /** All of one engine. Every method may throw ProxyError `store_unavailable`. */
 export interface Store extends AsyncDisposable {

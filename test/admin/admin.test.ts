@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
@@ -11,6 +11,9 @@ import { Admin, AdminError, openAdmin, ProxyError } from '../../src/admin/admin.
 import { AdminCalls } from '../../src/admin/admin-calls.ts';
 import type { AdminRoute } from '../../src/api/admin/route.ts';
 import { adminRoutes } from '../../src/api/admin/routes.ts';
+import { tokenKeyOf } from '../../src/gateway/sessions/session-token.ts';
+import { withdrawnToken } from '../../src/store/store.ts';
+import { newSession } from '../conformance/new-session.ts';
 import { event, openAdminScene, type AdminScene } from '../gateway/admin/admin-fixture.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { anyToken, lyingServer, sendJson, sendProblem } from './lying-server.ts';
@@ -272,6 +275,51 @@ test('a request for access is waited for and granted; a session is ended once, a
   const { session } = await admin.endSession('red', { reason: 'a test' });
   assert.deepEqual([session.state, session.reason], ['revoked', 'a test']);
   assert.equal((await admin.endSession('red')).session.state, 'revoked');
+});
+
+test('the end of what no agent began takes its token back, and a mount of its file has nothing more', async () => {
+  await using scene = await openAdminScene();
+  await using admin = await openAt(scene, 'operator');
+  await using directory = await temporaryDirectory();
+  const tokenFile = join(directory.path, 'token');
+  const started = await admin.startSession({
+    subject: 'build-17',
+    gateway: 'https://gateway.example.com',
+    tokenFile,
+  });
+  await using mounted = await open(tokenFile, 'r');
+  assert.equal(await started.end({ reason: 'a test' }), undefined);
+  assert.equal((await mounted.stat()).size, 0);
+  await assert.rejects(readFile(tokenFile), { code: 'ENOENT' });
+  const { issuer } = scene.parts.config.tokens;
+  assert.equal(await scene.store.tokens.consumedBy(tokenKeyOf(issuer, started.tokenId)), withdrawnToken);
+});
+
+test('where a token cannot be taken back its session ends all the same, and the caller is told', async () => {
+  await using scene = await openAdminScene();
+  await using admin = await openAt(scene, 'operator');
+  await using directory = await temporaryDirectory();
+  const tokenFile = join(directory.path, 'token');
+  const wish = { subject: 'build-17', gateway: 'https://gateway.example.com', tokenFile };
+  const started = await admin.startSession(wish);
+  const claims = { jti: started.tokenId };
+  await scene.store.sessions.enrol(newSession('late', { tokenKey: 'late', claims }), {
+    enrolmentsPerTokenMax: 1,
+  });
+  await scene.store.sessions.commit('late', 2000);
+  Object.assign(scene.parts.config, { admin: { socket: undefined, socketRoles: {} } });
+  await assert.rejects(started.end(), { code: 'operator_refused' });
+  assert.equal((await scene.store.sessions.find('late'))?.state, 'revoked');
+  await assert.rejects(readFile(tokenFile), { code: 'ENOENT' });
+});
+
+test('a confirmation ends at its time, whatever does not respond', async () => {
+  await using server = await lyingServer(() => undefined);
+  await using admin = await server.open();
+  await assert.rejects(
+    admin.within(20_000, undefined, 'no end', () => admin.confirm({ timeoutMs: 50 })),
+    (error) => error instanceof ProxyError && error.code === 'timeout' && /it is done/.test(error.message),
+  );
 });
 
 test('what openAdmin is given is checked before anything is sent, and no message has the token', async () => {

@@ -33,6 +33,23 @@ export function raceConformance(name: string, open: () => Promise<TwoStores>, ro
       for (let i = 0; i < rounds; i += 1) await round(`r${i}`);
     };
 
+    test('of a commit and a withdrawal of its token, one holds, and the other is told so', async () => {
+      await using stores = await open();
+      const { one, other } = stores;
+      await everyRound(async (token) => {
+        await one.sessions.enrol(newSession(token, { tokenKey: token }), bounds);
+        const [commit, withdrawal] = await Promise.all([
+          one.sessions.commit(token, 2000),
+          other.sessions.withdraw({ tokenKey: token, tokenExpiresMs: 50_000 }, 'a test', 2000),
+        ]);
+        const isCommitted = commit.kind === 'committed';
+        assert.equal(withdrawal.kind, isCommitted ? 'token_consumed' : 'withdrawn');
+        assert.equal((await one.sessions.find(token))?.state, isCommitted ? 'committed' : 'revoked');
+        const again = await one.sessions.enrol(newSession(`${token}b`, { tokenKey: token }), bounds);
+        assert.equal(again.kind, isCommitted ? 'token_consumed' : 'token_revoked');
+      });
+    });
+
     test('of two that enrol and commit by one token, one session is committed and one refusal is told', async () => {
       await using stores = await open();
       const { one, other } = stores;

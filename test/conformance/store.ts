@@ -13,6 +13,7 @@ import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
 import { policyConformance } from './policies.ts';
+import { withdrawingConformance } from './withdrawing.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
 const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
@@ -33,6 +34,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     policyConformance(open);
     changeConformance(open);
     restoringConformance(open);
+    withdrawingConformance(open);
   });
 }
 

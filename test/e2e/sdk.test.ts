@@ -118,9 +118,16 @@ test('a session that an orchestrator ends is over before it says so, and one tha
     gatewayCaFile: set.gatewayCaFile,
     tokenFile: file('token-18'),
   });
-  assert.equal(readFileSync(file('token-18'), 'utf8').split('.').length, 3);
+  const copy = readFileSync(file('token-18'), 'utf8');
+  assert.equal(copy.split('.').length, 3);
   assert.equal(await started.end(), undefined);
   assert.throws(() => readFileSync(file('token-18')), { code: 'ENOENT' });
+  // Somebody had read it before.
+  writeFileSync(file('copy-18'), copy, { mode: 0o600 });
+  const late = { ...env, ...started.env, UPSTREAMPROXY_TOKEN_FILE: file('copy-18') };
+  const refused = await runCommand(launcher, ['run', '--', 'true'], { env: late, timeoutMs: 60_000 });
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /was withdrawn before it started a session.*\[session_revoked\]/);
 
   const again = await admin.startSession({
     subject: 'build-19',

@@ -39,7 +39,7 @@ test('its version is that of the package, and it has no dependency', () => {
 });
 
 const standardModules = new Set(
-  'codecs dataclasses email http json os random re socket ssl threading time types typing urllib uuid'.split(
+  'codecs contextlib dataclasses email http json os random re socket ssl stat sys threading time types typing urllib uuid'.split(
     ' ',
   ),
 );

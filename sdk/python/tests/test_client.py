@@ -2,10 +2,12 @@
 
 import os
 import socket
+import ssl
 import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 from json import dumps
 from pathlib import Path
 from typing import Any, Callable, List
@@ -285,6 +287,85 @@ class Lies(unittest.TestCase):
             self.assertEqual(len(liar.asked), 1)
             Path(file).write_text(other)
             self.assertEqual(admin.who()["name"], "ada")
+
+    def test_a_wait_ends_at_its_time_whatever_does_not_respond(self) -> None:
+        ended = threading.Event()
+
+        def hang(_: socket.socket) -> None:
+            ended.wait(60)
+
+        issued = {"token": "t", "id": "i", "principal": "p", "expires": "2030-01-01T00:00:00.000Z"}
+        places = {"gateway": "https://gateway.example.com"}
+        for silent in ("/v1/changes", "/v1/exchanges", "/v1/exchanges/follow", "/v1/sessions", "/v1/access"):
+
+            def respond(_: int, path: str) -> Any:
+                if path.split("?")[0] == silent:
+                    return hang
+                if "/follow" in path:
+                    return lambda connection: (connection.sendall(head(200, "text/event-stream")), ended.wait(60))
+                return sent(issued, 201) if path == "/v1/session-tokens" else sent({"items": []})
+
+            with self.subTest(silent), tempfile.TemporaryDirectory() as folder, Liar(respond) as liar:
+                admin = liar.admin()
+                waits = [
+                    lambda: admin.next_event(timeout=0.2),
+                    lambda: admin.next_access_request(timeout=0.2),
+                ]
+                if silent == "/v1/changes":
+                    waits = [lambda: admin.confirm(timeout=0.2)]
+                if silent == "/v1/sessions":
+                    file = os.path.join(folder, "token")
+                    started = admin.start_session("build-17", token_file=file, **places)
+                    waits = [lambda: started.ready(timeout=0.2)]
+                for wait in waits:
+                    began = time.monotonic()
+                    self.assertEqual(self.fault(wait).code, "timeout")
+                    # The bound of a response, which held before, is 30 s.
+                    self.assertLess(time.monotonic() - began, 20)
+        ended.set()
+
+    def test_the_end_takes_the_token_back_first(self) -> None:
+        issued = {"token": "t" * 100, "id": "i", "principal": "p", "expires": "2030-01-01T00:00:00.000Z"}
+        refused = problem(403, "operator_refused")
+        for taken in (sent({"id": "i", "state": "withdrawn"}), refused):
+
+            def respond(_: int, path: str) -> Any:
+                if path == "/v1/session-tokens":
+                    return sent(issued, 201)
+                return taken if "/withdraw" in path else sent({"items": []})
+
+            with tempfile.TemporaryDirectory() as folder, Liar(respond) as liar:
+                path = os.path.join(folder, "token")
+                started = liar.admin().start_session("a", gateway="https://gateway.example.com", token_file=path)
+                asked = len(liar.asked)
+                with open(path) as mounted:
+                    if taken is refused:
+                        self.assertEqual(self.fault(started.end).code, "operator_refused")
+                    else:
+                        self.assertIsNone(started.end())
+                    self.assertEqual(os.fstat(mounted.fileno()).st_size, 0)
+                self.assertIn("POST /v1/session-tokens/i/withdraw ", liar.asked[asked])
+                self.assertFalse(os.path.exists(path))
+
+    def test_keys_of_the_connection_are_written_nowhere(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "keys")
+            with unittest.mock.patch.dict(os.environ, {"SSLKEYLOGFILE": file}):
+                context = open_admin(server="https://admin.example.com", token=TOKEN)._connection.place.context
+                assert context is not None
+                self.assertIsNone(context.keylog_filename)
+                self.assertEqual((context.verify_mode, context.check_hostname), (ssl.CERT_REQUIRED, True))
+            self.assertFalse(os.path.exists(file))
+
+    def test_a_field_of_the_request_is_one_line(self) -> None:
+        with Liar(lambda *_: sent(WHO)) as liar:
+            for wrong in ("a\r\nx-evil: 1", "a\n", "", "\u00e4", "\u20ac"):
+                with self.subTest(repr(wrong)):
+                    call = lambda: liar.admin().revoke_session("a", {}, if_match=wrong)
+                    self.assertEqual(self.fault(call).code, "usage")
+            call = lambda: liar.admin().revoke_session("a", {}, idempotency_key="a\r\nx: y")
+            self.assertEqual(self.fault(call).code, "usage")
+            self.assertEqual(liar.asked, [])
 
     def test_a_secret_shows_nothing(self) -> None:
         self.assertEqual([repr(Secret("x")), str(Secret("x")), f"{Secret('x')}"], ["[secret]"] * 3)

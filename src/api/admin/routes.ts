@@ -165,6 +165,15 @@ export const adminRoutes = {
     output: schemas.issuedSessionTokenSchema,
     status: 201,
   },
+  withdrawSessionToken: {
+    method: 'POST',
+    path: '/v1/session-tokens/{id}/withdraw',
+    role: 'operator',
+    ofAll: true,
+    summary: 'Takes back a token that started no session yet; who may make one may take one back.',
+    body: schemas.revokeSchema,
+    output: schemas.withdrawnSessionTokenSchema,
+  },
   accessRequests: {
     method: 'GET',
     path: '/v1/access',

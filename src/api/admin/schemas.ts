@@ -320,12 +320,29 @@ export const sessionTokenSchema = z.strictObject({
     .describe('Within what time the session must be started. As configured by default.'),
 });
 
+const shownAgain = 'No store has it. For two minutes at the most, the same `Idempotency-Key` gets it again.';
+
 export const issuedSessionTokenSchema = z
   .object({
-    token: z.string().describe('Shown this once. It starts one session.'),
+    token: z.string().describe(`It starts one session. ${shownAgain}`),
     id: z.string().describe('The `jti` among the claims of its session.'),
     principal: z.string().describe('Of its session.'),
     expires: time,
+  })
+  .readonly();
+
+export const withdrawnSessionTokenSchema = z
+  .object({
+    id: z.string().describe('The `jti`.'),
+    state: z
+      .enum(['withdrawn', 'used'])
+      .describe('`used`: a session was committed by it before, and goes on until it is ended.'),
+    session: z
+      .string()
+      .optional()
+      .describe(
+        'The session that used it; of a withdrawn one, that which was revoked with it before its commit.',
+      ),
   })
   .readonly();
 
@@ -347,5 +364,5 @@ export const newTokenSchema = z.strictObject({
 });
 
 export const madeTokenSchema = z
-  .object({ token: z.string().describe('Shown this once.'), record: tokenSchema })
+  .object({ token: z.string().describe(shownAgain), record: tokenSchema })
   .readonly();

@@ -2,6 +2,7 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { LaterEnding, LaterFacts } from '../../store/portable/assert-again.ts';
+import { withdrawnToken } from '../../store/store.ts';
 import { readAuditFile } from './audit-file.ts';
 
 export interface LaterAudit {
@@ -45,11 +46,12 @@ class LaterReader {
   /** By the ids of their sessions. */
   readonly #tokens = new Map<string, { readonly key: string; readonly expiresMs: number }>();
   readonly #revoked = new Set<string>();
+  readonly #withdrawn = new Map<string, { readonly sessionId: string; readonly expiresMs: number }>();
   readonly #closings = new Map<string, { readonly state: Closing; readonly atMs: number }>();
   readonly #granted = new Map<string, number>();
 
   take(event: AuditEvent): void {
-    const { action, sessionId = '', message = '', details = {} } = event;
+    const { action, sessionId = withdrawnToken, message = '', details = {} } = event;
     const atMs = Date.parse(event.time);
     this.fromMs = Math.min(this.fromMs ?? atMs, atMs);
     this.throughMs = Math.max(this.throughMs ?? atMs, atMs);
@@ -73,6 +75,12 @@ class LaterReader {
       case 'access_granted':
         if (typeof id === 'string') this.#granted.set(id, Math.max(this.#granted.get(id) ?? atMs, atMs));
         return;
+      case 'session_token_withdrawn': {
+        const expiresMs = Date.parse(String(tokenExpires));
+        if (typeof tokenKey === 'string' && Number.isSafeInteger(expiresMs))
+          this.#withdrawn.set(tokenKey, { sessionId, expiresMs });
+        return;
+      }
       case 'operator_token_revoked':
       case 'operator_logged_out':
         if (typeof id === 'string')
@@ -86,7 +94,10 @@ class LaterReader {
   /** By whom a session was revoked before its commit, and whether its token went with it, its event does not say: then it has. */
   get usedTokens(): LaterFacts['usedTokens'] {
     const used = [...this.#tokens].filter(([id]) => this.committed.has(id) || this.#revoked.has(id));
-    return new Map(used.map(([sessionId, { key, expiresMs }]) => [key, { sessionId, expiresMs }]));
+    return new Map([
+      ...this.#withdrawn,
+      ...used.map(([sessionId, { key, expiresMs }]) => [key, { sessionId, expiresMs }] as const),
+    ]);
   }
 
   /** What was denied may be granted after; what was taken back, or has ended, is never granted again. */

@@ -12,7 +12,7 @@ import { problemDocument, problemType } from '../../protocol/problem-document.ts
 import { isAddressAbsent } from '../../system/absent-address.ts';
 import { type AdminListen, adminPlaces } from '../config/admin-settings.ts';
 import { newTraceId } from '../audit/event-identity.ts';
-import type { AdminParts, Asked } from './admin-parts.ts';
+import { type AdminParts, type Asked, given } from './admin-parts.ts';
 import { isOwnHost, isOwnOrigin, openAdminPort } from './admin-port.ts';
 import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
 import { listenOnSocket } from './admin-socket.ts';
@@ -22,6 +22,7 @@ import { Idempotency, type Sent } from './idempotency.ts';
 import { bearerToken, type Operator, operatorOfToken, requireRole, requireStillKnown } from './operator.ts';
 import { runOperation } from './operations.ts';
 import { knownPeerUid } from './peer-identity.ts';
+import { secretEndsOf } from './secret-responses.ts';
 import { streamOperation } from './stream-operation.ts';
 
 export interface AdminServerOptions {
@@ -250,7 +251,8 @@ class AdminApi {
     const act = async (): Promise<Sent> => {
       const value = await runOperation(operation, parts, asked);
       const json = typeof value === 'string' ? value : JSON.stringify(value);
-      return { status: route.status ?? 200, json };
+      const secretEndsMs = secretEndsOf(operation, value);
+      return { status: route.status ?? 200, json, ...given('secretEndsMs', secretEndsMs) };
     };
     const key = request.headers['idempotency-key'];
     const sent =

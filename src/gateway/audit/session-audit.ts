@@ -28,6 +28,7 @@ export interface SessionStep {
     | 'operator_token_made'
     | 'operator_token_revoked'
     | 'session_token_issued'
+    | 'session_token_withdrawn'
     | 'policy_published'
     | 'policy_taken'
     | 'policy_refused'

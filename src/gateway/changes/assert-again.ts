@@ -38,6 +38,16 @@ export async function assertAgain(
     if (isChanged) restored += 1;
     for (const sessionId of revoked) reused.push({ sessionId, by: session.id });
   }
+  for (const { reason, ...token } of known.recent.withdrawn(nowMs)) {
+    const outcome = await sessions.withdraw(token, reason, nowMs);
+    // It began while the store did not know; where an earlier one is told of again, that one is over.
+    const { sessionId } = outcome;
+    const isEnded =
+      outcome.kind === 'token_consumed'
+        ? await sessions.end(outcome.sessionId, { state: 'revoked', reason }, nowMs)
+        : outcome.isNew && sessionId !== undefined;
+    if (isEnded) ended += 1;
+  }
   return { sessions: restored, endings: ended, reused };
 }
 

@@ -2,12 +2,25 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { SessionEnding, SessionRecord, SessionStore, TokenStore } from '../../store/store.ts';
+import {
+  type NewSession,
+  type SessionEnding,
+  type SessionRecord,
+  type SessionStore,
+  type TokenStore,
+  withdrawnToken,
+} from '../../store/store.ts';
 import type { StoreHistory } from './store-history.ts';
+
+/** A token that was taken back. */
+interface WithdrawnToken extends Pick<NewSession, 'tokenKey' | 'tokenExpiresMs'> {
+  readonly reason: string;
+}
 
 export class RecentSessions {
   /** By their ids; those that changed last at the end. */
   readonly #sessions = new Map<string, { readonly session: SessionRecord; readonly atMs: number }>();
+  readonly #withdrawn = new Map<string, WithdrawnToken>();
 
   /** Those that are not too old: one that lived longer ago may have ended since, and that is forgotten too. */
   all(nowMs: number): readonly SessionRecord[] {
@@ -37,6 +50,19 @@ export class RecentSessions {
   find(id: string): SessionRecord | undefined {
     return this.#sessions.get(id)?.session;
   }
+
+  noteWithdrawn(token: WithdrawnToken): void {
+    this.#withdrawn.delete(token.tokenKey);
+    this.#withdrawn.set(token.tokenKey, token);
+    const [oldest] = this.#withdrawn.keys();
+    if (this.#withdrawn.size > defaultLimits.recentSessionsMax && oldest !== undefined)
+      this.#withdrawn.delete(oldest);
+  }
+
+  /** Those that would start a session if nobody knew that they were taken back. */
+  withdrawn(nowMs: number): readonly WithdrawnToken[] {
+    return [...this.#withdrawn.values()].filter(({ tokenExpiresMs }) => tokenExpiresMs > nowMs);
+  }
 }
 
 /** The sessions of the store: what this process writes is kept for a while, and none is called unknown by a store that went back. */
@@ -53,7 +79,11 @@ export function rememberedSessions(
       // Its token may have been used before, as a store knew that has gone back since.
       await history.look();
       const consumer = await laterConsumer(store.tokens, history, session.tokenKey);
-      return consumer === undefined ? outcome : { kind: 'token_consumed', sessionId: consumer };
+      if (consumer === undefined) return outcome;
+      if (consumer === withdrawnToken) return { kind: 'token_withdrawn' };
+      // The token had been withdrawn, and this very session was revoked with it.
+      if (consumer === session.id) return { kind: 'token_revoked', sessionId: consumer };
+      return { kind: 'token_consumed', sessionId: consumer };
     },
     commit: async (id, nowMs) => {
       const outcome = await store.sessions.commit(id, nowMs);
@@ -76,6 +106,13 @@ export function rememberedSessions(
       // At once: whoever is told so may count on it, also where the store loses it before it is read here.
       if (isEnded) recent.end(id, ending, nowMs);
       return isEnded;
+    },
+    withdraw: async (token, reason, nowMs) => {
+      const outcome = await store.sessions.withdraw(token, reason, nowMs);
+      if (outcome.kind !== 'withdrawn') return outcome;
+      recent.noteWithdrawn({ ...token, reason });
+      if (outcome.sessionId !== undefined) recent.end(outcome.sessionId, { state: 'revoked', reason }, nowMs);
+      return outcome;
     },
     restoreEnding: (id, ending, nowMs) => store.sessions.restoreEnding(id, ending, nowMs),
     restore: (session, nowMs) => store.sessions.restore(session, nowMs),

@@ -203,6 +203,8 @@ export class SessionService implements AsyncDisposable {
           'session_revoked',
           `The session token was revoked with session ${outcome.sessionId}, which was ended before its commit; get a new one.`,
         );
+      case 'token_withdrawn':
+        throw tokenWithdrawn();
       case 'too_many_enrolments':
         throw new ProxyError(
           'limit_exceeded',
@@ -376,4 +378,11 @@ export class SessionService implements AsyncDisposable {
 
 function stepOf({ nowMs, traceId }: StepTime): StepTime {
   return traceId === undefined ? { nowMs } : { nowMs, traceId };
+}
+
+function tokenWithdrawn(): ProxyError {
+  return new ProxyError(
+    'session_revoked',
+    'The session token was withdrawn before it started a session; get a new one.',
+  );
 }

@@ -154,12 +154,17 @@ function verifiedTokenOf(claims: JWTPayload, nowMs: number): VerifiedToken {
   return {
     issuer: iss,
     subject: sub,
-    tokenKey: createHash('sha256')
-      .update(JSON.stringify([iss, jti]))
-      .digest('base64url'),
+    tokenKey: tokenKeyOf(iss, jti),
     expiresMs: (exp + clockSkewSeconds) * 1000,
     claims,
   };
+}
+
+/** Names a token of that issuer without being it. */
+export function tokenKeyOf(issuer: string, id: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([issuer, id]))
+    .digest('base64url');
 }
 
 function isName(value: unknown): value is string {

@@ -35,6 +35,11 @@ export const adminLimits = {
     'admin_unreachable',
     'Tries of one call by `upstreamproxy/admin`: a gateway that is replaced is back after the second or third.',
   ),
+  adminConfirmGraceMs: fixedRow(
+    1_000,
+    'timeout',
+    'How much longer than its caller waits a call may take that a gateway holds back until that time is over.',
+  ),
   adminCallTimeoutMs: fixedRow(
     60_000,
     'admin_unreachable',
@@ -126,6 +131,11 @@ export const adminLimits = {
     'Responses that are remembered by their Idempotency-Key; the oldest makes room.',
   ),
   adminIdempotencyMs: fixedRow(86_400_000, 'limit_exceeded', 'How long such a response is remembered.'),
+  adminIdempotencySecretMs: fixedRow(
+    120_000,
+    'state_changed',
+    'How long one that holds a new token is, and never longer than the token is good for: time for the tries of a call, not a place to find tokens.',
+  ),
   linkLifetimeMs: fixedRow(
     120_000,
     'operator_unknown',

@@ -1,4 +1,4 @@
-// Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
+// Sessions in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
 
 import { ProxyError } from '../../protocol/error.ts';
 import {
@@ -12,6 +12,7 @@ import {
   supersededReason,
   uncommittedInTime,
   usedBefore,
+  withdrawOutcomeOf,
 } from '../session-row.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import {
@@ -26,12 +27,14 @@ import {
   type SessionQuery,
   type SessionRecord,
   type SessionStore,
-  type TokenStore,
+  type WithdrawOutcome,
   pruneBatch,
+  withdrawnToken,
 } from '../store.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import { lock } from './postgres-lock.ts';
 import type { PostgresShare } from './postgres-share.ts';
+import { consumerOf, refusalOf, useUp } from './postgres-tokens.ts';
 
 const living = `state IN ('enrolled', 'committed')`;
 const columns = `id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint, agent_version, state,
@@ -100,6 +103,31 @@ export class PostgresSessions implements SessionStore {
 
   end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
     return this.#database.transaction((statements) => endOne(statements, { ...ending, id }, nowMs));
+  }
+
+  withdraw(
+    token: Pick<NewSession, 'tokenKey' | 'tokenExpiresMs'>,
+    reason: string,
+    nowMs: number,
+  ): Promise<WithdrawOutcome> {
+    const { tokenKey } = token;
+    return this.#database.transaction(async (statements): Promise<WithdrawOutcome> => {
+      await lock(statements, 'token', tokenKey);
+      const consumer = await consumerOf(statements, tokenKey);
+      if (consumer !== undefined) return withdrawOutcomeOf(await refusalOf(statements, consumer), consumer);
+      const begun = await statements.get(
+        `SELECT id FROM session WHERE token_key = $1 AND ${living} FOR UPDATE`,
+        [tokenKey],
+      );
+      if (begun === undefined) {
+        await useUp(statements, { ...token, id: withdrawnToken });
+        return { kind: 'withdrawn', isNew: true };
+      }
+      const sessionId = textOf(begun, 'id');
+      await useUp(statements, { ...token, id: sessionId });
+      await endAll(statements, [{ id: sessionId, state: 'revoked', reason }], nowMs);
+      return { kind: 'withdrawn', isNew: true, sessionId };
+    });
   }
 
   restoreEnding(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
@@ -236,39 +264,8 @@ export class PostgresSessions implements SessionStore {
   }
 }
 
-export class PostgresTokens implements TokenStore {
-  readonly #database: PostgresDatabase;
-
-  constructor(database: PostgresDatabase) {
-    this.#database = database;
-  }
-
-  consumedBy(tokenKey: string): Promise<string | undefined> {
-    return consumerOf(this.#database, tokenKey);
-  }
-
-  prune(nowMs: number): Promise<number> {
-    return this.#database.run(
-      `DELETE FROM consumed_token WHERE token_key IN (SELECT token_key FROM consumed_token
-         WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT ${pruneBatch} FOR UPDATE SKIP LOCKED)`,
-      [nowMs],
-    );
-  }
-}
-
 function isLiving({ state }: StoredRow): boolean {
   return state === 'enrolled' || state === 'committed';
-}
-
-async function consumerOf(statements: Statements, tokenKey: string): Promise<string | undefined> {
-  const row = await statements.get('SELECT session_id FROM consumed_token WHERE token_key = $1', [tokenKey]);
-  return row === undefined ? undefined : textOf(row, 'session_id');
-}
-
-/** A session that never committed did not consume the token: it was ended, and the token with it. */
-async function refusalOf(statements: Statements, sessionId: string): Promise<EnrolOutcome> {
-  const row = await statements.get('SELECT committed_ms FROM session WHERE id = $1', [sessionId]);
-  return { kind: row?.['committed_ms'] === null ? 'token_revoked' : 'token_consumed', sessionId };
 }
 
 /** The session with its token and its row locked, in that order. */
@@ -336,18 +333,6 @@ async function insertMissing(statements: Statements, session: NewSession): Promi
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11) ON CONFLICT (id) DO NOTHING`,
     valuesOf(session),
   );
-}
-
-/** The token starts no session from here on. */
-async function useUp(
-  statements: Statements,
-  { id, tokenKey, tokenExpiresMs }: Pick<NewSession, 'id' | 'tokenKey' | 'tokenExpiresMs'>,
-): Promise<void> {
-  await statements.run('INSERT INTO consumed_token (token_key, session_id, expires_ms) VALUES ($1, $2, $3)', [
-    tokenKey,
-    id,
-    tokenExpiresMs,
-  ]);
 }
 
 /**

@@ -19,7 +19,8 @@ import { PostgresOperators } from './postgres-operators.ts';
 import { PostgresPolicies } from './postgres-policies.ts';
 import { PostgresPresence } from './postgres-presence.ts';
 import { PostgresProofs } from './postgres-proofs.ts';
-import { PostgresSessions, PostgresTokens } from './postgres-sessions.ts';
+import { PostgresSessions } from './postgres-sessions.ts';
+import { PostgresTokens } from './postgres-tokens.ts';
 
 /** Opens the database, and brings its schema to this program's version. Throws ProxyError `config_invalid` or `store_unavailable`. */
 export async function openPostgresStore(

@@ -11,6 +11,7 @@ import {
   supersededReason,
   uncommittedInTime,
   usedBefore,
+  withdrawOutcomeOf,
 } from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -27,7 +28,9 @@ import {
   type SessionRecord,
   type SessionStore,
   type TokenStore,
+  type WithdrawOutcome,
   pruneBatch,
+  withdrawnToken,
 } from '../store.ts';
 
 const living = `state IN ('enrolled', 'committed')`;
@@ -66,6 +69,7 @@ export class SqliteSessions implements SessionStore {
 
   /** A session that never committed did not consume the token: it was ended, and the token with it. */
   #refusalOf(sessionId: string): EnrolOutcome {
+    if (sessionId === withdrawnToken) return { kind: 'token_withdrawn' };
     const session = this.#find(sessionId);
     const isRevoked = session !== undefined && session.committedMs === undefined;
     return { kind: isRevoked ? 'token_revoked' : 'token_consumed', sessionId };
@@ -114,6 +118,30 @@ export class SqliteSessions implements SessionStore {
       const session = this.#find(id);
       if (session?.state === 'enrolled') this.#useUp(session);
       return this.#end(id, ending, nowMs);
+    });
+  }
+
+  async withdraw(
+    token: Pick<NewSession, 'tokenKey' | 'tokenExpiresMs'>,
+    reason: string,
+    nowMs: number,
+  ): Promise<WithdrawOutcome> {
+    const database = this.#database;
+    const { tokenKey } = token;
+    return database.transaction((): WithdrawOutcome => {
+      const consumer = consumerOf(database, tokenKey);
+      if (consumer !== undefined) return withdrawOutcomeOf(this.#refusalOf(consumer), consumer);
+      const begun = database.get(`SELECT id FROM session WHERE token_key = :tokenKey AND ${living}`, {
+        tokenKey,
+      });
+      if (begun === undefined) {
+        this.#useUp({ ...token, id: withdrawnToken });
+        return { kind: 'withdrawn', isNew: true };
+      }
+      const sessionId = textOf(begun, 'id');
+      this.#useUp({ ...token, id: sessionId });
+      this.#end(sessionId, { state: 'revoked', reason }, nowMs);
+      return { kind: 'withdrawn', isNew: true, sessionId };
     });
   }
 

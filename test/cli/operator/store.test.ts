@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
+import { withdrawnToken } from '../../../src/store/store.ts';
 import { readLaterFacts } from '../../../src/cli/operator/later-facts.ts';
 import { mustRun, runCommand } from '../../support/command.ts';
 import { fillStore } from '../../support/filled-store.ts';
@@ -64,6 +65,27 @@ test('what the audit says of later is read: what ended, was used, was taken back
     assert.deepEqual(facts.closedAccess, new Map([['r', 'revoked']]));
     assert.deepEqual(facts.revokedOperators, new Map([['t', atMs]]));
     assert.deepEqual([policies, throughMs], [1, atMs + 1]);
+  }));
+
+test('a token that was taken back since is one that starts nothing, with a session or without', () =>
+  withTemporaryDirectory(async (root) => {
+    const file = join(root, 'audit.jsonl');
+    const token = (tokenKey: string) => ({ tokenKey, tokenExpires: '2030-01-01T00:00:00.000Z' });
+    const events = [
+      event('session_token_withdrawn', undefined, token('alone')),
+      event('session_token_withdrawn', 'began', token('both')),
+      event('session_token_withdrawn', undefined, { tokenKey: 'no time' }),
+    ];
+    await writeFile(file, events.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    const { facts } = await readLaterFacts([file], { endsAll: false, nowMs: 1 });
+    const expiresMs = Date.parse('2030-01-01T00:00:00.000Z');
+    assert.deepEqual(
+      facts.usedTokens,
+      new Map([
+        ['alone', { sessionId: withdrawnToken, expiresMs }],
+        ['both', { sessionId: 'began', expiresMs }],
+      ]),
+    );
   }));
 
 test('in whatever order it comes, as from several gateways and late from a spool: the same', () =>

@@ -33,6 +33,10 @@ const questions: Readonly<
   session: { path: '/v1/sessions/red' },
   revokeSession: { path: '/v1/sessions/red/revoke', body: { reason: 'a test' } },
   issueSessionToken: { path: '/v1/session-tokens', body: { subject: 'build-17', claims: { team: 'red' } } },
+  withdrawSessionToken: {
+    path: '/v1/session-tokens/0f8fad5b-d9cb-469f-a165-70867728950e/withdraw',
+    body: { reason: 'a test' },
+  },
   accessRequests: { path: '/v1/access?state=pending' },
   accessRequest: { path: '/v1/access/wish%20of%20red' },
   grantAccess: { path: '/v1/access/wish%20of%20red/grant', body: { seconds: 900 } },

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputOf } from '../../../src/api/admin/routes.ts';
-import { ownIssuer, verifySessionToken } from '../../../src/gateway/sessions/session-token.ts';
+import { ownIssuer, tokenKeyOf, verifySessionToken } from '../../../src/gateway/sessions/session-token.ts';
 import type { SigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { newSession } from '../../conformance/new-session.ts';
 import type { AdminScene } from './admin-fixture.ts';
 import { openAdminScene } from './admin-fixture.ts';
 
@@ -82,6 +84,84 @@ test('no claim takes the place of what the issuer says, and none is longer than 
     assert.match(response.text, why);
   }
   assert.equal(scene.audit.events.filter(({ action }) => action === 'session_token_issued').length, 0);
+});
+
+test('a token is taken back by whoever may issue one, once, and the audit says so', async () => {
+  await using scene = await openAdminScene();
+  const [token, administrator] = [await scene.token('operator'), await scene.token('administrator')];
+  const { id, token: text } = (await scene.call('POST', path, { token, body: { subject: 'a' } }))
+    .json as Issued;
+  const withdraw = (who: string, of: string) =>
+    scene.call('POST', `${path}/${of}/withdraw`, { token: who, body: { reason: 'a test' } });
+  allow(scene, 'administrator');
+  assert.equal((await withdraw(token, id)).status, 403);
+  assert.deepEqual((await withdraw(administrator, id)).json, { id, state: 'withdrawn' });
+  assert.deepEqual((await withdraw(administrator, id)).json, { id, state: 'withdrawn' });
+  for (const wrong of ['a', 'x'.repeat(100), `${id}a`])
+    assert.equal((await withdraw(administrator, wrong)).status, 400);
+  const { tokens } = scene.parts.config;
+  const { tokenKey, expiresMs } = await verifySessionToken(text, {
+    trust: [ownIssuer(scene.parts.signingKey as SigningKey, tokens.issuer)],
+    audience: tokens.audience,
+    nowMs: scene.nowMs,
+  });
+  // By the key of the very token, and remembered as long as it is good.
+  const { sessions, tokens: used } = scene.store;
+  assert.equal(
+    (await sessions.enrol(newSession('late', { tokenKey }), { enrolmentsPerTokenMax: 10 })).kind,
+    'token_withdrawn',
+  );
+  assert.equal(await used.prune(expiresMs), 0);
+  const told = scene.audit.events.filter(({ action }) => action === 'session_token_withdrawn');
+  assert.equal(told.length, 1);
+  assert.deepEqual([told[0]?.details?.['id'], told[0]?.details?.['tokenKey']], [id, tokenKey]);
+  assert.match(String(told[0]?.details?.['operator']), /token/);
+});
+
+test('what had begun by a token is revoked with it before its commit, and named after it', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('operator');
+  const { issuer } = scene.parts.config.tokens;
+  for (const [n, isCommitted] of [false, true].entries()) {
+    const id = `0f8fad5b-d9cb-469f-a165-70867728950${n}`;
+    await scene.store.sessions.enrol(newSession(id, { tokenKey: tokenKeyOf(issuer, id) }), {
+      enrolmentsPerTokenMax: 10,
+    });
+    if (isCommitted) await scene.store.sessions.commit(id, 2000);
+    const before = scene.audit.events.length;
+    const { json } = await scene.call('POST', `${path}/${id}/withdraw`, { token, body: {} });
+    assert.deepEqual(json, { id, state: isCommitted ? 'used' : 'withdrawn', session: id });
+    assert.equal((await scene.store.sessions.find(id))?.state, isCommitted ? 'committed' : 'revoked');
+    const actions = scene.audit.events.slice(before).map(({ action }) => action);
+    assert.deepEqual(actions, isCommitted ? [] : ['revoked', 'session_token_withdrawn']);
+  }
+});
+
+test('a token is given again for its tries alone, and never after it expired', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('operator');
+  const issue = (key: string, seconds: number) =>
+    scene.call('POST', path, {
+      token,
+      body: { subject: 'a', seconds },
+      headers: { 'idempotency-key': key },
+    });
+  const beganMs = scene.nowMs;
+  for (const [key, seconds, keptMs] of [
+    ['long', 3600, defaultLimits.adminIdempotencySecretMs],
+    ['short', 10, 10_000],
+  ] as const) {
+    scene.nowMs = beganMs;
+    const first = await issue(key, seconds);
+    scene.nowMs = beganMs + keptMs - 1;
+    assert.equal((await issue(key, seconds)).text, first.text);
+    scene.nowMs = beganMs + keptMs;
+    const late = await issue(key, seconds);
+    assert.equal(late.status, 409);
+    assert.match(late.text, /the secret that it gave is not kept/);
+  }
+  const issued = scene.audit.events.filter(({ action }) => action === 'session_token_issued');
+  assert.equal(issued.length, 2, 'nothing was done twice');
 });
 
 test('without a written event there is no token', async () => {

@@ -93,6 +93,24 @@ test('an ending that the store lost is there again; one that took no token along
   assert.equal(await store().tokens.consumedBy('b'), undefined);
 });
 
+test('a token that was withdrawn stays so where the store lost that, and a session that began by it is over', async () => {
+  const { stack, sessions, goBack, store, history } = await scene();
+  await using _ = stack;
+  const token = { tokenKey: 'token-1', tokenExpiresMs: 50_000 };
+  await sessions.withdraw(token, 'a test', 2000);
+  await goBack();
+  assert.deepEqual(await sessions.enrol(newSession('copy', { enrolledMs: 3000 }), bounds), {
+    kind: 'token_revoked',
+    sessionId: 'copy',
+  });
+  assert.equal((await store().sessions.find('copy'))?.state, 'revoked');
+  await goBack();
+  await store().sessions.enrol(newSession('other', { enrolledMs: 3000 }), bounds);
+  await store().sessions.commit('other', 3001);
+  await history.look();
+  assert.equal((await store().sessions.find('other'))?.state, 'revoked');
+});
+
 test('what began here is remembered for a time and in a number', () => {
   const recent = new RecentSessions();
   recent.note({ ...newSession('old'), state: 'enrolled' }, 0);

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 import urllib.parse
@@ -52,9 +53,23 @@ class Place:
         shown = f"[{self.host}]" if ":" in self.host else self.host
         self.name = f"{'https' if is_tls else 'http'}://{shown}:{self.port}"
         if is_tls:
-            # Without cadata, what this machine trusts. No variable of the environment is looked at for a given one.
-            self.context = ssl.create_default_context(cadata=ca)
-            self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self.context = _context_of(ca)
+
+
+def _context_of(ca: Optional[str]) -> ssl.SSLContext:
+    """Not ssl.create_default_context, which writes keys of the connection into the file that SSLKEYLOGFILE names."""
+    # It verifies certificate and name.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if sys.version_info >= (3, 13):
+        # As that function sets them.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    if ca is None:
+        # What this machine trusts. No variable of the environment is looked at for a given one.
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cadata=ca)
+    return context
 
 
 def _origin_of(server: str) -> Tuple[str, int, bool]:

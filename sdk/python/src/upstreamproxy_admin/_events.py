@@ -92,9 +92,10 @@ class Events:
         self,
         connection: Connection,
         path: Callable[[Optional[str]], str],
-        newest_id: Callable[[], Optional[str]],
+        newest_id: Callable[[Optional[float]], Optional[str]],
         after: Optional[str],
         sleep: Callable[[float], None],
+        deadline: Optional[float] = None,
     ) -> None:
         self._connection = connection
         self._path = path
@@ -109,7 +110,7 @@ class Events:
         self._closed = False
         #: Id of the last event: to be kept, and given as ``after`` to go on behind it.
         self.cursor = after
-        self._open()
+        self._open(deadline)
 
     def __iter__(self) -> Iterator[Followed]:
         while True:
@@ -186,32 +187,32 @@ class Events:
             try:
                 if self.cursor is None:
                     # What came since the stream was cut is not told, where no event tells behind which to go on.
-                    self.cursor = self._newest_id()
+                    self.cursor = self._newest_id(deadline)
                     self._gap = None if self.cursor is None else Gap(None)
-                self._open()
+                self._open(deadline)
                 return
             except AdminError as fault:
                 if not fault.is_passing:
                     raise
                 error = fault
 
-    def _open(self) -> None:
+    def _open(self, deadline: Optional[float]) -> None:
         after = self.cursor
         try:
-            self._begin(after)
+            self._begin(after, deadline)
         except AdminError as error:
             if after is None or error.code != "operation_unknown":
                 raise
             # The audit does not keep that event any more.
-            newest = self._newest_id()
-            self._begin(newest)
+            newest = self._newest_id(deadline)
+            self._begin(newest, deadline)
             self.cursor = newest
             self._gap = Gap(after)
 
-    def _begin(self, after: Optional[str]) -> None:
-        self._stream = self._connection.follow(
-            "follow", self._path(after), deadline=time.monotonic() + SILENCE
-        )
+    def _begin(self, after: Optional[str], deadline: Optional[float]) -> None:
+        late = time.monotonic() + SILENCE
+        until = late if deadline is None else min(late, deadline)
+        self._stream = self._connection.follow("follow", self._path(after), deadline=until)
         self._began = time.monotonic()
         self._lines = EventLines()
         self._waiting = []

@@ -3,9 +3,11 @@
 import os
 import re
 import ssl
+import stat
 import time
 import urllib.parse
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Type, TypeVar, Union, cast
@@ -34,6 +36,8 @@ __all__ = ["Admin", "EndedSession", "IssuedToken", "Published", "StartedSession"
 
 EMPTY_PAGES_MAX = 100
 _CURSOR_MAX = 1000
+#: How much longer than its caller waits a call may take that a gateway holds back until that time is over (`adminConfirmGraceMs`).
+_CONFIRM_GRACE = 1.0
 _FILE_MAX = 1024 * 1024
 
 #: Operations that give pages, with the field of the query that takes their cursor.
@@ -168,6 +172,9 @@ class Admin(Operations):
             fields["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
         if if_match is not None:
             fields["If-Match"] = if_match
+        for name, value in fields.items():
+            if re.fullmatch(r"[ -~]+", value) is None:
+                raise AdminError("usage", f"{name} takes printable characters of ASCII", operation=operation)
         accept = "text/plain" if operation == "metrics" else "application/json"
 
         def attempt(deadline: float) -> Any:
@@ -178,9 +185,8 @@ class Admin(Operations):
                 raise self._connection.strange(operation)
             return value
 
-        return self._with_token(
-            lambda: retried(attempt, CALL_TIMEOUT if timeout is None else timeout, self._sleep)
-        )
+        until = time.monotonic() + (CALL_TIMEOUT if timeout is None else timeout)
+        return self._with_token(lambda: retried(attempt, until - time.monotonic(), self._sleep))
 
     def _with_token(self, act: Callable[[], T]) -> T:
         """A token file may have been renewed."""
@@ -198,6 +204,9 @@ class Admin(Operations):
 
     def pages(self, operation: str, **query: Any) -> Iterator[List[Any]]:
         """Pages of a list, such as ``pages("sessions", all="true")``. One is in memory."""
+        return self._pages(operation, query, None)
+
+    def _pages(self, operation: str, query: Mapping[str, Any], deadline: Optional[float]) -> Iterator[List[Any]]:
         if operation not in _CURSORS:
             raise AdminError("usage", f"{operation} gives no pages: {', '.join(_CURSORS)} do", operation=operation)
         field = "after" if query.get("after") is not None else _CURSORS[operation]
@@ -207,7 +216,8 @@ class Admin(Operations):
         pages, kept_for, empty = 0, 1, 0
         while True:
             at = {} if cursor is None or field is None else {field: cursor}
-            page = ask(**{**query, **at})
+            within = {} if deadline is None else {"timeout": _left(deadline)}
+            page = ask(**{**query, **at, **within})
             items, following = page["items"], page.get("next")
             if items:
                 yield items
@@ -228,25 +238,30 @@ class Admin(Operations):
 
     def each(self, operation: str, **query: Any) -> Iterator[Any]:
         """The items of all pages."""
-        for items in self.pages(operation, **query):
+        return self._each(operation, query, None)
+
+    def _each(self, operation: str, query: Mapping[str, Any], deadline: Optional[float]) -> Iterator[Any]:
+        for items in self._pages(operation, query, deadline):
             yield from items
 
     def events(self, *, after: Optional[str] = None, **query: Any) -> Events:
         """Follows the audit. Nothing that is stored once it returns is missed without a Gap. Close it."""
+        return self._follow(after, query, None)
 
+    def _follow(self, after: Optional[str], query: Mapping[str, Any], deadline: Optional[float]) -> Events:
         def path(cursor: Optional[str]) -> str:
             return _with_query("/v1/exchanges/follow", {**query, "after": cursor})
 
         # Known from the start, so that a stream that is cut before its first event goes on without a gap.
-        begin = after if after is not None else self._newest_id()
+        begin = after if after is not None else self._newest_id(deadline)
 
-        def open_once(_: float) -> Events:
-            return Events(self._connection, path, self._newest_id, begin, self._sleep)
+        def open_once(until: float) -> Events:
+            return Events(self._connection, path, self._newest_id, begin, self._sleep, until)
 
-        return self._with_token(lambda: retried(open_once, CALL_TIMEOUT, self._sleep))
+        return self._with_token(lambda: retried(open_once, _left(deadline), self._sleep))
 
-    def _newest_id(self) -> Optional[str]:
-        items = self.exchanges(count=1)["items"]
+    def _newest_id(self, deadline: Optional[float] = None) -> Optional[str]:
+        items = self.exchanges(count=1, timeout=_left(deadline))["items"]
         return items[0]["id"] if items else None
 
     def next_event(
@@ -259,14 +274,10 @@ class Admin(Operations):
     ) -> AuditEvent:
         """The next event that ``fits`` takes. Raises ``timeout``, and ``operation_unknown`` where events are lost."""
         deadline = time.monotonic() + timeout
-        with self.events(after=after, **query) as events:
+        late = AdminError("timeout", f"no such event came within {timeout} s", operation="follow")
+        with _in_time(deadline, late), self._follow(after, query, deadline) as events:
             while True:
-                try:
-                    item = events.next(max(0.0, deadline - time.monotonic()))
-                except AdminError as error:
-                    if error.code != "timeout":
-                        raise
-                    raise AdminError("timeout", f"no such event came within {timeout} s", operation="follow") from None
+                item = events.next(max(0.0, deadline - time.monotonic()))
                 if isinstance(item, Gap):
                     raise AdminError(
                         "operation_unknown",
@@ -279,10 +290,14 @@ class Admin(Operations):
     def confirm(self, *, timeout: float = 30.0) -> Changes:
         """Waits until every gateway has taken what was revoked, granted and published until now."""
         end = time.monotonic() + timeout
+        why = f"it is done, and within {timeout} s nobody said which gateways have it"
+        late = AdminError("timeout", why, operation="changes")
         while True:
-            wait = max(0, min(10, int(end - time.monotonic())))
             began = time.monotonic()
-            said = self.changes(wait=wait)
+            left = max(0.0, end - began)
+            wait = min(10, int(left))
+            with _in_time(end, late):
+                said = self.changes(wait=wait, timeout=min(left + _CONFIRM_GRACE, CALL_TIMEOUT))
             if not said["missing"]:
                 return said
             # It gave back sooner than it was asked to wait.
@@ -348,22 +363,17 @@ class Admin(Operations):
     def next_access_request(self, *, timeout: float, session: Optional[str] = None) -> AccessRequest:
         """The oldest request for access that waits for a decision, or the next one."""
         deadline = time.monotonic() + timeout
+        late = AdminError("timeout", f"nobody asked for access within {timeout} s", operation="accessRequests")
         of = {} if session is None else {"session": session}
-        with self.events(kind="session", **of) as events:
+        with _in_time(deadline, late), self._follow(None, {"kind": "session", **of}, deadline) as events:
             while True:
                 found: Optional[AccessRequest] = None
-                for found in self.each("access_requests", state="pending", **of):
+                for found in self._each("access_requests", {"state": "pending", **of}, deadline):
                     pass
                 if found is not None:
                     return found
                 while True:
-                    try:
-                        item = events.next(max(0.0, deadline - time.monotonic()))
-                    except AdminError as error:
-                        if error.code != "timeout":
-                            raise
-                        why = f"nobody asked for access within {timeout} s"
-                        raise AdminError("timeout", why, operation="accessRequests") from None
+                    item = events.next(max(0.0, deadline - time.monotonic()))
                     if not isinstance(item, EventItem) or item.event.get("action") == "access_requested":
                         break
 
@@ -411,8 +421,14 @@ class StartedSession:
 
     def ready(self, *, timeout: float) -> Session:
         """Waits until the agent has begun the session, and gives it."""
+        deadline = time.monotonic() + timeout
+        late = AdminError("timeout", f"no agent started the session within {timeout} s", operation="follow")
+        with _in_time(deadline, late):
+            return self._ready(deadline)
+
+    def _ready(self, deadline: float) -> Session:
         own = set()
-        found = self._find()
+        found = self._find(deadline)
         if found is not None:
             if found["state"] == "committed":
                 self._session = found
@@ -429,30 +445,97 @@ class StartedSession:
             return event.get("action") == "committed" and session in own
 
         event = self._admin.next_event(
-            kind="session", principal=self.principal, after=self._after, timeout=timeout, fits=is_commit
+            kind="session",
+            principal=self.principal,
+            after=self._after,
+            timeout=max(0.0, deadline - time.monotonic()),
+            fits=is_commit,
         )
-        self._session = self._admin.session(event.get("sessionId", ""))
+        self._session = self._admin.session(event.get("sessionId", ""), timeout=_left(deadline))
         return self._session
 
     def end(self, *, reason: Optional[str] = None, timeout: float = 30.0) -> Optional[EndedSession]:
-        """Ends the session, if there is one, and takes the token's file away. None: no agent had begun one."""
-        try:
-            os.unlink(self.token_file)
-        except FileNotFoundError:
-            pass
-        session = self._session or self._find()
-        return None if session is None else self._admin.end_session(session["id"], reason=reason, timeout=timeout)
+        """Takes the token back, so that it starts nothing from here on, and ends the session, if there is one.
 
-    def _find(self) -> Optional[Session]:
-        for session in self._admin.each("sessions"):
+        The token's file is overwritten and removed. None: no agent had begun a session.
+        """
+        body: RevokeSessionBody = {}
+        if reason is not None:
+            body["reason"] = reason
+        fault: Optional[AdminError] = None
+        id = None if self._session is None else self._session["id"]
+        try:
+            taken = self._admin.withdraw_session_token(self.token_id, body)
+            id = id or taken.get("session")
+        except AdminError as error:
+            # A session ends also where the token could not be taken back.
+            fault = error
+        left: Optional[OSError] = None
+        try:
+            _erase(self.token_file)
+        except OSError as error:
+            left = error
+        if id is None and fault is not None:
+            found = self._find()
+            id = None if found is None else found["id"]
+        ended = None if id is None else self._admin.end_session(id, reason=reason, timeout=timeout)
+        if fault is not None:
+            raise fault
+        if left is not None:
+            raise left
+        return ended
+
+    def _find(self, deadline: Optional[float] = None) -> Optional[Session]:
+        for session in self._admin._each("sessions", {}, deadline):
             if session["claims"].get("jti") == self.token_id:
                 return cast(Session, session)
         return None
 
 
+def _left(deadline: Optional[float]) -> float:
+    """For a call that must be over by then."""
+    return CALL_TIMEOUT if deadline is None else max(0.0, min(CALL_TIMEOUT, deadline - time.monotonic()))
+
+
+@contextmanager
+def _in_time(deadline: float, late: AdminError) -> Iterator[None]:
+    """What fails because the time is over raises ``late``."""
+    try:
+        yield
+    except AdminError as error:
+        if error.code == "timeout" or (error.is_passing and time.monotonic() >= deadline):
+            raise late from None
+        raise
+
+
 def _with_query(path: str, query: Mapping[str, Any]) -> str:
     given = {name: str(value) for name, value in query.items() if value is not None}
     return path if not given else f"{path}?{urllib.parse.urlencode(given)}"
+
+
+def _erase(path: str) -> None:
+    """A mount of the file itself sees it empty. What the container put in its place is removed, and not written to."""
+    try:
+        _overwrite(path)
+    except OSError:
+        pass
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        # The agent erases it.
+        pass
+
+
+def _overwrite(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "wb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            return
+        file.write(b"\0" * min(facts.st_size, _FILE_MAX))
+        file.flush()
+        os.fsync(descriptor)
+        os.ftruncate(descriptor, 0)
 
 
 def _write_private(path: str, text: str) -> None:

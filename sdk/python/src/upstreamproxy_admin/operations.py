@@ -570,7 +570,7 @@ class Session(_SessionMust, _SessionMay):
 _IssueSessionTokenMust = TypedDict(
     "_IssueSessionTokenMust",
     {
-        # Shown this once. It starts one session.
+        # It starts one session. No store has it. For two minutes at the most, the same `Idempotency-Key` gets it again.
         "token": str,
         # The `jti` among the claims of its session.
         "id": str,
@@ -590,6 +590,31 @@ _IssueSessionTokenMay = TypedDict(
 
 
 class IssueSessionToken(_IssueSessionTokenMust, _IssueSessionTokenMay):
+    pass
+
+
+_WithdrawSessionTokenMust = TypedDict(
+    "_WithdrawSessionTokenMust",
+    {
+        # The `jti`.
+        "id": str,
+        # `used`: a session was committed by it before, and goes on until it is ended.
+        "state": Literal["withdrawn", "used"],
+    },
+)
+
+
+_WithdrawSessionTokenMay = TypedDict(
+    "_WithdrawSessionTokenMay",
+    {
+        # The session that used it; of a withdrawn one, that which was revoked with it before its commit.
+        "session": str,
+    },
+    total=False,
+)
+
+
+class WithdrawSessionToken(_WithdrawSessionTokenMust, _WithdrawSessionTokenMay):
     pass
 
 
@@ -1189,7 +1214,7 @@ class MakeTokenRecord(_MakeTokenRecordMust, _MakeTokenRecordMay):
 _MakeTokenMust = TypedDict(
     "_MakeTokenMust",
     {
-        # Shown this once.
+        # No store has it. For two minutes at the most, the same `Idempotency-Key` gets it again.
         "token": str,
         "record": MakeTokenRecord,
     },
@@ -1895,6 +1920,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "ExchangeBodiesRequest": [{"bytes": "int", "whole": "bool", "redacted": "int"}, {"type": "str", "coding": "str", "text": "str", "base64": "str", "note": "str"}],
     "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "ended": "str", "policy": "str", "reason": "str"}],
     "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
+    "WithdrawSessionToken": [{"id": "str", "state": ["one", ["withdrawn", "used"]]}, {"session": "str"}],
     "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
     "AccessRequestAsked": [{"scheme": ["one", ["http", "https"]], "host": "str", "port": "int"}, {"method": "str", "path": "str"}],
     "AccessRequestTerms": [{"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "ends": "str"}, {"refs": ["list", "str"]}],
@@ -2271,6 +2297,32 @@ class Operations:
                 "POST",
                 "/v1/session-tokens",
                 ["is", "IssueSessionToken"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
+    def withdraw_session_token(
+        self,
+        id: str,
+        body: RevokeSessionBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> WithdrawSessionToken:
+        """Takes back a token that started no session yet; who may make one may take one back. Role: operator."""
+        return cast(
+            WithdrawSessionToken,
+            self._call(
+                "withdrawSessionToken",
+                "POST",
+                "/v1/session-tokens/{id}/withdraw",
+                ["is", "WithdrawSessionToken"],
+                id=id,
                 body=cast(Mapping[str, Any], body),
                 timeout=timeout,
                 idempotency_key=idempotency_key,
