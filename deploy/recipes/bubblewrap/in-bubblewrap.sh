@@ -22,8 +22,11 @@ filter=IAAAAAQAAAAVAAEAPgAAwBUAAw23AADAIAAAAAAAAAA1AAsAAAAAQBUAAwIpAAAAIAAAAAAAA
 # Inside, socat leads the port that the proxy variables name to the socket.
 inside='
 port=$1; shift
-socat TCP-LISTEN:"$port",bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:/run/upstreamproxy.sock &
-until socat -u OPEN:/dev/null TCP:127.0.0.1:"$port" 2>/dev/null; do kill -0 $! && sleep 0.05; done
+socat TCP-LISTEN:"$port",bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:/run/upstreamproxy.sock 2>/dev/null &
+until socat -u OPEN:/dev/null TCP:127.0.0.1:"$port" 2>/dev/null; do
+  kill -0 $! 2>/dev/null || { echo "socat cannot listen on port $port" >&2; exit 1; }
+  sleep 0.05
+done
 exec "$@"'
 
 exec 4<&0

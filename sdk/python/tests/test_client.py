@@ -114,6 +114,12 @@ class Lies(unittest.TestCase):
             self.assertEqual(len(set(keys[:3])), 1)
             self.assertNotEqual(keys[3], keys[0])
 
+    def test_a_response_that_says_its_length_and_closes_is_whole(self) -> None:
+        issued = {"token": "t", "id": "i", "principal": "p", "expires": "2030-01-01T00:00:00.000Z"}
+        body = dumps(issued).encode()
+        with Liar(lambda *_: head(201, Content_Length=str(len(body))) + body) as liar:
+            self.assertEqual(liar.admin().issue_token("build-17").id, "i")
+
     def test_tries_are_bounded(self) -> None:
         with Liar(lambda _, path: problem(429 if path == "/v1/who" else 403, "limit_exceeded")) as liar:
             fault = self.fault(liar.admin().who)

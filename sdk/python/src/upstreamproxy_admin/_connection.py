@@ -145,7 +145,8 @@ class _Exchange:
             raise TimeoutError
 
     def set_timeout(self, seconds: float) -> None:
-        if self._socket is not None:
+        # From 3.13 on one whose response was whole with the last piece is closed.
+        if self._socket is not None and self._socket.fileno() != -1:
             self._socket.settimeout(max(0.001, seconds))
 
     def close(self) -> None:
