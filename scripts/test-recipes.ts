@@ -3,12 +3,13 @@
 // `RECIPE_TOOLS=FOLDER` keeps them there for the next time. What Debian has of them is installed as root, where it is missing.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { findTool } from '../test/support/tools.ts';
+import { fetchPackages } from './fetch-packages.ts';
 import { testEnvironment } from './test-environment.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,27 +42,15 @@ function installPrograms(): void {
   spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...names], options);
 }
 
-/** Undefined: it worked. */
-function fetchPackages(folder: string): string | undefined {
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
-  const { status, stderr, error } = spawnSync('npm', ['install', ...options, ...packages], {
-    cwd: folder,
-    encoding: 'utf8',
-    timeout: fetchTimeoutMs,
-  });
-  return status === 0
-    ? undefined
-    : `npm install ended with ${status ?? error?.message}\n${stderr.slice(-2_000)}`;
-}
-
 function main(): boolean {
   const kept = process.env['RECIPE_TOOLS'];
   const folder = kept ?? mkdtempSync(join(tmpdir(), 'upstreamproxy-recipes-'));
   mkdirSync(folder, { recursive: true });
   installPrograms();
   try {
-    const problem = existsSync(join(folder, 'node_modules')) ? undefined : fetchPackages(folder);
+    const problem = existsSync(join(folder, 'node_modules'))
+      ? undefined
+      : fetchPackages(folder, packages, fetchTimeoutMs);
     if (problem !== undefined) {
       console.log(`﹣ recipes: skipped, their tools cannot be fetched: ${problem}`);
       return true;

@@ -3,37 +3,26 @@
 // checkout. `UNDERSTANDING_TOOLS=FOLDER` keeps it there for the next time.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { fetchPackages } from './fetch-packages.ts';
 import { testEnvironment } from './test-environment.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fetchTimeoutMs = 300_000;
 const packages = ['@modelcontextprotocol/sdk@1.32.2'];
 
-/** Undefined: it worked. */
-function fetchPackages(folder: string): string | undefined {
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
-  const { status, stderr, error } = spawnSync('npm', ['install', ...options, ...packages], {
-    cwd: folder,
-    encoding: 'utf8',
-    timeout: fetchTimeoutMs,
-  });
-  return status === 0
-    ? undefined
-    : `npm install ended with ${status ?? error?.message}\n${stderr.slice(-2_000)}`;
-}
-
 function main(): boolean {
   const kept = process.env['UNDERSTANDING_TOOLS'];
   const folder = kept ?? mkdtempSync(join(tmpdir(), 'upstreamproxy-understanding-'));
   mkdirSync(folder, { recursive: true });
   try {
-    const problem = existsSync(join(folder, 'node_modules')) ? undefined : fetchPackages(folder);
+    const problem = existsSync(join(folder, 'node_modules'))
+      ? undefined
+      : fetchPackages(folder, packages, fetchTimeoutMs);
     if (problem !== undefined)
       console.log(`﹣ the SDK of MCP cannot be fetched, and its tests skip: ${problem}`);
     const own = ['inspected-body', 'list-filter'].map((name) => `test/gateway/exchange/${name}.test.ts`);

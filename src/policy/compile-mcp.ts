@@ -1,7 +1,7 @@
 // `mcp` of a rule as it is written, to what is matched.
 
 import type { McpCondition } from './mcp-rule.ts';
-import { patternLengthMax } from './git-pattern.ts';
+import { patternLengthMax } from './star-pattern.ts';
 import type { RuleDocument } from './policy-schema.ts';
 import { asList } from './schema-parts.ts';
 import type { Report } from './yaml-source.ts';

@@ -1,6 +1,6 @@
 // Patterns for push options, such as `merge_request.*`: `*` is any text, also with slashes in it.
 
-import { matchesSegment, patternLengthMax } from './git-pattern.ts';
+import { matchesSegment, patternLengthMax } from './star-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
 /** A compiled pattern for one option of a push. */

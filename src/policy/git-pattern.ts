@@ -2,9 +2,7 @@
 // end one or more segments. Matched without backtracking over the whole: a workload chooses the names.
 
 import { type MatchingWork, unmeasured } from './matching-work.ts';
-
-/** A workload chooses the name, an operator the pattern; neither is longer in practice. */
-export const patternLengthMax = 256;
+import { charactersPerStep, matchesSegment, patternLengthMax } from './star-pattern.ts';
 
 /** A compiled pattern for the path of a repository or the name of a ref. */
 export class GitPattern {
@@ -108,28 +106,4 @@ function commonProblem(source: string): string | undefined {
   const inner = source.endsWith('/**') ? source.slice(0, -3) : source === '**' ? '' : source;
   if (inner.includes('**')) return `${shown} has "**" before its end; write * for one segment`;
   return undefined;
-}
-
-/** Of a name that is taken apart, or tried behind a star. */
-const charactersPerStep = 4;
-
-/** `*` is any text, also none. The last star takes the slack, so the work is the product of two short lengths at most. */
-export function matchesSegment(pattern: string, text: string, work: MatchingWork): boolean {
-  if (!pattern.includes('*')) return pattern === text;
-  let [at, from, star, starText] = [0, 0, -1, 0];
-  while (from < text.length) {
-    if (!work.spend(1 / charactersPerStep)) return false;
-    if (pattern[at] === '*') {
-      star = at++;
-      starText = from;
-    } else if (at < pattern.length && pattern[at] === text[from]) {
-      at += 1;
-      from += 1;
-    } else if (star >= 0) {
-      at = star + 1;
-      from = ++starText;
-    } else return false;
-  }
-  while (pattern[at] === '*') at += 1;
-  return at === pattern.length;
 }

@@ -1,6 +1,7 @@
 // A body of JSON as conditions see it, in each way in which origins may read the names of its members.
 
 import { foldedName, JsonObject, type JsonValue } from '../understand/json-value.ts';
+import { isList } from '../understand/write-json.ts';
 import type { ReadBody } from '../understand/read-body.ts';
 
 /**
@@ -98,7 +99,3 @@ class MembersView extends Map<string, unknown> {
 
 // What CEL takes for a map by what made it.
 Object.defineProperty(MembersView.prototype, 'constructor', { value: Map });
-
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
-}

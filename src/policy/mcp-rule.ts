@@ -10,7 +10,7 @@ import {
 } from '../understand/json-value.ts';
 import { type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
 import type { AccessRequest, RequestAccess } from './decision.ts';
-import { matchesSegment } from './git-pattern.ts';
+import { matchesSegment } from './star-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 

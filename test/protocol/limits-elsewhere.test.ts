@@ -97,7 +97,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   ],
   'the size of what a policy may say, told by its reference beside the key': [
     'policy/condition.ts nodesMax depthMax',
-    'policy/git-pattern.ts patternLengthMax',
+    'policy/star-pattern.ts patternLengthMax',
     'policy/host-pattern.ts pairsMax',
     'policy/rule-aspects.ts pairsMax',
     'policy/path-automaton.ts setsMax',
