@@ -157,6 +157,8 @@ function whenMismatch(
   asking: Asking,
 ): 'when' | 'unread-body' | undefined {
   if (when.usesBody && access.body === undefined) return effect === 'deny' ? 'unread-body' : undefined;
+  // Of what could be asked there is no body: some would be allowed.
+  if (when.usesBody && access.body?.kind === 'message') return effect === 'deny' ? 'when' : undefined;
   return conditionHolds(when, effect, access, asking) ? undefined : 'when';
 }
 

@@ -40,8 +40,8 @@ export function mayHaveLists(
   { method }: Pick<RequestAccess, 'method'>,
   { showsLists }: AllowDecision,
 ): boolean {
-  if (message?.kind === 'request') return listMethods.has(message.method);
-  return method === 'GET' && showsLists === true;
+  if (showsLists !== true) return false;
+  return message?.kind === 'request' ? listMethods.has(message.method) : method === 'GET';
 }
 
 /** The client of a response whose lists are shown without the rest. */

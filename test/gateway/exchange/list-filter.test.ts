@@ -221,6 +221,18 @@ test('a stream that is gone on with under a rule that allows all, beside one tha
   assert.deepEqual(toolsOf(/^data: (.*)$/m.exec((await scene.listen()).body)?.[1] ?? ''), ['a']);
 });
 
+test('conditions over bodies hide nothing of a list: some body could be allowed', async () => {
+  const deny = `  - { name: big, HOST, deny: true, when: 'has(json.params) && has(json.params.big)' }`;
+  await using guarded = await openScene(`${rule}\n${deny}`, asJson(listOf({ tools })));
+  assert.deepEqual(toolsOf(Buffer.from((await guarded.ask('tools/list')).body, 'latin1').toString()), usable);
+  await using open = await openScene(
+    `  - { name: open, OPEN }\n${deny}`,
+    asJson(listOf({ tools }), { etag: '"x"' }),
+  );
+  const response = await open.ask('tools/list');
+  assert.equal(response.headers.get('etag'), '"x"');
+});
+
 test('a page of an origin that is no message, and lists of hosts without such rules, go on as they came', async () => {
   await using page = await openScene(rule, (response) => {
     response.writeHead(503, { 'content-type': 'text/html', 'content-length': 11 }).end('<p>down</p>');
