@@ -227,7 +227,9 @@ export class TunnelLink implements AsyncDisposable {
     ) {
       if (!this.#isOver) this.#handle(event);
     }
-    if (this.#connection.outputBytes > 0) this.#scheduleFlush();
+    // Else the next connection begins it, or the end of what is being written.
+    const canWrite = this.#webSocket !== undefined && !this.#isWriting;
+    if (canWrite && this.#connection.outputBytes > 0) this.#scheduleFlush();
     this.#settling.look();
   }
 

@@ -3,13 +3,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { afterEach, beforeEach, suite, test } from 'node:test';
+import { duplexPair } from 'node:stream';
+import { afterEach, beforeEach, suite, test, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 
+import { TunnelLink } from '../../src/net/tunnel-link.ts';
 import { TunnelStream, type TunnelStreamHost } from '../../src/net/tunnel-stream.ts';
+import { WebSocketConnection } from '../../src/net/websocket-connection.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { resourceBaseline, type ResourceBaseline, resourcesSettled } from '../support/resources.ts';
 
-import { hashAll, someFields, tunnelPair } from './tunnel-pair.ts';
+import { hashAll, readAll, someFields, tunnelPair } from './tunnel-pair.ts';
 import { destroySockets } from './websocket-pair.ts';
 
 let baseline: ResourceBaseline;
@@ -170,4 +174,46 @@ suite('waking', () => {
           }
         },
       );
+});
+
+suite('waiting', () => {
+  /** How often anything of this process asks for its next turn, while nothing happens. */
+  async function turnsAskedFor(context: TestContext): Promise<number> {
+    // What was under way comes to rest.
+    for (let i = 0; i < 100; i += 1) await turn();
+    const calls = context.mock.method(globalThis, 'setImmediate').mock;
+    for (let i = 0; i < 100; i += 1) await turn();
+    calls.restore();
+    return calls.callCount();
+  }
+
+  test('what waits for the next connection keeps no processor busy, and goes with it', async (context) => {
+    await using pair = await tunnelPair({ isResumable: true });
+    const { near, far } = await pair.open();
+    const arrives = readAll(near);
+    near.end();
+    pair.gateway.detach();
+    far.end('late');
+    await pair.detached();
+    assert.equal(await turnsAskedFor(context), 0);
+    await pair.attach();
+    assert.equal(String(await arrives), 'late');
+  });
+
+  test('what waits for a peer that reads keeps no processor busy', async (context) => {
+    const [socket, peer] = duplexPair();
+    socket._write = () => {};
+    socket._writev = () => {};
+    peer.resume();
+    const webSocket = new WebSocketConnection({
+      socket,
+      role: 'client',
+      zeroMask: true,
+      limits: defaultLimits,
+    });
+    const link = new TunnelLink({ webSocket, role: 'agent', limits: defaultLimits });
+    for (let i = 0; i < 50; i += 1) link.openStream(someFields).write(Buffer.alloc(60_000));
+    assert.equal(await turnsAskedFor(context), 0);
+    link.destroy();
+  });
 });
