@@ -53,6 +53,22 @@ function bodyProblem(access: AccessRequest): string | undefined {
   return message instanceof UnreadableBody ? message.reason : undefined;
 }
 
+/** What the body of a request was read as, for people; undefined: nobody has read it. */
+export function bodyText(access: AccessRequest): string | undefined {
+  if (access.depth === 'connect') return undefined;
+  switch (access.body?.kind) {
+    case 'none':
+      return 'none';
+    case 'json':
+      return `JSON that all parsers read alike, ${String(access.body.octets)} octets`;
+    case 'unreadable':
+      return `not read: it ${access.body.reason}`;
+    case 'message':
+    case undefined:
+      return undefined;
+  }
+}
+
 /** The denial of a rule that denies. */
 export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   const what = describeAccess(access);

@@ -3,7 +3,7 @@
 import { captureText } from './compile-capture.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, AwaitedPart, Decision, Principal } from './decision.ts';
-import { describeAccess, explainMismatch, placeOf, wantedBy } from './denial.ts';
+import { bodyText, describeAccess, explainMismatch, placeOf, wantedBy } from './denial.ts';
 import { isForSession, type Mismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
 /** What became of one rule. `because` is a sentence for a person. */
@@ -158,8 +158,10 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
 
 function textOf(decision: Decision, steps: readonly ExplanationStep[], access: AccessRequest): string {
   const { name, place } = decision.rule;
+  const body = bodyText(access);
   const lines = [
     `${decision.effect === 'allow' ? 'ALLOW' : 'DENY'} ${describeAccess(access)}`,
+    ...(body === undefined ? [] : [`  body: ${body}`]),
     `  decided by: ${name}${place === undefined ? '' : ` (${place})`}`,
   ];
   if (decision.effect === 'allow') {

@@ -40,6 +40,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminHeadBytesMax: 'the parser refuses it',
   adminResponseTimeoutMs: 'of a command',
   adminResponseBytesMax: 'of a command',
+  askedBodyBytesMax: 'of a command',
   adminEmptyPagesMax: 'of a command',
   adminCallAttemptsMax: 'of a program that asks the API',
   adminCallTimeoutMs: 'of a program that asks the API',

@@ -1,6 +1,7 @@
 // What the admin API takes and gives about policies.
 
 import { z } from 'zod';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { anyTime, count, id, number, texts, time } from './schema-fields.ts';
 
 const problemSchema = z
@@ -46,6 +47,18 @@ export const explainSchema = z.strictObject({
     .optional()
     .describe('Of a POST to …/git-receive-pack: what the push does to which refs.'),
   pushOptions: z.array(z.string().max(1000)).max(100).optional().describe('Its options (`git push -o`).'),
+  body: z
+    .string()
+    .max(defaultLimits.askedBodyBytesMax)
+    .optional()
+    .describe(
+      'Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it.',
+    ),
+  bodyBase64: z
+    .base64()
+    .max(Math.ceil(defaultLimits.askedBodyBytesMax / 3) * 4)
+    .optional()
+    .describe('The same for octets that are no text, such as an encoded body.'),
   session: id.optional().describe('Judged as this session is, by its claims and posture.'),
   claims: z
     .record(z.string(), z.unknown())
@@ -73,6 +86,7 @@ export const explainedSchema = z
     rule: z.string(),
     policyName: z.string().optional().describe('Which published policy the rule is of.'),
     place: z.string().optional(),
+    body: z.string().optional().describe('What the body was read as, where one was given.'),
     reason: z.string().optional().describe('What the workload would be told.'),
     inject: texts.describe('Names of the credentials that would be put on it.'),
     steps: z

@@ -108,12 +108,22 @@ const explain = {
       placeholder: 'FIELD',
       help: 'a field of the request, "Name: value"',
     },
+    body: {
+      kind: 'path',
+      placeholder: 'FILE',
+      holds: 'file',
+      help: 'the body of the request, - for standard input; of JSON if no --header says its Content-Type. For rules that look into it',
+    },
     json: { kind: 'flag', help: 'one JSON object for each request that is decided' },
   },
   examples: [
     {
       line: 'upstreamproxy policy explain GET https://api.example.com/v1/users --policy policy.yaml',
       purpose: 'one request',
+    },
+    {
+      line: 'upstreamproxy policy explain POST https://mcp.example.com/mcp --body call.json --policy policy.yaml',
+      purpose: 'one whose body rules look into',
     },
     {
       line: 'upstreamproxy policy explain git push https://git.example.com/acme/app refs/heads/main --policy policy.yaml',

@@ -7,6 +7,7 @@ import { faultReason } from '../../protocol/fault-reason.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
+import { readAskedBody } from './asked-body.ts';
 import { postureOption, requestAccess } from './explain-access.ts';
 import { gitRequests } from './git-requests.ts';
 import type { AskedRequest, Explained, PolicyWanted } from './judging-backend.ts';
@@ -24,7 +25,7 @@ export async function explainCommand(input: ExplainInput): Promise<number> {
       '--state is for an exchange alone; say which policy: --policy FILE or --config FILE',
     );
   const posture = postureOption(options.posture);
-  const requests = requestsOf(input);
+  const requests = await requestsOf(input);
   // What is no request is told first, whoever would be asked about it.
   for (const { method, url, fields } of requests)
     if (method !== 'CONNECT') requestAccess(method, url, fields);
@@ -44,7 +45,7 @@ async function explainExchange({
 }: ExplainInput): Promise<number> {
   if (more.length > 0)
     throw new ProxyError('usage', 'name one exchange: upstreamproxy policy explain exchange ID');
-  for (const name of ['policy', 'claims', 'posture', 'header', 'push-option'] as const)
+  for (const name of ['policy', 'claims', 'posture', 'header', 'push-option', 'body'] as const)
     if (options[name] !== undefined)
       throw new ProxyError('usage', `an exchange has what was recorded of it; leave --${name} out`);
   const { config, state } = options;
@@ -67,14 +68,21 @@ function linesOf(text: string): string {
   return text.replaceAll(/[^\n]+/g, harmlessText);
 }
 
-function requestsOf({
-  options: { change, header, 'push-option': options = [] },
+async function requestsOf({
+  options: { change, header, body: file, 'push-option': options = [] },
   arguments: { METHOD: method, URL: url, REF: more },
-}: ExplainInput): readonly AskedRequest[] {
+}: ExplainInput): Promise<readonly AskedRequest[]> {
+  if (file !== undefined && (method === 'git' || method.toUpperCase() === 'CONNECT'))
+    throw new ProxyError(
+      'usage',
+      `--body is that of a request, and ${method} says another thing; leave it out`,
+    );
   if (method === 'git') return gitRequests(url, { url: more[0] ?? '', refs: more.slice(1), change, options });
   if (more.length > 0)
     throw new ProxyError('usage', 'name one request: upstreamproxy policy explain METHOD URL --policy FILE');
-  return [{ method: method.toUpperCase(), url, ...(header === undefined ? {} : { fields: header }) }];
+  const fields = header === undefined ? {} : { fields: header };
+  const body = file === undefined ? {} : { body: await readAskedBody(file) };
+  return [{ method: method.toUpperCase(), url, ...fields, ...body }];
 }
 
 async function readClaims(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {

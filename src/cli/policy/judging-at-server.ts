@@ -107,18 +107,19 @@ async function explainAll(
   return found;
 }
 
-function bodyOf({ method, url, fields = [], pushed, pushOptions = [] }: AskedRequest): ExplainBody {
+function bodyOf({ method, url, fields = [], body, pushed, pushOptions = [] }: AskedRequest): ExplainBody {
   requireWhole(url);
   return {
     method,
     url,
     headers: fields.map((field): [string, string] => [...headerField(field)]),
+    ...(body === undefined ? {} : { bodyBase64: body.toString('base64') }),
     ...(pushed === undefined ? {} : { pushed: [...pushed], pushOptions: [...pushOptions] }),
   };
 }
 
 function shown(told: OutputOf<'explainPolicy'>): Explained {
-  const { request, policy, effect, rule, policyName, place, reason, inject, steps, text } = told;
+  const { request, policy, effect, rule, policyName, place, body, reason, inject, steps, text } = told;
   const decision = {
     effect,
     rule: {
@@ -129,7 +130,17 @@ function shown(told: OutputOf<'explainPolicy'>): Explained {
     ...(reason === undefined ? {} : { reason }),
     ...(effect === 'allow' ? { inject: inject.map((credential) => ({ credential })) } : {}),
   };
-  return { request, policy, isAllowed: effect === 'allow', text, machine: { request, decision, steps } };
+  return {
+    request,
+    policy,
+    isAllowed: effect === 'allow',
+    text,
+    machine: machineOf(request, body, { decision, steps }),
+  };
+}
+
+function machineOf(request: string, body: string | undefined, rest: object): object {
+  return { request, ...(body === undefined ? {} : { body }), ...rest };
 }
 
 async function explainExchange(connection: AdminConnection, id: string): Promise<ExchangeExplained> {

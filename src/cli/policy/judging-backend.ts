@@ -1,6 +1,7 @@
 // What policies make of requests, whichever way they are asked: here, by files, a configuration or a store, or by the admin API of a gateway
 // elsewhere.
 
+import type { Buffer } from 'node:buffer';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { ChangeGroup, Replay } from '../../gateway/policies/policy-replay.ts';
 import type { Principal } from '../../policy/decision.ts';
@@ -14,6 +15,7 @@ export interface AskedRequest {
   readonly url: string;
   /** `Name: value` each. */
   readonly fields?: readonly string[];
+  readonly body?: Buffer;
   readonly pushed?: readonly RefUpdate[];
   readonly pushOptions?: readonly string[];
 }

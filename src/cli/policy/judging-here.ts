@@ -1,7 +1,7 @@
 // Policies asked here: of files, of a configuration, or of the store of a gateway on this machine. Nothing else is contacted.
 
 import { loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
-import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
+import { connectionAccess, judgedAccess, withAskedBody } from '../../gateway/policies/asked-access.ts';
 import { explainPolicy } from '../../gateway/policies/explain-policy.ts';
 import { readKept } from '../../gateway/policies/kept-policies.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
@@ -15,6 +15,7 @@ import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
 import type { ExplanationQuestion } from '../../policy/explain.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { Store } from '../../store/store.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { type RecordOptions, withRecords } from '../operator/audit-records.ts';
@@ -133,29 +134,33 @@ async function explainAll(
   const policy = await policyHere(wanted, options);
   const principal: Principal = { id: 'explain', sessionId: 'explain', ...asker };
   const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
-  return requests.map((request) =>
-    explained(policy, { principal, access: accessOf(request, decide), nowMs }),
-  );
+  const found: Explained[] = [];
+  for (const request of requests)
+    found.push(explained(policy, { principal, access: await accessOf(request, decide, options), nowMs }));
+  return found;
 }
 
 function explained(policy: Policy, question: ExplanationQuestion): Explained {
-  const { decision, steps, text } = explainPolicy(policy, policy, question);
+  const { decision, steps, body, text } = explainPolicy(policy, policy, question);
   const request = describeAccess(question.access);
   return {
     request,
     isAllowed: decision.effect === 'allow',
     policy: policy.version,
     text,
-    machine: { request, decision, steps },
+    machine: { request, ...(body === undefined ? {} : { body }), decision, steps },
   };
 }
 
-function accessOf(
-  { method, url, fields, pushed, pushOptions }: AskedRequest,
+async function accessOf(
+  { method, url, fields, body, pushed, pushOptions }: AskedRequest,
   decide: (access: AccessRequest) => Decision,
-): AccessRequest {
+  options: JudgingOptions,
+): Promise<AccessRequest> {
   if (method === 'CONNECT') return connectionAccess(url, decide);
-  const request = requestAccess(method, url, fields);
+  const head = requestAccess(method, url, fields);
+  const { limits = defaultLimits } = body === undefined ? {} : ((await configOf(options)) ?? {});
+  const request = body === undefined ? head : await withAskedBody(head, body, limits.inspectBodyBytesMax);
   return judgedAccess(
     pushed === undefined ? request : { ...request, pushed, pushOptions: pushOptions ?? [] },
     decide,

@@ -9,7 +9,7 @@ import { gitRequestOf } from '../../policy/git-request.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-access.ts';
+import { askedRequest, connectionAccess, judgedAccess, withAskedBody } from '../policies/asked-access.ts';
 import { askedPushOption, askedUpdate } from '../policies/asked-push.ts';
 import { explainPolicy, type PolicyExplanation } from '../policies/explain-policy.ts';
 import { readKept } from '../policies/kept-policies.ts';
@@ -55,16 +55,17 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     const nowMs = body.at === undefined ? asked.nowMs : Date.parse(body.at);
     // What they send is theirs; of the gateway's they are told of the rules that are for that session.
     const isOwnOnly = asked.operator.sees !== undefined && body.files === undefined;
-    const question = { principal, body, nowMs, isOwnOnly };
+    const bodyBytesMax = parts.config.limits.inspectBodyBytesMax;
+    const question = { principal, body, nowMs, isOwnOnly, bodyBytesMax };
     if (body.files !== undefined) {
       if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
       const read = await readFiles(parts, asked.operator, body.files);
       if ('problems' in read) throw unreadable(read.problems);
-      return explained(read.policy, read.policy, question);
+      return await explained(read.policy, read.policy, question);
     }
     const then = await policyOfThen(parts, body.version);
-    if (then !== undefined) return explained(then, then, question);
-    return explained(parts.policy(), parts.policies.current(), question);
+    if (then !== undefined) return await explained(then, then, question);
+    return await explained(parts.policy(), parts.policies.current(), question);
   },
 };
 
@@ -118,13 +119,19 @@ interface Question {
   readonly body: Asked<'explainPolicy'>['body'];
   readonly nowMs: number;
   readonly isOwnOnly: boolean;
+  readonly bodyBytesMax: number;
 }
 
 /** `deciding` is asked; `base` has the rules that are shown beside it. */
-function explained(deciding: Policy, base: Policy, question: Question): Explained {
-  const { principal, body, nowMs, isOwnOnly } = question;
-  const access = accessOf(body, (asked) => deciding.decide(principal, asked, nowMs));
-  const { decision, steps, text } = explainPolicy(deciding, base, { principal, access, nowMs, isOwnOnly });
+async function explained(deciding: Policy, base: Policy, question: Question): Promise<Explained> {
+  const { principal, nowMs, isOwnOnly } = question;
+  const access = await accessOf(question, (asked) => deciding.decide(principal, asked, nowMs));
+  const { decision, steps, body, text } = explainPolicy(deciding, base, {
+    principal,
+    access,
+    nowMs,
+    isOwnOnly,
+  });
   const { effect, rule } = decision;
   return {
     request: describeAccess(access),
@@ -133,6 +140,7 @@ function explained(deciding: Policy, base: Policy, question: Question): Explaine
     rule: rule.name,
     ...given('policyName', rule.policy),
     ...given('place', rule.place),
+    ...given('body', body),
     ...given('reason', decision.effect === 'deny' ? decision.reason : undefined),
     inject: decision.effect === 'allow' ? decision.inject.map(({ credential }) => credential) : [],
     steps: steps.map(shownStep),
@@ -141,10 +149,18 @@ function explained(deciding: Policy, base: Policy, question: Question): Explaine
 }
 
 /** @throws ProxyError usage, and what the gateway would refuse it with */
-function accessOf(body: Question['body'], decide: (access: AccessRequest) => Decision): AccessRequest {
-  const { method, url, headers = [], pushed, pushOptions = [] } = body;
-  if (method.toUpperCase() === 'CONNECT') return connectionAccess(url, decide);
-  const request = askedRequest(method.toUpperCase(), url, headers.flat());
+async function accessOf(
+  { body: asked, bodyBytesMax }: Question,
+  decide: (access: AccessRequest) => Decision,
+): Promise<AccessRequest> {
+  const { method, url, headers = [], pushed, pushOptions = [] } = asked;
+  const octets = octetsOf(asked);
+  if (method.toUpperCase() === 'CONNECT') {
+    if (octets !== undefined) throw new ProxyError('usage', 'a connection has no body');
+    return connectionAccess(url, decide);
+  }
+  const head = askedRequest(method.toUpperCase(), url, headers.flat());
+  const request = octets === undefined ? head : await withAskedBody(head, octets, bodyBytesMax);
   if (pushed === undefined && pushOptions.length === 0) return judgedAccess(request, decide);
   if (gitRequestOf(request)?.carriesCommands !== true)
     throw new ProxyError('usage', 'refs are pushed by POST to …/git-receive-pack, and by nothing else');
@@ -153,6 +169,14 @@ function accessOf(body: Question['body'], decide: (access: AccessRequest) => Dec
     pushOptions: pushOptions.map(askedPushOption),
   };
   return judgedAccess({ ...request, ...push }, decide);
+}
+
+/** @throws ProxyError usage */
+function octetsOf({ body, bodyBase64 }: Question['body']): Buffer | undefined {
+  if (body !== undefined && bodyBase64 !== undefined)
+    throw new ProxyError('usage', 'name one of body and bodyBase64');
+  if (bodyBase64 !== undefined) return Buffer.from(bodyBase64, 'base64');
+  return body === undefined ? undefined : Buffer.from(body);
 }
 
 function shownRules(policy: Policy, own: OwnRules | undefined): OutputOf<'policy'>['rules'] {

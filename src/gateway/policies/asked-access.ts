@@ -1,10 +1,13 @@
 // A request or a connection that somebody asks about, read as the gateway reads it: in canonical form, or refused as it would be.
 
+import { Buffer } from 'node:buffer';
 import { parseAuthority } from '../../http/authority.ts';
 import { validateProxyRequest } from '../../http/request-validation.ts';
 import type { AccessRequest, ConnectAccess, Policy, RequestAccess } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { jsonCodingOf, type ReadBody } from '../../understand/read-body.ts';
+import { bodyTooLong, readOctets } from './read-octets.ts';
 
 /**
  * The request as the policy would see it; `fields` are names and values in turn. Throws what the gateway would refuse it with, and
@@ -30,6 +33,28 @@ export function askedRequest(method: string, text: string, fields: readonly stri
     const { code, message } = asProxyError(error);
     throw new ProxyError(code, `refused before the policy is asked: ${message}`, { cause: error });
   }
+}
+
+/**
+ * The request with a body, of JSON where no field says what it is; one without octets has none.
+ * @param max inspectBodyBytesMax of the gateway. @throws ProxyError body_too_large
+ */
+export async function withAskedBody(
+  request: RequestAccess,
+  octets: Buffer,
+  max: number,
+): Promise<RequestAccess> {
+  if (octets.length === 0) return { ...request, body: { kind: 'none' } };
+  const isNamed = request.headers.has('content-type');
+  const headers = isNamed ? request.headers : request.headers.with('content-type', 'application/json');
+  return { ...request, headers, body: await bodyOf(headers, octets, max) };
+}
+
+async function bodyOf(headers: RequestAccess['headers'], octets: Buffer, max: number): Promise<ReadBody> {
+  const coding = jsonCodingOf(headers);
+  if (typeof coding === 'object') return { kind: 'unreadable', reason: coding.problem };
+  if (octets.length > max) throw bodyTooLong(max);
+  return (await readOctets(octets, coding, max)).read;
 }
 
 /** `CONNECT host:port`, as raw TCP, which is asked for first, or else as TLS. */

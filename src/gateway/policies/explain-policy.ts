@@ -3,13 +3,15 @@
 import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
-import { describeAccess } from '../../policy/denial.ts';
+import { bodyText, describeAccess } from '../../policy/denial.ts';
 import { explain, type ExplanationQuestion, type ExplanationStep } from '../../policy/explain.ts';
 
 export interface PolicyExplanation {
   readonly decision: Decision;
   /** `policy`: which published policy the rule is of. */
   readonly steps: readonly (ExplanationStep & { readonly policy?: string })[];
+  /** What the body was read as, where there is one. */
+  readonly body: string | undefined;
   /** All of it for a terminal. */
   readonly text: string;
 }
@@ -37,7 +39,7 @@ export function explainPolicy(
   const isOfOne =
     parts.length === 1 && first?.name === undefined && isSame(first?.explanation.decision, decision);
   const head = isOfOne ? [] : [headOf(decision, access)];
-  return { decision, steps, text: [...head, ...texts].join('\n') };
+  return { decision, steps, body: bodyText(access), text: [...head, ...texts].join('\n') };
 }
 
 /** The policies with rules that a session is judged by. */

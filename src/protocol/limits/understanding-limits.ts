@@ -3,6 +3,11 @@
 import { MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const understandingLimits = {
+  askedBodyBytesMax: fixedRow(
+    4 * MiB,
+    'body_too_large',
+    'A body that policy explain is asked about: in base64, with the rest of the question, it is no longer than adminBodyBytesMax.',
+  ),
   decisionStepsPerBodyOctet: fixedRow(
     1,
     'head_too_large',

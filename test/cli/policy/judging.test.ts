@@ -83,6 +83,60 @@ test('a request is explained by what is in force there, or by files that are sen
   assert.match(sent.stdout, /^ALLOW POST https:\/\/api\.example\.com\/\n {2}decided by: write /, sent.stderr);
 });
 
+test('a body is looked into by the rules of the question, here and there alike', async () => {
+  await writeFile(
+    file('mcp.yaml'),
+    'rules:\n  - { name: guarded, hosts: mcp.example.com, paths: /mcp, mcp: { tools: search } }\n',
+  );
+  const call = (name: string): string =>
+    JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } });
+  await writeFile(file('search.json'), call('search'));
+  await writeFile(file('delete.json'), call('delete'));
+  await writeFile(file('twice.json'), '{"jsonrpc":"2.0","jsonrpc":"2.0"}');
+  const asked = ['explain', 'post', 'https://mcp.example.com/mcp', '--policy', file('mcp.yaml')] as const;
+  for (const [name, code, told] of [
+    [
+      'search.json',
+      0,
+      /^ALLOW a call of the tool "search" .*\n {2}body: JSON that all parsers read alike, 73 octets/,
+    ],
+    [
+      'delete.json',
+      77,
+      /^DENY a call of the tool "delete" [^]*does not match: guarded .* is for other messages of MCP/,
+    ],
+    ['twice.json', 77, /^DENY POST [^]*body: not read: it .* a second time/],
+  ] as const) {
+    const own = await policy(...asked, '--body', file(name));
+    assert.equal(own.code, code, own.stderr);
+    assert.match(own.stdout, told);
+    const theirs = await policy(...asked, '--body', file(name), ...there());
+    assert.equal(theirs.code, code, theirs.stderr);
+    assert.match(theirs.stdout, told);
+  }
+  const json = await policy(...asked, '--body', file('search.json'), '--json');
+  assert.equal(
+    (JSON.parse(json.stdout) as { body: string }).body,
+    'JSON that all parsers read alike, 73 octets',
+  );
+  // Without one it is not known, and awaited.
+  assert.match((await policy(...asked)).stdout, /^ALLOW POST [^]*then decided again by the body/);
+  const git = await policy(
+    'explain',
+    'git',
+    'fetch',
+    'https://git.example.com/a',
+    '--body',
+    file('search.json'),
+  );
+  assert.match(git.stderr, /--body is that of a request/);
+  assert.equal((await policy(...asked, '--body', file('nothing'))).code, 78);
+  const token = await scene.token('viewer');
+  const question = { method: 'POST', url: 'https://mcp.example.com/mcp', body: '1', bodyBase64: 'MQ==' };
+  const response = await scene.call('POST', '/v1/policy/explain', { token, body: question });
+  assert.equal(response.status, 400, response.text);
+});
+
 test('a push is explained there with its refs, and what is no ref is refused', async () => {
   const push = ['explain', 'git', 'push', 'https://git.example.com/acme/app'] as const;
   const files = ['--policy', file('new.yaml'), ...there()] as const;

@@ -29,6 +29,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/explain-access.ts requireWhole',
     'src/cli/policy/explain-access.ts headerField',
     'src/cli/policy/policy-texts.ts readTexts',
+    'src/cli/policy/asked-body.ts readAskedBody',
     'src/cli/policy/open-policy.ts openFiles',
     'src/cli/policy/recorded-exchange.ts isTrace',
     'src/cli/policy/recorded-exchange.ts exchangeOf',

@@ -894,6 +894,8 @@ _ExplainPolicyMay = TypedDict(
         # Which published policy the rule is of.
         "policyName": str,
         "place": str,
+        # What the body was read as, where one was given.
+        "body": str,
         # What the workload would be told.
         "reason": str,
     },
@@ -1708,6 +1710,10 @@ _ExplainPolicyBodyMay = TypedDict(
         "pushed": List[ExplainPolicyBodyPushedItem],
         # Its options (`git push -o`).
         "pushOptions": List[str],
+        # Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it.
+        "body": str,
+        # The same for octets that are no text, such as an encoded body.
+        "bodyBase64": str,
         # Judged as this session is, by its claims and posture.
         "session": str,
         # Of a token, where no session is named. Who sees only some sessions: just the claims that make one theirs.
@@ -1929,7 +1935,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "PolicyRefusedItem": [{"policy": "str", "number": "int", "since": "str", "problems": ["list", "str"]}, {}],
     "CheckPolicy": [{"ok": "bool", "problems": ["list", ["is", "CheckPolicyProblemsItem"]]}, {"version": "str", "rules": "int"}],
     "CheckPolicyProblemsItem": [{"severity": ["one", ["error", "warning"]], "message": "str"}, {"file": "str", "line": "int", "column": "int"}],
-    "ExplainPolicy": [{"request": "str", "policy": "str", "effect": ["one", ["allow", "deny"]], "rule": "str", "inject": ["list", "str"], "steps": ["list", ["is", "ExplainPolicyStepsItem"]], "text": "str"}, {"policyName": "str", "place": "str", "reason": "str"}],
+    "ExplainPolicy": [{"request": "str", "policy": "str", "effect": ["one", ["allow", "deny"]], "rule": "str", "inject": ["list", "str"], "steps": ["list", ["is", "ExplainPolicyStepsItem"]], "text": "str"}, {"policyName": "str", "place": "str", "body": "str", "reason": "str"}],
     "ExplainPolicyStepsItem": [{"rule": "str", "effect": ["one", ["allow", "deny"]], "outcome": "str", "because": "str", "looksAt": ["list", "str"]}, {"place": "str", "stopsAt": ["is", "ExplainPolicyStepsItemStopsAt"], "policy": "str"}],
     "ExplainPolicyStepsItemStopsAt": [{"condition": "str", "wanted": "str"}, {}],
     "PolicyText": [{"version": "str", "files": ["list", ["is", "PolicyTextFilesItem"]]}, {}],
@@ -1964,7 +1970,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "DenyAccessBody": [{}, {"note": "str"}],
     "CheckPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {}],
     "CheckPolicyBodyFilesItem": [{"name": "str", "text": "str"}, {}],
-    "ExplainPolicyBody": [{"method": "str", "url": "str"}, {"headers": ["list", ["list", ["any_of", ["str", "str"]]]], "pushed": ["list", ["is", "ExplainPolicyBodyPushedItem"]], "pushOptions": ["list", "str"], "session": "str", "claims": ["dict", "any"], "posture": ["list", "str"], "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "version": "str", "at": "str"}],
+    "ExplainPolicyBody": [{"method": "str", "url": "str"}, {"headers": ["list", ["list", ["any_of", ["str", "str"]]]], "pushed": ["list", ["is", "ExplainPolicyBodyPushedItem"]], "pushOptions": ["list", "str"], "body": "str", "bodyBase64": "str", "session": "str", "claims": ["dict", "any"], "posture": ["list", "str"], "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "version": "str", "at": "str"}],
     "ExplainPolicyBodyPushedItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "PublishPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {"for": ["dict", ["any_of", ["str", "float", "bool"]]], "note": "str", "seen": "int"}],
     "RollBackPolicyBody": [{"to": "int"}, {"note": "str", "seen": "int"}],

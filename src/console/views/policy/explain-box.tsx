@@ -28,9 +28,11 @@ export function ExplainBox({ draft }: { readonly draft: PolicyDraft }): ReactEle
   const { client } = useDesk();
   const [text, setText] = useState('');
   const [session, setSession] = useState('');
+  const [sent, setSent] = useState('');
   const [told, setTold] = useState<Told>({});
   const explain = async (): Promise<void> => {
-    const body = { ...readAsked(text), ...(session === '' ? {} : { session }) };
+    const about = { ...(session === '' ? {} : { session }), ...(sent === '' ? {} : { body: sent }) };
+    const body = { ...readAsked(text), ...about };
     try {
       const inForce = await client.post('explainPolicy', '/v1/policy/explain', body);
       if (!isWritten(draft)) setTold({ inForce });
@@ -70,8 +72,32 @@ export function ExplainBox({ draft }: { readonly draft: PolicyDraft }): ReactEle
           Explain
         </button>
       </div>
+      <BodyField text={sent} write={setSent} />
       <Result told={told} />
     </form>
+  );
+}
+
+interface BodyFieldProps {
+  readonly text: string;
+  readonly write: (text: string) => void;
+}
+
+function BodyField({ text, write }: BodyFieldProps): ReactElement {
+  return (
+    <details>
+      <summary>With a body, for rules that look into it</summary>
+      <textarea
+        className="field"
+        aria-label="Body"
+        rows={6}
+        spellCheck={false}
+        maxLength={1_000_000}
+        placeholder='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search"}}'
+        value={text}
+        onChange={(event) => write(event.target.value)}
+      />
+    </details>
   );
 }
 

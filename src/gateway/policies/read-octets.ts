@@ -1,0 +1,83 @@
+// The octets of a body as rules see them: decoded, and read where everybody reads them alike.
+
+import { Buffer } from 'node:buffer';
+import { promisify } from 'node:util';
+import { brotliDecompress, constants, gunzip, type InputType, zstdDecompress } from 'node:zlib';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { UnreadableBody } from '../../understand/json-value.ts';
+import type { ContentCoding, ReadBody } from '../../understand/read-body.ts';
+import { readJson } from '../../understand/read-json.ts';
+
+/** `heldOctets`: what is held in memory of what was read. */
+export interface ReadOctets {
+  readonly read: ReadBody;
+  readonly heldOctets: number;
+}
+
+/** @param max of the decoded octets. @throws ProxyError body_too_large */
+export async function readOctets(bytes: Buffer, coding: ContentCoding, max: number): Promise<ReadOctets> {
+  const decoded = await decode(coding, bytes, max);
+  if (decoded === undefined) return unreadable('is not encoded as its Content-Encoding says');
+  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
+  const text = readJson(decoded, { depthMax, valuesMax });
+  if (text instanceof UnreadableBody) return unreadable(text.reason);
+  return {
+    read: { kind: 'json', value: text.value, octets: decoded.length },
+    heldOctets: decoded.length + text.count * octetsPerValue + text.objects * octetsPerObject,
+  };
+}
+
+export function bodyTooLong(max: number): ProxyError {
+  return new ProxyError(
+    'body_too_large',
+    `a rule looks into the body, which is longer than ${String(max)} bytes (inspectBodyBytesMax)`,
+    { limit: 'inspectBodyBytesMax' },
+  );
+}
+
+function unreadable(reason: string): ReadOctets {
+  return { read: { kind: 'unreadable', reason }, heldOctets: 0 };
+}
+
+/** Of a value in memory, beside its text, and what an object costs more. */
+const octetsPerValue = 100;
+const octetsPerObject = 300;
+
+interface Options {
+  readonly maxOutputLength: number;
+  readonly info: true;
+  readonly params?: Readonly<Record<number, number>>;
+}
+/** What `info` gives, which the types of Node do not have. */
+interface Decoded {
+  readonly buffer: Buffer;
+  /** `bytesWritten`: how much it took. */
+  readonly engine: { readonly bytesWritten: number };
+}
+type Decode = (input: InputType, options: Options) => Promise<Decoded>;
+
+const zstdMagic = Buffer.of(0x28, 0xb5, 0x2f, 0xfd);
+const windowLog = Math.log2(defaultLimits.zstdWindowBytesMax);
+const decoders: Readonly<Record<Exclude<ContentCoding, 'identity'>, Decode>> = {
+  gzip: promisify(gunzip) as unknown as Decode,
+  br: promisify(brotliDecompress) as unknown as Decode,
+  zstd: promisify(zstdDecompress) as unknown as Decode,
+};
+
+/** Undefined: it is broken, or goes on behind what some decoders read. @throws ProxyError body_too_large */
+async function decode(coding: ContentCoding, bytes: Buffer, max: number): Promise<Buffer | undefined> {
+  if (coding === 'identity') return bytes;
+  const params = coding === 'zstd' ? { params: { [constants.ZSTD_d_windowLogMax]: windowLog } } : {};
+  try {
+    const { buffer, engine } = await decoders[coding](bytes, { maxOutputLength: max, info: true, ...params });
+    if (engine.bytesWritten !== bytes.length) return undefined;
+    // Of several members one behind the other some decoders read the first alone: the last one says its own length.
+    if (coding === 'gzip' && bytes.readUInt32LE(bytes.length - 4) !== buffer.length) return undefined;
+    return coding === 'zstd' && bytes.includes(zstdMagic, 1) ? undefined : buffer;
+  } catch (error) {
+    if (error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      throw bodyTooLong(max);
+    return undefined;
+  }
+}
