@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { type AuditLog, openAuditLog } from '../src/gateway/audit/audit-log.ts';
 import { CredentialSet } from '../src/gateway/credentials/credential-set.ts';
+import { ListedTools } from '../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../src/gateway/exchange/session-budgets.ts';
 import type { Forwarder } from '../src/gateway/forward/forwarder.ts';
 import { RuleTrust } from '../src/gateway/forward/rule-trust.ts';
@@ -124,6 +125,7 @@ async function openFront(stack: AsyncDisposableStack): Promise<{ front: HttpFron
     audit: countingSink(audit, new Metrics()),
     forwarder,
     budgets: stack.use(new SessionBudgets(store.budgets, { limits })),
+    tools: new ListedTools(),
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     live: new LiveGrants(),

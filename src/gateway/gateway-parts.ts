@@ -25,6 +25,7 @@ import type { ServiceFetch } from './forward/service-fetch.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import type { TokenIssuer } from './sessions/session-token.ts';
+import { ListedTools } from './exchange/listed-tools.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { ContinuedTraces } from './telemetry/trace-context.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
@@ -101,6 +102,7 @@ export function openParts(input: PartsInput): StreamParts {
     clock,
     live: new LiveGrants(),
     budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
+    tools: new ListedTools(),
     ruleTrust: input.ruleTrust,
     ...((config.telemetry?.otlp?.tracesSampled ?? 0) > 0
       ? { traces: new ContinuedTraces(limits.continuedTracesPerSecondMax) }

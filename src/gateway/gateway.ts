@@ -269,6 +269,7 @@ async function openServing(
   });
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
+    parts.tools.forget(sessionId);
     refusals.forget(sessionId);
   });
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));

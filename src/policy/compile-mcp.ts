@@ -1,7 +1,8 @@
 // `mcp` of a rule as it is written, to what is matched.
 
+import { unmeasured } from './matching-work.ts';
 import type { McpCondition } from './mcp-rule.ts';
-import { patternLengthMax } from './star-pattern.ts';
+import { matchesSegment, patternLengthMax } from './star-pattern.ts';
 import type { RuleDocument } from './policy-schema.ts';
 import { asList } from './schema-parts.ts';
 import type { Report } from './yaml-source.ts';
@@ -29,21 +30,39 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
       'the rule allows GET and DELETE of every path of its hosts; write the path of the server, such as paths: /mcp',
     );
   const names = ['tools', 'resources', 'prompts', 'methods'] as const;
-  if (names.every((key) => mcp[key] === undefined) && mcp.input === undefined)
+  if (names.every((key) => mcp[key] === undefined) && mcp.input === undefined && mcp.pins === undefined)
     report(['mcp'], 'write what it is about: tools, resources, prompts or methods');
-  if (mcp.arguments !== undefined && mcp.tools === undefined)
+  checkPins(document, report);
+  if (mcp.arguments !== undefined && mcp.tools === undefined && mcp.pins === undefined)
     report(['mcp', 'arguments'], '"arguments" are those of a tool; write tools, such as tools: "*"');
   if (isDeny && mcp.input !== undefined)
     report(['mcp', 'input'], '"input" has no meaning in a rule that denies; remove it');
   for (const key of names) for (const one of asList(mcp[key])) checkPattern(key, one, isDeny, report);
   return {
-    tools: asList(mcp.tools),
+    // With pins alone the tools are those that have one.
+    tools: mcp.tools === undefined && mcp.pins !== undefined ? ['*'] : asList(mcp.tools),
     input: mcp.arguments,
     resources: asList(mcp.resources),
     prompts: asList(mcp.prompts),
     methods: asList(mcp.methods),
     allowsInput: mcp.input === 'allow',
+    pins: mcp.pins,
+    isBeforeList: mcp.beforeList === 'allow',
   };
+}
+
+function checkPins({ mcp, deny }: RuleDocument, report: Report): void {
+  if (mcp?.pins === undefined) {
+    if (mcp?.beforeList !== undefined)
+      report(['mcp', 'beforeList'], '"beforeList" is about tools that have a pin; write pins, or remove it');
+    return;
+  }
+  if (deny !== undefined)
+    report(['mcp', 'pins'], 'a pin says what may be called; write it in the rule that allows the tool');
+  const tools = mcp.tools === undefined ? undefined : asList(mcp.tools);
+  for (const tool of Object.keys(mcp.pins))
+    if (tools !== undefined && !tools.some((one) => matchesSegment(one, tool, unmeasured)))
+      report(['mcp', 'pins', tool], 'the rule does not name this tool; add it to tools, or leave tools out');
 }
 
 function checkPattern(key: string, pattern: string, isDeny: boolean, report: Report): void {

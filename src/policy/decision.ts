@@ -4,6 +4,7 @@ import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import type { ReadBody } from '../understand/read-body.ts';
 import type { RefUpdate } from './git-commands.ts';
+import type { ToolDefinition } from './mcp-pins.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
 export interface Principal {
@@ -35,6 +36,8 @@ export interface RequestAccess {
   readonly pushOptions?: readonly string[];
   /** What its body was read as; absent while nobody has read it. */
   readonly body?: ReadBody;
+  /** Of a message about a tool: how its server defines it; absent: no list said it. */
+  readonly definition?: ToolDefinition;
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;

@@ -2,9 +2,10 @@
 
 import { pathAmbiguity } from '../http/request-target.ts';
 import { UnreadableBody } from '../understand/json-value.ts';
-import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
+import type { AccessRequest, DenyDecision, Principal, RequestAccess } from './decision.ts';
 import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
+import { pinProblem } from './mcp-pins.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
 import { mcpText, messageOf, messageText } from './mcp-rule.ts';
 import {
@@ -213,6 +214,8 @@ function remedy(
   const unread = misses.find(({ mismatch }) => mismatch === 'body')?.rule;
   if (unread !== undefined)
     return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}.`;
+  const held = misses.find(({ mismatch }) => mismatch === 'pin')?.rule;
+  if (held !== undefined) return pinProblem(held.reference.name, definitionIn(access));
   const told = misses.find(({ mismatch }) => mismatch === 'mcp')?.rule;
   if (told?.mcp !== undefined)
     return `The rule ${told.reference.name} allows this server for: ${mcpText(told.mcp)}.`;
@@ -232,6 +235,10 @@ function remedy(
 export function placeOf(rule: Rule): string {
   const { name, place } = rule.reference;
   return place === undefined ? name : `${name} (${place})`;
+}
+
+function definitionIn(access: AccessRequest): RequestAccess['definition'] {
+  return access.depth === 'request' ? access.definition : undefined;
 }
 
 /** Some of a list. */
@@ -263,6 +270,7 @@ export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): 
     case 'unread':
       return rule.git === undefined ? '' : gitText(rule.git);
     case 'mcp':
+    case 'pin':
     case 'body':
     case 'unread-body':
       return rule.mcp === undefined ? (rule.when?.source ?? '') : mcpText(rule.mcp);
@@ -309,6 +317,8 @@ export function explainMismatch(
       return `${subject} looks at the refs of the push, which are not known yet`;
     case 'mcp':
       return `${subject} is for other messages of MCP (${rule.mcp === undefined ? '' : mcpText(rule.mcp)})`;
+    case 'pin':
+      return `${subject} holds the call: ${pinProblem(rule.reference.name, definitionIn(access))}`;
     case 'body':
       return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
     case 'unread-body':

@@ -148,6 +148,8 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
     case 'options':
     case 'unread':
       return 'git';
+    case 'pin':
+      return 'mcp';
     case 'body':
     case 'unread-body':
       return rule.mcp === undefined ? 'when' : 'mcp';

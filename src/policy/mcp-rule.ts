@@ -10,12 +10,13 @@ import {
 } from '../understand/json-value.ts';
 import { type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
 import type { AccessRequest, RequestAccess } from './decision.ts';
+import { isPinned, type PinCondition, pinsCover } from './mcp-pins.ts';
 import { matchesSegment } from './star-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 
 /** Plain data. An empty list: nothing of that kind. */
-export interface McpCondition {
+export interface McpCondition extends PinCondition {
   readonly tools: readonly string[];
   readonly input: Readonly<Record<string, ClaimPattern>> | undefined;
   readonly resources: readonly string[];
@@ -24,8 +25,11 @@ export interface McpCondition {
   readonly allowsInput: boolean;
 }
 
-/** `body`: it has none that all servers read alike. `unread-body`: the rule looks at a body that is not there yet. */
-export type McpMismatch = 'mcp' | 'body' | 'unread-body';
+/**
+ * `body`: it has none that all servers read alike. `unread-body`: the rule looks at a body that is not there yet. `pin`: it names the tool,
+ * which is not known to be the one that was pinned.
+ */
+export type McpMismatch = 'mcp' | 'pin' | 'body' | 'unread-body';
 
 type Effect = 'allow' | 'deny';
 
@@ -51,7 +55,11 @@ export function mcpMismatch(
   if (message instanceof UnreadableBody || message === undefined)
     return effect === 'deny' ? undefined : 'body';
   if (effect === 'deny') return isMeant(mcp, message, work) ? undefined : 'mcp';
-  return method === 'POST' && isAllowed(mcp, message, work) ? undefined : 'mcp';
+  if (method !== 'POST' || !isAllowed(mcp, message, work)) return 'mcp';
+  const { target } = message;
+  const isHeld =
+    mcp.pins !== undefined && target?.kind === 'tool' && !isPinned(mcp, target.name, access.definition);
+  return isHeld ? 'pin' : undefined;
 }
 
 /** Of requests that are decided; many rules ask for the same one. */
@@ -94,6 +102,8 @@ function isAllowed(mcp: McpCondition, message: McpMessage, work: MatchingWork): 
   if (kind === 'response') return true;
   if (target === undefined)
     return lifeCycle.has(method) || mcp.methods.some((one) => matchesText(one, method, work));
+  // What has no pin is not allowed where pins are asked for: a new name gives a tool nothing.
+  if (target.kind === 'tool' && mcp.pins !== undefined && !Object.hasOwn(mcp.pins, target.name)) return false;
   return isNamed(mcp, target, (one, name) => matchesText(one, name, work)) && fitsInput(mcp, target, work);
 }
 
@@ -199,6 +209,13 @@ export function mcpText(mcp: McpCondition): string {
   );
   if (mcp.input !== undefined) parts.push(`arguments ${JSON.stringify(mcp.input)}`);
   if (mcp.allowsInput) parts.push('input');
+  if (mcp.pins !== undefined)
+    parts.push(
+      `pins ${Object.entries(mcp.pins)
+        .map(([tool, pin]) => `${tool} ${pin}`)
+        .join(', ')}`,
+    );
+  if (mcp.isBeforeList) parts.push('beforeList');
   return parts.join('; ');
 }
 
@@ -216,6 +233,7 @@ export function mcpCovers(outer: McpCondition | undefined, inner: McpCondition |
     covers('prompts') &&
     covers('methods') &&
     isSameInput &&
+    pinsCover(outer, inner) &&
     (outer.allowsInput || !inner.allowsInput)
   );
 }

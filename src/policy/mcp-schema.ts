@@ -12,6 +12,11 @@ const methodHint = 'write a method such as tasks/get, or a list of them; * is an
 const inputHint = 'write arguments as a map, such as { repository: acme/* }';
 const valueHint = 'write a value, a list of values, or a map; * in text stands for any text';
 
+const pinsHint = 'write pins as a map of tools, as `policy pins` prints it';
+const pinHint = 'write sha256: and 64 hex digits, as `policy pins` prints it';
+const toolName = z.string().min(1).max(256);
+const digest = z.string({ error: pinHint }).regex(/^sha256:[0-9a-f]{64}$/, { error: pinHint });
+
 const value = z.union([z.string(), z.number(), z.boolean()], { error: valueHint });
 const pattern: z.ZodType<ClaimPattern> = z.lazy(() =>
   z.union([value, z.array(value).min(1, { error: valueHint }), z.record(z.string(), pattern)], {
@@ -38,6 +43,16 @@ export const mcpSchema = strictMap(
     methods: oneOrMany(text(methodHint), methodHint)
       .optional()
       .describe('Further methods. In a rule that denies: methods that may not be used.'),
+    pins: z
+      .record(toolName, digest, { error: pinsHint })
+      .optional()
+      .describe(
+        'Tools by a hash of what the server says of them (`policy pins` prints it). A tool without a pin may not be called, nor one that the server defines in another way.',
+      ),
+    beforeList: z
+      .literal('allow', { error: 'write allow, or leave it out' })
+      .optional()
+      .describe('allow: a pinned tool may be called before the server has listed its tools in this session.'),
     input: z
       .literal('allow', { error: 'write allow, or leave it out' })
       .optional()
@@ -49,6 +64,8 @@ export const mcpSchema = strictMap(
     hint: 'write mcp as a map, such as { tools: [search, issues_*] }',
     synonyms: {
       tool: 'tools',
+      pin: 'pins',
+      hashes: 'pins',
       args: 'arguments',
       argument: 'arguments',
       resource: 'resources',

@@ -20,10 +20,11 @@ export const listMethods: ReadonlySet<string> = new Set([
   'resources/templates/list',
 ]);
 
-/** One name of a list. */
+/** One name of a list, and all that the list says of it. */
 export interface ListedName {
   readonly kind: McpTarget['kind'];
   readonly name: string;
+  readonly definition: JsonValue;
 }
 
 /** A message without items that are not shown. `hidden`: how many. */
@@ -57,7 +58,7 @@ export function showLists(message: JsonValue, isShown: (item: ListedName) => boo
     hasList = true;
     const shown = items.filter((item) => {
       const name = item instanceof JsonObject ? item.members.get(key) : undefined;
-      return typeof name === 'string' && isShown({ kind, name });
+      return typeof name === 'string' && isShown({ kind, name, definition: item });
     });
     hidden += items.length - shown.length;
     members.set(list, shown);

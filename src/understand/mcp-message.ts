@@ -21,6 +21,8 @@ export interface McpMessage {
   readonly target: McpTarget | undefined;
   /** It carries what a server asked the client for: of its model, its user or its files. */
   readonly hasInput: boolean;
+  /** It asks for a list beyond its first page. */
+  readonly goesOn: boolean;
 }
 
 /** Linear in the names of the objects that are looked at, and in the fields. */
@@ -72,6 +74,7 @@ class MessageReader {
       id,
       target: targetOf(method, params),
       hasInput: params !== undefined && member(params, 'inputResponses') !== undefined,
+      goesOn: params !== undefined && (member(params, 'cursor') ?? null) !== null,
     };
   }
 }
@@ -106,6 +109,7 @@ function responseOf(
     id,
     target: undefined,
     hasInput: result !== undefined && !isEmpty,
+    goesOn: false,
   };
 }
 

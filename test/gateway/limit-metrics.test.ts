@@ -358,7 +358,9 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'decisionStepsPerItem',
   ),
   ...forAll('the body is one that cannot be read; the denial says why', 'jsonDepthMax', 'jsonValuesMax'),
-  ...forAll('the event shows the beginning', 'auditedNameCharactersMax'),
+  ...forAll('the event shows the beginning', 'auditedNameCharactersMax', 'changedToolsToldMax'),
+  ...forAll('the oldest is forgotten, and a call of it is held', 'listedToolsPerSessionMax'),
+  ...forAll('the event of the list says it too', 'toolAlarmMs'),
   ...forAll(
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',

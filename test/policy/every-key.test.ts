@@ -32,6 +32,7 @@ const [allowed, denied] = ['allow r', 'deny default-deny'];
 const message = 'POST https://a.example.com/mcp';
 const asking = (method: string, params: object): object => ({ jsonrpc: '2.0', id: 1, method, params });
 const called = (name: string, input: object = {}): object => asking('tools/call', { name, arguments: input });
+const pin = `sha256:${'a'.repeat(64)}`;
 /** A message that the rule allows with the key, and without it not; or the other way round. */
 const mcpRow = (
   key: string,
@@ -222,6 +223,18 @@ const rows: readonly Row[] = [
   ),
   ...mcpRow('prompts', 'prompts: hello', 'tools: x', asking('prompts/get', { name: 'hello' })),
   ...mcpRow('methods', 'methods: tasks/*', 'tools: x', asking('tasks/get', {})),
+  ...mcpRow(
+    'pins',
+    `pins: { search: ${pin} }, beforeList: allow`,
+    `pins: { other: ${pin} }, beforeList: allow`,
+    called('search'),
+  ),
+  ...mcpRow(
+    'beforeList',
+    `pins: { search: ${pin} }, beforeList: allow`,
+    `pins: { search: ${pin} }`,
+    called('search'),
+  ),
   ...mcpRow('input', 'tools: x, input: allow', 'tools: x', { jsonrpc: '2.0', id: 1, result: { roots: [] } }),
   {
     key: 'rules[].when',

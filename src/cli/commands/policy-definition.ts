@@ -347,6 +347,22 @@ const withdraw = {
   exits: refusedExit,
 } as const satisfies CommandDefinition;
 
+const pins = {
+  kind: 'command',
+  name: 'pins',
+  summary: 'prints a hash of each tool that a server of MCP lists, for `pins` of a rule',
+  description: [
+    'A file is a response to tools/list as it came, JSON or a stream of events; name those of all pages in their order. Nothing is contacted.',
+  ],
+  arguments: [{ name: 'FILE', help: 'a page of the list, or -', repeated: true, takes: 'path' }],
+  options: { json: jsonObjectOption },
+  examples: [
+    { line: 'upstreamproxy policy pins tools.json', purpose: 'of a server that has one page' },
+    { line: 'upstreamproxy policy pins page-1.json page-2.json', purpose: 'of one that has two' },
+  ],
+  lists: { what: 'the pins by the names of the tools', as: 'object' },
+} as const satisfies CommandDefinition;
+
 export const policyDefinition = {
   kind: 'group',
   name: 'policy',
@@ -356,5 +372,5 @@ export const policyDefinition = {
     'Without any of these, `check`, `learn`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
   ],
   question: 'what about policies?',
-  actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw],
+  actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw, pins],
 } as const satisfies GroupDefinition;

@@ -16,6 +16,7 @@ import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { explainCommand } from './explain-command.ts';
 import type { Checked, PolicyWanted } from './judging-backend.ts';
 import { openJudging } from './open-judging.ts';
+import { pinsCommand } from './pins-command.ts';
 import { PolicyProposal } from './policy-proposal.ts';
 import { replayText } from './policy-replay.ts';
 import { history, numberOf, publish, rollBack, show, withdraw } from './published.ts';
@@ -136,4 +137,5 @@ export const policyCommand = groupOf(policyDefinition, {
   show,
   rollback: rollBack,
   withdraw,
+  pins: pinsCommand,
 });

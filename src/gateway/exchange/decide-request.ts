@@ -7,6 +7,7 @@ import type { AwaitedPart, Decision, Principal, RequestAccess } from '../../poli
 import type { PushCommands } from '../../policy/git-commands.ts';
 import { messageOf } from '../../policy/mcp-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { UnreadableBody } from '../../understand/json-value.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusedPush } from '../git/refused-push.ts';
@@ -108,8 +109,9 @@ async function readPart(
       held: parts.credentials.bodies,
       isOnTrial,
     });
-    const seen = { ...access, body: read };
-    record.messageRead(messageOf(seen));
+    const message = messageOf({ ...access, body: read });
+    record.messageRead(message);
+    const seen = { ...access, body: read, ...definitionOf(message, access, principal, parts) };
     return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
   }
   if (others.commands !== undefined) throw readTwice();
@@ -118,6 +120,19 @@ async function readPart(
   record.pushRead(head, commands);
   const { updates, options } = commands;
   return { ...others, commands, access: { ...access, pushed: updates, pushOptions: options } };
+}
+
+/** How the server defines the tool that a message is about, as far as a list said it. */
+function definitionOf(
+  message: ReturnType<typeof messageOf>,
+  access: RequestAccess,
+  { sessionId }: Principal,
+  { tools }: ExchangeParts,
+): Pick<RequestAccess, 'definition'> {
+  if (message === undefined || message instanceof UnreadableBody || message.target?.kind !== 'tool')
+    return {};
+  const definition = tools.of(sessionId, access, message.target.name);
+  return definition === undefined ? {} : { definition };
 }
 
 /** Fails closed: a decision that goes on asking for what it was given is none. */

@@ -19,6 +19,7 @@ import type { ContinuedTraces } from '../telemetry/trace-context.ts';
 import type { BodyCapture } from './body-capture.ts';
 import type { DecisionBasis } from './confirm-decision.ts';
 import type { HomeInjected } from './inject-of-home.ts';
+import type { ListedTools } from './listed-tools.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
 export interface ExchangeParts {
@@ -44,6 +45,8 @@ export interface ExchangeParts {
   /** Keeps bodies where a rule asks for it. */
   readonly captured?: CapturedBodies;
   readonly clock: () => number;
+  /** What servers of MCP said of tools that rules have pins for. */
+  readonly tools: ListedTools;
   /** Takes requests for access, if that is enabled. */
   readonly desk?: AccessDesk;
 }

@@ -6,6 +6,7 @@ import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { newEventId, newTraceId } from '../audit/event-identity.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
@@ -237,6 +238,12 @@ export class ExchangeRecord implements OpenExchange {
   hid(count: number): void {
     this.#hidden += count;
     if (this.#hidden > 0) this.#detailed({ hidden: this.#hidden });
+  }
+
+  /** Tools of a list that are defined in another way than their pins say. */
+  foundChanged(tools: readonly string[]): void {
+    const { changedToolsToldMax: max } = defaultLimits;
+    this.#detailed({ changed: tools.slice(0, max) });
   }
 
   /** The origin switched to what was asked for; from here on bytes pass. */

@@ -30,6 +30,7 @@ import { releaseBody } from './hold-body.ts';
 import { refusePush } from './git-denial.ts';
 import type { ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
+import { type ChangedTool, tellChangedTools } from './pinned-tools.ts';
 import type { ResponseClient } from './response-client.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { ResponseRoom } from './response-room.ts';
@@ -274,7 +275,7 @@ async function forward(
 function responseClient(
   client: ClientExchange,
   { principal }: ExchangeScene,
-  { policy, clock, limits }: ExchangeParts,
+  parts: ExchangeParts,
   { admitted, record, room }: Forwarding & { readonly room: ResponseRoom },
 ): ResponseClient {
   const { access, decision, capture } = admitted;
@@ -282,7 +283,13 @@ function responseClient(
   if (!mayHaveLists(record.message, access, decision)) return captured;
   const keep = (octets: number): void => room.keep(octets);
   const onHidden = (count: number): void => record.hid(count);
-  return withShownLists({ client: captured, principal, access, policy, clock, limits, keep, onHidden });
+  const onChanged = (changed: readonly ChangedTool[]): void => {
+    record.foundChanged(changed.map(({ tool }) => tool));
+    tellChangedTools(changed, parts, { principal, access });
+  };
+  const { policy, clock, limits, tools } = parts;
+  const asked = { principal, access, policy, clock, limits, tools, message: record.message };
+  return withShownLists({ client: captured, ...asked, keep, onHidden, onChanged });
 }
 
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */

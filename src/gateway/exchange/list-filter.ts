@@ -9,17 +9,13 @@ import { GatheredOctets } from '../../protocol/gathered-octets.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { EventStreamReader, eventText, type StreamEvent } from '../../understand/event-stream.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
-import {
-  type ListedName,
-  listedCount,
-  listMethods,
-  listProblem,
-  showLists,
-} from '../../understand/mcp-lists.ts';
+import { listedCount, listMethods, listProblem, showLists } from '../../understand/mcp-lists.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
 import { readJson } from '../../understand/read-json.ts';
 import { writeJson } from '../../understand/write-json.ts';
 import { withoutDigests } from '../scrub/searchable-response.ts';
+import type { ListedTools } from './listed-tools.ts';
+import { type ChangedTool, PinnedTools } from './pinned-tools.ts';
 import type { ResponseClient } from './response-client.ts';
 
 export interface ListFilterOptions {
@@ -32,6 +28,10 @@ export interface ListFilterOptions {
   /** Takes room for what is held of a response. @throws ProxyError limit_exceeded */
   readonly keep: (octets: number) => void;
   readonly onHidden: (count: number) => void;
+  readonly tools: ListedTools;
+  /** The message that asked for the list; undefined: it is the stream of what the server says. */
+  readonly message: McpMessage | undefined;
+  readonly onChanged: (changed: readonly ChangedTool[]) => void;
 }
 
 /** Whether the response can have lists in it: to a message that asks for one, and the stream of what a server says. */
@@ -192,21 +192,28 @@ function shownText(octets: Uint8Array, options: ListFilterOptions): string | und
       `the list of the server has more than ${String(options.limits.listItemsMax)} items (listItemsMax)`,
       { limit: 'listItemsMax' },
     );
-  const { value, hidden } = showLists(text.value, (item) => isUsable(item, options));
+  const pinned = new PinnedTools(options);
+  const { tools, principal, message } = options;
+  const listing = tools.listing(principal.sessionId, message?.goesOn === true);
+  const { value, hidden } = showLists(text.value, ({ kind, name, definition }) =>
+    kind === 'tool' ? pinned.isShown(name, definition, listing) : isUsable({ kind, name }, options),
+  );
+  if (pinned.changed.length > 0) options.onChanged(pinned.changed);
   if (hidden === 0 && value === text.value) return undefined;
   options.onHidden(hidden);
   return writeJson(value);
 }
 
-const methods = { tool: 'tools/call', prompt: 'prompts/get', resource: 'resources/read' } as const;
+const methods = { prompt: 'prompts/get', resource: 'resources/read' } as const;
 
 /** Whether some message about it could be allowed: the policy itself is asked, so that it is asked by all of its rules. */
 function isUsable(
-  { kind, name }: ListedName,
+  { kind, name }: { readonly kind: keyof typeof methods; readonly name: string },
   { access, principal, policy, clock }: ListFilterOptions,
 ): boolean {
-  const target = kind === 'tool' ? ({ kind, name, input: 'any' } as const) : { kind, name };
-  const message = { kind: 'request', method: methods[kind], id: 0, target, hasInput: false } as const;
+  const target = { kind, name };
+  const about = { target, hasInput: false, goesOn: false };
+  const message = { kind: 'request', method: methods[kind], id: 0, ...about } as const;
   const asked = { ...access, method: 'POST', body: { kind: 'message', message } } as const;
   return policy().decide(principal, asked, clock()).effect === 'allow';
 }

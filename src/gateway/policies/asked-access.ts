@@ -47,7 +47,9 @@ export async function withAskedBody(
   if (octets.length === 0) return { ...request, body: { kind: 'none' } };
   const isNamed = request.headers.has('content-type');
   const headers = isNamed ? request.headers : request.headers.with('content-type', 'application/json');
-  return { ...request, headers, body: await bodyOf(headers, octets, max) };
+  const body = await bodyOf(headers, octets, max);
+  // What a server says of its tools is not asked here: a pin counts as kept.
+  return { ...request, headers, body, definition: { kind: 'any' } };
 }
 
 async function bodyOf(headers: RequestAccess['headers'], octets: Buffer, max: number): Promise<ReadBody> {

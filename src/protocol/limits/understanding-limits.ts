@@ -38,6 +38,21 @@ export const understandingLimits = {
     'origin_malformed',
     'A list of a server of MCP, or an event of its stream, is held until it is whole, to take out what the session may not use.',
   ),
+  listedToolsPerSessionMax: fixedRow(
+    1000,
+    'policy_denied',
+    'Tools with a pin whose definitions are known of one session, some 300 bytes each. Beyond them the one that was listed longest ago is unknown again.',
+  ),
+  toolAlarmMs: fixedRow(
+    60_000,
+    'policy_denied',
+    'Alarms of one session about tools that have changed: one within this time. A server that changes them with each list would fill the audit with them.',
+  ),
+  changedToolsToldMax: fixedRow(
+    20,
+    'policy_denied',
+    'Tools that have changed, as an event of the audit names them.',
+  ),
   listItemsMax: row(
     1000,
     'origin_malformed',

@@ -157,6 +157,8 @@ export const endedLines: readonly (readonly [code: number, line: string])[] = [
   [64, 'policy explain GET https://a.test/ -H x --policy /none'],
   [78, 'policy explain GET https://a.test/ --policy /none'],
   [78, 'policy explain CONNECT a.test:443 --policy /none'],
+  [64, 'policy pins'],
+  [78, 'policy pins /none'],
   [64, 'policy explain git'],
   [64, 'policy explain git pull https://a.test/ --policy /none'],
   [64, 'policy explain git push https://a.test/ main --policy /none'],

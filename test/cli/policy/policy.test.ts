@@ -1,13 +1,14 @@
 // `upstreamproxy policy …` as an operator starts it.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { runCommand } from '../../support/command.ts';
 import { launcher } from '../../support/program.ts';
-import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+import { temporaryDirectory, withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { exchange, refused } from '../policy-events.ts';
 
 const policy = (...args: readonly string[]) => runCommand(launcher, ['policy', ...args]);
@@ -63,7 +64,10 @@ test('without an audit, a policy or a known word the command says what to write'
     [['replay', 'x.yaml'], /./],
     [['learn'], /which audit\?/],
     [['diff', 'one.yaml'], /name NEW, .*: upstreamproxy policy diff OLD NEW/],
-    [['constructor'], /check, explain, learn, replay, diff, publish, history, show, rollback or withdraw/],
+    [
+      ['constructor'],
+      /check, explain, learn, replay, diff, publish, history, show, rollback, withdraw or pins/,
+    ],
   ] as const) {
     const { code, stderr } = await policy(...args);
     assert.notEqual(code, 0);
@@ -104,6 +108,45 @@ test('explain says of a push of git which rule decides about its refs', async ()
     assert.equal(short.code, 64);
     assert.match(short.stderr, /"main"/);
   });
+});
+
+test('pins are made of the pages of a list, as JSON or as events, and of nothing less', async () => {
+  await using folder = await temporaryDirectory();
+  const write = async (name: string, text: string): Promise<string> => {
+    const file = join(folder.path, name);
+    await writeFile(file, text);
+    return file;
+  };
+  const page = (tools: readonly object[], more: object = {}): string =>
+    JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools, ...more } });
+  const [search, other] = [
+    { name: 'search', inputSchema: { type: 'object' } },
+    { name: 'a: b', inputSchema: {} },
+  ];
+  const one = await write('one', page([search], { nextCursor: 'x' }));
+  const two = await write('two', `event: message\nid: 1\ndata: ${page([other])}\n\n`);
+  const good = await policy('pins', one, two);
+  assert.equal(good.code, 0, good.stderr);
+  // By sha256sum of {"inputSchema":{"type":"object"},"name":"search"}.
+  const digest = `sha256:${createHash('sha256').update('{"inputSchema":{"type":"object"},"name":"search"}').digest('hex')}`;
+  assert.match(good.stdout, new RegExp(`^pins:\\n  search: ${digest}\\n  "a: b": sha256:[0-9a-f]{64}\\n$`));
+  const json = JSON.parse((await policy('pins', '--json', one, two)).stdout) as {
+    pins: Record<string, string>;
+  };
+  assert.equal(json.pins['search'], digest);
+  const changed = await write('changed', page([{ ...search, description: 'x' }]));
+  for (const [files, told] of [
+    [[one], /goes on behind its last page/],
+    [[one, changed], /"search" a second time/],
+    [[await write('none', '{"jsonrpc":"2.0","id":1,"result":{}}')], /no response to tools\/list/],
+    [[await write('twice', '{"result":{"tools":[],"tools":[]}}')], /a second time/],
+    [[], /name the files/],
+  ] as const) {
+    const refused = await policy('pins', ...files);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, told);
+    assert.equal(refused.stdout, '');
+  }
 });
 
 test('check and explain say the same as JSON', async () => {

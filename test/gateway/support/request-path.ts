@@ -18,6 +18,7 @@ import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
+import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
@@ -152,6 +153,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     clock: Date.now,
     live: new LiveGrants(),
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
+    tools: new ListedTools(),
     held,
     unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 
 import { WebSocket } from 'ws';
 
+import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
@@ -46,6 +47,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
   const parts = {
     limits,
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
+    tools: new ListedTools(),
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     clock: () => sessions.nowMs(),

@@ -169,6 +169,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/tunnels/passed-start.ts readPassedStart',
   ],
   'it takes words of ours, or what a reader with a case has made': [
+    'src/policy/mcp-pins.ts isPinned',
+    'src/policy/mcp-pins.ts pinProblem',
     'src/gateway/sessions/session-token.ts tokenKeyOf',
     'src/cli/policy/recorded-exchange.ts policyGone',
     'src/cli/terminal/notes.ts note',
