@@ -13,7 +13,7 @@ import { testEnvironment } from './test-environment.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fetchTimeoutMs = 300_000;
-const packages = ['@modelcontextprotocol/sdk@1.32.2'];
+const packages = ['@modelcontextprotocol/sdk@1.32.2', '@modelcontextprotocol/conformance@0.1.16'];
 
 function main(): boolean {
   const kept = process.env['UNDERSTANDING_TOOLS'];

@@ -1,5 +1,6 @@
 // `mcp` of a rule as it is written, to what is matched.
 
+import { compileSchema } from './read-value-schema.ts';
 import { unmeasured } from './matching-work.ts';
 import type { McpCondition } from './mcp-rule.ts';
 import { matchesSegment, patternLengthMax } from './star-pattern.ts';
@@ -42,6 +43,7 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
     // With pins alone the tools are those that have one.
     tools: mcp.tools === undefined && mcp.pins !== undefined ? ['*'] : asList(mcp.tools),
     input: mcp.arguments,
+    schema: compileArguments(document, report),
     resources: asList(mcp.resources),
     prompts: asList(mcp.prompts),
     methods: asList(mcp.methods),
@@ -49,6 +51,26 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
     pins: mcp.pins,
     isBeforeList: mcp.beforeList === 'allow',
   };
+}
+
+function compileArguments({ mcp, deny }: RuleDocument, report: Report): McpCondition['schema'] {
+  const schema = mcp?.argumentsSchema;
+  if (schema === undefined) return undefined;
+  if (mcp?.tools === undefined && mcp?.pins === undefined)
+    report(
+      ['mcp', 'argumentsSchema'],
+      '"argumentsSchema" is about the arguments of a tool; write tools, such as tools: search',
+    );
+  // A call in which 5 is written as "5" would be past it, and the same call to a server that is lax.
+  if (deny !== undefined)
+    report(
+      ['mcp', 'argumentsSchema'],
+      'a schema says what may be called; write it in the rule that allows the tool, and "arguments" in one that denies',
+    );
+  compileSchema(schema, (path, message, severity) =>
+    report(['mcp', 'argumentsSchema', ...path], message, severity),
+  );
+  return schema;
 }
 
 function checkPins({ mcp, deny }: RuleDocument, report: Report): void {

@@ -7,7 +7,7 @@ import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
 import { pinProblem } from './mcp-pins.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
-import { mcpText, messageOf, messageText } from './mcp-rule.ts';
+import { argumentProblem, mcpText, messageOf, messageText } from './mcp-rule.ts';
 import {
   type Asking,
   isForSession,
@@ -216,6 +216,12 @@ function remedy(
     return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}.`;
   const held = misses.find(({ mismatch }) => mismatch === 'pin')?.rule;
   if (held !== undefined) return pinProblem(held.reference.name, definitionIn(access));
+  for (const { rule, mismatch } of misses) {
+    const misfit =
+      rule.mcp === undefined || mismatch !== 'mcp' ? undefined : argumentProblem(rule.mcp, access);
+    if (misfit !== undefined)
+      return `The rule ${rule.reference.name} allows this tool with arguments that fit its schema; these do not: ${misfit}.`;
+  }
   const told = misses.find(({ mismatch }) => mismatch === 'mcp')?.rule;
   if (told?.mcp !== undefined)
     return `The rule ${told.reference.name} allows this server for: ${mcpText(told.mcp)}.`;

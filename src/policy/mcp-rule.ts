@@ -9,16 +9,21 @@ import {
   UnreadableBody,
 } from '../understand/json-value.ts';
 import { type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import { schemaMisfit } from './value-check.ts';
+import { valueSchema } from './read-value-schema.ts';
 import type { AccessRequest, RequestAccess } from './decision.ts';
 import { isPinned, type PinCondition, pinsCover } from './mcp-pins.ts';
 import { matchesSegment } from './star-pattern.ts';
-import { type MatchingWork, unmeasured } from './matching-work.ts';
+import { MatchingWork, unmeasured } from './matching-work.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 
 /** Plain data. An empty list: nothing of that kind. */
 export interface McpCondition extends PinCondition {
   readonly tools: readonly string[];
   readonly input: Readonly<Record<string, ClaimPattern>> | undefined;
+  /** JSON Schema that arguments have to fit, as it is written. */
+  readonly schema: Readonly<Record<string, unknown>> | undefined;
   readonly resources: readonly string[];
   readonly prompts: readonly string[];
   readonly methods: readonly string[];
@@ -134,12 +139,31 @@ function matchesAnyCase(pattern: string, text: string, work: MatchingWork): bool
 const inOneCase = (text: string): string => text.normalize('NFC').toLowerCase();
 const charactersPerStep = 8;
 
-function fitsInput({ input }: McpCondition, target: McpTarget, work: MatchingWork, anyCase = false): boolean {
-  if (input === undefined || target.kind !== 'tool') return true;
+function fitsInput(
+  { input, schema }: McpCondition,
+  target: McpTarget,
+  work: MatchingWork,
+  anyCase = false,
+): boolean {
+  if ((input === undefined && schema === undefined) || target.kind !== 'tool') return true;
   // Some arguments would do, and some would not.
   if (target.input === 'any') return !anyCase;
   const given = target.input ?? new JsonObject(new Map());
-  return fitsMembers(input, given, work, anyCase);
+  if (input !== undefined && !fitsMembers(input, given, work, anyCase)) return false;
+  return schema === undefined || schemaMisfit(valueSchema(schema), given, work) === undefined;
+}
+
+/** Why the arguments of a call do not fit the schema of a rule that allows the tool, as a sentence. */
+export function argumentProblem(mcp: McpCondition, access: AccessRequest): string | undefined {
+  const message = messageOf(access);
+  if (mcp.schema === undefined || message === undefined || message instanceof UnreadableBody)
+    return undefined;
+  const { target } = message;
+  if (target?.kind !== 'tool' || target.input === 'any') return undefined;
+  const work = new MatchingWork(defaultLimits.decisionStepsMax);
+  if (!isAllowed({ ...mcp, schema: undefined }, message, work)) return undefined;
+  const misfit = schemaMisfit(valueSchema(mcp.schema), target.input ?? new JsonObject(new Map()), work);
+  return misfit === undefined || work.isSpent ? undefined : misfit;
 }
 
 /** A name that differs in letter case alone is another member to some servers, and the same one to others. */
@@ -208,6 +232,7 @@ export function mcpText(mcp: McpCondition): string {
     mcp[key].length === 0 ? [] : [`${key} ${mcp[key].join(', ')}`],
   );
   if (mcp.input !== undefined) parts.push(`arguments ${JSON.stringify(mcp.input)}`);
+  if (mcp.schema !== undefined) parts.push(`argumentsSchema ${JSON.stringify(mcp.schema)}`);
   if (mcp.allowsInput) parts.push('input');
   if (mcp.pins !== undefined)
     parts.push(
@@ -225,14 +250,15 @@ export function mcpCovers(outer: McpCondition | undefined, inner: McpCondition |
   if (inner === undefined) return false;
   const covers = (key: 'tools' | 'resources' | 'prompts' | 'methods'): boolean =>
     inner[key].every((one) => outer[key].some((other) => patternCovers(other, one)));
-  const isSameInput =
-    outer.input === undefined || JSON.stringify(outer.input) === JSON.stringify(inner.input);
+  const isSame = (key: 'input' | 'schema'): boolean =>
+    outer[key] === undefined || JSON.stringify(outer[key]) === JSON.stringify(inner[key]);
   return (
     covers('tools') &&
     covers('resources') &&
     covers('prompts') &&
     covers('methods') &&
-    isSameInput &&
+    isSame('input') &&
+    isSame('schema') &&
     pinsCover(outer, inner) &&
     (outer.allowsInput || !inner.allowsInput)
   );

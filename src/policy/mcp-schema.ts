@@ -10,6 +10,8 @@ const resourceHint = 'write the URI of a resource such as file:///repo/*, or a l
 const promptHint = 'write the name of a prompt, or a list of them; * is any text';
 const methodHint = 'write a method such as tasks/get, or a list of them; * is any text';
 const inputHint = 'write arguments as a map, such as { repository: acme/* }';
+const schemaHint =
+  'write a JSON Schema as a map, such as { properties: { repository: { const: acme/app } } }';
 const valueHint = 'write a value, a list of values, or a map; * in text stands for any text';
 
 const pinsHint = 'write pins as a map of tools, as `policy pins` prints it';
@@ -34,6 +36,10 @@ export const mcpSchema = strictMap(
       .record(z.string(), pattern, { error: inputHint })
       .optional()
       .describe('What arguments of the call must be; the others may be anything.'),
+    argumentsSchema: z
+      .record(z.string(), z.unknown(), { error: schemaHint })
+      .optional()
+      .describe('JSON Schema that the arguments of the call have to fit.'),
     resources: oneOrMany(text(resourceHint), resourceHint)
       .optional()
       .describe('URIs of resources that may be read or followed. None by default.'),
@@ -68,6 +74,8 @@ export const mcpSchema = strictMap(
       hashes: 'pins',
       args: 'arguments',
       argument: 'arguments',
+      schema: 'argumentsSchema',
+      inputSchema: 'argumentsSchema',
       resource: 'resources',
       uris: 'resources',
       prompt: 'prompts',

@@ -358,6 +358,12 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'decisionStepsPerItem',
   ),
   ...forAll('the body is one that cannot be read; the denial says why', 'jsonDepthMax', 'jsonValuesMax'),
+  ...forAll(
+    'the policy with such a schema is refused when it is read',
+    'schemaNodesMax',
+    'schemaPatternCharactersMax',
+    'schemaPatternStatesMax',
+  ),
   ...forAll('the event shows the beginning', 'auditedNameCharactersMax', 'changedToolsToldMax'),
   ...forAll('the oldest is forgotten, and a call of it is held', 'listedToolsPerSessionMax'),
   ...forAll('the event of the list says it too', 'toolAlarmMs'),

@@ -224,6 +224,13 @@ const rows: readonly Row[] = [
   ...mcpRow('prompts', 'prompts: hello', 'tools: x', asking('prompts/get', { name: 'hello' })),
   ...mcpRow('methods', 'methods: tasks/*', 'tools: x', asking('tasks/get', {})),
   ...mcpRow(
+    'argumentsSchema',
+    'tools: search, argumentsSchema: { properties: { to: { pattern: ^me$ } } }',
+    'tools: search',
+    called('search', { to: 'you' }),
+    false,
+  ),
+  ...mcpRow(
     'pins',
     `pins: { search: ${pin} }, beforeList: allow`,
     `pins: { other: ${pin} }, beforeList: allow`,

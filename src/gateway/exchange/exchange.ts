@@ -64,7 +64,7 @@ export async function runExchange(
   } catch (error) {
     const fault = asProxyError(error);
     const { refusedPush: push, message } = record;
-    if (push === undefined) refuse(client, fault, record, mcpResponder(fault, message));
+    if (push === undefined) refuse(client, fault, record, mcpResponder(fault, message, client.rawHeaders));
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.

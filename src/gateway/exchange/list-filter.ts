@@ -76,6 +76,8 @@ interface ListBody {
 function bodyOf({ status, headers }: ResponseHead, options: ListFilterOptions): ListBody | undefined {
   // What is no success has no list, and what has no body none either.
   if (status < 200 || status > 299 || status === 204 || status === 205) return undefined;
+  // What was asked for comes on another stream (2024-11-05), and nobody reads a body here.
+  if (status === 202 && options.access.method === 'POST') return new NoBody(options);
   const types = headers.all('content-type');
   const type = types.join(',').split(';', 1)[0]?.trim().toLowerCase();
   const isStream = type === 'text/event-stream';
@@ -98,6 +100,28 @@ function ownHead(head: ResponseHead): ResponseHead {
 
 /** Room is taken in steps, and kept as long as the response lasts. */
 const roomStep = 65_536;
+
+/** A body that no client reads: it does not go on, so that none could find a list in it. */
+class NoBody implements ListBody {
+  readonly #options: ListFilterOptions;
+
+  constructor(options: ListFilterOptions) {
+    this.#options = options;
+  }
+
+  begin(head: ResponseHead): void {
+    const own = ownHead(head);
+    this.#options.client.sendHead({ ...own, headers: own.headers.with('content-length', '0') });
+  }
+
+  push(): boolean {
+    return true;
+  }
+
+  end(): void {
+    return;
+  }
+}
 
 /** One message of JSON, held until it is whole. */
 class WholeBody implements ListBody {

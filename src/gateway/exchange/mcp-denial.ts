@@ -11,12 +11,17 @@ import type { RefusalResponse } from './refusal.ts';
 /** Of the range that JSON-RPC leaves to servers. */
 const deniedCode = -32_003;
 
-/** How a denied message is responded to; undefined: as any request. A notification has no response in JSON-RPC. */
+/**
+ * How a denied message is responded to; undefined: as any request. A notification has no response in JSON-RPC, and the transport of
+ * 2024-11-05 reads none where it sends: its client says that it takes anything, and sees only the status.
+ */
 export function mcpResponder(
   { code }: ProxyError,
   message: McpMessage | undefined,
+  rawHeaders: readonly string[],
 ): ((denial: Denial) => RefusalResponse) | undefined {
   if (code !== 'policy_denied' || message?.id === undefined || message.kind !== 'request') return undefined;
+  if (!takesMessages(rawHeaders)) return undefined;
   const { id } = message;
   return (denial) => {
     const data = { reason: denial.code, rule: denial.rule, trace: denial.traceId };
@@ -31,4 +36,14 @@ export function mcpResponder(
     ]);
     return { head: { status: 200, headers }, body };
   };
+}
+
+/** Clients of streamable HTTP have to name both types; one is enough here. */
+function takesMessages(rawHeaders: readonly string[]): boolean {
+  return rawHeaders.some(
+    (name, i) =>
+      i % 2 === 0 &&
+      name.toLowerCase() === 'accept' &&
+      /application\/json|text\/event-stream/i.test(rawHeaders[i + 1] ?? ''),
+  );
 }

@@ -43,6 +43,17 @@ export const understandingLimits = {
     'policy_denied',
     'Tools with a pin whose definitions are known of one session, some 300 bytes each. Beyond them the one that was listed longest ago is unknown again.',
   ),
+  schemaNodesMax: fixedRow(
+    1000,
+    'config_invalid',
+    'Schemas inside each other and beside each other in argumentsSchema of a rule; those of tools have some ten.',
+  ),
+  schemaPatternCharactersMax: fixedRow(1000, 'config_invalid', 'A regular expression of such a schema.'),
+  schemaPatternStatesMax: fixedRow(
+    1000,
+    'config_invalid',
+    'States of such an expression, with its repetitions written out: each character of a text may be compared with all of them.',
+  ),
   toolAlarmMs: fixedRow(
     60_000,
     'policy_denied',

@@ -88,7 +88,11 @@ async function open(mcp: string, more = ''): Promise<Server> {
   };
   const post = async (body: object, to: string, principal?: string): Promise<string> => {
     const text = JSON.stringify({ jsonrpc: '2.0', id: 7, ...body });
-    const fields = ['Content-Type: application/json', `Content-Length: ${text.length}`];
+    const fields = [
+      'Content-Type: application/json',
+      'Accept: application/json, text/event-stream',
+      `Content-Length: ${text.length}`,
+    ];
     return await send([`POST ${to} HTTP/1.1`, ...fields], text, principal);
   };
   const namesIn = (text: string): readonly string[] => {

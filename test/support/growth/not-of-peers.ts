@@ -93,6 +93,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/signing-key.ts readSigningKeys',
     'src/net/origin-chain.ts trustAnchors',
     'src/policy/byte-size.ts parseByteSize',
+    'src/policy/pattern-syntax.ts readPattern',
     'src/policy/check-sessions.ts checkSessions',
     'src/policy/git-pattern.ts anyCaseSegments',
     'src/policy/host-pattern.ts parseHostPattern',
