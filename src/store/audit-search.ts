@@ -297,19 +297,31 @@ export async function auditPeriod(engine: SearchEngine, period: AuditPeriod): Pr
   const { fromMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER, limit } = period;
   const { timeMs, sequence } = period.behind ?? { timeMs: fromMs, sequence: 0 };
   const above = engine.parts === undefined ? 0 : await placeBefore(engine, timeMs);
-  const rows = await ask(engine, [
-    part('SELECT sequence, time_ms, event FROM audit WHERE'),
-    and([
-      part('time_ms >= ?', timeMs),
-      part('(time_ms > ? OR sequence > ?)', timeMs, sequence),
-      part('time_ms < ?', untilMs),
-      ...bounds(engine, { below: noPlace, above }),
-    ]),
-    part('ORDER BY time_ms, sequence LIMIT ?', limit),
-  ]);
+  let rows: readonly StoredRow[] = [];
+  // An event of that time may be in any later part, where its spool was late; the earliest of all are kept.
+  for await (const range of partsOf(engine, { below: noPlace, above }, 'oldest')) {
+    const full = rows.length < limit ? undefined : rows.at(-1);
+    const found = await ask(engine, [
+      part('SELECT sequence, time_ms, event FROM audit WHERE'),
+      and([
+        part('time_ms >= ?', timeMs),
+        part('(time_ms > ? OR sequence > ?)', timeMs, sequence),
+        // What comes from a later part at the same time stands behind what is there.
+        part('time_ms < ?', full === undefined ? untilMs : Math.min(untilMs, integerOf(full, 'time_ms'))),
+        ...bounds(engine, range),
+      ]),
+      part('ORDER BY time_ms, sequence LIMIT ?', limit),
+    ]);
+    if (found.length > 0) rows = [...rows, ...found].toSorted(byTime).slice(0, limit);
+  }
   const last = rows.length < limit ? undefined : rows.at(-1);
   const next = last && { timeMs: integerOf(last, 'time_ms'), sequence: integerOf(last, 'sequence') };
   return { events: rows.map(auditEventOf), ...(next === undefined ? {} : { next }) };
+}
+
+function byTime(one: StoredRow, other: StoredRow): number {
+  const difference = integerOf(one, 'time_ms') - integerOf(other, 'time_ms');
+  return difference === 0 ? integerOf(one, 'sequence') - integerOf(other, 'sequence') : difference;
 }
 
 /** One column of an event; most that are asked for are new. */

@@ -7,7 +7,8 @@ import type { Cell, RowBatch, RowSource, StoreFill, StoreNumbers } from '../port
 import { fillingTable, notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
-import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
+import { partRanges, type PlaceRange } from './postgres-audit-parts.ts';
+import type { PostgresDatabase, ScriptRun, Statements, Values } from './postgres-database.ts';
 
 /** Which store the state was copied from, so that a copy that is there is not taken for another one. */
 const originTable = 'store_origin';
@@ -141,21 +142,58 @@ async function holdLeftOpen(run: ScriptRun): Promise<void> {
 }
 
 async function* allBatches(run: ScriptRun): AsyncGenerator<RowBatch> {
-  for (const table of portableTables) yield* batchesOf(run, table);
+  for (const table of portableTables)
+    if (table.name === 'audit') yield* auditBatches(run, table);
+    else yield* batchesOf(run, table);
 }
 
-async function* batchesOf(run: ScriptRun, table: PortableTable): AsyncGenerator<RowBatch> {
+/**
+ * Some days of the audit at a time, as their locks are given up with what is rolled back: nothing was written. What is read stays that of the one
+ * moment. A day that retention drops before its turn is noticed.
+ */
+async function* auditBatches(run: ScriptRun, table: PortableTable): AsyncGenerator<RowBatch> {
+  const all: Statements['all'] = async (sql, values) => (await run(sql, values)).rows;
+  for (const range of await partRanges({ all })) {
+    await run('SAVEPOINT part');
+    yield* batchesOf(run, table, range);
+    await run('ROLLBACK TO SAVEPOINT part');
+    await run('RELEASE SAVEPOINT part');
+  }
+}
+
+async function* batchesOf(
+  run: ScriptRun,
+  table: PortableTable,
+  range?: PlaceRange,
+): AsyncGenerator<RowBatch> {
   const { name, key } = table;
   const columns = (await columnsOf(run, table)).map((column) => column.name);
+  const where = range === undefined ? '' : `WHERE sequence >= ${range[0]} AND sequence < ${range[1]}`;
   await run(
-    `DECLARE batches NO SCROLL CURSOR FOR SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${key.join(', ')}`,
+    `DECLARE batches NO SCROLL CURSOR FOR SELECT ${columns.join(', ')} FROM ${name} ${where} ORDER BY ${key.join(', ')}`,
   );
+  if (range !== undefined) await requireDays(run, range);
   for (;;) {
     const { rows } = await run(`FETCH ${batchRowsOf(table)} FROM batches`);
     if (rows.length === 0) break;
     yield { table: name, columns, rows: rows.map((row) => columns.map((column) => cellOf(row, column))) };
   }
   await run('CLOSE batches');
+}
+
+/** Which days there were is of the moment that is read; which tables there are, of now. They are locked by now. */
+async function requireDays(run: ScriptRun, [from, below]: PlaceRange): Promise<void> {
+  const { rows } = await run(
+    `SELECT min(day) AS day FROM audit_day WHERE (day + 1) * $3 > $1 AND day * $3 < $2 AND to_regclass(
+       'audit_' || CASE day WHEN 0 THEN 'before_days' ELSE to_char(to_timestamp(day * 86400) AT TIME ZONE 'UTC', 'YYYY_MM_DD') END) IS NULL`,
+    [from, below, placesOfDay],
+  );
+  if (rows[0]?.['day'] !== null && rows[0] !== undefined)
+    throw new ProxyError(
+      'store_unavailable',
+      'A day of the audit was removed (audit.keepDays) before it was read; do it again.',
+      { retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
+    );
 }
 
 interface Column {

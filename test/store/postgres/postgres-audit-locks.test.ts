@@ -1,13 +1,18 @@
 // A server with room for few locks, and an audit of more days than fit into them at once: what goes on all the same, and what is told.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { backUpStore } from '../../../src/store/backup-store.ts';
+import type { PeriodPage } from '../../../src/store/audit-search.ts';
 import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
 import { openStore } from '../../../src/store/open-store.ts';
+import type { Store } from '../../../src/store/store.ts';
 import { dayMs, placesOfDay } from '../../../src/store/postgres/postgres-audit-days-schema.ts';
 import { auditEntry } from '../../conformance/audit.ts';
 import { chainSigner, storeChained } from '../../conformance/chain.ts';
 import { postgresBinaries, startPostgres } from '../../support/postgres-server.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
@@ -49,6 +54,17 @@ test(
       ['now'],
     );
     assert.equal((await store.audit.query({ limit: 99 })).length, 22);
+    assert.deepEqual(await periodOf(store, 5), await periodOf(store, 99));
+    assert.equal((await periodOf(store, 99)).length, 22);
+    assert.equal((await periodOf(store, 2, (today - 3) * dayMs)).join(), 'late,now');
+    await using directory = await temporaryDirectory();
+    const backUp = (name: string): ReturnType<typeof backUpStore> =>
+      backUpStore({ store: server.url('postgres'), file: join(directory.path, name), nowMs: 8000 });
+    assert.equal((await backUp('whole')).get('audit')?.rows, 22);
+    // One that retention takes away before its turn leaves its row in what the backup sees.
+    await server.run(`INSERT INTO audit_day VALUES (${today - daysMade - 1}, 0)`);
+    await assert.rejects(backUp('cut'), /A day of the audit was removed/);
+    await server.run(`DELETE FROM audit_day WHERE day = ${today - daysMade - 1}`);
     await using other = await openStore(server.url('postgres'));
     await other.audit.chain.begin(signer);
     await storeChained(other, 100, 5, today * dayMs);
@@ -69,6 +85,18 @@ test(
     assert.deepEqual(more, []);
   },
 );
+
+/** The ids of all events by their time, so many at a time. */
+async function periodOf(store: Store, limit: number, fromMs?: number): Promise<readonly string[]> {
+  const ids: string[] = [];
+  const from = fromMs === undefined ? {} : { fromMs };
+  for (let behind: PeriodPage['next'], isFirst = true; isFirst || behind !== undefined; isFirst = false) {
+    const page = await store.audit.period({ ...from, limit, ...(behind === undefined ? {} : { behind }) });
+    ids.push(...page.events.map(({ id }) => id));
+    behind = page.next;
+  }
+  return ids;
+}
 
 test(
   'days that are kept beyond the locks of a server, and a clock that was ahead once, are told',
