@@ -35,6 +35,22 @@ export async function placesAtHand(
   };
 }
 
+/** Throws `identity_unusable` where the keys are in the store and these are not to be opened, or not to be taken. */
+export async function requireOpened(
+  { config, environment, clock }: Pick<GatewayKeysOptions, 'config' | 'environment' | 'clock'>,
+  row: SealedIdentity | undefined,
+): Promise<void> {
+  const { identity } = config;
+  if (identity.kind !== 'store' || row === undefined) return;
+  await using stack = new AsyncDisposableStack();
+  const { sealed } = await openSealedStore(
+    identity,
+    { config, environment, clock, stack },
+    identityStoreOf(row),
+  );
+  await sealed.readOne();
+}
+
 /** The same for a process that serves nobody itself, followed as soon as the store is there. Ends with the stack. */
 export async function keysAtHand(options: Omit<GatewayKeysOptions, 'isOnDuty'>): Promise<GatewayKeys> {
   const { config, environment, log, stack } = options;
@@ -44,7 +60,7 @@ export async function keysAtHand(options: Omit<GatewayKeysOptions, 'isOnDuty'>):
     return {
       places: await placesAtHand(options, seen),
       keyNames: () => undefined,
-      look: () => Promise.resolve(),
+      look: () => Promise.resolve(true),
     };
   const late = new LateStore({
     open: () => openConfiguredStore(config, environment),

@@ -11,7 +11,7 @@ import type { ChangePlace } from '../store/change-store.ts';
 import type { Store } from '../store/store.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { Start } from './gateway-start.ts';
-import { placesAtHand, whyNoKeys } from './keys-at-hand.ts';
+import { placesAtHand, requireOpened, whyNoKeys } from './keys-at-hand.ts';
 import { askPeers, type PeerStart } from './peers/asked-peers.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { readSeenPeers } from './peers/seen-peers.ts';
@@ -106,6 +106,8 @@ async function askKnown(start: Start, floor: ChangePlace | undefined): ReturnTyp
     identity: new PeerIdentity(incarnation, authority, clock),
     floor: floor ?? seen?.place,
     keptMs: endedKeptMsOf(config.limits),
+    // What one cannot open may be of a later change of keys than its configuration, or damaged; another one may have it as it was.
+    check: ({ identity }) => requireOpened(start, identity),
     needed: { policies: config.policy.mode === 'store', grants: config.access.enabled },
     signal: start.signal,
   });

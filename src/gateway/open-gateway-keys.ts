@@ -18,6 +18,7 @@ import { unusable } from './identity/sealed-identity.ts';
 import { SealedStore } from './identity/sealed-store.ts';
 import { StoredIdentity } from './identity/stored-identity.ts';
 import { openIdentityKeys } from './open-identity-keys.ts';
+import type { KeysReading } from './sessions/followed-signing-key.ts';
 import { signingKeyFile } from './sessions/signing-key.ts';
 
 /** Files change rarely, and the store has had it from the start. */
@@ -48,8 +49,8 @@ export interface GatewayKeys {
   readonly places: IdentityPlaces;
   /** Of an identity in the store: names of the keys that the configuration gave last. Undefined for one in files. */
   keyNames(): readonly string[] | undefined;
-  /** Looks now whether there is something else. */
-  look(): Promise<void>;
+  /** Looks now whether there is something else. Whether it could be read. */
+  look(): Promise<boolean>;
   /** Of an identity in the store: whether that version, as it is sealed, was opened and is the one in use. */
   holds?(sealed: string): boolean;
 }
@@ -60,7 +61,7 @@ export async function openGatewayKeys(options: GatewayKeysOptions, store: KeysSt
   if (identity.kind === 'store') return await openStored(identity, options, store);
   if (!store.isShared) {
     const places = identityPlaces(options.config);
-    return { places, keyNames: () => undefined, look: () => Promise.resolve() };
+    return { places, keyNames: () => undefined, look: () => Promise.resolve(true) };
   }
   return await openRecorded(options, store);
 }
@@ -103,6 +104,23 @@ async function openStored(
     look: () => stored.look(),
     holds: (one) => stored.holds(one),
   };
+}
+
+/** What is known of the keys then: a folder that is mounted may be late, and a store that is away says nothing. */
+export async function readKeysAgain(
+  { identity }: Pick<GatewayConfig, 'identity'>,
+  keys: Pick<GatewayKeys, 'look'>,
+  outage: { readonly sinceMs: number | undefined } | undefined,
+): Promise<KeysReading> {
+  const isRead = await keys.look();
+  switch (identity.kind) {
+    case 'own':
+      return 'current';
+    case 'directory':
+      return 'late';
+    case 'store':
+      return isRead && outage?.sinceMs === undefined ? 'current' : 'unread';
+  }
 }
 
 /** Where there were agents before, they would be strangers to a gateway with a new identity. */
@@ -151,7 +169,7 @@ async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore
   };
   const repeated = stack.use(new RepeatedLook({ look: record, intervalMs: recordIntervalMs, onFault }));
   repeated.start();
-  return { places, keyNames: () => undefined, look: () => repeated.now() };
+  return { places, keyNames: () => undefined, look: () => repeated.taken() };
 }
 
 /** Makes what is missing where `how` is `open` and the places do. */

@@ -4,10 +4,12 @@ import type { ProxyError } from '../protocol/error.ts';
 import type { LinkFrame, ResumableFrame } from '../protocol/frame.ts';
 import type { TunnelConnectionOptions } from '../protocol/tunnel-options.ts';
 import type { TunnelStream } from './tunnel-stream.ts';
-import type { WebSocketConnection } from './websocket-connection.ts';
+import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 
 export interface TunnelLinkOptions extends Omit<TunnelConnectionOptions, 'nowMs'> {
   readonly webSocket: WebSocketConnection;
+  /** Hands on what comes, where somebody else has read from the WebSocket before. */
+  readonly begin?: ((handlers: WebSocketHandlers) => void) | undefined;
   /** Gateway: a stream that the agent opened. Accept, refuse or use it; without a handler all are refused. */
   readonly onStream?: (stream: TunnelStream) => void;
   /** Gateway: a stream of the agent that was refused before anybody saw it. */

@@ -75,7 +75,7 @@ export class TunnelLink implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    webSocket.start(this.#handlersOf(webSocket));
+    (options.begin ?? ((handlers) => webSocket.start(handlers)))(this.#handlersOf(webSocket));
     this.#armTimer();
   }
 

@@ -41,6 +41,8 @@ export interface WebSocketOptions {
   readonly agreesOnModes?: boolean;
   /** Agreed in the handshake: the tunnel outlives this connection. */
   readonly isResumable?: boolean;
+  /** The gateway said in the handshake that it challenges the agent first. */
+  readonly isChallenged?: boolean;
 }
 
 const empty = new Uint8Array();
@@ -54,6 +56,8 @@ export class WebSocketConnection {
   readonly agreesOnModes: boolean;
   /** Both ends said that the tunnel outlives this connection. */
   readonly isResumable: boolean;
+  /** The gateway challenges the agent before anything else. */
+  readonly isChallenged: boolean;
   readonly #socket: Duplex;
   #isPaused = false;
   readonly #role: 'client' | 'server';
@@ -76,6 +80,7 @@ export class WebSocketConnection {
     this.subprotocol = options.subprotocol ?? '';
     this.agreesOnModes = options.agreesOnModes ?? false;
     this.isResumable = options.isResumable ?? false;
+    this.isChallenged = options.isChallenged ?? false;
     this.#socket = socket;
     this.#role = role;
     this.#limits = limits;

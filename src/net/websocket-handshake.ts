@@ -27,6 +27,10 @@ const agreesToken = 'agree';
 export const resumeField = 'upstreamproxy-resume';
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+/** Of the gateway's response: its first frame is a challenge, and it serves nothing before the agent has identified itself. */
+const challengeName = 'upstreamproxy-challenge';
+export const challengeField: HandshakeField = [challengeName, agreesToken];
+
 export type HandshakeField = readonly [name: string, value: string];
 
 export interface ConnectWebSocketOptions {
@@ -75,12 +79,14 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     const zeroMask = asksZeroMask && fieldTokens(headers, maskField).includes('zero');
     const agreesOnModes =
       options.offersModes === true && fieldTokens(headers, modesField).includes(agreesToken);
+    const isChallenged = fieldTokens(headers, challengeName).includes(agreesToken);
     const isResumable =
       options.resume !== undefined && fieldTokens(headers, resumeField).includes(agreesToken);
     return new WebSocketConnection({
       socket,
       role: 'client',
       isResumable,
+      isChallenged,
       zeroMask,
       limits,
       head: Buffer.from(response.rest),

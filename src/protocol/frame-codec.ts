@@ -40,6 +40,7 @@ export const frameShapes = {
   agree: { number: 15, scope: 'connection', payloadBytesMin: 64, payloadBytesMax: 66 },
   hosts: { number: 16, scope: 'connection', payloadBytesMin: 1 },
   resumable: { number: 17, scope: 'connection', payloadBytesMin: 68, payloadBytesMax: 68 },
+  identify: { number: 18, scope: 'connection', payloadBytesMin: 67 },
 } as const satisfies Record<FrameType, FrameShape>;
 
 /** Largest stream id and largest credit: 31 bits, so that sums stay exact in every language. */
@@ -62,6 +63,7 @@ const linkFrameTypes = [
   'agree',
   'hosts',
   'resumable',
+  'identify',
 ] as const satisfies readonly FrameType[];
 const linkTypes: ReadonlySet<FrameType> = new Set(linkFrameTypes);
 const linkTypeNumbers: ReadonlySet<number> = new Set(linkFrameTypes.map((type) => frameShapes[type].number));
@@ -120,6 +122,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case 'prove':
     case 'agree':
     case 'hosts':
+    case 'identify':
       return assemble(frame.type, 0, encodeLinkPayload(frame));
   }
 }
@@ -320,6 +323,7 @@ function decodePayload(type: Exclude<FrameType, 'data'>, streamId: number, paylo
     case 'prove':
     case 'agree':
     case 'hosts':
+    case 'identify':
       return decodeLinkFrame(type, payload);
   }
 }

@@ -77,6 +77,15 @@ export type LinkFrame =
       readonly origin: string;
     }
   | { readonly type: 'agree'; readonly signature: Uint8Array; readonly modes: readonly PlainMode[] }
+  /** In place of `prove` where nothing is served before the agent has shown for this tunnel that it has the key of the session. */
+  | {
+      readonly type: 'identify';
+      readonly signature: Uint8Array;
+      /** `tls-exporter` of the link as the agent's end has it; empty where it asks for no modes. */
+      readonly exporter: Uint8Array;
+      readonly modes: readonly PlainMode[];
+      readonly origin: string;
+    }
   /** Where the agent leaves TLS to the gateway: a version, then one pattern a line. */
   | { readonly type: 'hosts'; readonly text: string };
 

@@ -8,6 +8,8 @@ import { decodeText, streamModeNumbers } from './open-fields.ts';
 export const challengeBytes = 32;
 /** Octets of a signature, of Ed25519 as of P-256 (IEEE P1363). */
 const signatureBytes = 64;
+/** Octets of `tls-exporter` (RFC 9266 §4.2). */
+const exporterBytes = 32;
 
 export const plainModes: readonly PlainMode[] = ['http1', 'http2'];
 const encoder = new TextEncoder();
@@ -42,6 +44,12 @@ export function encodeLinkPayload(frame: LinkFrame): Uint8Array {
       return joined(frame.signature, encodeModes(frame.modes));
     case 'hosts':
       return encoder.encode(frame.text);
+    case 'identify': {
+      const { signature, exporter, origin } = frame;
+      const modes = encodeModes(frame.modes);
+      const lengths = [exporter.length, modes.length].map((length) => Uint8Array.of(length));
+      return joined(signature, ...lengths, exporter, modes, encoder.encode(origin));
+    }
   }
 }
 
@@ -73,7 +81,26 @@ export function decodeLinkFrame(type: LinkFrame['type'], payload: Uint8Array): L
       };
     case 'hosts':
       return { type, text: decodeText(payload, 'the text of hosts') };
+    case 'identify':
+      return decodeIdentify(payload);
   }
+}
+
+function decodeIdentify(payload: Uint8Array): LinkFrame {
+  const exporterLength = payload[signatureBytes] ?? 0;
+  if (exporterLength !== 0 && exporterLength !== exporterBytes)
+    throw new ProxyError('frame_malformed', `an identify frame cannot have an exporter of ${exporterLength}`);
+  const from = signatureBytes + 2;
+  const modesFrom = from + exporterLength;
+  const to = modesFrom + (payload[signatureBytes + 1] ?? 0);
+  if (to >= payload.length) throw new ProxyError('frame_malformed', 'an identify frame is cut off');
+  return {
+    type: 'identify',
+    signature: copied(payload, 0, signatureBytes),
+    exporter: copied(payload, from, modesFrom),
+    modes: decodeModes(payload.subarray(modesFrom, to)),
+    origin: decodeText(payload.subarray(to), 'the origin of identify'),
+  };
 }
 
 /** Of a Buffer too, whose `slice` is a view. */

@@ -5,8 +5,9 @@ import { unexpected } from './tunnel-fault.ts';
 import type { LinkFrame, PlainMode } from './frame.ts';
 import { encodeModes, plainModes } from './link-frames.ts';
 
-type Challenge = Extract<LinkFrame, { type: 'challenge' }>;
+export type Challenge = Extract<LinkFrame, { type: 'challenge' }>;
 type Prove = Extract<LinkFrame, { type: 'prove' }>;
+export type Identify = Extract<LinkFrame, { type: 'identify' }>;
 type Agree = Extract<LinkFrame, { type: 'agree' }>;
 
 /** What one text is about. Both ends have all of it without being told, but for challenge and tunnel id. */
@@ -23,15 +24,20 @@ export interface LinkProofFacts {
 const contexts = {
   agent: 'upstreamproxy link proof of the agent, 1',
   gateway: 'upstreamproxy link proof of the gateway, 1',
+  /** Of the agent, for a fresh tunnel of which nothing is served before. */
+  tunnel: 'upstreamproxy tunnel proof of the agent, 1',
 } as const;
 
 const encoder = new TextEncoder();
 
 /** What is signed: the context and each fact, with its length as u16 before it. */
-export function linkProofText(signer: keyof typeof contexts, facts: LinkProofFacts): Uint8Array {
+export function linkProofText(
+  context: keyof typeof contexts,
+  facts: LinkProofFacts,
+): Uint8Array<ArrayBuffer> {
   const { origin, tunnelId, challenge, exporter, modes } = facts;
   const parts = [
-    encoder.encode(contexts[signer]),
+    encoder.encode(contexts[context]),
     encoder.encode(origin),
     tunnelId,
     challenge,
@@ -81,10 +87,18 @@ export class LinkVerifier {
   receive(frame: LinkFrame): Agree {
     if (frame.type !== 'prove') throw unexpected(`${frame.type} from the agent`);
     if (this.#modes !== undefined) throw unexpected('a second proof on one tunnel');
-    const modes = this.#isProven(frame) ? frame.modes : [];
+    return this.#reply(frame.origin, this.#isProven(frame) ? frame.modes : []);
+  }
+
+  /** The reply to an agent that `checkIdentity` has let through: it signed the value that its end of the link has. */
+  identified({ origin, exporter, modes }: Identify): Agree {
+    return this.#reply(origin, isSame(exporter, this.#options.exporter) ? modes : []);
+  }
+
+  #reply(origin: string, modes: readonly PlainMode[]): Agree {
     this.#modes = modes;
     const { sign, challenge, tunnelId, exporter } = this.#options;
-    const facts = { origin: frame.origin, tunnelId, challenge, exporter, modes };
+    const facts = { origin, tunnelId, challenge, exporter, modes };
     return { type: 'agree', signature: sign(linkProofText('gateway', facts)), modes };
   }
 
@@ -139,6 +153,11 @@ export class LinkProver {
     return { type: 'prove', signature: await sign(text), modes, origin };
   }
 
+  /** The agent has identified itself for this challenge. */
+  challenged(frame: Challenge): void {
+    this.#challenge = frame;
+  }
+
   /** Throws frame_unexpected for a reply without a challenge, or a second one. */
   conclude(reply: Agree): void {
     if (this.#challenge === undefined || this.#reply !== undefined)
@@ -163,4 +182,8 @@ export class LinkProver {
       this.#modes = modes;
     }
   }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((octet, at) => octet === other[at]);
 }

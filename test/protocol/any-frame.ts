@@ -54,6 +54,13 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record({ type: fc.constant('resumable'), tunnelId: octets(32), secret: octets(32), windowMs: uint32 }),
   record({ type: fc.constant('challenge'), challenge: octets(32), tunnelId: octets(16, 64) }),
   record({ type: fc.constant('prove'), signature: octets(64), modes, origin: fc.webUrl() }),
+  record({
+    type: fc.constant('identify'),
+    signature: octets(64),
+    exporter: fc.oneof(octets(0), octets(32)),
+    modes,
+    origin: fc.webUrl(),
+  }),
   record({ type: fc.constant('agree'), signature: octets(64), modes }),
   record({ type: fc.constant('hosts'), text: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }) }),
 ) as fc.Arbitrary<Frame>;

@@ -23,7 +23,7 @@ function readVectors<T>(name: string): T[] {
   return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8')).vectors;
 }
 
-const octetsInJson = ['data', 'challenge', 'tunnelId', 'signature', 'proof', 'secret'];
+const octetsInJson = ['data', 'challenge', 'tunnelId', 'signature', 'proof', 'secret', 'exporter'];
 
 /** JSON has no bytes and no large integers: octets are hex there, `receivedBytes` a decimal string. */
 function frameOfJson(json: Record<string, unknown>): Frame {

@@ -46,7 +46,7 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
   challenge: [
     'gateway',
     'challenge (32 octets), tunnel id (16 to 64 octets)',
-    'The first frame of the gateway where modes are to be agreed. See [Where the TLS of the link ends](#where-the-tls-of-the-link-ends).',
+    'The first frame of the gateway on a link that has to be [proven](#whose-tunnel-it-is), or where [modes](#where-the-tls-of-the-link-ends) are to be agreed.',
   ],
   prove: [
     'agent',
@@ -63,6 +63,11 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
     'gateway',
     'tunnel id (32 octets), secret (32 octets), milliseconds u32',
     'How the tunnel goes on over another link, and how long the gateway waits for one. See [Resuming](#resuming).',
+  ],
+  identify: [
+    'agent',
+    'signature (64 octets), length of the exporter u8, count of modes u8, exporter (0 or 32 octets), modes, origin',
+    'The first frame of the agent where the gateway asks for it, once. See [Whose tunnel it is](#whose-tunnel-it-is).',
   ],
 };
 

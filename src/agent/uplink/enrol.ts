@@ -16,7 +16,7 @@ import {
 import { delay } from './delay.ts';
 import type { Gateway } from './gateway-connection.ts';
 import { type HttpRequest, type HttpResponse, sendRequest } from './http-request.ts';
-import { SessionKey } from './session-key.ts';
+import { type ProofTarget, SessionKey } from './session-key.ts';
 import type { SessionToken } from './token.ts';
 
 /** Version that the agent tells the gateway. */
@@ -128,11 +128,11 @@ export class AgentSession {
   async authorize(
     method: string,
     path: string,
-    nonce?: string,
+    by: Pick<ProofTarget, 'nonce' | 'isChallenged'> = {},
   ): Promise<readonly (readonly [string, string])[]> {
     const url = `${this.gateway.address.baseUrl}${path}`;
     const accessToken = this.#response.access_token;
-    const proof = await this.#key.proof({ method, url, accessToken, nonce });
+    const proof = await this.#key.proof({ method, url, accessToken, ...by });
     return [
       ['Authorization', `DPoP ${accessToken}`],
       ['DPoP', proof],

@@ -3,6 +3,7 @@
 import { linkExporter } from '../../net/link-exporter.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import { connectWebSocket } from '../../net/websocket-handshake.ts';
+import { tunnelSubprotocol } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import type { AgentSession } from './enrol.ts';
@@ -37,7 +38,10 @@ export async function openGatewayWebSocket(options: GatewayWebSocketOptions): Pr
   const { session, limits, subprotocol, asksForModes = false, resume, nonce, onNonce, signal } = options;
   const { gateway } = session;
   // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
-  const headers = await session.authorize('GET', tunnelPath, nonce);
+  const headers = await session.authorize('GET', tunnelPath, {
+    nonce,
+    isChallenged: subprotocol === tunnelSubprotocol,
+  });
   const socket = await openConnection(gateway, limits, signal);
   try {
     const exporter = asksForModes ? linkExporter(socket) : undefined;

@@ -5,7 +5,7 @@ import type { TunnelLink } from '../../net/tunnel-link.ts';
 import { BlindHosts } from '../../protocol/blind-hosts.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
-import { LinkProver } from '../../protocol/link-proof.ts';
+import { type Challenge, LinkProver } from '../../protocol/link-proof.ts';
 import { unexpected } from '../../protocol/tunnel-fault.ts';
 
 export interface LinkAgreementOptions {
@@ -82,6 +82,11 @@ export class LinkAgreement {
     this.#known.resolve();
   }
 
+  /** The agent has identified itself at the start of the tunnel, and asked for the modes so. */
+  challenged(challenge: Challenge): void {
+    this.#prover.challenged(challenge);
+  }
+
   /** Throws frame_unexpected for what a gateway does not send, or not now. */
   receive(frame: LinkFrame): void {
     switch (frame.type) {
@@ -104,7 +109,8 @@ export class LinkAgreement {
         if (this.isProven) this.#known.resolve();
         return;
       case 'prove':
-        throw unexpected('prove from the gateway');
+      case 'identify':
+        throw unexpected(`${frame.type} from the gateway`);
     }
   }
 

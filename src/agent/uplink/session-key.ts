@@ -12,6 +12,8 @@ export interface ProofTarget {
   readonly accessToken?: string;
   /** Of the gateway, or `noNonceYet`, where it gives some. */
   readonly nonce?: string | undefined;
+  /** The proof opens nothing by itself: whoever takes it must challenge the key of the session first. */
+  readonly isChallenged?: boolean | undefined;
 }
 
 /** Asks for a nonce: the proof counts with one of the gateway's alone. */
@@ -56,6 +58,7 @@ export class SessionKey {
       iat: Math.floor(this.#clock() / 1000),
       ...(target.accessToken === undefined ? {} : { ath: sha256(target.accessToken) }),
       ...(target.nonce === undefined ? {} : { nonce: target.nonce }),
+      ...(target.isChallenged === true ? { challenge: true } : {}),
     };
     const input = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(claims))}`;
     const signature = await crypto.subtle.sign('Ed25519', this.#privateKey, Buffer.from(input, 'latin1'));

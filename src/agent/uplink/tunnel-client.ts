@@ -4,16 +4,18 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { errorCodeOfWire } from '../../protocol/error-table.ts';
 import { type OpenFields, type PlainMode, tunnelSubprotocol } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { Challenge } from '../../protocol/link-proof.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { AwaitedTunnel, type AttemptDelay } from './awaited-tunnel.ts';
 import { CutTunnels } from './cut-tunnels.ts';
 import { delay, timerMsMax } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
-import { openGatewayWebSocket } from './gateway-web-socket.ts';
+import { type GatewayWebSocket, openGatewayWebSocket } from './gateway-web-socket.ts';
 import { attemptDelayAfter, beyondLeaving } from './leaving-gateway.ts';
 import { agreedWithin, LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
 import { endsSession, reasonOf } from './session-over.ts';
+import { identifyTunnel } from './tunnel-identity.ts';
 import type { Logger } from '../../system/logger.ts';
 
 export interface TunnelClientOptions {
@@ -313,7 +315,7 @@ export class TunnelClient implements AsyncDisposable {
   }
 
   /** Or says why there is nothing to agree on. */
-  #agree(link: TunnelLink, isOffered: boolean, exporter: Uint8Array | undefined): void {
+  #agree(link: TunnelLink, { webSocket, exporter }: GatewayWebSocket, challenge?: Challenge): void {
     const { logger } = this.#options;
     const conclude = (fault: string | undefined): void => {
       this.#agreed.resolve(fault);
@@ -321,7 +323,7 @@ export class TunnelClient implements AsyncDisposable {
     };
     if (exporter === undefined) return conclude(noExporter);
     // An older gateway: posture and doctor say so.
-    if (!isOffered) return this.#agreed.resolve(noOffer);
+    if (!webSocket.agreesOnModes) return this.#agreed.resolve(noOffer);
     void link.closed.then(() => this.#agreed.resolve('the tunnel was lost before'));
     const agreement = new LinkAgreement({
       ...this.#agreementFacts(exporter),
@@ -329,6 +331,7 @@ export class TunnelClient implements AsyncDisposable {
       onFault: (error) => link.dismiss(error),
       onConcluded: conclude,
     });
+    if (challenge !== undefined) agreement.challenged(challenge);
     this.#agreements.set(link, agreement);
   }
 
@@ -359,15 +362,18 @@ export class TunnelClient implements AsyncDisposable {
 
   async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {
     const { limits, asksForModes } = this.#options;
-    const { webSocket, exporter } = await openGatewayWebSocket({
+    const opened = await openGatewayWebSocket({
       ...this.#options,
       subprotocol: tunnelSubprotocol,
       resume: 'agree',
       signal,
     });
+    const { webSocket } = opened;
     try {
+      const identified = await identifyTunnel({ ...this.#options, ...opened, signal });
       const link: TunnelLink = new TunnelLink({
         webSocket,
+        begin: identified?.begin,
         role: 'agent',
         limits,
         onGoaway: (code, message) => this.#goneAway(link, code, message),
@@ -377,7 +383,7 @@ export class TunnelClient implements AsyncDisposable {
         onResumable: (frame) => this.#cut.learn(link, frame),
         onDetached: () => this.#detached(link),
       });
-      if (asksForModes === true) this.#agree(link, webSocket.agreesOnModes, exporter);
+      if (asksForModes === true) this.#agree(link, opened, identified?.challenge);
       return link;
     } catch (error) {
       webSocket.destroy();

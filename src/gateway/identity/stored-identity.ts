@@ -78,9 +78,15 @@ export class StoredIdentity implements AsyncDisposable {
     return this.#current.sealed === sealed;
   }
 
-  /** Looks now, at all of it. */
-  async look(): Promise<void> {
-    await this.#look(true).catch((error: unknown) => this.#tell(asProxyError(error)));
+  /** Looks now, at all of it. Whether it could be read. */
+  async look(): Promise<boolean> {
+    try {
+      await this.#look(true);
+      return true;
+    } catch (error) {
+      this.#tell(asProxyError(error));
+      return false;
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -30,13 +30,15 @@ export interface AskedPeersOptions {
   readonly keptMs?: number;
   /** What there has to be among it. */
   readonly needed?: { readonly policies: boolean; readonly grants: boolean };
+  /** Throws for what this gateway could not start with: another one may hand over what it can. */
+  readonly check?: (facts: StartFacts) => Promise<void>;
   /** Milliseconds that never go back. */
   readonly ticks?: () => number;
   /** Gives it up. */
   readonly signal?: AbortSignal | undefined;
 }
 
-type AskingOptions = Omit<AskedPeersOptions, 'floor' | 'needed'>;
+type AskingOptions = Omit<AskedPeersOptions, 'floor' | 'needed' | 'check'>;
 
 /** Endings of those come by themselves. */
 type FactsOptions = Omit<AskingOptions, 'keptMs'>;
@@ -99,7 +101,9 @@ export async function askPeers(
     return { kind: 'none', floor, reasons };
   for (const { address } of able.toSorted(byAbsence))
     try {
-      return { kind: 'handed', start: await handed(address, best, options) };
+      const start = await handed(address, best, options);
+      await options.check?.(start.facts);
+      return { kind: 'handed', start };
     } catch (error) {
       reasons.push(`${address}: ${asProxyError(error).message}`);
     }

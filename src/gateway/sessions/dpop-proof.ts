@@ -51,6 +51,8 @@ interface ProofContext {
   readonly limits?: Limits;
   /** Told of the nonce of a proof that has one, once everything else is right; throws where it is not good. */
   readonly takeNonce?: (nonce: unknown) => void;
+  /** Told that the proof opens nothing by itself; without it such a proof is refused. */
+  readonly onChallenged?: (() => void) | undefined;
 }
 
 /** Verifies a proof and remembers it, so that it counts once. Throws ProxyError `proof_invalid` or `limit_exceeded`. */
@@ -67,6 +69,7 @@ export async function verifyProof(input: ProofInput, context: ProofContext): Pro
   const { jti } = claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw invalid('its jti is not a name');
   if (claims['nonce'] !== undefined) context.takeNonce?.(claims['nonce']);
+  checkChallenge(claims['challenge'], context);
   // Last, so that only holders of a right key can take room in the store.
   const outcome = await context.proofs.remember(
     { keyThumbprint: thumbprint, jti, expiresMs: issuedMs + limits.proofAgeMsMax + 1 },
@@ -142,6 +145,14 @@ function checkRequest(claims: JWTPayload, input: ProofInput): void {
   }
   const hash = createHash('sha256').update(input.accessToken).digest('base64url');
   if (claims['ath'] !== hash) throw invalid('it was made for another access token');
+}
+
+/** What is signed so counts only where a challenge follows: elsewhere it would count by itself. */
+function checkChallenge(claim: unknown, { onChallenged }: ProofContext): void {
+  if (claim === undefined) return;
+  if (claim !== true) throw invalid('its claim challenge is not true');
+  if (onChallenged === undefined) throw invalid('it is for the start of a tunnel');
+  onChallenged();
 }
 
 function checkAge(claims: JWTPayload, nowMs: number, proofAgeMsMax: number): number {

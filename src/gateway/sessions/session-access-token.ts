@@ -8,7 +8,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { SessionRecord } from '../../store/store.ts';
 import { postureSchema } from './session-request.ts';
-import type { JwtMembers, SigningKey } from './signing-key.ts';
+import { type JwtMembers, keyOfToken, type SigningKey } from './signing-key.ts';
 import { splitToken } from './session-token-parts.ts';
 
 /** `typ` of access tokens; a session token has another, so neither passes for the other. */
@@ -82,13 +82,14 @@ export async function verifyAccessToken(
   token: string,
   times: { readonly nowMs: number; readonly expiredForMsMax: number },
 ): Promise<VerifiedAccessToken> {
-  const { header } = splitToken(token, {
+  const { header, payload: claims } = splitToken(token, {
     name: 'The access token',
     code: 'token_malformed',
     bytesMax: defaultLimits.tokenBytesMax,
   });
+  const unknown = { kid: header['kid'], iat: claims['iat'], nowMs: times.nowMs };
   // Of another key, it fails as one with a wrong signature does.
-  const publicKey = key.publicKeyOf(header['kid']) ?? key.publicKey;
+  const publicKey = (await keyOfToken(key, unknown)) ?? key.publicKey;
   try {
     const { payload } = await jwtVerify(token, publicKey, {
       algorithms: ['EdDSA'],

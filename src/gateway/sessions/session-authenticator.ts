@@ -29,6 +29,15 @@ export interface SessionRequest {
   readonly url: string;
   readonly nowMs: number;
   readonly traceId?: string;
+  /** Whoever asks is challenged before it gets anything, where its proof is for that. */
+  readonly canChallenge?: boolean;
+}
+
+/** What a proof says of where it counts. */
+interface ProofUses {
+  readonly takeNonce?: (nonce: unknown) => void;
+  /** Without it a proof that is for a challenge is refused. */
+  readonly onChallenged?: (() => void) | undefined;
 }
 
 /** Authenticates requests of sessions by access token and proof. */
@@ -88,17 +97,26 @@ export class SessionAuthenticator {
     const expiredForMsMax = expiry === 'renewable' ? this.#limits.sessionLifetimeMs : clockSkewSeconds * 1000;
     const facts = await verifyAccessToken(this.#accessTokens, accessToken, { nowMs, expiredForMsMax });
     const { sessionId } = facts;
-    let hasNonce = false;
+    // Such a proof counts here alone: nobody else has to know of it.
+    let isForHere = false;
+    let isChallenged = false;
     const expected = { accessToken, expectedThumbprint: facts.keyThumbprint };
-    const { jwk: key } = await this.verifyProof({ proof, method, url, nowMs, ...expected }, (given) => {
-      hasNonce = this.#nonces.has(given, sessionId, nowMs);
-      if (!hasNonce) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
-    });
-    if (hasNonce && this.#isKnownHere(facts, nowMs)) {
+    const { jwk: key } = await this.verifyProof(
+      { proof, method, url, nowMs, ...expected },
+      {
+        takeNonce: (given) => {
+          isForHere = this.#nonces.has(given, sessionId, nowMs);
+          if (!isForHere) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
+        },
+        onChallenged: request.canChallenge === true ? () => (isForHere = isChallenged = true) : undefined,
+      },
+    );
+    if (isForHere && this.#isKnownHere(facts, nowMs)) {
       this.#ended.assertNotEnded(sessionId);
       return {
         session: { ...facts.session, id: sessionId, keyThumbprint: facts.keyThumbprint },
         key,
+        isChallenged,
         isKnownHere: true,
       };
     }
@@ -110,7 +128,7 @@ export class SessionAuthenticator {
       },
       (sinceMs) => this.#carriedSession(facts, sinceMs, nowMs),
     );
-    return { session, key, isKnownHere: false };
+    return { session, key, isChallenged, isKnownHere: false };
   }
 
   /** For the next proof of the session. */
@@ -143,12 +161,12 @@ export class SessionAuthenticator {
   }
 
   /**
-   * `takeNonce` judges the nonce of a proof that has one: with a good one it counts at this process alone, so nobody else has to know of it.
+   * `takeNonce` judges the nonce of a proof that has one: with a good one, or where a challenge follows, it counts at this process alone.
    * Throws ProxyError `proof_invalid` or `limit_exceeded`, and what `takeNonce` does.
    */
   async verifyProof(
     input: Omit<ProofInput, 'proof'> & { readonly proof: string | undefined },
-    takeNonce?: (nonce: unknown) => void,
+    { takeNonce, onChallenged }: ProofUses = {},
   ): Promise<VerifiedProof> {
     const { proof } = input;
     if (proof === undefined)
@@ -156,7 +174,11 @@ export class SessionAuthenticator {
     let isHereAlone = false;
     const onNonce = (nonce: unknown): void => {
       takeNonce?.(nonce);
-      isHereAlone = takeNonce !== undefined;
+      isHereAlone ||= takeNonce !== undefined;
+    };
+    const onChallenge = (): void => {
+      onChallenged?.();
+      isHereAlone = true;
     };
     const remember: ProofStore['remember'] = async (seen, bounds) => {
       // What this process took before the store went away counts afterwards too.
@@ -171,7 +193,12 @@ export class SessionAuthenticator {
     };
     return await verifyProof(
       { ...input, proof },
-      { proofs: { remember }, limits: this.#limits, takeNonce: onNonce },
+      {
+        proofs: { remember },
+        limits: this.#limits,
+        takeNonce: onNonce,
+        onChallenged: onChallenged === undefined ? undefined : onChallenge,
+      },
     );
   }
 
@@ -238,6 +265,8 @@ export class SessionAuthenticator {
 export interface AuthenticatedHolder {
   readonly session: LivingSession;
   readonly key: SessionPublicKey;
+  /** The proof is worth nothing before this key has signed a challenge. */
+  readonly isChallenged: boolean;
   /** Nothing was asked of the store. */
   readonly isKnownHere: boolean;
 }

@@ -39,6 +39,8 @@ export interface AuthenticatedSession {
   readonly expiresMs: number;
   /** That of the session, which made the request. */
   readonly key: SessionPublicKey;
+  /** Its request is worth nothing before this key has signed a challenge. */
+  readonly isChallenged?: boolean;
   /** Nothing was asked of the store. */
   readonly isKnownHere?: boolean;
 }
@@ -313,8 +315,8 @@ export class SessionService implements AsyncDisposable {
 
   /** Whose request this is; for the tunnel. Throws `token_…`, `proof_invalid`, `session_unknown` or `session_revoked`. */
   async authenticate(request: SessionRequest): Promise<AuthenticatedSession> {
-    const { session, key, isKnownHere } = await this.#authenticator.authenticateHolder(request);
-    return { principal: principalOf(session), expiresMs: session.endsMs, key, isKnownHere };
+    const { session, ...holder } = await this.#authenticator.authenticateHolder(request);
+    return { ...holder, principal: principalOf(session), expiresMs: session.endsMs };
   }
 
   /** For the next proof of the session. */

@@ -7,7 +7,7 @@ import { jwtVerify } from 'jose/jwt/verify';
 import { type ClaimSelector, selects } from '../../policy/claim-selector.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { SigningKey } from './signing-key.ts';
+import { keyOfToken, type SigningKey } from './signing-key.ts';
 import { splitToken, type TokenParts } from './session-token-parts.ts';
 import { sessionTokenType } from './token-issuer.ts';
 
@@ -28,7 +28,7 @@ export interface TokenIssuer {
   readonly selector?: ClaimSelector;
   /** The public key for a token's header; ProxyError `token_invalid` if it has none of that `kid`. */
   resolveKey(
-    header: { readonly alg: string; readonly kid: string | undefined },
+    header: { readonly alg: string; readonly kid: string | undefined; readonly iat?: unknown },
     nowMs: number,
   ): Promise<KeyObject | CryptoKey>;
 }
@@ -49,8 +49,8 @@ export function ownIssuer(key: SigningKey, issuer: string): TokenIssuer {
     issuer,
     typ: sessionTokenType,
     algorithms: ['EdDSA'],
-    resolveKey: async ({ kid }) => {
-      const publicKey = key.publicKeyOf(kid);
+    resolveKey: async ({ kid, iat }, nowMs) => {
+      const publicKey = await keyOfToken(key, { kid, iat, nowMs });
       if (publicKey === undefined)
         throw new ProxyError('token_invalid', 'The session token was signed by a key that is not ours.');
       return publicKey;
@@ -75,7 +75,7 @@ export async function verifySessionToken(
   const issuer = trust.find((candidate) => candidate.issuer === parts.payload['iss']);
   if (issuer === undefined) throw invalid('its issuer is not trusted here');
   const header = checkHeader(parts, issuer);
-  const key = await issuer.resolveKey(header, nowMs);
+  const key = await issuer.resolveKey({ ...header, iat: parts.payload['iat'] }, nowMs);
   const claims = await verifySignature(token, key, {
     algorithms: [header.alg],
     issuer: issuer.issuer,

@@ -29,6 +29,14 @@ export const oldSigningKeyFile = `old-${signingKeyFile}`;
 /** Claims or header of a JWT, before they are signed. */
 export type JwtMembers = Readonly<Record<string, unknown>>;
 
+/** What a token says of itself that was not verified. */
+export interface UnknownToken {
+  readonly kid: unknown;
+  /** `iat`, in seconds. */
+  readonly iat: unknown;
+  readonly nowMs: number;
+}
+
 /** Signs JWTs. The private half is never given out. */
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
@@ -36,6 +44,11 @@ export interface SigningKey {
   readonly publicKey: KeyObject;
   /** The public key by which a token of that `kid` is verified; undefined if it is none of ours. */
   publicKeyOf(kid: unknown): KeyObject | undefined;
+  /**
+   * The same for a token of somebody: a key that is not known may be newer than what was read, and is looked for. Throws `store_unavailable`
+   * where it may still come.
+   */
+  soughtKey?(token: UnknownToken): Promise<KeyObject | undefined>;
   /** This one, and those that are accepted beside it. */
   readonly publicKeys: readonly KeyObject[];
   /** The signature of a text that begins with a context of its own, which no JWT does. */
@@ -122,6 +135,11 @@ export async function readPrivateKey(path: string): Promise<KeyObject> {
   return key;
 }
 
+/** The public key of a token. Throws `store_unavailable` where it may be one that is not known yet. */
+export async function keyOfToken(key: SigningKey, token: UnknownToken): Promise<KeyObject | undefined> {
+  return key.publicKeyOf(token.kid) ?? (await key.soughtKey?.(token));
+}
+
 /** A key that lives in memory only, for tokens that need not outlive the process; a fresh one if none is given. */
 export function createSigningKey(
   privateKey: KeyObject = generateKeyPairSync('ed25519').privateKey,
@@ -198,7 +216,7 @@ export function linkKeysOf({ publicKeys }: Pick<SigningKey, 'publicKeys'>): read
   return publicKeys.map((key) => key.export({ format: 'jwk' }).x ?? '');
 }
 
-function thumbprintOf(publicKey: KeyObject, path: string): string {
+export function thumbprintOf(publicKey: KeyObject, path: string): string {
   if (publicKey.asymmetricKeyType !== 'ed25519') throw unusable(path, 'it is not an Ed25519 key');
   const { crv, kty, x } = publicKey.export({ format: 'jwk' });
   // RFC 7638 §3: the required members in lexicographic order, without space.

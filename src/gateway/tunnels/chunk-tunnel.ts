@@ -5,17 +5,52 @@ import { formatAuthority } from '../../http/authority.ts';
 import type { ProxyHead } from '../../http/proxy-head.ts';
 import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
+import { chunkStream } from '../../net/chunk-stream.ts';
+import { LinkSettling } from '../../net/link-settling.ts';
+import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import type { Principal } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { OpenTunnel } from './open-tunnel.ts';
 import { handleStream } from './stream-handler.ts';
 import type { StreamParts, StreamPort } from './stream-scene.ts';
 
+export interface ChunkTunnelOptions {
+  readonly webSocket: WebSocketConnection;
+  readonly principal: Principal;
+  readonly expiresMs: number;
+  readonly parts: StreamParts;
+  readonly onEnd: () => void;
+}
+
+/** Serves the connection on it. It cannot say that it is to go elsewhere, so it goes on for as long as it may. */
+export function openChunkTunnel(options: ChunkTunnelOptions): OpenTunnel {
+  const { webSocket, principal, expiresMs, parts, onEnd } = options;
+  const duplex = chunkStream(webSocket, parts.limits, {
+    onReceive: () => parts.loopWatch?.enter(principal.sessionId),
+  });
+  const destroy = (error: ProxyError): void => {
+    duplex.destroy(error);
+  };
+  const settling = new LinkSettling(() => duplex.destroyed);
+  duplex.once('close', () => {
+    onEnd();
+    settling.end();
+  });
+  duplex.on('error', () => {
+    // The stream's end is told by 'close'.
+  });
+  void serveChunkStream(duplex, principal, parts);
+  return {
+    sessionId: principal.sessionId,
+    endsMs: expiresMs,
+    drain: (withinMs) => settling.within(withinMs),
+    dismiss: destroy,
+    destroy,
+  };
+}
+
 /** `upstreamproxy.chunk`: the client speaks the proxy conversation itself, beginning with CONNECT. */
-export async function serveChunkStream(
-  duplex: Duplex,
-  principal: Principal,
-  parts: StreamParts,
-): Promise<void> {
+async function serveChunkStream(duplex: Duplex, principal: Principal, parts: StreamParts): Promise<void> {
   try {
     const { bytes, head } = await readProxyHead(duplex, parts);
     const rest = head.state === 'connect' ? bytes.subarray(head.headBytes) : bytes;

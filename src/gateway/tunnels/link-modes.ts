@@ -5,7 +5,7 @@ import { blindHostsText } from '../../protocol/blind-hosts.ts';
 import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { challengeBytes, plainModes } from '../../protocol/link-frames.ts';
-import { LinkVerifier } from '../../protocol/link-proof.ts';
+import { type Identify, LinkVerifier } from '../../protocol/link-proof.ts';
 import { sentBytesMax } from '../../protocol/sent-frames.ts';
 import type { Policy, Principal } from '../../policy/decision.ts';
 import type { SessionPublicKey } from '../sessions/dpop-proof.ts';
@@ -13,7 +13,7 @@ import { verifierOf } from '../sessions/session-signature.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 
 /** Tells two tunnels apart, whatever process has them. */
-const tunnelIdBytes = 24;
+export const tunnelIdBytes = 24;
 
 export interface LinkModesOptions {
   readonly principal: Principal;
@@ -29,6 +29,8 @@ export interface LinkModesOptions {
   /** Of an attempt to go on with a tunnel; without them both are fresh. */
   readonly challenge?: Uint8Array;
   readonly tunnelId?: Uint8Array;
+  /** By which the agent has asked for modes already. */
+  readonly identity?: Identify | undefined;
 }
 
 export class LinkModes {
@@ -47,7 +49,9 @@ export class LinkModes {
       verify: verifierOf(key),
       sign: (text) => signingKey.signText(text),
     });
-    options.send(this.#verifier.challenge);
+    const { identity, send } = options;
+    send(identity === undefined ? this.#verifier.challenge : this.#verifier.identified(identity));
+    this.policyChanged();
   }
 
   allows(mode: PlainMode): boolean {

@@ -9,8 +9,9 @@ import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
 import { resumeIdBytes, resumeSecretBytes } from '../../protocol/resume-frames.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
-import { LinkModes } from './link-modes.ts';
+import { LinkModes, type LinkModesOptions } from './link-modes.ts';
 import { handleStream } from './stream-handler.ts';
+import type { IdentifiedAgent } from './tunnel-candidate.ts';
 import type { StreamParts, StreamPort } from './stream-scene.ts';
 
 export interface LinkTunnelOptions {
@@ -18,6 +19,8 @@ export interface LinkTunnelOptions {
   readonly session: AuthenticatedSession;
   /** What the TLS of the link gives to its two ends alone. */
   readonly exporter: Uint8Array | undefined;
+  /** Where it had to show whose it is before. */
+  readonly identified?: IdentifiedAgent | undefined;
   readonly parts: StreamParts;
   readonly publicOrigins: readonly string[];
   readonly signingKey: Pick<SigningKey, 'signText'>;
@@ -26,6 +29,9 @@ export interface LinkTunnelOptions {
   /** A limit was reached. */
   readonly onFault: (error: ProxyError | undefined) => void;
 }
+
+/** What was said at the start of a connection already. */
+type LinkStart = Pick<LinkModesOptions, 'challenge' | 'tunnelId' | 'identity'>;
 
 export class LinkTunnel {
   readonly sessionId: string;
@@ -50,6 +56,7 @@ export class LinkTunnel {
     this.endsMs = session.expiresMs;
     this.link = new TunnelLink({
       webSocket,
+      begin: options.identified?.begin,
       role: 'gateway',
       limits: parts.limits,
       spare: parts.held.spare(sessionId),
@@ -69,7 +76,8 @@ export class LinkTunnel {
       onDetached: () => this.#waitForLink(),
     });
     const send = (frame: LinkFrame): void => this.link.sendLinkFrame(frame);
-    if (webSocket.agreesOnModes && exporter !== undefined) this.#modes = this.modesOf(exporter, send);
+    if (webSocket.agreesOnModes && exporter !== undefined)
+      this.#modes = this.modesOf(exporter, send, startOf(options.identified));
     if (webSocket.isResumable) this.link.sendLinkFrame((this.ticket = this.#newTicket()));
     void this.link.closed.then(() => {
       clearTimeout(this.#waitTimer);
@@ -91,7 +99,7 @@ export class LinkTunnel {
   }
 
   /** The agreement on modes for one connection of the tunnel. */
-  modesOf(exporter: Uint8Array, send: (frame: LinkFrame) => void, challenge?: Uint8Array): LinkModes {
+  modesOf(exporter: Uint8Array, send: (frame: LinkFrame) => void, at: LinkStart = {}): LinkModes {
     const { session, parts, publicOrigins, signingKey } = this.#options;
     return new LinkModes({
       principal: session.principal,
@@ -102,9 +110,7 @@ export class LinkTunnel {
       policy: parts.policy,
       send,
       limits: parts.limits,
-      ...(challenge === undefined || this.ticket === undefined
-        ? {}
-        : { challenge, tunnelId: this.ticket.tunnelId }),
+      ...at,
     });
   }
 
@@ -157,6 +163,12 @@ export class LinkTunnel {
       this.link.destroy(new ProxyError('tunnel_lost', late, { limit: 'resumeWindowMs' }));
     }, resumeWindowMs).unref();
   }
+}
+
+function startOf(identified: IdentifiedAgent | undefined): LinkStart {
+  if (identified === undefined) return {};
+  const { challenge, identity } = identified;
+  return { challenge: challenge.challenge, tunnelId: challenge.tunnelId, identity };
 }
 
 /** Names who has the tunnel, and is of no other tunnel. */

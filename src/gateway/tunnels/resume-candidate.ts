@@ -64,7 +64,7 @@ class ResumeCandidate {
       onClose: () => this.#leave(),
     };
     if (webSocket.agreesOnModes && exporter !== undefined)
-      this.#modes = tunnel.modesOf(exporter, (frame) => this.#send(frame), challenge);
+      this.#modes = tunnel.modesOf(exporter, (frame) => this.#send(frame), { challenge, tunnelId });
     else this.#sending.push({ type: 'challenge', challenge, tunnelId });
   }
 

@@ -1,7 +1,11 @@
 // Why an upgrade is refused, and what the response says beside it.
 
-import type { HandshakeField } from '../../net/websocket-handshake.ts';
+import type { Duplex } from 'node:stream';
+import { type HandshakeField, refuseUpgrade } from '../../net/websocket-handshake.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { sessionProblem } from '../../protocol/session-messages.ts';
+import { askAgainSeconds } from '../sessions/ask-again.ts';
+import { NonceNeeded } from '../sessions/proof-nonces.ts';
 import { holderOf } from './incarnation.ts';
 
 /** What this process named and does not have nobody has; of others it cannot know. The same is said of tunnels of other sessions. */
@@ -17,7 +21,16 @@ export function nonceFields(nonce: string): readonly HandshakeField[] {
 }
 
 /** RFC 9449 §8. */
-export const nonceChallenge: HandshakeField = ['WWW-Authenticate', 'DPoP error="use_dpop_nonce"'];
+const nonceChallenge: HandshakeField = ['WWW-Authenticate', 'DPoP error="use_dpop_nonce"'];
+
+/** With when to come again, and what it takes. */
+export function refuseTunnel(socket: Duplex, fault: ProxyError): void {
+  const fields = fault instanceof NonceNeeded ? [...nonceFields(fault.nonce), nonceChallenge] : [];
+  const seconds = askAgainSeconds(fault);
+  const again = seconds === undefined ? [] : [['Retry-After', String(seconds)] as const];
+  const problem = sessionProblem(fault.code, fault.message);
+  refuseUpgrade(socket, fault.httpStatus, problem, [...fields, ...again]);
+}
 
 export function draining(): ProxyError {
   return new ProxyError('shutting_down', 'the gateway is draining; connect to another one');

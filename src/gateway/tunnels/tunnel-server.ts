@@ -1,17 +1,14 @@
 // The gateway's end of the tunnels: authenticated upgrades, one link or one chunk stream each, ended with their session.
 
-import { sessionProblem } from '../../protocol/session-messages.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { chunkStream } from '../../net/chunk-stream.ts';
-import { LinkSettling } from '../../net/link-settling.ts';
 import { linkExporter } from '../../net/link-exporter.ts';
 import { parseResumeName, type ResumeName } from '../../net/resume-name.ts';
 import {
   acceptWebSocket,
+  challengeField,
   type HandshakeField,
-  refuseUpgrade,
   resumeField,
 } from '../../net/websocket-handshake.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
@@ -19,18 +16,19 @@ import type { Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
-import { serveChunkStream } from './chunk-tunnel.ts';
+import { openChunkTunnel } from './chunk-tunnel.ts';
 import { LinkTunnel } from './link-tunnel.ts';
+import type { OpenTunnel } from './open-tunnel.ts';
 import { challengeCandidate, staleAttempt } from './resume-candidate.ts';
 import type { StreamParts } from './stream-scene.ts';
-import { askAgainSeconds } from '../sessions/ask-again.ts';
-import { NonceNeeded } from '../sessions/proof-nonces.ts';
 import { sessionRequestOf } from '../sessions/session-endpoints.ts';
 import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
 import { verifierOf } from '../sessions/session-signature.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
+import type { IdentifiedAgent } from './tunnel-candidate.ts';
+import { TunnelCandidates } from './tunnel-candidates.ts';
 import type { SessionUpgrade, TunnelPlaces } from './tunnel-places.ts';
-import { draining, nonceChallenge, nonceFields, noTunnel, tunnelLimit } from './tunnel-refusals.ts';
+import { draining, nonceFields, noTunnel, refuseTunnel, tunnelLimit } from './tunnel-refusals.ts';
 
 /** `unknown`: the tunnel is not here. */
 export type ResumeOutcome = 'resumed' | 'refused' | 'unknown';
@@ -65,21 +63,12 @@ interface Upgrade {
   readonly onSession: () => void;
 }
 
-interface OpenTunnel {
-  readonly sessionId: string;
-  /** When its session ends at the latest. */
-  readonly endsMs: number;
-  drain(deadlineMs: number): Promise<void>;
-  /** Ends it now; the agent learns the reason, where the protocol of the tunnel can say it. */
-  dismiss(error: ProxyError): void;
-  destroy(error: ProxyError): void;
-}
-
 export class TunnelServer {
   readonly #options: TunnelServerOptions;
   readonly #tunnels = new Set<OpenTunnel>();
   /** Those that outlive their connection, by their id. */
   readonly #resumable = new Map<string, LinkTunnel>();
+  readonly #candidates = new TunnelCandidates<LinkTunnel>();
   #draining = false;
 
   constructor(options: TunnelServerOptions) {
@@ -129,11 +118,7 @@ export class TunnelServer {
 
   #refuse(socket: Duplex, fault: ProxyError): void {
     this.#count(fault);
-    const fields = fault instanceof NonceNeeded ? [...nonceFields(fault.nonce), nonceChallenge] : [];
-    const seconds = askAgainSeconds(fault);
-    const again = seconds === undefined ? [] : [['Retry-After', String(seconds)] as const];
-    const problem = sessionProblem(fault.code, fault.message);
-    refuseUpgrade(socket, fault.httpStatus, problem, [...fields, ...again]);
+    refuseTunnel(socket, fault);
   }
 
   /** Agents that end TLS are told where they leave it to the gateway now. */
@@ -148,7 +133,10 @@ export class TunnelServer {
   async drain(deadlineMs: number, onTold?: () => void): Promise<void> {
     this.#draining = true;
     const beganMs = performance.now();
+    const leftMs = (): number => Math.max(1, deadlineMs - (performance.now() - beganMs));
     const elsewhere = this.#options.places?.drain(deadlineMs);
+    // What they become meanwhile is in no list of before.
+    const candidates = this.#candidates.drain(leftMs);
     const tunnels = [...this.#tunnels];
     const { drainedTunnelsPerSecond } = this.#options.parts.limits;
     const stepMs = Math.min(1000 / drainedTunnelsPerSecond, deadlineMs / 3 / tunnels.length);
@@ -156,14 +144,15 @@ export class TunnelServer {
     for (const [i, tunnel] of tunnels.entries()) {
       const earlyMs = i * stepMs - (performance.now() - beganMs);
       if (earlyMs >= 1) await wait(earlyMs);
-      drained.push(tunnel.drain(Math.max(1, deadlineMs - (performance.now() - beganMs))));
+      drained.push(tunnel.drain(leftMs()));
     }
     onTold?.();
-    await Promise.all([...drained, elsewhere]);
+    await Promise.all([...drained, candidates, elsewhere]);
   }
 
   /** Ends every tunnel, and refuses none: whether another one may be had is for the session to say. */
   dismissAll(error: ProxyError): void {
+    this.#candidates.refuse(error);
     for (const tunnel of this.#tunnels) tunnel.dismiss(error);
   }
 
@@ -176,6 +165,7 @@ export class TunnelServer {
 
   destroy(): void {
     this.#draining = true;
+    this.#candidates.destroy();
     for (const tunnel of this.#tunnels)
       tunnel.destroy(new ProxyError('shutting_down', 'the gateway is ending'));
   }
@@ -187,9 +177,10 @@ export class TunnelServer {
     if (pathname !== tunnelPath)
       throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
     const { sessions, parts, publicOrigins } = this.#options;
-    const session = await sessions.authenticate(
-      sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
-    );
+    const session = await sessions.authenticate({
+      ...sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
+      canChallenge: true,
+    });
     onSession();
     const upgrade = { session, request, socket, head, exporter: linkExporter(socket) };
     if ((await this.#options.places?.passOn(upgrade)) === true) return;
@@ -220,21 +211,56 @@ export class TunnelServer {
 
   async #serve(upgrade: SessionUpgrade): Promise<void> {
     const { session, request, exporter } = upgrade;
-    const { principal } = session;
+    const { principal, isChallenged = false } = session;
     const name = parseResumeName(request.headers[resumeField]);
     if (name !== undefined) return this.#takeOn({ ...upgrade, who: principal }, name);
     if (this.#draining) throw draining();
-    this.#checkCount(principal.sessionId);
+    this.#checkCount(principal.sessionId, isChallenged ? 'later' : 'now');
     const nextNonce = (subprotocol: string): readonly HandshakeField[] =>
       subprotocol === chunkSubprotocol
         ? nonceFields(this.#options.sessions.nonceFor(principal.sessionId))
         : [];
+    // The other protocol has no challenge: what is worth nothing without one opens none of its connections.
+    if (isChallenged) {
+      this.#candidates.checkCount(principal.sessionId, this.#options.parts.limits.tunnelsPerSessionMax);
+      return this.#challenge(
+        this.#accept(upgrade, [tunnelSubprotocol], () => [challengeField]),
+        upgrade,
+      );
+    }
     const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol], nextNonce);
-    const isChunks = webSocket.subprotocol === chunkSubprotocol;
-    const tunnel = isChunks
-      ? this.#serveChunks(webSocket, session)
-      : this.#serveLink(webSocket, session, exporter);
+    const tunnel =
+      webSocket.subprotocol === chunkSubprotocol
+        ? this.#serveChunks(webSocket, session)
+        : this.#serveLink(webSocket, session, exporter);
     await this.#endIfOver(tunnel, session);
+  }
+
+  /** Nothing is served, nothing ends and nobody makes room before the agent has shown that it has the key of the session. */
+  #challenge(webSocket: WebSocketConnection, { session, exporter }: SessionUpgrade): void {
+    const { parts, publicOrigins, onResumeRefused } = this.#options;
+    const { principal, key } = session;
+    this.#candidates.add({
+      webSocket,
+      sessionId: principal.sessionId,
+      limits: parts.limits,
+      isOwnOrigin: (origin) => publicOrigins.includes(origin),
+      verify: verifierOf(key),
+      open: (identified) => {
+        this.#checkCount(principal.sessionId, 'now');
+        const tunnel = this.#serveLink(webSocket, session, exporter, identified);
+        void this.#endIfOver(tunnel, session);
+        return tunnel;
+      },
+      onRefused: (error) => onResumeRefused?.(error, principal),
+    });
+  }
+
+  #serveChunks(webSocket: WebSocketConnection, { principal, expiresMs }: AuthenticatedSession): OpenTunnel {
+    const onEnd = (): void => void this.#tunnels.delete(tunnel);
+    const tunnel = openChunkTunnel({ webSocket, principal, expiresMs, parts: this.#options.parts, onEnd });
+    this.#tunnels.add(tunnel);
+    return tunnel;
   }
 
   #accept(
@@ -312,16 +338,17 @@ export class TunnelServer {
     if (fault?.limit !== undefined) this.#options.parts.onLimit?.(fault.limit);
   }
 
-  #checkCount(sessionId: string): void {
+  /** One that waits for nothing makes room `now`, or would `later`. */
+  #checkCount(sessionId: string, when: 'now' | 'later'): void {
     const { tunnelsPerSessionMax, streamsMax } = this.#options.parts.limits;
     const own = [...this.#tunnels].filter((tunnel) => tunnel.sessionId === sessionId);
     const ownLinks = own.filter((tunnel) => tunnel instanceof LinkTunnel);
     const links = ownLinks.length;
     if (links >= tunnelsPerSessionMax) {
-      // One that waits for nothing makes room.
       const idle = ownLinks.find(({ isWaiting, link }) => isWaiting && link.state.isSettled);
       if (idle === undefined) throw tunnelLimit(tunnelsPerSessionMax);
-      idle.destroy(new ProxyError('tunnel_lost', 'a tunnel without streams made room for another one'));
+      if (when === 'now')
+        idle.destroy(new ProxyError('tunnel_lost', 'a tunnel without streams made room for another one'));
     }
     // Of the seed protocol each is one connection of a client, as a stream is.
     if (own.length - links >= streamsMax)
@@ -336,12 +363,14 @@ export class TunnelServer {
     webSocket: WebSocketConnection,
     session: AuthenticatedSession,
     exporter: Uint8Array | undefined,
-  ): OpenTunnel {
+    identified?: IdentifiedAgent,
+  ): LinkTunnel {
     const { parts, publicOrigins, signingKey, incarnation } = this.#options;
     const tunnel = new LinkTunnel({
       webSocket,
       session,
       exporter,
+      identified,
       parts,
       publicOrigins,
       signingKey,
@@ -359,39 +388,9 @@ export class TunnelServer {
     return tunnel;
   }
 
-  #serveChunks(webSocket: WebSocketConnection, { principal, expiresMs }: AuthenticatedSession): OpenTunnel {
-    const { parts } = this.#options;
-    const duplex = chunkStream(webSocket, parts.limits, {
-      onReceive: () => parts.loopWatch?.enter(principal.sessionId),
-    });
-    const destroy = (error: ProxyError): void => {
-      duplex.destroy(error);
-    };
-    const settling = new LinkSettling(() => duplex.destroyed);
-    const tunnel: OpenTunnel = {
-      sessionId: principal.sessionId,
-      endsMs: expiresMs,
-      // It cannot say that it is to go elsewhere, so it goes on for as long as it may.
-      drain: (withinMs) => settling.within(withinMs),
-      dismiss: destroy,
-      destroy,
-    };
-    this.#tunnels.add(tunnel);
-    duplex.once('close', () => {
-      this.#tunnels.delete(tunnel);
-      settling.end();
-    });
-    duplex.on('error', () => {
-      // The stream's end is told by 'close'.
-    });
-    void serveChunkStream(duplex, principal, parts);
-    return tunnel;
-  }
-
   #endSession(sessionId: string, reason: string): void {
-    for (const tunnel of this.#tunnels) {
-      if (tunnel.sessionId === sessionId)
-        tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
-    }
+    const error = new ProxyError('session_revoked', `the session ended: ${reason}`);
+    this.#candidates.refuse(error, sessionId);
+    for (const tunnel of this.#tunnels) if (tunnel.sessionId === sessionId) tunnel.dismiss(error);
   }
 }

@@ -29,6 +29,21 @@ export const sessionLimits = {
     'proof_invalid',
     'A nonce of the gateway counts as long as a proof does; the next connection brings another one.',
   ),
+  newKeyWaitMs: fixedRow(
+    300_000,
+    'token_invalid',
+    'A token of a key that is not known may be of one that a mounted folder brings later: Kubernetes takes up to two minutes. One that is older is of no key of ours.',
+  ),
+  retiredKeysKeptMax: fixedRow(
+    16,
+    'token_invalid',
+    'Earlier readings of the signing keys: who comes with a key that was retired is not made to wait. One more is taken for a key that may be new.',
+  ),
+  keySoughtIntervalMs: fixedRow(
+    1_000,
+    'store_unavailable',
+    'Tokens of unknown keys have the keys read again, at most so often: anybody can send one.',
+  ),
   endedSessionsMax: fixedRow(
     500_000,
     'store_unavailable',

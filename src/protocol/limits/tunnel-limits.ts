@@ -80,7 +80,11 @@ export const tunnelLimits = {
     'tunnel_lost',
     'In place of `pingTimeoutMs` there: a wrong suspicion costs no stream, only another connection, and a gateway without power is found so soon.',
   ),
-  tunnelsPerSessionMax: row(4, 'limit_exceeded', 'One in use, one draining, one being set up, one spare.'),
+  tunnelsPerSessionMax: row(
+    4,
+    'limit_exceeded',
+    'One in use, one draining, one being set up, one spare. As many connections may wait to be identified.',
+  ),
   streamsPerSecondMax: row(
     2_000,
     'limit_exceeded',

@@ -10,9 +10,11 @@ import { listenForPeers } from '../../../src/gateway/peers/peer-listener.ts';
 import { PeerStarts } from '../../../src/gateway/peers/peer-starts.ts';
 import { EndedSessions } from '../../../src/gateway/sessions/ended-sessions.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { AccessRecord } from '../../../src/store/access-store.ts';
 import type { ChangePlace } from '../../../src/store/change-store.ts';
+import type { SealedIdentity } from '../../../src/store/gateway-store.ts';
 import type { PolicyVersion } from '../../../src/store/policy-store.ts';
 import { newPeer, peerAuthority } from './peer-scene.ts';
 
@@ -63,6 +65,7 @@ interface Handing extends AsyncDisposable {
   readonly policies: readonly PolicyVersion[] | undefined;
   readonly files: KnownFacts['files'];
   readonly grants: readonly AccessRecord[] | undefined;
+  readonly sealed: SealedIdentity;
   readonly faults: string[];
 }
 
@@ -75,7 +78,7 @@ async function handingPeer(
   const faults: string[] = [];
   const starts = new PeerStarts({
     facts: () => ({
-      identity: { version: 4, sealed: 'sealed' },
+      identity: peer.sealed,
       policies: peer.policies,
       files: peer.files,
       grants: peer.grants,
@@ -118,6 +121,7 @@ async function handingPeer(
     policies: [policy],
     files: new Map([['h3', [{ name: 'a.yaml', text: 'rules: [] # ä' }]]]),
     grants: [grant, limited],
+    sealed: { version: 4, sealed: 'sealed' },
     faults,
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
     ...changes,
@@ -212,6 +216,29 @@ test('of several the one is believed that has taken most, and of equal ones who 
   assert.deepEqual(
     facts.endings.map(({ sessionId }) => sessionId),
     ['revoked meanwhile'],
+  );
+});
+
+test('where the keys of one cannot be opened the next one is asked, and all of them wait for the store if there is none', async () => {
+  await using stack = new AsyncDisposableStack();
+  const closed = stack.use(await handingPeer({ sealed: { version: 5, sealed: 'for another key' } }));
+  const open = stack.use(await handingPeer({ awayMs: 2000 }));
+  const looked: number[] = [];
+  const options = {
+    identity: newPeer(),
+    floor: undefined,
+    keptMs,
+    check: async ({ identity }: StartFacts) => {
+      looked.push(identity?.version ?? 0);
+      if (identity?.version === 5) throw new ProxyError('identity_unusable', 'it is sealed for another key');
+    },
+  };
+  assert.equal(handed(await askPeers([closed.address, open.address], options)).address, open.address);
+  // Who had the store last comes first.
+  assert.deepEqual(looked, [5, 4]);
+  assert.match(
+    refusal(await askPeers([closed.address], options)),
+    new RegExp(`^${closed.address}: it is sealed for another key$`),
   );
 });
 

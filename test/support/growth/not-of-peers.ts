@@ -85,6 +85,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/signing-key-rotation.ts makeNextSigningKey',
     'src/gateway/sessions/signing-key-rotation.ts retireSigningKey',
     'src/gateway/sessions/signing-key-rotation.ts switchSigningKey',
+    'src/gateway/open-gateway-keys.ts readKeysAgain',
+    'src/gateway/sessions/signing-key.ts thumbprintOf',
     'src/gateway/sessions/followed-signing-key.ts FollowedSigningKey',
     'src/gateway/sessions/signing-key.ts openSigningKey',
     'src/gateway/sessions/signing-key.ts readPrivateKey',

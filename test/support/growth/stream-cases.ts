@@ -391,6 +391,7 @@ export const streamCases: GrowthCases = {
       tried(() => decodeLinkFrame('prove', bytes));
       tried(() => decodeLinkFrame('agree', bytes));
       tried(() => decodeLinkFrame('hosts', bytes));
+      tried(() => decodeLinkFrame('identify', bytes));
       return new BlindHosts(text).covers(text);
     },
   },
