@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { PlainMode } from '../../src/protocol/frame.ts';
 import { decodeLinkFrame } from '../../src/protocol/link-frames.ts';
+import { identify } from '../../src/protocol/tunnel-identity.ts';
 import { LinkProver, linkProofText, LinkVerifier } from '../../src/protocol/link-proof.ts';
 
 interface Vector {
@@ -126,6 +127,31 @@ test('a proof that is kept and sent again, or changed, is none', async () => {
   const fresh = ends();
   const proof = await fresh.prover.prove(fresh.verifier.challenge);
   assert.deepEqual(fresh.verifier.receive({ ...proof, modes: ['http1'] }).modes, []);
+});
+
+test('who identifies itself agrees on modes with the same signature, where both ends see one TLS connection', async () => {
+  const sign64 = async (text: Uint8Array): Promise<Uint8Array> =>
+    new Uint8Array(sign(null, text, session.privateKey));
+  for (const [gatewaySees, exporter, modes, state] of [
+    [1, value(1), ['http1', 'http2'], 'proven'],
+    [1, value(1), ['http2'], 'proven'],
+    [2, value(1), ['http1', 'http2'], 'forged'],
+    // A word of the gateway's value that the agent does not have.
+    [1, new Uint8Array(), ['http1', 'http2'], 'refused'],
+  ] as const) {
+    const { prover, verifier } = ends({ gatewaySees });
+    const identity = await identify(verifier.challenge, { origin, exporter, modes, sign: sign64 });
+    prover.challenged(verifier.challenge);
+    prover.conclude(verifier.identified(identity));
+    assert.equal(prover.state, state);
+    for (const mode of ['http1', 'http2'] as const) {
+      const isAgreed = state === 'proven' && (modes as readonly string[]).includes(mode);
+      assert.equal(verifier.allows(mode), isAgreed);
+      assert.equal(prover.modes.includes(mode), isAgreed);
+    }
+    const proof = await ends().prover.prove(verifier.challenge);
+    assert.throws(() => verifier.receive(proof), { code: 'frame_unexpected' });
+  }
 });
 
 test('each frame comes once and in its order, or ends the tunnel', async () => {
