@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
@@ -12,6 +13,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 
+import { parseGatewayConfig } from '../../src/gateway/config/config.ts';
 import { mustRun, runCommand } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
@@ -132,6 +134,83 @@ test(
       ['/before', '/after'],
     );
     assert.equal(new Set(events.map(({ sessionId }) => sessionId)).size, 1);
+  },
+);
+
+interface ComposeFile {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly environment?: Readonly<Record<string, string>>;
+        readonly volumes?: readonly string[];
+        readonly secrets?: readonly string[];
+        readonly network_mode?: string;
+        readonly networks?: unknown;
+      }
+    >
+  >;
+  readonly configs: { readonly haproxy: { readonly content: string } };
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly secrets: Readonly<Record<string, unknown>>;
+}
+
+test('the gateways of the Compose file have a configuration each, a balancer that knows both, and a database that nobody else reaches', async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryDirectory()).path;
+  const file = parse(block('yaml', '# compose.yaml'), { merge: true }) as ComposeFile;
+  const { services, volumes, secrets, configs } = file;
+  for (const [name, service] of Object.entries(services)) {
+    for (const secret of service.secrets ?? []) assert.ok(secret in secrets, `${name}: ${secret}`);
+    for (const volume of service.volumes ?? []) {
+      const [source = ''] = volume.split(':');
+      assert.ok(source.startsWith('./') || source in volumes, `${name}: ${source}`);
+    }
+  }
+  const withSocket = Object.entries(services).filter(([, service]) =>
+    service.volumes?.some((volume) => volume.startsWith('database-socket:')),
+  );
+  assert.deepEqual(
+    withSocket.map(([name]) => name),
+    ['gateway-1', 'gateway-2', 'database'],
+  );
+  assert.deepEqual([services['database']?.network_mode, services['database']?.networks], ['none', undefined]);
+  // Each has a state folder of its own, and says its own name to the other.
+  const written = parse(block('yaml', '# gateway.yaml for Compose')) as Readonly<Record<string, unknown>>;
+  const key = join(folder, 'key');
+  await writeFile(key, randomBytes(32).toString('base64'), { mode: 0o600 });
+  await writeFile(join(folder, 'policy.yaml'), 'rules: []\n');
+  const states = new Set<string>();
+  for (const name of ['gateway-1', 'gateway-2']) {
+    const service = services[name];
+    states.add(service?.volumes?.find((volume) => volume.endsWith(':/var/lib/upstreamproxy')) ?? '');
+    assert.equal(service?.environment?.['PEER_HOST'], name);
+    assert.ok(configs.haproxy.content.includes(`${name}:8443`));
+    const text = stringify({
+      ...written,
+      identity: { store: true, keyEncryptionKey: { file: key } },
+      stateDirectory: folder,
+    });
+    const parsed = parseGatewayConfig({ file: 'gateway.yaml', text }, folder);
+    assert.ok('config' in parsed, JSON.stringify(parsed));
+    assert.equal(parsed.config.peers?.known.includes(`${name}:8444`), true);
+  }
+  assert.equal(states.size, 2);
+});
+
+test(
+  'the balancer of the Compose file takes its configuration',
+  { skip: skipWithout('haproxy') },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = stack.use(await temporaryDirectory()).path;
+    const { configs } = parse(block('yaml', '# compose.yaml'), { merge: true }) as ComposeFile;
+    const ca = join(folder, 'ca.pem');
+    await writeFile(ca, createTestAuthority().caPem);
+    const file = join(folder, 'haproxy.cfg');
+    await writeFile(file, configs.haproxy.content.replace('/run/secrets/gateway-ca', ca));
+    const { code, stderr } = await runCommand('haproxy', ['-c', '-f', file]);
+    assert.equal(code, 0, stderr);
   },
 );
 
