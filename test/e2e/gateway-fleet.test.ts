@@ -1,4 +1,4 @@
-// Several gateways as one service: two processes on one database, a balancer that knows nothing of them, agents, and exchanges that run while
+// Several gateways as one service: processes on one database, a balancer that knows nothing of them, agents, and exchanges that run while
 // gateways and connections go. `npm run test:cluster` has more of everything, and prints the figures.
 
 import assert from 'node:assert/strict';
@@ -21,9 +21,14 @@ const outageMs = 1000 * Number(process.env['UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS
 /** What takes long is for `npm run test:cluster`. */
 const isWhole = process.env['UPSTREAMPROXY_CLUSTER_EACH'] !== undefined;
 
+/** Of the scenarios that `npm run test:cluster` alone has. */
+const gatewayCount = 3;
+
 /** One whose tunnel is at each gateway. */
-async function twoAgents(fleet: Fleet): Promise<readonly ProxyTarget[]> {
-  return [(await fleet.startAgent(0)).target, (await fleet.startAgent(1)).target];
+async function agentsOf(fleet: Fleet): Promise<readonly ProxyTarget[]> {
+  const targets: ProxyTarget[] = [];
+  for (const number of fleet.gateways.keys()) targets.push((await fleet.startAgent(number)).target);
+  return targets;
 }
 
 /** Has a gateway end while exchanges run through it. Gives what the command said, and how it ended. */
@@ -54,8 +59,8 @@ test(
   'scenario a: gateways are replaced one after the other, and no request fails',
   { skip: whole },
   async (t) => {
-    await using fleet = await openFleet(2);
-    const targets = await twoAgents(fleet);
+    await using fleet = await openFleet(gatewayCount);
+    const targets = await agentsOf(fleet);
     const stop = new AbortController();
     // Whatever fails: who asks again and again would never end.
     using _ = { [Symbol.dispose]: () => stop.abort() };
@@ -72,6 +77,7 @@ test(
     for (const [number, how] of [
       [0, 'signal'],
       [1, 'command'],
+      [2, 'signal'],
     ] as const) {
       const { ended } = await drain(fleet, number, how);
       // What begins now is not for the gateway that ends, which still has the ones before.
@@ -92,7 +98,7 @@ test(
     const slowestMs = Math.round(Math.max(...asked.map((one) => one.slowestMs)));
     tell(
       t,
-      `a: ${count} long exchanges and ${short} short requests while both gateways were replaced, ${failed.length} failed; the slowest short one took ${slowestMs} ms`,
+      `a: ${count} long exchanges and ${short} short requests while ${gatewayCount} gateways were replaced, ${failed.length} failed; the slowest short one took ${slowestMs} ms`,
     );
     assert.deepEqual(failed, []);
     assert.deepEqual(await fleet.check(), []);
@@ -100,8 +106,8 @@ test(
 );
 
 test('scenario b: a gateway that is killed takes only what ran through it', { skip: whole }, async (t) => {
-  await using fleet = await openFleet(2);
-  const targets = await twoAgents(fleet);
+  await using fleet = await openFleet(gatewayCount);
+  const targets = await agentsOf(fleet);
   const running = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
   await running.batch.halfway(running.count);
   const gateway = fleet.gateways[0];
@@ -122,17 +128,17 @@ test('scenario b: a gateway that is killed takes only what ran through it', { sk
     t,
     `b: of ${running.count} exchanges ${failed.length} failed, all of the killed gateway; its session went on after ${backMs} ms`,
   );
-  // Of each kind every second one, from the first on.
-  assert.equal(failed.length, (running.count / each) * Math.ceil(each / 2));
-  assert.ok(failed.every((one) => Number(/ (\d+):/.exec(one)?.[1]) % 2 === 0));
+  // Of each kind those of the first agent, from the first on.
+  assert.equal(failed.length, (running.count / each) * Math.ceil(each / gatewayCount));
+  assert.ok(failed.every((one) => Number(/ (\d+):/.exec(one)?.[1]) % gatewayCount === 0));
   // Its next process tells what it left open.
   await fleet.restart(0);
   assert.equal((await fleet.check()).length, failed.length);
 });
 
 test('scenario c: connections that find nobody for a while lose nothing', { skip: whole }, async (t) => {
-  await using fleet = await openFleet(2);
-  const targets = await twoAgents(fleet);
+  await using fleet = await openFleet(gatewayCount);
+  const targets = await agentsOf(fleet);
   const running = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
   await running.batch.halfway(running.count);
   fleet.balancer.close();
