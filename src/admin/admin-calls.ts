@@ -61,6 +61,9 @@ const cursorFields = {
   exportEvents: 'behind',
   policyHistory: 'before',
   credentials: undefined,
+  uses: undefined,
+  hours: undefined,
+  gateways: undefined,
   limits: undefined,
   tokens: undefined,
 } as const satisfies { readonly [Operation in CallOperation]?: string | undefined };

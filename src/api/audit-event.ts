@@ -98,6 +98,7 @@ export const auditEventSchema = z
     offered: names(
       'Names of those that its rule has, where they are not the same: a placeholder that the request did not hold.',
     ),
+    failedCredential: text('Name of the credential that could not be had, where that is why it failed.'),
     ...factSchemas,
     requestBytes: count('Size of the body that was sent on, or of what a stream sent.'),
     responseBytes: count('Size of the body that came back, or of what came on a stream.'),

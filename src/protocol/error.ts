@@ -10,6 +10,7 @@ export interface ProxyErrorOptions {
   readonly claimed?: Readonly<Record<string, string>>;
   readonly retryAfterSeconds?: number;
   readonly limit?: LimitName;
+  readonly credential?: string;
   readonly next?: string;
 }
 
@@ -27,6 +28,8 @@ export class ProxyError extends Error {
   readonly next: string | undefined;
   /** The limit that was reached, for the metric of that name. */
   readonly limit: LimitName | undefined;
+  /** Name of the one that could not be had, for the audit. */
+  readonly credential: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -35,6 +38,7 @@ export class ProxyError extends Error {
     this.claimed = options.claimed;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.limit = options.limit;
+    this.credential = options.credential;
     this.next = options.next;
   }
 

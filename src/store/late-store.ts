@@ -48,6 +48,7 @@ export class LateStore {
       policies: part(() => this.#opened?.policies),
       changes: part(() => this.#opened?.changes),
       acts: part(() => this.#opened?.acts),
+      uses: part(() => this.#opened?.uses),
       audit: part(() => this.#opened?.audit, {
         delivery: part(() => this.#opened?.audit.delivery),
         chain: part(() => this.#opened?.audit.chain),

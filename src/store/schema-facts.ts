@@ -18,7 +18,9 @@ export const schemaFacts: { readonly sqlite: SchemaFacts; readonly postgres: Sch
 
 function factsOf(migrations: readonly Migration[]): SchemaFacts {
   const schema = migrations.at(-1)?.version ?? 0;
-  // A step that waits until older gateways are gone stands in the way of none of them.
-  const servesFrom = migrations.findLast(({ waits }) => waits !== true)?.servesFrom ?? 0;
+  // A step that waits until older gateways are gone stands in the way of none of them, and neither do those behind it.
+  const waiting = migrations.findIndex(({ waits }) => waits === true);
+  const soon = waiting === -1 ? migrations : migrations.slice(0, waiting);
+  const servesFrom = soon.at(-1)?.servesFrom ?? 0;
   return { schema, servesFrom, migratesFrom: migrations[0]?.version ?? 0 };
 }

@@ -220,6 +220,7 @@ export function askedStore(store: Store, outage: StoreOutage): Store {
     policies: asked(store.policies, ask),
     changes: asked(store.changes, ask),
     audit: asked(store.audit, ask),
+    uses: asked(store.uses, ask),
     acts: asked(store.acts, ask),
     ...(store.movedTo === undefined ? {} : { movedTo: store.movedTo }),
     onChange: (listener) => store.onChange(listener),

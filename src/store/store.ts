@@ -13,6 +13,7 @@ import type { ChangeStore } from './change-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { PolicyStore } from './policy-store.ts';
+import type { UseStore } from './use-store.ts';
 
 /** How many rows one call of a `prune` or an `expire` takes at the most: it holds up other writers, and a backlog must not outlast the deadline of a statement. */
 export const pruneBatch = 1000;
@@ -305,6 +306,7 @@ export interface Store extends AsyncDisposable {
   readonly policies: PolicyStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
+  readonly uses: UseStore;
   readonly acts: ActStore;
   /**
    * Of a login that writes by acts alone, who that is: sessions are ended, access is decided and policies are published in the name of the login, each

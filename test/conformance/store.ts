@@ -13,6 +13,7 @@ import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
 import { policyConformance } from './policies.ts';
+import { useConformance } from './uses.ts';
 import { withdrawingConformance } from './withdrawing.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
@@ -35,6 +36,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     changeConformance(open);
     restoringConformance(open);
     withdrawingConformance(open);
+    useConformance(open);
   });
 }
 

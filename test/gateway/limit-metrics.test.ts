@@ -53,6 +53,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminRequestTimeoutMs: 'the server closes the connection',
   adminScannedEventsMax: 'the response says how far it looked',
   adminListedMax: 'the newest are shown',
+  adminUsesMax: 'those that were used last are shown',
   adminRememberedSessionsMax: 'the store is asked again',
   replayGroupsMax: 'the rest is counted by its host, and then together',
   adminFollowedEventsMax: 'the store has the rest',

@@ -5,6 +5,7 @@ import { auditEventSchema } from '../audit-event.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { type AdminRoute, pageOf } from './route.ts';
 import * as schemas from './schemas.ts';
+import { useRoutes } from './use-routes.ts';
 
 const text = z.string();
 const exchangePageSchema = z
@@ -214,6 +215,7 @@ export const adminRoutes = {
     output: schemas.accessSchema,
   },
   ...policyRoutes,
+  ...useRoutes,
   credentials: {
     method: 'GET',
     path: '/v1/credentials',

@@ -148,6 +148,20 @@ export const credentialSchema = z
     name: z.string(),
     kind: z.string(),
     variables: texts.describe('What workloads see in its place.'),
+    state: z
+      .enum(['unused', 'works', 'failing', 'unknown'])
+      .describe('As its last use over all gateways ended; `unused`: it has no use that the store remembers.'),
+    lastUsed: time.optional().describe('When it was put on a request last, or could not be had for one.'),
+    recent: z
+      .object({ allowed: count, denied: count, failed: count })
+      .readonly()
+      .optional()
+      .describe('Requests with it since `from` of `uses`.'),
+    lastError: z
+      .object({ time, code: z.string(), trace: z.string().optional() })
+      .readonly()
+      .optional()
+      .describe('`credential_unavailable`, or `status_401` where the origin did not accept it.'),
   })
   .readonly();
 

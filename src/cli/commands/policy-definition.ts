@@ -3,6 +3,7 @@
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
 import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
 import { adminPlaceOptions, operatorPlaceOptions } from './operator-place-options.ts';
+import { usesDefinition } from './policy-uses-definition.ts';
 import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
 
 const nameOption = {
@@ -372,5 +373,18 @@ export const policyDefinition = {
     'Without any of these, `check`, `learn`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
   ],
   question: 'what about policies?',
-  actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw, pins],
+  actions: [
+    check,
+    explain,
+    learn,
+    replay,
+    diff,
+    publish,
+    history,
+    show,
+    rollback,
+    withdraw,
+    pins,
+    usesDefinition,
+  ],
 } as const satisfies GroupDefinition;

@@ -19,6 +19,7 @@ import { openJudging } from './open-judging.ts';
 import { pinsCommand } from './pins-command.ts';
 import { PolicyProposal } from './policy-proposal.ts';
 import { replayText } from './policy-replay.ts';
+import { uses } from './policy-uses.ts';
 import { history, numberOf, publish, rollBack, show, withdraw } from './published.ts';
 
 type Actions = (typeof policyDefinition)['actions'];
@@ -138,4 +139,5 @@ export const policyCommand = groupOf(policyDefinition, {
   rollback: rollBack,
   withdraw,
   pins: pinsCommand,
+  uses,
 });

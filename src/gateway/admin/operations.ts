@@ -12,6 +12,7 @@ import { sessionOperations } from './session-operations.ts';
 import { stateOperations } from './state-operations.ts';
 import { sessionTokenOperations } from './session-token-operations.ts';
 import { tokenOperations } from './token-operations.ts';
+import { useOperations } from './use-operations.ts';
 
 const handlers: Handlers<Exclude<AdminOperation, StreamingOperation>> = {
   ...stateOperations,
@@ -24,6 +25,7 @@ const handlers: Handlers<Exclude<AdminOperation, StreamingOperation>> = {
   ...replayOperations,
   ...tokenOperations,
   ...sessionTokenOperations,
+  ...useOperations,
 };
 
 /** Does it. `asked` was read by the schemas of that operation. */

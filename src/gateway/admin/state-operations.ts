@@ -6,8 +6,13 @@ import { limitTable } from '../../protocol/limits.ts';
 import { confirmChange } from '../changes/confirm-change.ts';
 import { placeholderVariables } from '../credentials/credential-kinds.ts';
 import { adminOpenApi } from '../../api/admin/openapi.ts';
+import type { OutputOf } from '../../api/admin/routes.ts';
+import type { UseRecord } from '../../store/use-store.ts';
 import { given, type Handlers, isoTime } from './admin-parts.ts';
+import { shownFailure } from './use-operations.ts';
 import { staleMsFor } from './own-rules.ts';
+
+const dayMs = 86_400_000;
 
 export const stateOperations: Handlers<
   | 'who'
@@ -81,13 +86,39 @@ export const stateOperations: Handlers<
       ),
     };
   },
-  credentials: ({ config }) => ({
-    items: Object.entries(config.credentials).map(([name, one]) => ({
-      name,
-      kind: one.kind,
-      variables: Object.keys(placeholderVariables(name, one)),
-    })),
-  }),
+  credentials: async ({ config, store }, { nowMs }) => {
+    const names = Object.keys(config.credentials);
+    const page = await store.uses.read({
+      kind: 'credential',
+      names,
+      limit: names.length,
+      fromMs: nowMs - dayMs,
+    });
+    const uses = new Map(page?.items.map((one) => [one.name, one]));
+    return {
+      items: Object.entries(config.credentials).map(([name, one]) =>
+        Object.assign(
+          { name, kind: one.kind, variables: Object.keys(placeholderVariables(name, one)) },
+          page === undefined ? ({ state: 'unknown' } as const) : useOfCredential(uses.get(name)),
+        ),
+      ),
+    };
+  },
   metrics: ({ metricsText }) => metricsText(),
   openapi: ({ version }) => adminOpenApi(version),
 };
+
+type Credential = OutputOf<'credentials'>['items'][number];
+
+function useOfCredential(
+  use: UseRecord | undefined,
+): Pick<Credential, 'state' | 'lastUsed' | 'recent' | 'lastError'> {
+  if (use === undefined) return { state: 'unused' };
+  const { lastMs, recent, failure } = use;
+  return {
+    state: failure !== undefined && failure.ms >= lastMs ? 'failing' : 'works',
+    lastUsed: isoTime(lastMs),
+    recent,
+    ...given('lastError', shownFailure(failure)),
+  };
+}

@@ -13,6 +13,7 @@ import type { CredentialConfig } from './credential-kinds.ts';
 import type { Credential } from './kinds/credential-kind.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
+import { withCredential } from './source-fault.ts';
 import { SearchedCredential, TableBudget, searchedValues } from '../scrub/searched-credential.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
@@ -109,9 +110,11 @@ export class CredentialSet implements AsyncDisposable {
     let tls: UpstreamTls | undefined;
     let rewrite: BodyRewrite | undefined;
     let keepsRange = true;
+    let asked: string | undefined;
     const rejections: ((nowMs: number) => void)[] = [];
     try {
       for (const { credential } of injections) {
+        asked = credential;
         const entry = this.#entries.get(credential);
         if (entry === undefined)
           throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
@@ -136,7 +139,7 @@ export class CredentialSet implements AsyncDisposable {
       }
     } catch (error) {
       rewrite?.drop?.();
-      throw error;
+      throw withCredential(error, asked);
     }
     return {
       head: current,

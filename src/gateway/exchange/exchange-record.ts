@@ -341,9 +341,10 @@ export class ExchangeRecord implements OpenExchange {
     if (git !== undefined) this.#facts.git = git;
   }
 
-  #faulted({ code, limit, message, claimed }: ProxyError, notes: FaultNotes = {}): void {
+  #faulted({ code, limit, message, claimed, credential }: ProxyError, notes: FaultNotes = {}): void {
     this.#facts.errorCode = code;
     if (limit !== undefined) this.#facts.limit = limit;
+    if (credential !== undefined) this.#facts.failedCredential = credential;
     // What the policy said of it says more.
     this.#facts.message ??= notes.message ?? message;
     if (claimed !== undefined) this.#facts.claimed = claimed;

@@ -80,6 +80,11 @@ export const adminLimits = {
     'limit_exceeded',
     'Sessions, or requests for access, that one list shows, the newest first: more than a person looks through.',
   ),
+  adminUsesMax: fixedRow(
+    10_000,
+    'limit_exceeded',
+    'Rules or credentials whose use one question tells, those that were used last: more than a policy has.',
+  ),
   adminRememberedSessionsMax: fixedRow(
     10_000,
     'limit_exceeded',

@@ -34,6 +34,8 @@ export const portableTables: readonly PortableTable[] = [
   { name: 'audit_spool', key: ['id'], made: ['delivered_at'], only: 'postgres' },
   { name: 'operator_act', key: ['sequence'], made: ['taken_by', 'taken_at'], only: 'postgres' },
   { name: 'audit', key: ['sequence'], made: ['counted', 'host', 'principal', 'trace', 'trace_start'] },
+  { name: 'audit_use', key: ['kind', 'policy', 'name'] },
+  { name: 'audit_use_hour', key: ['kind', 'hour', 'policy', 'name'] },
 ];
 
 /**
@@ -48,6 +50,7 @@ export const tablesLeftBehind: ReadonlySet<string> = new Set([
   'audit_mark',
   'audit_day',
   'audit_day_holding',
+  'audit_use_state',
   // Its value is one of the numbers.
   'change_counter',
 ]);

@@ -23,7 +23,7 @@ const functions = [
 ];
 
 /** A name in a function is one of this schema, whatever its caller has in a path, or in a schema of temporary tables. */
-const ownPath = (names: readonly string[]): string => `
+export const ownPath = (names: readonly string[]): string => `
   DO $do$
   DECLARE
     one text;
@@ -35,7 +35,7 @@ const ownPath = (names: readonly string[]): string => `
   END $do$;`;
 
 /** Whoever has one right to the audit gets another one; roles are called as each installation likes. */
-const alsoGrant = (right: string, grants: readonly string[]): string => `
+export const alsoGrant = (right: string, grants: readonly string[]): string => `
   DO $do$
   DECLARE
     who text;
@@ -47,7 +47,7 @@ const alsoGrant = (right: string, grants: readonly string[]): string => `
   END $do$;`;
 
 /** What a step makes is of the owner of the audit that was there, whoever migrates. */
-const ownedAs = (names: readonly string[], tables: readonly string[], audit = 'audit'): string => `
+export const ownedAs = (names: readonly string[], tables: readonly string[], audit = 'audit'): string => `
   DO $do$
   DECLARE
     owner text := (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = '${audit}'::regclass);

@@ -3,6 +3,7 @@
 import type { AuditHeld } from '../store.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
 import type { Statements } from './postgres-database.ts';
+import { usesSetting } from './postgres-use-schema.ts';
 
 /** Places of the audit, in the order of storing. */
 export interface AuditPlaces {
@@ -12,20 +13,31 @@ export interface AuditPlaces {
   readonly recentTo: number;
 }
 
+/** Where events go, and what is said of them beside the sums. */
+export interface AuditRoom extends AuditPlaces {
+  /** The store counts uses: whoever has the lock does so for what it stores, and no trigger. */
+  readonly countsUses: boolean;
+}
+
 export interface LockedAudit extends AuditHeld {
-  readonly places: AuditPlaces;
+  readonly places: AuditRoom;
 }
 
 /** Whoever adds events or removes some has this first, so that none waits for another in a circle. */
 export async function lockAudit(statements: Statements): Promise<LockedAudit> {
   const row =
     (await statements.get(
-      `SELECT total.events, total.bytes, place.recent_from, place.recent_to
+      `SELECT total.events, total.bytes, place.recent_from, place.recent_to,
+         set_config('${usesSetting}', CASE WHEN to_regclass('audit_use') IS NULL THEN '' ELSE 'told' END, true) AS uses
        FROM audit_total AS total, audit_places() AS place FOR UPDATE OF total`,
     )) ?? {};
   return {
     ...heldOf(row),
-    places: { recentFrom: integerOf(row, 'recent_from'), recentTo: integerOf(row, 'recent_to') },
+    places: {
+      recentFrom: integerOf(row, 'recent_from'),
+      recentTo: integerOf(row, 'recent_to'),
+      countsUses: row['uses'] === 'told',
+    },
   };
 }
 

@@ -2,8 +2,10 @@
 
 import type { AuditEntry } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
-import type { AuditPlaces } from './postgres-audit-lock.ts';
+import { UseTally } from '../uses/event-uses.ts';
+import type { AuditRoom } from './postgres-audit-lock.ts';
 import type { Statements } from './postgres-database.ts';
+import { putUses } from './postgres-uses.ts';
 
 /** The events that exchanges leave if nothing more is heard of them; `holder` is who would tell. */
 export async function putMarkers(
@@ -30,15 +32,16 @@ export interface LinkedEntry {
 
 /**
  * A batch whose outcome was uncertain is appended again, so the same id twice is one event. An index of each day says so of that one, and a
- * look into that of the day before of both. A trigger keeps the sums. Gives how many were stored, and the last place.
+ * look into that of the day before of both. A trigger keeps the sums. What is stored is counted. Gives how many were stored, and the last place.
  */
 export async function putEvents(
   statements: Statements,
   linked: readonly LinkedEntry[],
-  { recentFrom, recentTo }: AuditPlaces,
+  { recentFrom, recentTo, countsUses }: AuditRoom,
 ): Promise<{ readonly count: number; readonly sequence: number }> {
   const entries = linked.map(({ entry }) => entry);
-  const found = entries.map(({ json }) => foundBy(json));
+  const events = entries.map(({ json }) => membersOf(json));
+  const found = events.map(foundBy);
   const row = await statements.get(
     `WITH stored AS (
        INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before)
@@ -48,8 +51,9 @@ export async function putEvents(
          WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before, place)
        WHERE (SELECT 1 FROM audit AS known WHERE known.id = entry.id AND known.sequence >= $13 AND known.sequence < $14 LIMIT 1) IS NULL
        ORDER BY place
-       ON CONFLICT DO NOTHING RETURNING sequence)
-     SELECT count(*) AS count, coalesce(max(sequence), 0) AS sequence FROM stored`,
+       ON CONFLICT DO NOTHING RETURNING sequence, id)
+     SELECT count(*) AS count, coalesce(max(sequence), 0) AS sequence,
+       CASE WHEN count(*) < $15 THEN coalesce(json_agg(id), '[]')::text END AS ids FROM stored`,
     [
       entries.map(({ id }) => id),
       entries.map(({ timeMs }) => timeMs),
@@ -65,16 +69,36 @@ export async function putEvents(
       linked.map(({ place }) => place?.before ?? null),
       recentFrom,
       recentTo,
+      entries.length,
     ],
   );
+  if (countsUses) await putUses(statements, tallyOf(entries, events, row?.['ids']));
   return { count: integerOf(row ?? {}, 'count'), sequence: integerOf(row ?? {}, 'sequence') };
 }
 
-/** What an event is found by beside the facts of its entry: columns of their own. */
-function foundBy(json: string): Readonly<Record<'host' | 'principal' | 'trace', string | null>> {
+type Members = Readonly<Record<string, unknown>>;
+
+function membersOf(json: string): Members {
   const event: unknown = JSON.parse(json);
   // Only looked into, each field by its type.
-  const { host, principal, traceId } = (event ?? {}) as Readonly<Record<string, unknown>>;
+  return (event ?? {}) as Members;
+}
+
+/** `ids`: JSON of those that were stored, where that is not all. Each of these is there once. */
+function tallyOf(entries: readonly AuditEntry[], events: readonly Members[], ids: unknown): UseTally {
+  const stored = typeof ids === 'string' ? new Set<unknown>(JSON.parse(ids)) : undefined;
+  const tally = new UseTally(Date.now());
+  for (const [at, entry] of entries.entries())
+    if (stored?.delete(entry.id) ?? true) tally.add(entry, events[at] ?? {});
+  return tally;
+}
+
+/** What an event is found by beside the facts of its entry: columns of their own. */
+function foundBy({
+  host,
+  principal,
+  traceId,
+}: Members): Readonly<Record<'host' | 'principal' | 'trace', string | null>> {
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   return { host: text(host), principal: text(principal), trace: text(traceId) ?? '' };
 }

@@ -9,6 +9,7 @@ import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.
 import { dayMs, placesOfDay } from './postgres-audit-days-schema.ts';
 import { partRanges, type PlaceRange } from './postgres-audit-parts.ts';
 import type { PostgresDatabase, ScriptRun, Statements, Values } from './postgres-database.ts';
+import { usesSetting } from './postgres-use-schema.ts';
 
 /** Which store the state was copied from, so that a copy that is there is not taken for another one. */
 const originTable = 'store_origin';
@@ -50,6 +51,8 @@ export async function fillPostgres(
     if (!(await lockEmpty(run, origin))) return 'already';
     // The trigger would change the sums with each batch: within one transaction every change of a row makes the next one slower.
     await run('ALTER TABLE ONLY audit DISABLE TRIGGER audit_stored');
+    // They come along as they were counted.
+    await run(`SELECT set_config('${usesSetting}', 'told', true)`);
     const source = begin();
     const inserts = new Map<string, string>();
     const days = new Set<number>();

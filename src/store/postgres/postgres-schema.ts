@@ -11,6 +11,7 @@ import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
 import { refsScript } from './postgres-refs-schema.ts';
+import { useScript } from './postgres-use-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
 export const changeChannel = 'upstreamproxy_change';
@@ -316,6 +317,7 @@ export const migrations: readonly Migration[] = [
   { version: 13, servesFrom: 1, script: auditDaysBegunScript },
   { version: 14, servesFrom: 1, script: auditDaysCheckedScript },
   { version: 15, servesFrom: 13, script: auditInDaysScript, waits: true },
+  { version: 16, servesFrom: 13, script: useScript },
 ];
 
 /** What this program brings a store to. */

@@ -20,6 +20,7 @@ import { PostgresPolicies } from './postgres-policies.ts';
 import { PostgresPresence } from './postgres-presence.ts';
 import { PostgresProofs } from './postgres-proofs.ts';
 import { PostgresSessions } from './postgres-sessions.ts';
+import { PostgresUses } from './postgres-uses.ts';
 import { PostgresTokens } from './postgres-tokens.ts';
 
 /** Opens the database, and brings its schema to this program's version. Throws ProxyError `config_invalid` or `store_unavailable`. */
@@ -56,6 +57,7 @@ export async function openPostgresStore(
     policies: new PostgresPolicies(database),
     changes: new PostgresChanges(database),
     audit: new PostgresAudit(database, holder, share),
+    uses: new PostgresUses(database, share),
     acts: new PostgresActs(database),
     probe: async () => void (await probed.newest()),
     onChange: (listener) => holder.onChange(listener),

@@ -13,6 +13,7 @@ import type { ChainCursor, ChainFacts, LiveChain } from '../chain/live-chain.ts'
 import { SqliteChain } from './sqlite-audit-chain.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
 import { AuditSums } from './sqlite-audit-sums.ts';
+import { BatchUses } from './sqlite-uses.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds } from '../store.ts';
 
@@ -73,14 +74,15 @@ export function writeAudit(
 ): number {
   const cursor = chain?.cursor();
   const stored = database.transaction(() => {
-    const sums = new AuditSums();
+    const counts = { sums: new AuditSums(), uses: new BatchUses() };
     let count = 0;
     for (const { kind, payload } of auditRecords(records)) {
       if (kind === 'opened') writeMarker(database, payload, holder);
-      else writeEvent(database, payload, { sums, cursor });
+      else writeEvent(database, payload, { ...counts, cursor });
       count += 1;
     }
-    sums.write(database);
+    counts.sums.write(database);
+    counts.uses.write(database);
     markTime(database);
     return count;
   });
@@ -115,7 +117,11 @@ function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holde
 function writeEvent(
   database: SqliteDatabase,
   event: StoredPayload,
-  { sums, cursor }: { readonly sums: AuditSums; readonly cursor: ChainCursor | undefined },
+  {
+    sums,
+    uses,
+    cursor,
+  }: { readonly sums: AuditSums; readonly uses: BatchUses; readonly cursor: ChainCursor | undefined },
 ): void {
   const { id, timeMs, sessionId, verdict, kind, json, wasOpen } = event;
   const sequence = database.insert(
@@ -135,6 +141,7 @@ function writeEvent(
     cursor?.passPayload(event.octets, sequence);
     const holder = sessionId ?? `:${verdict}`;
     sums.add(holder, { sequence, bytes: json.byteLength });
+    uses.add(sequence, event);
   }
   if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
 }

@@ -134,6 +134,8 @@ function sumUp(database: SqliteDatabase, columns: RowBatch['columns'], rows: Row
 
 function setNumbers(database: SqliteDatabase, { changes, auditSequence }: StoreNumbers): void {
   database.run('UPDATE change_counter SET value = :changes', { changes });
+  // Counts of use come along as they are.
+  database.run('UPDATE audit_use_state SET through = :auditSequence', { auditSequence });
   for (const [name, seq] of [
     ['session_ending', changes],
     ['audit', auditSequence],

@@ -2,6 +2,7 @@
 
 import type { Migration } from '../schema-version.ts';
 import { auditChainScript } from './sqlite-audit-chain-schema.ts';
+import { useScript } from './sqlite-use-schema.ts';
 
 /**
  * A released one is never changed. One that adds leaves `servesFrom` as it is, so that programs of the version before go on beside
@@ -377,5 +378,10 @@ export const migrations: readonly Migration[] = [
     // Programs of version 8 and later count what they store. With a trigger on the table SQLite keeps what each statement would undo, a
     // copy of all pages that it changes: nearly half of what storing an event costs.
     script: 'DROP TRIGGER audit_stored;',
+  },
+  {
+    version: 20,
+    servesFrom: 8,
+    script: useScript,
   },
 ];

@@ -13,6 +13,7 @@ import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate, requireFilled } from './sqlite-migrate.ts';
 import { type MoveMark, movedError, moveMarkOf } from './sqlite-moved.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
+import { SqliteUses } from './sqlite-uses.ts';
 import type { Store } from '../store.ts';
 
 /**
@@ -53,6 +54,7 @@ export async function openSqliteStore(
       policies: new SqlitePolicies(state),
       changes: new SqliteChanges(state),
       audit,
+      uses: new SqliteUses(auditDatabase),
       // Whoever writes the file writes its audit.
       acts: { take: async () => [], recorded: async () => undefined },
       ...(isFile

@@ -46,6 +46,7 @@ function failingStore(
     policies: wrap(inner.policies),
     changes: wrap(inner.changes),
     audit: wrap(inner.audit),
+    uses: wrap(inner.uses),
     acts: inner.acts,
     onChange: (listener) => inner.onChange(listener),
     close,

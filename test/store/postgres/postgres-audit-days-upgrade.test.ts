@@ -9,7 +9,7 @@ import { Client } from 'pg';
 import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
-import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
+import { migrations, schemaVersion } from '../../../src/store/postgres/postgres-schema.ts';
 import { placesOfDay } from '../../../src/store/postgres/postgres-audit-days-schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { chainSigner, storeChained } from '../../conformance/chain.ts';
@@ -77,7 +77,7 @@ test(
       await old.audit.chain.end();
       const written = (await server.run(`SELECT pg_relation_filenode('audit') AS file`)).rows[0]?.file;
       await using later = await openStore(url);
-      assert.deepEqual(await version(), { version: 15, serves_from: 13 });
+      assert.deepEqual(await version(), { version: schemaVersion, serves_from: 13 });
       // Nothing was written anew, no index either.
       assert.equal(
         (await server.run(`SELECT pg_relation_filenode('audit_before_days') AS file`)).rows[0]?.file,
@@ -125,7 +125,7 @@ test(
     assert.deepEqual(await state(), { version: 14, kind: 'r' });
     await server.run('DROP SEQUENCE audit_place');
     await using store = await openStore(url);
-    assert.deepEqual(await state(), { version: 15, kind: 'p' });
+    assert.deepEqual(await state(), { version: schemaVersion, kind: 'p' });
     // Its rights are those that it had, and it goes on.
     await kept.audit.append([auditEntry('b')]);
     assert.equal(await kept.audit.makeRoom?.(), 7);
@@ -154,7 +154,7 @@ test(
     }
     await run('DELETE FROM gateway');
     await (await openPostgresStore(server.url('a'))).close();
-    assert.deepEqual(await run('SELECT version FROM schema_version'), [{ version: 15 }]);
+    assert.deepEqual(await run('SELECT version FROM schema_version'), [{ version: schemaVersion }]);
     await using store = await openStore(server.url('a', 'own'));
     await store.audit.append([auditEntry('b')]);
     assert.equal(await store.audit.makeRoom?.(), 7);
@@ -188,7 +188,7 @@ test(
     await reader.query('COMMIT');
     await reader.end();
     await using store = await openPostgresStore(url);
-    assert.equal(await version(), 15);
+    assert.equal(await version(), schemaVersion);
     assert.equal((await store.audit.held()).events, 1);
   },
 );

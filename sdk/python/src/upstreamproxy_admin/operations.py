@@ -445,6 +445,8 @@ _AuditEventMay = TypedDict(
         "injected": List[str],
         # Names of those that its rule has, where they are not the same: a placeholder that the request did not hold.
         "offered": List[str],
+        # Name of the credential that could not be had, where that is why it failed.
+        "failedCredential": str,
         # Of a request by git.
         "git": AuditEventGit,
         # Of a request whose body a rule looked into and that is a JSON-RPC message; each text is cut at 256 characters.
@@ -1402,6 +1404,245 @@ class PolicyHistory(_PolicyHistoryMust, _PolicyHistoryMay):
     pass
 
 
+_UsesItemsItemRecentMust = TypedDict(
+    "_UsesItemsItemRecentMust",
+    {
+        "allowed": int,
+        "denied": int,
+        # Allowed, and not done.
+        "failed": int,
+    },
+)
+
+
+_UsesItemsItemRecentMay = TypedDict(
+    "_UsesItemsItemRecentMay",
+    {
+    },
+    total=False,
+)
+
+
+class UsesItemsItemRecent(_UsesItemsItemRecentMust, _UsesItemsItemRecentMay):
+    pass
+
+
+_UsesItemsItemLastFailureMust = TypedDict(
+    "_UsesItemsItemLastFailureMust",
+    {
+        "time": str,
+        # A code of errors.md; `status_401` where the origin did not accept the credential.
+        "code": str,
+    },
+)
+
+
+_UsesItemsItemLastFailureMay = TypedDict(
+    "_UsesItemsItemLastFailureMay",
+    {
+        "trace": str,
+    },
+    total=False,
+)
+
+
+class UsesItemsItemLastFailure(_UsesItemsItemLastFailureMust, _UsesItemsItemLastFailureMay):
+    pass
+
+
+_UsesItemsItemMust = TypedDict(
+    "_UsesItemsItemMust",
+    {
+        "name": str,
+        # Since `since`, and as long as the store remembers it.
+        "uses": int,
+        "lastUsed": str,
+        # Since `from`.
+        "recent": UsesItemsItemRecent,
+    },
+)
+
+
+_UsesItemsItemMay = TypedDict(
+    "_UsesItemsItemMay",
+    {
+        # Which published policy the rule is of.
+        "policy": str,
+        "lastFailure": UsesItemsItemLastFailure,
+    },
+    total=False,
+)
+
+
+class UsesItemsItem(_UsesItemsItemMust, _UsesItemsItemMay):
+    pass
+
+
+_UsesMust = TypedDict(
+    "_UsesMust",
+    {
+        "items": List[UsesItemsItem],
+    },
+)
+
+
+_UsesMay = TypedDict(
+    "_UsesMay",
+    {
+        # Since when the store counts. Absent where it does not count yet.
+        "since": str,
+        # From when on `recent` counts: the full hour, 24 hours ago.
+        "from": str,
+    },
+    total=False,
+)
+
+
+class Uses(_UsesMust, _UsesMay):
+    pass
+
+
+_HoursItemsItemMust = TypedDict(
+    "_HoursItemsItemMust",
+    {
+        "time": str,
+        "allowed": int,
+        "denied": int,
+        "failed": int,
+    },
+)
+
+
+_HoursItemsItemMay = TypedDict(
+    "_HoursItemsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class HoursItemsItem(_HoursItemsItemMust, _HoursItemsItemMay):
+    pass
+
+
+_HoursMust = TypedDict(
+    "_HoursMust",
+    {
+        "items": List[HoursItemsItem],
+    },
+)
+
+
+_HoursMay = TypedDict(
+    "_HoursMay",
+    {
+        # Since when the store counts. Absent where it does not count yet.
+        "since": str,
+        # From when on `recent` counts: the full hour, 24 hours ago.
+        "from": str,
+    },
+    total=False,
+)
+
+
+class Hours(_HoursMust, _HoursMay):
+    pass
+
+
+_GrantUsesItemsItemMust = TypedDict(
+    "_GrantUsesItemsItemMust",
+    {
+        "id": str,
+        "uses": int,
+        "lastUsed": str,
+    },
+)
+
+
+_GrantUsesItemsItemMay = TypedDict(
+    "_GrantUsesItemsItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class GrantUsesItemsItem(_GrantUsesItemsItemMust, _GrantUsesItemsItemMay):
+    pass
+
+
+_GrantUsesMust = TypedDict(
+    "_GrantUsesMust",
+    {
+        "items": List[GrantUsesItemsItem],
+        # Of these it is not told: they are of a principal whose other sessions are not theirs who ask.
+        "unknown": List[str],
+    },
+)
+
+
+_GrantUsesMay = TypedDict(
+    "_GrantUsesMay",
+    {
+        # Since when the store counts. Absent where it does not count yet.
+        "since": str,
+    },
+    total=False,
+)
+
+
+class GrantUses(_GrantUsesMust, _GrantUsesMay):
+    pass
+
+
+_GatewaysItemsItemMust = TypedDict(
+    "_GatewaysItemsItemMust",
+    {
+        "gateway": str,
+        # `lost`: nothing was heard of it for as long as it said it would be.
+        "state": Literal["serving", "draining", "left", "lost"],
+        "processes": int,
+        # It has taken all that was revoked, granted and published.
+        "upToDate": bool,
+    },
+)
+
+
+_GatewaysItemsItemMay = TypedDict(
+    "_GatewaysItemsItemMay",
+    {
+        # At which others reach it.
+        "address": str,
+    },
+    total=False,
+)
+
+
+class GatewaysItemsItem(_GatewaysItemsItemMust, _GatewaysItemsItemMay):
+    pass
+
+
+_GatewaysMust = TypedDict(
+    "_GatewaysMust",
+    {
+        "items": List[GatewaysItemsItem],
+    },
+)
+
+
+_GatewaysMay = TypedDict(
+    "_GatewaysMay",
+    {
+        "next": str,
+    },
+    total=False,
+)
+
+
+class Gateways(_GatewaysMust, _GatewaysMay):
+    pass
+
+
 _CredentialsItemsItemMust = TypedDict(
     "_CredentialsItemsItemMust",
     {
@@ -1409,6 +1650,8 @@ _CredentialsItemsItemMust = TypedDict(
         "kind": str,
         # What workloads see in its place.
         "variables": List[str],
+        # As its last use over all gateways ended; `unused`: it has no use that the store remembers.
+        "state": Literal["unused", "works", "failing", "unknown"],
     },
 )
 
@@ -1416,6 +1659,12 @@ _CredentialsItemsItemMust = TypedDict(
 _CredentialsItemsItemMay = TypedDict(
     "_CredentialsItemsItemMay",
     {
+        # When it was put on a request last, or could not be had for one.
+        "lastUsed": str,
+        # Requests with it since `from` of `uses`.
+        "recent": UsesItemsItemRecent,
+        # `credential_unavailable`, or `status_401` where the origin did not accept it.
+        "lastError": UsesItemsItemLastFailure,
     },
     total=False,
 )
@@ -1915,7 +2164,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
@@ -1958,8 +2207,18 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "PolicyHistory": [{"items": ["list", ["is", "PolicyHistoryItemsItem"]]}, {"next": "str"}],
     "PolicyHistoryItemsItem": [{"id": "str", "policy": "str", "number": "int", "version": "str", "withdrawn": "bool", "published": "str", "publishedBy": "str", "inForce": "bool", "gateways": ["list", ["is", "PolicyHistoryItemsItemGatewaysItem"]]}, {"for": ["dict", "any"], "note": "str", "backTo": "int"}],
     "PolicyHistoryItemsItemGatewaysItem": [{"gateway": "str", "state": ["one", ["taken", "refused"]], "time": "str"}, {"reason": "str"}],
+    "Uses": [{"items": ["list", ["is", "UsesItemsItem"]]}, {"since": "str", "from": "str"}],
+    "UsesItemsItem": [{"name": "str", "uses": "int", "lastUsed": "str", "recent": ["is", "UsesItemsItemRecent"]}, {"policy": "str", "lastFailure": ["is", "UsesItemsItemLastFailure"]}],
+    "UsesItemsItemRecent": [{"allowed": "int", "denied": "int", "failed": "int"}, {}],
+    "UsesItemsItemLastFailure": [{"time": "str", "code": "str"}, {"trace": "str"}],
+    "Hours": [{"items": ["list", ["is", "HoursItemsItem"]]}, {"since": "str", "from": "str"}],
+    "HoursItemsItem": [{"time": "str", "allowed": "int", "denied": "int", "failed": "int"}, {}],
+    "GrantUses": [{"items": ["list", ["is", "GrantUsesItemsItem"]], "unknown": ["list", "str"]}, {"since": "str"}],
+    "GrantUsesItemsItem": [{"id": "str", "uses": "int", "lastUsed": "str"}, {}],
+    "Gateways": [{"items": ["list", ["is", "GatewaysItemsItem"]]}, {"next": "str"}],
+    "GatewaysItemsItem": [{"gateway": "str", "state": ["one", ["serving", "draining", "left", "lost"]], "processes": "int", "upToDate": "bool"}, {"address": "str"}],
     "Credentials": [{"items": ["list", ["is", "CredentialsItemsItem"]]}, {"next": "str"}],
-    "CredentialsItemsItem": [{"name": "str", "kind": "str", "variables": ["list", "str"]}, {}],
+    "CredentialsItemsItem": [{"name": "str", "kind": "str", "variables": ["list", "str"], "state": ["one", ["unused", "works", "failing", "unknown"]]}, {"lastUsed": "str", "recent": ["is", "UsesItemsItemRecent"], "lastError": ["is", "UsesItemsItemLastFailure"]}],
     "Limits": [{"items": ["list", ["is", "LimitsItemsItem"]]}, {"next": "str"}],
     "LimitsItemsItem": [{"name": "str", "value": "float", "code": "str", "reason": "str", "reached": "int"}, {}],
     "Tokens": [{"items": ["list", ["is", "MakeTokenRecord"]]}, {"next": "str"}],
@@ -2700,6 +2959,80 @@ class Operations:
                 "/v1/policy/replay",
                 ["is", "ReplayPolicy"],
                 body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+            ),
+        )
+
+    def uses(
+        self,
+        *,
+        kind: Optional[Literal["rule", "observed", "credential"]] = None,
+        timeout: Optional[float] = None,
+    ) -> Uses:
+        """How often each rule or credential was used, over all gateways. One that is not there was not used. Role: viewer."""
+        return cast(
+            Uses,
+            self._call(
+                "uses",
+                "GET",
+                "/v1/uses",
+                ["is", "Uses"],
+                query={"kind": kind},
+                timeout=timeout,
+            ),
+        )
+
+    def hours(
+        self,
+        *,
+        hours: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> Hours:
+        """How many requests there were in each hour, over all gateways; an hour without any is left out. Role: viewer."""
+        return cast(
+            Hours,
+            self._call(
+                "hours",
+                "GET",
+                "/v1/uses/hours",
+                ["is", "Hours"],
+                query={"hours": hours},
+                timeout=timeout,
+            ),
+        )
+
+    def grant_uses(
+        self,
+        *,
+        ids: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> GrantUses:
+        """Whether grants were used: of the requests for access of these ids. One that is not there was not used. Role: viewer."""
+        return cast(
+            GrantUses,
+            self._call(
+                "grantUses",
+                "GET",
+                "/v1/uses/grants",
+                ["is", "GrantUses"],
+                query={"ids": ids},
+                timeout=timeout,
+            ),
+        )
+
+    def gateways(
+        self,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Gateways:
+        """The gateways on the store, and how they are. Role: viewer."""
+        return cast(
+            Gateways,
+            self._call(
+                "gateways",
+                "GET",
+                "/v1/gateways",
+                ["is", "Gateways"],
                 timeout=timeout,
             ),
         )
