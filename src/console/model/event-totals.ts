@@ -3,6 +3,7 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { markOf, weightOf } from './event-facts.ts';
 import { binMs, type GateBin } from './live-rows.ts';
+import { TimeAdded } from './time-added.ts';
 
 export interface Total {
   passed: number;
@@ -30,6 +31,8 @@ export class EventTotals {
   readonly bins = new Map<number, GateBin>();
   readonly alarms: AuditEvent[] = [];
   readonly all: Total = newTotal();
+  /** How long requests stayed here before they went on. */
+  readonly added = new TimeAdded();
   readonly #denied = new Map<string, number>();
   readonly #passed = new Map<string, number>();
   #taken = 0;
@@ -54,6 +57,7 @@ export class EventTotals {
     if (event.kind !== 'exchange' && event.kind !== 'stream') return;
     const { sessionId, rule, injected = [], host = 'unknown host' } = event;
     add(this.all, event);
+    this.added.take(event);
     if (sessionId !== undefined) add(totalOf(this.bySession, sessionId), event);
     if (rule !== undefined) add(totalOf(this.byRule, rule), event);
     for (const name of injected) add(totalOf(this.byCredential, name), event);

@@ -26,16 +26,16 @@ export interface FileColumns {
 const lineCharactersMax = 2000;
 
 /** `useOf` says in a few words how a rule is used. Whatever the text holds, nothing of it orders or hides what stands beside it. */
-export function columnsOf(
+export function columnsOf<Rule extends PlacedRule>(
   file: PolicyFile,
-  rules: readonly PlacedRule[],
-  useOf: (rule: string) => string,
+  rules: readonly Rule[],
+  useOf: (rule: Rule) => string,
 ): FileColumns {
   const lines = file.text.replace(/\n$/, '').split('\n');
   const uses = new Map<number, string>();
   for (const rule of rules) {
     const line = lineIn(file, rule);
-    if (line !== undefined) uses.set(line, useOf(rule.name));
+    if (line !== undefined) uses.set(line, useOf(rule));
   }
   const all = lines.map((_, i) => i + 1);
   return {

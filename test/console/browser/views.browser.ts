@@ -183,7 +183,7 @@ test('a request is explained, and a draft is checked and explained beside the po
   const { page, context, faults } = await openPage(browser, stage.origin, desk);
   await logIn(page, stage.origin, await stage.token('viewer'));
   await settledOn(page, '/policy');
-  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).waitFor();
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).filter({ hasText: '3 denied' }).waitFor();
   await page.getByRole('button', { name: 'Draft', exact: true }).click();
   await page.locator('.cm-content').click();
   await page.keyboard.insertText('rules:\n  - name: open\n    hosts: api.example.com\n    colour: red\n');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { emptyDraft, isWritten, sentFiles, withText } from '../../../src/console/model/policy-draft.ts';
 import { columnsOf, markedNumbers } from '../../../src/console/model/policy-lines.ts';
 
-const useOf = (rule: string): string => `use of ${rule}`;
+const useOf = ({ name }: { readonly name: string }): string => `use of ${name}`;
 
 test('use stands beside the line at which a rule begins, of the file and the policy that it is in', () => {
   const rules = [

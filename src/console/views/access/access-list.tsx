@@ -3,11 +3,14 @@
 import type { ReactElement } from 'react';
 import { type Access, type AccessTab, groupsOf } from '../../model/access-groups.ts';
 import { ageText, middleCut, plural, sessionName } from '../../model/display.ts';
+import type { OutputOf } from '../../../api/admin/routes.ts';
+import { shortGrantUse } from '../../model/use-facts.ts';
 import { plainText } from '../../model/clean-text.ts';
 import { Clean, Host } from '../../parts/clean.tsx';
 import type { Held } from '../../parts/held-list.ts';
 import { HeldNote } from '../../parts/held-note.tsx';
 import { useNow } from '../../parts/operator.ts';
+import { useGrantUses } from '../../parts/uses.ts';
 
 interface AccessListProps {
   readonly inForce: readonly Access[];
@@ -23,6 +26,8 @@ interface AccessListProps {
 
 export function AccessList(props: AccessListProps): ReactElement {
   const { inForce, tab, shown, current, choose, isKnown, further, held } = props;
+  const granted = tab === 'granted' ? shown : inForce;
+  const uses = useGrantUses(granted.map(({ id }) => id)).value;
   return (
     <div className="list" {...held.handlers}>
       {tab === 'pending' ? (
@@ -45,7 +50,7 @@ export function AccessList(props: AccessListProps): ReactElement {
       ) : (
         <section aria-label="Requests">
           {shown.map((one) => (
-            <Item key={one.id} access={one} current={current} choose={choose} />
+            <Item key={one.id} access={one} current={current} choose={choose} uses={uses} />
           ))}
         </section>
       )}
@@ -64,7 +69,13 @@ export function AccessList(props: AccessListProps): ReactElement {
             <span>end by themselves</span>
           </div>
           {inForce.map((one) => (
-            <Item key={one.id} access={one} current={current} choose={(id) => choose(id, 'granted')} />
+            <Item
+              key={one.id}
+              access={one}
+              current={current}
+              choose={(id) => choose(id, 'granted')}
+              uses={uses}
+            />
           ))}
         </section>
       )}
@@ -77,13 +88,15 @@ interface ItemProps {
   readonly access: Access;
   readonly current: Access | undefined;
   readonly choose: (id: string) => void;
+  readonly uses?: OutputOf<'grantUses'> | undefined;
 }
 
-function Item({ access, current, choose }: ItemProps): ReactElement {
+function Item({ access, current, choose, uses }: ItemProps): ReactElement {
   const now = useNow();
   const { id, asked, session, reason, created, state, terms, decided } = access;
   const isOpen = state === 'granted';
   const path = asked.path ?? 'every path';
+  const use = uses === undefined ? undefined : shortGrantUse(uses, id, now);
   const aside = isOpen
     ? leftText(terms?.ends, now)
     : state === 'pending'
@@ -106,7 +119,7 @@ function Item({ access, current, choose }: ItemProps): ReactElement {
       </div>
       <div className="q el">
         <span className="m">{sessionName(session)}</span>&ensp;
-        <Clean text={reason} max={160} />
+        {isOpen ? (use ?? '') : <Clean text={reason} max={160} />}
       </div>
       {isOpen && terms !== undefined && decided !== undefined ? (
         <div className="cd" aria-hidden="true">

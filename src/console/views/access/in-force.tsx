@@ -4,9 +4,11 @@ import { type ReactElement, useState } from 'react';
 import { coversRole } from '../../../api/admin/roles.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import { type Access, openedText } from '../../model/access-groups.ts';
-import { momentText, plural } from '../../model/display.ts';
+import { momentText } from '../../model/display.ts';
+import { grantUseText } from '../../model/use-facts.ts';
 import { Clean } from '../../parts/clean.tsx';
-import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
+import { useDesk, useNow } from '../../parts/operator.ts';
+import { useGrantUses } from '../../parts/uses.ts';
 
 interface InForceProps {
   readonly access: Access;
@@ -99,20 +101,9 @@ function stateText({ state, terms }: Access, now: number): string {
   }
 }
 
-const counted = 100;
-
 /** A grant that nobody uses is one that was not needed, or that opens something else than what is tried. */
 function Use({ access }: { readonly access: Access }): ReactElement {
   const now = useNow(5000);
-  const query = { rule: `access-grant:${access.id}`, count: String(counted) };
-  const { value, fault } = useAsked({ operation: 'exchanges', path: '/v1/exchanges', query, everyMs: 5000 });
-  const [last] = value?.items ?? [];
-  if (value === undefined) return <p className="m2">{fault ?? ''}</p>;
-  if (last === undefined) {
-    const reach = value.next === undefined ? '' : ', as far back as was looked';
-    return <p className="m2">Not used yet: the workload has not tried again{reach}.</p>;
-  }
-  const times =
-    value.items.length >= counted ? `${counted} times or more` : plural(value.items.length, 'time', 'times');
-  return <p className="m2">{`Used ${times}, last at ${momentText(Date.parse(last.time), now)}.`}</p>;
+  const { value, fault } = useGrantUses([access.id]);
+  return <p className="m2">{value === undefined ? (fault ?? '') : grantUseText(value, access.id, now)}</p>;
 }

@@ -3,28 +3,25 @@
 import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { countText, momentText, unknownMark } from '../../model/display.ts';
-import type { Total } from '../../model/event-totals.ts';
 import { AsOf } from '../../parts/as-of.tsx';
 import { Clean } from '../../parts/clean.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
-import { useAsked, useFeed } from '../../parts/operator.ts';
-import { useTotals } from '../../parts/totals.ts';
+import { useAsked } from '../../parts/operator.ts';
 
 const columns = [
   ['name', ''],
   ['kind', 'hm'],
   ['what the workload sees', 'hm'],
-  ['used', 'r'],
+  ['state', ''],
+  ['24 h', 'r hm'],
   ['last used', 'r'],
   ['last error', 'hm'],
 ] as const;
 
 export function CredentialsView(): ReactElement {
-  const asked = useAsked({ operation: 'credentials', path: '/v1/credentials', everyMs: 30_000 });
-  const totals = useTotals();
-  const { held } = useFeed();
+  const asked = useAsked({ operation: 'credentials', path: '/v1/credentials', everyMs: 5000 });
   const items = asked.value?.items ?? [];
   return (
     <section className="view cred" aria-label="Credentials">
@@ -48,28 +45,33 @@ export function CredentialsView(): ReactElement {
             ))}
           </div>
           {items.map((one) => (
-            <CredentialLine key={one.name} credential={one} total={totals.byCredential.get(one.name)} />
+            <CredentialLine key={one.name} credential={one} />
           ))}
         </div>
       )}
       {items.length === 0 ? null : (
         <p className="gh">
-          Use is counted{' '}
-          {held.sinceMs === undefined
-            ? 'over all events.'
-            : `since ${momentText(held.sinceMs, Date.now())}, as far as events are held.`}
+          Over all gateways. An error is why it could not be had, or that the origin did not accept it; other
+          failures say nothing of it.
         </p>
       )}
     </section>
   );
 }
 
-interface CredentialLineProps {
-  readonly credential: OutputOf<'credentials'>['items'][number];
-  readonly total: Total | undefined;
-}
+type Credential = OutputOf<'credentials'>['items'][number];
 
-function CredentialLine({ credential: { name, kind, variables }, total }: CredentialLineProps): ReactElement {
+const states: Readonly<Record<Credential['state'], readonly [string, string]>> = {
+  works: ['works', 'm2'],
+  failing: ['fails', 'fault'],
+  unused: ['not used', 'm'],
+  unknown: [unknownMark, 'm'],
+};
+
+function CredentialLine({ credential }: { readonly credential: Credential }): ReactElement {
+  const { name, kind, variables, state, lastUsed, recent, lastError } = credential;
+  const [said, style] = states[state];
+  const now = Date.now();
   return (
     <div className="tr" role="row">
       <span role="cell">
@@ -84,15 +86,38 @@ function CredentialLine({ credential: { name, kind, variables }, total }: Creden
       <span className="m2 mono el hm" role="cell">
         <Clean text={variables.join(', ')} max={200} />
       </span>
-      <span className="r m2" role="cell">
-        {total === undefined ? <span className="m">not used</span> : countText(total.passed + total.failed)}
+      <span className={style} role="cell">
+        {said}
+      </span>
+      <span className="r m2 hm" role="cell">
+        {recent === undefined ? unknownMark : countText(recent.allowed + recent.denied + recent.failed)}
       </span>
       <span className="r m2" role="cell">
-        {total === undefined ? unknownMark : momentText(total.lastMs, Date.now())}
+        {lastUsed === undefined ? unknownMark : momentText(Date.parse(lastUsed), now)}
       </span>
-      <span className="m2 hm" role="cell">
-        <Clean text={total?.lastError ?? unknownMark} max={80} />
+      <span className="m2 hm el" role="cell">
+        {lastError === undefined ? (
+          <span className="m">{state === 'unknown' ? unknownMark : 'none'}</span>
+        ) : (
+          <ErrorOf error={lastError} now={now} />
+        )}
       </span>
     </div>
   );
+}
+
+function ErrorOf({
+  error: { time, code, trace },
+  now,
+}: {
+  readonly error: NonNullable<Credential['lastError']>;
+  readonly now: number;
+}): ReactElement {
+  const text = (
+    <>
+      {code === 'status_401' ? 'the origin responded 401' : <Clean text={code} max={80} />}{' '}
+      {momentText(Date.parse(time), now)}
+    </>
+  );
+  return trace === undefined ? text : <Link to={addressOf('exchange', trace)}>{text}</Link>;
 }

@@ -2,18 +2,22 @@
 
 import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
-import { durationText, momentText, plural } from '../../model/display.ts';
+import { durationText, momentText, plural, shortId } from '../../model/display.ts';
 import { type GateMark, stepText } from '../../model/event-facts.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Mark } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
-import { useAsked } from '../../parts/operator.ts';
+import { useAsked, useDesk } from '../../parts/operator.ts';
+import type { UseTable } from '../../model/use-facts.ts';
+import { useUses } from '../../parts/uses.ts';
+import { isWell, type useGateways } from './gateways.tsx';
 
 interface NeedsYouProps {
   readonly health: OutputOf<'health'> | undefined;
   readonly totals: EventTotals;
+  readonly gateways: Gateways;
 }
 
 interface Need {
@@ -24,14 +28,22 @@ interface Need {
   readonly to: string;
 }
 
+type Gateways = ReturnType<typeof useGateways>;
+
 const shownMost = 6;
 
-export function NeedsYou({ health, totals }: NeedsYouProps): ReactElement {
+export function NeedsYou({ health, totals, gateways }: NeedsYouProps): ReactElement {
   const limits = useAsked({ operation: 'limits', path: '/v1/limits', everyMs: 10_000 }).value?.items;
+  const { who } = useDesk();
+  const path = who.sees === undefined ? '/v1/credentials' : undefined;
+  const credentials = useAsked({ operation: 'credentials', path, everyMs: 10_000 }).value?.items;
+  const observed = useUses('observed');
   const needs = [
     ...ofHealth(health),
+    ...ofGateways(gateways ?? []),
     ...ofAlarms(totals),
-    ...ofCredentials(totals),
+    ...ofCredentials(credentials ?? []),
+    ...ofObserved(observed),
     ...ofLimits(limits ?? []),
   ].slice(0, shownMost);
   return (
@@ -40,7 +52,7 @@ export function NeedsYou({ health, totals }: NeedsYouProps): ReactElement {
         <h2>Needs you</h2>
       </div>
       <div className="att">
-        {needs.length === 0 ? <p className="m2 calm">Nothing, as far as events are held.</p> : null}
+        {needs.length === 0 ? <p className="m2 calm">Nothing.</p> : null}
         {needs.map(({ key, mark, title, text, to }) => (
           <div className="a" key={key}>
             <Mark of={mark} />
@@ -94,16 +106,53 @@ function ofAlarms({ alarms }: EventTotals): readonly Need[] {
   }));
 }
 
-function ofCredentials({ byCredential }: EventTotals): readonly Need[] {
-  return [...byCredential]
-    .filter(([, { failed, passed }]) => failed > passed)
-    .map(([name, { failed, lastError }]) => ({
+function ofGateways(gateways: NonNullable<Gateways>): readonly Need[] {
+  return gateways
+    .filter((one) => !isWell(one))
+    .map(({ gateway, address, state }) => ({
+      key: `gateway ${gateway}`,
+      mark: state === 'lost' ? 'error' : 'unknown',
+      title: `Gateway ${address ?? shortId(gateway)} ${needOf[state]}`,
+      text:
+        state === 'lost'
+          ? 'Nothing is heard of it: it was killed, or cannot reach the store. Agents go to another one.'
+          : 'What was revoked, granted or published holds there a little later.',
+      to: addressOf('overview'),
+    }));
+}
+
+const needOf = {
+  serving: 'has not taken the newest change',
+  draining: 'is draining',
+  left: 'ended',
+  lost: 'is lost',
+} as const;
+
+/** Over all gateways, as the store counts: what a page holds may be of some minutes alone. */
+function ofCredentials(credentials: OutputOf<'credentials'>['items']): readonly Need[] {
+  return credentials
+    .filter(({ state }) => state === 'failing')
+    .map(({ name, lastError, recent }) => ({
       key: `credential ${name}`,
       mark: 'error',
-      title: `Requests with ${name} fail`,
-      text: `${plural(failed, 'request', 'requests')} failed${lastError === undefined ? '' : `, the last with ${lastError}`}.`,
-      to: addressOf('live', '', { q: `credential:${name} verdict:error` }),
+      title:
+        lastError?.code === 'status_401'
+          ? `Credential ${name} is not accepted`
+          : `Credential ${name} cannot be had`,
+      text: `${lastError?.code ?? 'It failed'}, the last time at ${momentText(Date.parse(lastError?.time ?? ''), Date.now())}. ${plural(recent?.failed ?? 0, 'request', 'requests')} failed in 24 h.`,
+      to: addressOf('credentials'),
     }));
+}
+
+/** What observe mode would deny is a decision that waits for somebody. */
+function ofObserved(observed: UseTable | undefined): readonly Need[] {
+  return (observed?.recentOnes ?? []).slice(0, 2).map(({ name, recent }) => ({
+    key: `observed ${name}`,
+    mark: 'observe',
+    title: `${name} observes`,
+    text: `${plural(recent.allowed + recent.failed, 'request', 'requests')} in 24 h would be denied.`,
+    to: addressOf('live', '', { q: `observed:${name}` }),
+  }));
 }
 
 function ofLimits(limits: OutputOf<'limits'>['items']): readonly Need[] {

@@ -7,14 +7,16 @@ import type { EventTotals } from '../../model/event-totals.ts';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { Clean } from '../../parts/clean.tsx';
+import type { useGateways } from './gateways.tsx';
 import { type Asked, useAsked, useFeed, useNow } from '../../parts/operator.ts';
 
 interface SentenceProps {
   readonly health: Asked<OutputOf<'health'>>;
   readonly totals: EventTotals;
+  readonly gateways: ReturnType<typeof useGateways>;
 }
 
-export function Sentence({ health, totals }: SentenceProps): ReactElement {
+export function Sentence({ health, totals, gateways }: SentenceProps): ReactElement {
   const { held } = useFeed();
   const now = useNow(5000);
   const sessions = useAsked({ operation: 'sessions', path: '/v1/sessions', everyMs: 5000 }).value;
@@ -24,7 +26,7 @@ export function Sentence({ health, totals }: SentenceProps): ReactElement {
   const since = held.sinceMs === undefined ? '' : ` since ${momentText(held.sinceMs, now)}`;
   return (
     <p className="say">
-      <Clean text={healthText(health, now)} />{' '}
+      <Clean text={healthText(health, gateways, now)} />{' '}
       {alive === undefined ? '' : `${least}${plural(alive, 'session is', 'sessions are')} connected. `}
       {held.events.length === 0 ? null : denied === 0 ? (
         `Nothing was denied${since}. `
@@ -42,11 +44,21 @@ export function Sentence({ health, totals }: SentenceProps): ReactElement {
 }
 
 /** What is wrong comes first: what was known before is then of before. */
-function healthText({ value, fault, atMs }: Asked<OutputOf<'health'>>, now: number): string {
+function healthText(
+  { value, fault, atMs }: Asked<OutputOf<'health'>>,
+  gateways: SentenceProps['gateways'],
+  now: number,
+): string {
   if (fault !== undefined)
     return atMs === undefined ? fault : `${fault} What follows is as of ${momentText(atMs, now)}.`;
   if (value === undefined) return 'Looking…';
-  return value.ready ? 'The gateway serves.' : 'The gateway is not ready.';
+  if (!value.ready) return 'This gateway is not ready.';
+  const known = (gateways ?? []).filter(({ state }) => state !== 'left');
+  if (known.length < 2) return 'The gateway serves.';
+  const serving = known.filter(({ state }) => state === 'serving').length;
+  return serving === known.length
+    ? `All ${countText(known.length)} gateways serve.`
+    : `${countText(serving)} of ${plural(known.length, 'gateway', 'gateways')} serve.`;
 }
 
 function sessionsText({ bySession }: EventTotals): string {

@@ -6,7 +6,8 @@ import { countText, momentText } from '../../model/display.ts';
 import { columnsOf } from '../../model/policy-lines.ts';
 import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
-import { useAsked } from '../../parts/operator.ts';
+import { useAsked, useNow } from '../../parts/operator.ts';
+import { useUses } from '../../parts/uses.ts';
 import { useTotals } from '../../parts/totals.ts';
 
 type Policy = OutputOf<'policy'>;
@@ -16,11 +17,14 @@ export function PolicyTextPane({ policy }: { readonly policy: Policy }): ReactEl
   const query = { version: policy.version };
   const asked = useAsked({ operation: 'policyText', path: '/v1/policy/text', query });
   const totals = useTotals();
-  const useOf = (rule: string): string => {
-    const total = totals.byRule.get(rule);
+  const uses = useUses('rule');
+  const now = useNow(10_000);
+  const useOf = (rule: Policy['rules'][number]): string => {
+    if (uses !== undefined) return uses.textOf(rule, now);
+    const total = totals.byRule.get(rule.name);
     if (total === undefined) return 'not used';
     const times = countText(total.passed + total.denied + total.failed);
-    return `${times}× · ${momentText(total.lastMs, Date.now())}`;
+    return `${times}× · ${momentText(total.lastMs, now)}`;
   };
   const files = asked.value?.files;
   if (files === undefined) return <div className="rules empty">{asked.fault ?? 'Looking for it…'}</div>;

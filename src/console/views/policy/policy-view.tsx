@@ -3,13 +3,15 @@
 import { type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { ageText, countText, momentText, plural, shortPlace, unknownMark } from '../../model/display.ts';
-import type { Total } from '../../model/event-totals.ts';
+import type { EventTotals } from '../../model/event-totals.ts';
+import type { Use, UseTable } from '../../model/use-facts.ts';
 import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Mark } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
 import { addressOf, go } from '../../parts/location.ts';
-import { useAsked, useDesk, useDraft, useFeed } from '../../parts/operator.ts';
+import { useAsked, useDesk, useDraft, useFeed, useNow } from '../../parts/operator.ts';
+import { useUses } from '../../parts/uses.ts';
 import { useTotals } from '../../parts/totals.ts';
 import type { PolicyDraft } from '../../model/policy-draft.ts';
 import { Segments } from '../../parts/segments.tsx';
@@ -105,7 +107,9 @@ function Rules({
   readonly fault: string | undefined;
 }): ReactElement {
   const totals = useTotals();
+  const uses = useUses('rule');
   const { held } = useFeed();
+  const now = useNow(10_000);
   if (policy === undefined) return <div className="rules empty">{fault ?? 'Looking for it…'}</div>;
   if (policy.mode === 'observe')
     return (
@@ -120,27 +124,26 @@ function Rules({
     <div className="rules" tabIndex={0} role="region" aria-label="Rules">
       <div role="table" aria-label="Rules in their order">
         <div className="tr th" role="row">
-          {['order', 'effect', 'rule, in order', 'where', 'used', 'last'].map((name, at) => (
-            <span key={name} role="columnheader" className={headStyle(at)}>
-              {at < 2 ? <span className="hidden">{name}</span> : name}
-            </span>
-          ))}
+          {['order', 'effect', 'rule, in order', 'where', uses === undefined ? 'used' : '24 h', 'last'].map(
+            (name, at) => (
+              <span key={name} role="columnheader" className={headStyle(at)}>
+                {at < 2 ? <span className="hidden">{name}</span> : name}
+              </span>
+            ),
+          )}
         </div>
         {policy.rules.map((rule, at) => (
           <RuleLine
             key={`${rule.policy ?? ''} ${rule.name} ${rule.place ?? ''}`}
             rule={rule}
             at={at}
-            total={totals.byRule.get(rule.name)}
+            used={usedOf(rule, { uses, totals }, now)}
           />
         ))}
       </div>
       <p className="gh">
-        {plural(policy.rules.length, 'rule', 'rules')}. Use is counted{' '}
-        {held.sinceMs === undefined
-          ? 'over all events'
-          : `since ${momentText(held.sinceMs, Date.now())}, as far as events are held`}
-        . What no rule allows is denied.
+        {plural(policy.rules.length, 'rule', 'rules')}. {countedText(uses, held.sinceMs, now)} What no rule
+        allows is denied.
       </p>
     </div>
   );
@@ -155,10 +158,16 @@ function headStyle(at: number): string {
 interface RuleLineProps {
   readonly rule: Policy['rules'][number];
   readonly at: number;
-  readonly total: Total | undefined;
+  readonly used: Used;
 }
 
-function RuleLine({ rule: { name, place, effect }, at, total }: RuleLineProps): ReactElement {
+interface Used {
+  readonly text: string;
+  readonly last: string;
+  readonly isUnused: boolean;
+}
+
+function RuleLine({ rule: { name, place, effect }, at, used }: RuleLineProps): ReactElement {
   return (
     <div className="tr" role="row">
       <span className="r m" role="cell">
@@ -176,16 +185,52 @@ function RuleLine({ rule: { name, place, effect }, at, total }: RuleLineProps): 
       <span className="m el hm" role="cell" title={place === undefined ? undefined : plainText(place)}>
         <Clean text={shortPlace(place)} max={120} />
       </span>
-      <span className="r m2" role="cell">
-        {total === undefined ? (
-          <span className="m">not used</span>
-        ) : (
-          countText(total.passed + total.denied + total.failed)
-        )}
+      <span className={`r el ${used.isUnused ? 'm' : 'm2'}`} role="cell">
+        {used.text}
       </span>
       <span className="r m hm" role="cell">
-        {total === undefined ? unknownMark : momentText(total.lastMs, Date.now())}
+        {used.last}
       </span>
     </div>
   );
+}
+
+interface Counts {
+  readonly uses: UseTable | undefined;
+  readonly totals: EventTotals;
+}
+
+/** Over all gateways where the store may be asked; else as far as events are held. */
+function usedOf(rule: Policy['rules'][number], { uses, totals }: Counts, now: number): Used {
+  if (uses === undefined) {
+    const total = totals.byRule.get(rule.name);
+    if (total === undefined) return { text: 'not used', last: unknownMark, isUnused: true };
+    const text = countText(total.passed + total.denied + total.failed);
+    return { text, last: momentText(total.lastMs, now), isUnused: false };
+  }
+  const use = uses.of(rule);
+  if (use === undefined)
+    return { text: uses.since === undefined ? unknownMark : 'not used', last: unknownMark, isUnused: true };
+  return { ...recentOf(use), last: momentText(Date.parse(use.lastUsed), now) };
+}
+
+/** Only what is an exception has a word. */
+function recentOf({ recent: { allowed, denied, failed } }: Use): Omit<Used, 'last'> {
+  const sum = allowed + denied + failed;
+  if (sum === 0) return { text: '0', isUnused: true };
+  const parts = [
+    ...(allowed > 0 ? [countText(allowed)] : []),
+    ...(denied > 0 ? [`${countText(denied)} denied`] : []),
+    ...(failed > 0 ? [`${countText(failed)} failed`] : []),
+  ];
+  return { text: parts.join(', '), isUnused: false };
+}
+
+function countedText(uses: UseTable | undefined, heldSinceMs: number | undefined, now: number): string {
+  if (uses?.since !== undefined)
+    return `Use is counted over all gateways since ${momentText(uses.since, now)}, by the full hour.`;
+  if (uses !== undefined) return 'Use is not counted yet: a gateway of an earlier version holds it up.';
+  return heldSinceMs === undefined
+    ? 'Use is counted over all events.'
+    : `Use is counted since ${momentText(heldSinceMs, now)}, as far as events are held.`;
 }
