@@ -68,6 +68,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/admission/networks.ts networkList',
     'src/gateway/credentials/credential-kinds.ts openCredential',
     'src/gateway/credentials/credential-kinds.ts placeholderVariables',
+    'src/gateway/credentials/source-fault.ts withCredential',
     'src/gateway/credentials/kinds/credential-kind.ts needed',
     'src/gateway/credentials/kinds/field-name.ts fieldName',
     'src/gateway/credentials/kinds/head-injection.ts basicInjector',

@@ -30,6 +30,7 @@ import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
 import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
+import { jsonFields } from '../../../src/store/uses/json-fields.ts';
 import { UnreadableBody } from '../../../src/understand/json-value.ts';
 import { mcpMessageOf } from '../../../src/understand/mcp-message.ts';
 import { jsonCodingOf } from '../../../src/understand/read-body.ts';
@@ -509,6 +510,10 @@ export const textCases: GrowthCases = {
         },
         ['a'],
       ),
+  },
+  'members of a stored event': {
+    pieces: ['\\', '"', '\\"', '{', '[', ',', 'a'],
+    read: (text) => jsonFields(Buffer.from(`{"a":"x","rule":${text}`), new Set(['rule'])),
   },
   'an event of the audit': {
     pieces: ['a', '"', 'é', '\0'],
