@@ -7,6 +7,9 @@ import { exchangeSecret } from './api/log-in-by-link.ts';
 import { EventFeed } from './api/event-feed.ts';
 import { Login } from './login.tsx';
 import { KeptDraft } from './parts/kept-draft.ts';
+import { KeptPins } from './parts/kept-pins.ts';
+import { KeptViews } from './parts/kept-views.ts';
+import { KeptTimes } from './parts/times.ts';
 import { watchAttention } from './parts/attention.ts';
 import { DeskContext } from './parts/operator.ts';
 import { Shell } from './shell.tsx';
@@ -72,7 +75,12 @@ const saidMs = 6000;
 function Desk({ operator, signOut }: { operator: LoggedIn; signOut: () => void }): ReactElement {
   const { client, who } = operator;
   const feed = useMemo(() => new EventFeed(client), [client]);
-  const [draft] = useState(() => new KeptDraft());
+  const [kept] = useState(() => ({
+    draft: new KeptDraft(),
+    pins: new KeptPins(),
+    times: new KeptTimes(),
+    views: new KeptViews(),
+  }));
   const [said, setSaid] = useState('');
   useEffect(() => {
     void feed.run();
@@ -84,8 +92,8 @@ function Desk({ operator, signOut }: { operator: LoggedIn; signOut: () => void }
     return () => clearTimeout(timer);
   }, [said]);
   const desk = useMemo(
-    () => ({ client, feed, who, draft, signOut, say: setSaid }),
-    [client, feed, who, draft, signOut],
+    () => ({ client, feed, who, ...kept, signOut, say: setSaid }),
+    [client, feed, who, kept, signOut],
   );
   return (
     <DeskContext value={desk}>

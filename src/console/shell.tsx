@@ -13,6 +13,7 @@ import { useAsked, useDesk, useFeed, useNow } from './parts/operator.ts';
 import { useNotices } from './parts/notices.ts';
 import { Palette } from './parts/palette.tsx';
 import { switchTheme } from './parts/theme.ts';
+import { useTimes } from './parts/times.ts';
 import { View } from './views/view.tsx';
 
 interface Entry {
@@ -31,16 +32,24 @@ const entries: readonly Entry[] = [
 const credentials: Entry = { view: 'credentials', name: 'Credentials', icon: 'key' };
 const settings: Entry = { view: 'settings', name: 'Settings', icon: 'settings' };
 const waitingEveryMs = 3000;
+const timesSaid = {
+  local: 'Times are local.',
+  UTC: 'Times are UTC.',
+  ago: 'Times of rows are how long ago.',
+} as const;
 
 export function Shell(): ReactElement {
   const address = useAddress();
   const { pathname, search } = new URL(address, location.origin);
   const place = placeOf(pathname, search);
   const help = useRef<HTMLDialogElement>(null);
+  const { say, times } = useDesk();
+  useTimes();
   const all = [...entries, credentials, settings];
   useKeys({
     '?': () => help.current?.showModal(),
     t: switchTheme,
+    '.': () => say(timesSaid[times.next()]),
     ...Object.fromEntries(all.map(({ view }, at) => [String(at + 1), () => go(addressOf(view))])),
   });
   const waiting = useAsked({
@@ -105,7 +114,8 @@ function Side({ place, pending, showHelp }: SideProps): ReactElement {
 }
 
 function Foot({ showHelp }: { readonly showHelp: () => void }): ReactElement {
-  const { who, signOut } = useDesk();
+  const { who, signOut, say, times } = useDesk();
+  const style = useTimes();
   const feed = useFeed();
   const now = useNow();
   const rate = feed.rate(now);
@@ -126,7 +136,14 @@ function Foot({ showHelp }: { readonly showHelp: () => void }): ReactElement {
         </span>
       </div>
       <div className="row">
-        <span className="tx">{zoneText(now)}</span>
+        <button
+          type="button"
+          className="zone tx"
+          title="How times are written (.)"
+          onClick={() => say(timesSaid[times.next()])}
+        >
+          {style === 'ago' ? 'ago' : zoneText(now)}
+        </button>
         <span className="sp tx" />
         <button
           type="button"

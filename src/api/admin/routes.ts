@@ -214,6 +214,14 @@ export const adminRoutes = {
     body: schemas.noteSchema,
     output: schemas.accessSchema,
   },
+  answerQuestion: {
+    method: 'POST',
+    path: '/v1/access/{id}/answer',
+    role: 'approver',
+    summary: 'Answers a question; a request for access is granted or denied instead.',
+    body: schemas.answerSchema,
+    output: schemas.accessSchema,
+  },
   ...policyRoutes,
   ...useRoutes,
   credentials: {

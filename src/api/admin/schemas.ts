@@ -79,9 +79,37 @@ export const sessionSchema = z
   })
   .readonly();
 
+const answers = ['once', 'session', 'minutes', 'always'] as const;
+
+const questionSchema = z
+  .object({
+    until: time.describe('Until when the request is held; then it is refused.'),
+    rule: z.string().describe('The rule that asks.'),
+    bound: z
+      .array(z.object({ name: z.string(), value: z.string() }).readonly())
+      .readonly()
+      .describe('What an answer holds for, in the order in which people read it.'),
+    body: z.enum(['seen', 'unseen']).describe('`unseen`: nobody saw the body, and an answer holds for any.'),
+    answers: z.array(z.enum(answers)).readonly().describe('How far an answer may hold, as the rule says.'),
+  })
+  .readonly();
+
+export const answerSchema = z.strictObject({
+  answer: z
+    .enum([...answers, 'deny'])
+    .describe('`minutes`: 15 of them; `always` holds as `once` does and proposes a rule.'),
+});
+
 export const accessSchema = z
   .object({
     id: z.string(),
+    kind: z
+      .enum(['request', 'question'])
+      .optional()
+      .describe(
+        '`request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody answers; no rule of this version does.',
+      ),
+    question: questionSchema.optional(),
     session: z.string(),
     principal: z.string(),
     state: z.enum(accessStates),

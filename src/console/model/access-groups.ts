@@ -17,7 +17,9 @@ export interface AccessGroup {
 /** The destination that was asked for first stands first, so that a new one never pushes others down. */
 export function groupsOf(items: readonly Access[]): readonly AccessGroup[] {
   const groups = Map.groupBy(
-    items.toSorted((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id)),
+    items
+      .filter(({ question }) => question === undefined)
+      .toSorted((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id)),
     ({ asked: { scheme, host, port } }) => `${host}${portSuffix(scheme, port)}`,
   );
   return [...groups].map(([destination, members]) => ({

@@ -2,6 +2,7 @@
 // address guard refused.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import type { Access } from './access-groups.ts';
 import { markOf, weightOf } from './event-facts.ts';
 
 export const allowScopes = ['this', 'below', 'host'] as const;
@@ -72,6 +73,21 @@ export function allowRule(event: AuditEvent, scope: AllowScope, claim?: ForClaim
     ...(claim === undefined ? [] : [`    for: { ${scalar(claim.name)}: ${scalar(claim.value)} }`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The same for what a workload asked for; every method and path where it named none. */
+export function ruleForAccess({ asked }: Access, claim?: ForClaim): string {
+  const { scheme, host, port, method, path } = asked;
+  const event = {
+    scheme,
+    host,
+    port,
+    ...(method === undefined ? {} : { method }),
+    ...(path === undefined ? {} : { path }),
+  };
+  const kind = method === undefined ? 'stream' : 'exchange';
+  const scope = path === undefined ? 'host' : 'this';
+  return allowRule({ v: 1, id: '', time: '', traceId: '', verdict: 'deny', kind, ...event }, scope, claim);
 }
 
 function whatLines(event: AuditEvent, scope: AllowScope, method: string): readonly string[] {

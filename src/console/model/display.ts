@@ -4,9 +4,21 @@ export const unknownMark = '–';
 
 const pad = (value: number, digits = 2): string => String(value).padStart(digits, '0');
 
-/** `09:41:07` and `.312`, in local time. */
+/** By which clock times are written: one for the page, as it has one theme. */
+let isByUtc = false;
+
+export function writeTimesByUtc(isSo: boolean): void {
+  isByUtc = isSo;
+}
+
+/** A date whose local fields are those of the clock by which times are written. */
+function shownDate(ms: number): Date {
+  return isByUtc ? new Date(ms + new Date(ms).getTimezoneOffset() * 60_000) : new Date(ms);
+}
+
+/** `09:41:07` and `.312`. */
 export function clockTime(ms: number): { readonly time: string; readonly fraction: string } {
-  const date = new Date(ms);
+  const date = shownDate(ms);
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
   return { time, fraction: `.${pad(date.getMilliseconds(), 3)}` };
 }
@@ -14,14 +26,14 @@ export function clockTime(ms: number): { readonly time: string; readonly fractio
 /** With the day where it is not that of `nowMs`. */
 export function momentText(ms: number, nowMs: number): string {
   const { time } = clockTime(ms);
-  const day = new Date(ms);
-  if (day.toDateString() === new Date(nowMs).toDateString()) return time;
+  const day = shownDate(ms);
+  if (day.toDateString() === shownDate(nowMs).toDateString()) return time;
   return `${day.getFullYear()}-${pad(day.getMonth() + 1)}-${pad(day.getDate())} ${time}`;
 }
 
 /** `UTC+01:00`. */
 export function zoneText(ms: number): string {
-  const minutes = -new Date(ms).getTimezoneOffset();
+  const minutes = isByUtc ? 0 : -new Date(ms).getTimezoneOffset();
   if (minutes === 0) return 'UTC';
   const size = Math.abs(minutes);
   return `UTC${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;

@@ -2,6 +2,7 @@
 
 import { parseFilter } from './filter-language.ts';
 import { plainText } from './clean-text.ts';
+import type { SavedView } from './saved-views.ts';
 
 export interface Command {
   readonly name: string;
@@ -36,10 +37,16 @@ const shownMost = 12;
 const filterShown = 80;
 
 /** Those that have every word in their names; before them a trace, behind them the text as a filter. */
-export function commandsFor(text: string): readonly Command[] {
+export function commandsFor(text: string, saved: readonly SavedView[] = []): readonly Command[] {
   const asked = text.trim();
   const words = asked.toLowerCase().split(/\s+/);
-  const found = all.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
+  const views = saved.map(({ name, filter }) => ({
+    name: `View ${plainText(name, filterShown)}`,
+    act: live(filter),
+  }));
+  const found = [...all, ...views].filter(({ name }) =>
+    words.every((word) => name.toLowerCase().includes(word)),
+  );
   if (asked === '') return found.slice(0, shownMost);
   const trace: readonly Command[] = /^[0-9a-f]{8,32}$/i.test(asked)
     ? [{ name: `Open the exchange ${asked.toLowerCase()}`, act: { to: `/exchange/${asked.toLowerCase()}` } }]

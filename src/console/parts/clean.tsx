@@ -2,7 +2,9 @@
 
 import type { ReactElement } from 'react';
 import { cleanText } from '../model/clean-text.ts';
-import { clockTime, hostParts, portSuffix } from '../model/display.ts';
+import { ageText, clockTime, hostParts, portSuffix } from '../model/display.ts';
+import { useNow } from './operator.ts';
+import { useTimes } from './times.ts';
 
 /** Whatever it holds, it is a line of text that orders and hides nothing beside it. */
 export function Clean({ text, max }: { readonly text: string; readonly max?: number }): ReactElement {
@@ -49,7 +51,25 @@ export function Host({ host, scheme, port }: HostProps): ReactElement {
   );
 }
 
+/** By the clock, or how long ago, as somebody chose. */
 export function Clock({ ms }: { readonly ms: number }): ReactElement {
+  return useTimes() === 'ago' ? <Ago ms={ms} /> : <ClockTime ms={ms} />;
+}
+
+const hourMs = 3_600_000;
+
+/** Beyond an hour the clock says more. */
+function Ago({ ms }: { readonly ms: number }): ReactElement {
+  const now = useNow();
+  if (now - ms >= hourMs) return <ClockTime ms={ms} />;
+  return (
+    <span className="time" title={new Date(ms).toISOString()}>
+      {ageText(Math.max(0, now - ms))} <i>ago</i>
+    </span>
+  );
+}
+
+function ClockTime({ ms }: { readonly ms: number }): ReactElement {
   const { time, fraction } = clockTime(ms);
   return (
     <span className="time" title={new Date(ms).toISOString()}>

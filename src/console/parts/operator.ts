@@ -7,12 +7,18 @@ import { faultText } from '../api/admin-client.ts';
 import type { EventFeed } from '../api/event-feed.ts';
 import type { PolicyDraft } from '../model/policy-draft.ts';
 import type { KeptDraft } from './kept-draft.ts';
+import type { KeptPins } from './kept-pins.ts';
+import type { KeptViews } from './kept-views.ts';
+import type { KeptTimes } from './times.ts';
 
 export interface OperatorDesk {
   readonly client: AdminClient;
   readonly feed: EventFeed;
   readonly who: OutputOf<'who'>;
   readonly draft: KeptDraft;
+  readonly pins: KeptPins;
+  readonly times: KeptTimes;
+  readonly views: KeptViews;
   readonly signOut: () => void;
   /** A sentence for some seconds. */
   readonly say: (text: string) => void;

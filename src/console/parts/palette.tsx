@@ -3,6 +3,7 @@
 import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from 'react';
 import { type Command, commandsFor } from '../model/palette-commands.ts';
 import { go } from './location.ts';
+import { useViews } from './kept-views.ts';
 import { useDesk } from './operator.ts';
 import { switchTheme } from './theme.ts';
 
@@ -11,7 +12,8 @@ export function Palette({ showHelp }: { readonly showHelp: () => void }): ReactE
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const commands = commandsFor(text);
+  const saved = useViews();
+  const commands = commandsFor(text, saved);
   useCtrlK(() => {
     setText('');
     setChosen(0);

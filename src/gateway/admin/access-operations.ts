@@ -15,7 +15,7 @@ type Access = OutputOf<'accessRequest'>;
 type Closing = 'denyAccess' | 'revokeAccess';
 
 export const accessOperations: Handlers<
-  'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess'
+  'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess' | 'answerQuestion'
 > = {
   accessRequests: async (parts, { operator, query: { state, session, before: cursor } }) => {
     const { access } = parts.store;
@@ -51,6 +51,14 @@ export const accessOperations: Handlers<
   },
   denyAccess: (parts, asked) => close(parts, asked, 'denied'),
   revokeAccess: (parts, asked) => close(parts, asked, 'revoked'),
+  answerQuestion: async (parts, { operator, id }) => {
+    const record = await findAccess(parts, operator, id);
+    // No rule holds a request back: whatever is here is refused already, and nobody waits for an answer.
+    throw new ProxyError(
+      'state_changed',
+      `${record.id} is a request for access and no question: grant or deny it`,
+    );
+  },
 };
 
 async function close(parts: AdminParts, asked: Asked<Closing>, to: 'denied' | 'revoked'): Promise<Access> {

@@ -11,6 +11,8 @@ import { MiniRows } from '../../parts/mini-rows.tsx';
 import { useAsked, useFeed, useNow } from '../../parts/operator.ts';
 import { DecideForm, type DecideProps } from './decide-form.tsx';
 import { InForce } from './in-force.tsx';
+import { NearestRule } from './nearest-rule.tsx';
+import { QuestionForm } from './question-form.tsx';
 
 interface AccessDetailProps extends DecideProps {
   readonly all: readonly Access[];
@@ -48,7 +50,9 @@ export function AccessDetail(props: AccessDetailProps): ReactElement {
           <Clean text={reason} max={1000} />
         </blockquote>
       </div>
-      {access.state === 'pending' ? (
+      {access.state === 'pending' && access.question !== undefined ? (
+        <QuestionForm {...props} question={access.question} />
+      ) : access.state === 'pending' ? (
         <DecideForm {...props} />
       ) : (
         <InForce access={access} isSettled={props.isSettled} changed={props.changed} />
@@ -82,7 +86,7 @@ function AskedLine({ access }: { readonly access: Access }): ReactElement {
     <div className="sub">
       <Link to={addressOf('sessions', session)}>{sessionName(session)}</Link> asked {when}
       {access.trace === undefined ? '' : ', after a denial'}.{' '}
-      {state === 'pending'
+      {state === 'pending' && access.question === undefined
         ? `It works on without it, and the request lapses at ${momentText(Date.parse(pendingUntil), now)}.`
         : ''}
     </div>
@@ -105,16 +109,13 @@ function SeenBefore({ access, all }: AccessDetailProps): ReactElement {
         <p className="m2">
           {granted + denied === 0
             ? 'The same was not asked for before, among the requests that are kept.'
-            : `The same was granted ${plural(granted, 'time', 'times')} and denied ${plural(denied, 'time', 'times')} before. Asked this often, it may want a rule.`}
-        </p>
-      </div>
-      <div>
-        <h2>Denied on this host</h2>
-        <p className="m2">
-          {plural(denials, 'request', 'requests')} of this session
+            : `The same was granted ${plural(granted, 'time', 'times')} and denied ${plural(denied, 'time', 'times')} before. Asked this often, it may want a rule.`}{' '}
+          On this host {plural(denials, 'request', 'requests')} of this session{' '}
+          {denials === 1 ? 'was' : 'were'} denied
           {since === undefined ? '.' : `, since ${momentText(since, opened)}.`}
         </p>
       </div>
+      <NearestRule access={access} />
     </div>
   );
 }

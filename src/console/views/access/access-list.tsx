@@ -4,6 +4,7 @@ import type { ReactElement } from 'react';
 import { type Access, type AccessTab, groupsOf } from '../../model/access-groups.ts';
 import { ageText, middleCut, plural, sessionName } from '../../model/display.ts';
 import type { OutputOf } from '../../../api/admin/routes.ts';
+import { heldQuestions } from '../../model/access-questions.ts';
 import { shortGrantUse } from '../../model/use-facts.ts';
 import { plainText } from '../../model/clean-text.ts';
 import { Clean, Host } from '../../parts/clean.tsx';
@@ -30,6 +31,7 @@ export function AccessList(props: AccessListProps): ReactElement {
   const uses = useGrantUses(granted.map(({ id }) => id)).value;
   return (
     <div className="list" {...held.handlers}>
+      <HeldNow shown={tab === 'pending' ? shown : []} current={current} choose={choose} />
       {tab === 'pending' ? (
         groupsOf(shown).map(({ destination, items, sessions }) => (
           <section key={destination} aria-label={plainText(destination)}>
@@ -84,6 +86,29 @@ export function AccessList(props: AccessListProps): ReactElement {
   );
 }
 
+interface HeldNowProps {
+  readonly shown: readonly Access[];
+  readonly current: Access | undefined;
+  readonly choose: (id: string) => void;
+}
+
+/** Requests that wait for an answer stand on top: their time runs. */
+function HeldNow({ shown, current, choose }: HeldNowProps): ReactElement | null {
+  const questions = heldQuestions(shown);
+  if (questions.length === 0) return null;
+  return (
+    <section aria-label="Held now">
+      <div className="gh">
+        <b>Held now</b>
+        <span>a rule asks; each ends by itself</span>
+      </div>
+      {questions.map((one) => (
+        <Item key={one.id} access={one} current={current} choose={choose} />
+      ))}
+    </section>
+  );
+}
+
 interface ItemProps {
   readonly access: Access;
   readonly current: Access | undefined;
@@ -93,14 +118,16 @@ interface ItemProps {
 
 function Item({ access, current, choose, uses }: ItemProps): ReactElement {
   const now = useNow();
-  const { id, asked, session, reason, created, state, terms, decided } = access;
+  const { id, asked, session, reason, created, state, terms, decided, question } = access;
   const isOpen = state === 'granted';
   const path = asked.path ?? 'every path';
   const use = uses === undefined ? undefined : shortGrantUse(uses, id, now);
   const aside = isOpen
     ? leftText(terms?.ends, now)
     : state === 'pending'
-      ? ageText(now - Date.parse(created))
+      ? question === undefined
+        ? ageText(now - Date.parse(created))
+        : leftText(question.until, now)
       : state;
   return (
     <button
@@ -112,7 +139,7 @@ function Item({ access, current, choose, uses }: ItemProps): ReactElement {
       <div className="l">
         <span className="meth">{asked.method ?? 'any method'}</span>
         <span className="w el">
-          {state === 'pending' ? null : <Clean text={asked.host} max={120} />}
+          {state === 'pending' && question === undefined ? null : <Clean text={asked.host} max={120} />}
           <Clean text={middleCut(path, 120)} />
         </span>
         <span className="sub nw">{aside}</span>

@@ -2,6 +2,7 @@
 
 import { type ReactElement, useState } from 'react';
 import { type Access, type AccessTab, accessTabs, groupsOf, refsOf } from '../../model/access-groups.ts';
+import { heldQuestions } from '../../model/access-questions.ts';
 import { AsOf } from '../../parts/as-of.tsx';
 import { heldTogether, useHeldList } from '../../parts/held-list.ts';
 import { useSettled, useSettledState } from '../../parts/keys.ts';
@@ -128,7 +129,9 @@ function NoticeButton(): ReactElement | null {
 
 /** The inbox by destination; the others as they come. */
 function inOrder(items: readonly Access[], tab: AccessTab): readonly Access[] {
-  return tab === 'pending' ? groupsOf(items).flatMap((group) => group.items) : items;
+  return tab === 'pending'
+    ? [...heldQuestions(items), ...groupsOf(items).flatMap((group) => group.items)]
+    : items;
 }
 
 interface NothingProps {

@@ -16,7 +16,9 @@ import {
 import { clockTime, sessionName } from '../../model/display.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useKeys } from '../../parts/keys.ts';
-import { useDesk, useNow } from '../../parts/operator.ts';
+import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
+import { ruleForAccess } from '../../model/allow-rule.ts';
+import { handToDraft } from '../policy/hand-to-draft.ts';
 import { Segments } from '../../parts/segments.tsx';
 
 export interface DecideProps {
@@ -82,7 +84,8 @@ export function DecideForm(props: DecideProps): ReactElement {
   const grant = (): void => act('grantAccess', terms);
   const byKey = (run: () => void) =>
     mayDecide && !isSending ? () => (settled() ? run() : undefined) : undefined;
-  useKeys({ g: byKey(grant), d: byKey(() => deny(true)) });
+  const makeRule = useMakeRule(props.access);
+  useKeys({ g: byKey(grant), d: byKey(() => deny(true)), r: () => (settled() ? makeRule() : undefined) });
   const byClick = (run: () => void) => () =>
     isSettled ? run() : say('What is open changed under the click, so nothing was done. Look again.');
   const needs = mayDecide ? undefined : 'This needs the role approver';
@@ -121,6 +124,10 @@ export function DecideForm(props: DecideProps): ReactElement {
               Deny…<kbd className="hm">D</kbd>
             </button>
             {needs === undefined ? null : <span className="sub">{needs}.</span>}
+            <span className="sp" />
+            <button type="button" className="btn" aria-disabled={!isSettled} onClick={byClick(makeRule)}>
+              Make it a rule…<kbd className="hm">R</kbd>
+            </button>
           </>
         )}
         {fault === '' ? null : (
@@ -131,6 +138,15 @@ export function DecideForm(props: DecideProps): ReactElement {
       </div>
     </div>
   );
+}
+
+/** The narrowest rule that allows it, for the sessions of the same repository where its token names one, goes to the draft. */
+function useMakeRule(access: Access): () => void {
+  const desk = useDesk();
+  const path = `/v1/sessions/${segment(access.session)}`;
+  const repository = useAsked({ operation: 'session', path }).value?.claims['repository'];
+  const claim = typeof repository === 'string' ? { name: 'repository', value: repository } : undefined;
+  return () => void handToDraft(desk, ruleForAccess(access, claim));
 }
 
 function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deciding }): ReactElement {

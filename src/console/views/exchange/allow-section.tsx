@@ -3,7 +3,7 @@
 import { type ReactElement, useEffect, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import type { AuditEvent } from '../../../api/audit-event.ts';
-import { type AdminClient, faultText, segment } from '../../api/admin-client.ts';
+import { faultText, segment } from '../../api/admin-client.ts';
 import {
   allowRule,
   type AllowScope,
@@ -17,13 +17,12 @@ import {
 import { momentText, plural } from '../../model/display.ts';
 import { urlOf } from '../../model/event-facts.ts';
 import { Clean } from '../../parts/clean.tsx';
-import { isWritten, type PolicyDraft, withRule } from '../../model/policy-draft.ts';
 import { copyText, pageClipboard } from '../../parts/copy-text.ts';
 import { Link } from '../../parts/link.tsx';
-import { addressOf, go } from '../../parts/location.ts';
+import { addressOf } from '../../parts/location.ts';
 import { useAsked, useDesk, useFeed } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
-import { begunFrom } from '../policy/begin-draft.ts';
+import { handToDraft } from '../policy/hand-to-draft.ts';
 
 const scopeNames: Readonly<Record<AllowScope, string>> = {
   this: 'this path',
@@ -170,22 +169,13 @@ function Opened({ event, scope }: { readonly event: AuditEvent; readonly scope: 
   );
 }
 
-/** One exit is the editor: the rule stands behind what is written there, or behind the policy as it is where nothing is. */
+/** One exit is the editor. */
 function DraftExit({ text }: { readonly text: string }): ReactElement {
-  const { client, draft, say } = useDesk();
+  const desk = useDesk();
   const [isBusy, setBusy] = useState(false);
   const hand = async (): Promise<void> => {
     setBusy(true);
-    try {
-      const now = draft.current();
-      const base = isWritten(now) ? now : await policyToBegin(client, now.policy);
-      draft.change(withRule(base, text));
-      go(addressOf('policy', '', { pane: 'draft' }));
-    } catch (error) {
-      // A rule alone would replace all others: it is no draft of the policy.
-      say(`The policy is not at hand: ${faultText(error)}`);
-      setBusy(false);
-    }
+    if (!(await handToDraft(desk, text))) setBusy(false);
   };
   return (
     <button type="button" className="btn" disabled={isBusy} onClick={() => void hand()}>
@@ -198,11 +188,6 @@ function DraftExit({ text }: { readonly text: string }): ReactElement {
 function refsGiven(event: AuditEvent): { readonly refs?: string } {
   const refs = pushedRefs(event);
   return refs.length === 0 ? {} : { refs: refs.join(' ') };
-}
-
-async function policyToBegin(client: AdminClient, policy: string): Promise<PolicyDraft> {
-  const { mode } = await client.get('policy', '/v1/policy');
-  return await begunFrom(client, { policy, isStored: mode === 'store' });
 }
 
 /** The other exit is a grant for a time, upon a request of the workload. */

@@ -12,6 +12,7 @@ interface LineProps {
   readonly index: number;
   readonly top: number;
   readonly isMarked: boolean;
+  readonly isPinned: boolean;
 }
 
 const pathCharactersMax = 160;
@@ -22,6 +23,7 @@ export const EventLine = memo(function EventLine({
   index,
   top,
   isMarked,
+  isPinned,
   mark,
 }: LineProps & { row: EventRow; times: number; mark: (id: string) => void }): ReactElement {
   const { sessionId = '', status, rule, errorCode = '', injected = [] } = event;
@@ -30,7 +32,7 @@ export const EventLine = memo(function EventLine({
   return (
     <div
       id={`row-${event.id}`}
-      className={`tr ${of} ${isMarked ? 'sel' : ''}`}
+      className={`tr ${of} ${isMarked ? 'sel' : ''} ${isPinned ? 'pin' : ''}`}
       role="row"
       aria-rowindex={index + 1}
       aria-selected={isMarked}
@@ -39,6 +41,7 @@ export const EventLine = memo(function EventLine({
     >
       <span className="k" role="gridcell">
         <Mark of={of} />
+        {isPinned ? <span className="hidden">pinned</span> : null}
       </span>
       <span role="gridcell">
         <Clock ms={Date.parse(event.time)} />

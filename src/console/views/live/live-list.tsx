@@ -6,6 +6,7 @@ import { momentText, plural } from '../../model/display.ts';
 import { useDesk } from '../../parts/operator.ts';
 import type { LiveRow } from '../../model/live-rows.ts';
 import { EventLine, NoteLine } from './event-line.tsx';
+import { usePins } from './pinned-rows.tsx';
 import { type LiveState, rowId } from './use-live-rows.ts';
 
 interface LiveListProps {
@@ -34,6 +35,7 @@ export function LiveList({ state, marked, mark, isOpen }: LiveListProps): ReactE
   const { live, shown, feed } = state;
   const box = useRef<HTMLDivElement>(null);
   const height = useRowHeight();
+  const pins = usePins();
   const virtual = useVirtualizer({
     count: shown,
     getScrollElement: () => box.current,
@@ -66,7 +68,8 @@ export function LiveList({ state, marked, mark, isOpen }: LiveListProps): ReactE
         <div className="spacer" role="rowgroup" style={{ height: `${virtual.getTotalSize()}px` }}>
           {virtual.getVirtualItems().map(({ index, key, start }) => {
             const row = live.rows[index];
-            const common = { index, top: start, isMarked: index === markedAt };
+            const isPinned = row !== undefined && pins.has(rowId(row));
+            const common = { index, top: start, isMarked: index === markedAt, isPinned };
             if (row === undefined) return null;
             return row.kind === 'note' ? (
               <NoteLine key={key} {...common} row={row} />

@@ -5,12 +5,15 @@ import { plural } from '../../model/display.ts';
 import { withTerm } from '../../model/filter-language.ts';
 import { useKeys } from '../../parts/keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
+import { useDesk } from '../../parts/operator.ts';
 import { useStableCall } from '../../parts/stable-call.ts';
 import { ExchangeDrawer } from '../exchange/exchange-drawer.tsx';
 import { FacetBar } from './facet-bar.tsx';
 import { FilterField } from './filter-field.tsx';
 import { LiveList } from './live-list.tsx';
 import { LiveStrip } from './live-strip.tsx';
+import { PinnedRows } from './pinned-rows.tsx';
+import { SavedViews } from './saved-views.tsx';
 import { type LiveState, rowId, useLiveRows } from './use-live-rows.ts';
 
 export function LiveView({ place }: { readonly place: Place }): ReactElement {
@@ -20,6 +23,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
   const [marked, setMarked] = useState(open);
   const state = useLiveRows(text, isFolding);
   const field = useRef<HTMLInputElement>(null);
+  const { pins, say } = useDesk();
   const show = (q: string, x: string): void => go(addressOf('live', '', { q, x }), { replace: true });
   const openRow = (id: string): void => {
     state.pause('reader');
@@ -39,10 +43,16 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
     setMarked(next);
     if (open !== '') show(text, next);
   };
+  const pin = (): void => {
+    const row = state.live.rows.findLast((one) => rowId(one) === marked);
+    const event = row?.kind === 'event' ? row.event : pins.current().get(marked);
+    if (event !== undefined && !pins.toggle(event)) say('As many events are pinned as can be; unpin some.');
+  };
   useKeys({
     '/': () => field.current?.focus(),
     f: toggle,
     r: () => setFolding(!isFolding),
+    p: marked === '' ? undefined : pin,
     j: () => move(1),
     k: () => move(-1),
     ArrowDown: () => move(1),
@@ -55,6 +65,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
       <header className="head">
         <h1>Live</h1>
         <FilterField key="filter" text={text} feed={state.feed} field={field} change={(q) => show(q, open)} />
+        <SavedViews filter={text} show={(q) => show(q, open)} />
         <FollowButton state={state} toggle={toggle} />
       </header>
       <LiveStrip state={state} />
@@ -66,6 +77,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
         }
         fold={() => setFolding(!isFolding)}
       />
+      <PinnedRows />
       <div className="split">
         <LiveList state={state} marked={marked} mark={mark} isOpen={open !== ''} />
         {open === '' ? null : <ExchangeDrawer key={open} id={open} close={close} move={move} />}

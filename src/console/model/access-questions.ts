@@ -1,0 +1,41 @@
+// Questions among the requests for access: what a rule holds until somebody says what becomes of it.
+
+import type { Access } from './access-groups.ts';
+
+export type Question = NonNullable<Access['question']>;
+
+/** Those that are held, the one with the least time first. */
+export function heldQuestions(items: readonly Access[]): readonly Access[] {
+  return items
+    .filter(({ question, state }) => question !== undefined && state === 'pending')
+    .toSorted((a, b) => untilOf(a).localeCompare(untilOf(b)) || a.id.localeCompare(b.id));
+}
+
+function untilOf({ question }: Access): string {
+  return question?.until ?? '';
+}
+
+export interface PossibleAnswer {
+  readonly answer: 'once' | 'session' | 'minutes' | 'always' | 'deny';
+  /** What the button says: how far it holds. */
+  readonly name: string;
+  readonly key?: string;
+}
+
+const names = {
+  once: 'Allow once',
+  session: 'For this session, any body',
+  minutes: 'For 15 min, any body',
+  always: 'Always: propose a rule…',
+} as const;
+
+/** The narrowest first; those that the rule leaves out are not there. */
+export function answersOf({ answers }: Question): readonly PossibleAnswer[] {
+  const order = ['once', 'session', 'minutes', 'always'] as const;
+  return [
+    ...order
+      .filter((one) => answers.includes(one))
+      .map((answer) => ({ answer, name: names[answer], ...(answer === 'once' ? { key: 'G' } : {}) })),
+    { answer: 'deny', name: 'Deny', key: 'D' },
+  ];
+}

@@ -1,0 +1,125 @@
+// What somebody keeps for themselves in Live, and how Access leads to a rule; held requests as the API describes them, since no rule of this version holds any.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { axeFindings, goTo, logIn, openBrowser, openPage, picture } from '../support/browser.ts';
+import { type ConsoleStage, openConsoleStage, sendTraffic } from '../support/stage.ts';
+
+const desk = { width: 1440, height: 900, theme: 'light' } as const;
+let stage: ConsoleStage;
+let browser: Browser;
+
+before(async () => {
+  stage = await openConsoleStage();
+  await sendTraffic(stage);
+  const wish = { url: 'https://api.example.com/v1/items', method: 'POST', reason: 'create the items' };
+  assert.equal(await stage.askAccess(wish), 202);
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.[Symbol.asyncDispose]();
+});
+
+async function press(page: Page, key: string): Promise<void> {
+  await page.locator('body').press(key);
+}
+
+test('a row is pinned and stays, a filter is saved by a name, and times are written in three ways', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('viewer'), '/live?q=verdict:deny');
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).click();
+  await press(page, 'p');
+  const pinned = page.getByRole('region', { name: 'Pinned events' });
+  await pinned.getByText('no-telemetry').waitFor();
+  await press(page, 'Escape');
+  await page.getByRole('button', { name: /^Views/ }).click();
+  await page.getByLabel('Name of the view').fill('Denied <b>');
+  await page.getByRole('button', { name: 'Save view' }).click();
+  await page.getByRole('button', { name: 'Remove the view Denied <b>' }).waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'live-views');
+  await page.getByRole('button', { name: 'Close' }).click();
+  await goTo(page, '/live');
+  // What was marked is there in every filter.
+  await pinned.getByText('no-telemetry').waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByLabel('What to do').fill('View Denied');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/q=verdict/);
+  const zone = page.getByTitle('How times are written (.)');
+  const local = await zone.innerText();
+  await press(page, '.');
+  await page.getByRole('status').getByText('Times are UTC.').waitFor();
+  assert.equal(await zone.innerText(), 'UTC');
+  await press(page, '.');
+  await page.getByRole('row').getByText('ago').first().waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'live-pinned');
+  await press(page, '.');
+  assert.equal(await zone.innerText(), local);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('a request for access shows the nearest rule and becomes a rule in the draft', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('approver'), '/access');
+  await page.getByRole('heading', { name: 'Nearest rule' }).waitFor();
+  await page.getByText('api-read').first().waitFor();
+  await page.getByRole('button', { name: /^Make it a rule/, disabled: false }).click();
+  await page.locator('.cm-content').getByText('api-example-com-post').waitFor();
+  await page.locator('.cm-content').getByText('paths: /v1/items').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('a held request stands on top with the time that is left, as it is bound, and takes an answer', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  const answers: unknown[] = [];
+  let held: object = {};
+  await page.route('**/v1/access?state=pending*', async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as { items: Record<string, unknown>[] };
+    const [first] = body.items;
+    const question = {
+      until: new Date(Date.now() + 90_000).toISOString(),
+      rule: 'ask-before-delete',
+      bound: [
+        { name: 'request', value: 'DELETE https://api.example.com/v1/items/7' },
+        { name: 'body', value: 'sha256:8c5a\u202e' },
+      ],
+      body: 'seen',
+      answers: ['once', 'session', 'minutes', 'always'],
+    };
+    const asked = {
+      scheme: 'https',
+      host: 'api.example.com',
+      port: 443,
+      method: 'DELETE',
+      path: '/v1/items/7',
+    };
+    held = { ...first, id: 'heldone', kind: 'question', asked, question, reason: 'clean up' };
+    body.items.push(held as never);
+    await route.fulfill({ response, json: body });
+  });
+  await page.route('**/v1/access/heldone/answer', async (route) => {
+    answers.push(route.request().postDataJSON());
+    await route.fulfill({ json: { ...held, state: 'ended' } });
+  });
+  await logIn(page, stage.origin, await stage.token('approver'), '/access');
+  const list = page.getByRole('region', { name: 'Held now' });
+  await list.getByText(/left$/).waitFor();
+  await page.getByText(/Held for \d+/).waitFor();
+  await page.getByText('ask-before-delete').waitFor();
+  await page.getByText(String.raw`\u202e`).waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'access-held');
+  await page.getByRole('button', { name: /^For 15 min, any body/, disabled: false }).click();
+  await page.getByRole('status').getByText('Answered.').waitFor();
+  assert.deepEqual(answers, [{ answer: 'minutes' }]);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  assert.deepEqual(faults, []);
+  await context.close();
+});
