@@ -52,7 +52,7 @@ interface Typed {
 const head = `# Generated from schema/admin.openapi.json by scripts/build-python-sdk.ts: change neither here.
 """The operations of the admin API: their types, and one method each."""
 
-from typing import Any, Dict, List, Literal, Mapping, Optional, TypedDict, Union, cast
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, TypedDict, Union, cast
 
 `;
 
@@ -66,16 +66,13 @@ const anything: Typed = { python: 'Any', shape: 'any' };
 
 /** The text of operations.py. */
 export function pythonOperations(document: OpenApiDocument): string {
-  const placed = Object.entries(document.paths)
-    .flatMap(([path, of]) =>
-      Object.entries(of).map(([method, operation]): Placed => ({
-        method: method.toUpperCase(),
-        path,
-        operation,
-      })),
-    )
-    // Of those that go on, the client has `follow` alone, whose events are the audit's.
-    .filter(({ operation }) => !isStream(operation) || operation.operationId === 'follow');
+  const placed = Object.entries(document.paths).flatMap(([path, of]) =>
+    Object.entries(of).map(([method, operation]): Placed => ({
+      method: method.toUpperCase(),
+      path,
+      operation,
+    })),
+  );
   const types = new PythonTypes();
   // What stands alone gives its name to what a list has of it.
   const lists = placed.filter(({ operation }) => outputOf(operation).properties?.['items'] !== undefined);
@@ -86,7 +83,7 @@ export function pythonOperations(document: OpenApiDocument): string {
     );
   const methods = placed
     .filter(({ operation }) => operation.operationId !== 'follow')
-    .map((one) => methodOf(types, one));
+    .map((one) => (isStream(one.operation) ? tellingOf(types, one) : methodOf(types, one)));
   const shapes = Object.entries(types.shapes).map(
     ([name, shape]) => `    ${text(name)}: ${python(shape)},\n`,
   );
@@ -117,6 +114,17 @@ const base = `class Operations:
         idempotency_key: Optional[str] = None,
         if_match: Optional[str] = None,
         is_write: bool = False,
+    ) -> Any:
+        raise NotImplementedError
+
+    def _tell(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        shape: Any,
+        body: Mapping[str, Any],
+        on_progress: Optional[Callable[[Any], None]],
     ) -> Any:
         raise NotImplementedError
 
@@ -251,6 +259,23 @@ function methodOf(types: PythonTypes, { method, path, operation }: Placed): stri
     `    def ${name}(\n${lines(taken, '        ')}    ) -> ${output.python}:\n` +
     `        """${summary} Role: ${operation['x-role']}."""\n` +
     `        return cast(\n            ${output.python},\n            self._call(\n${lines(given, '                ')}            ),\n        )\n`
+  );
+}
+
+/** Of what goes on for minutes: it says how far it is, and the last that it says has the result. */
+function tellingOf(types: PythonTypes, { method, path, operation }: Placed): string {
+  const { operationId, summary } = operation;
+  const body = operation.requestBody?.content['application/json']?.schema;
+  if (body === undefined) throw new Error(`${operationId} takes no body`);
+  const output = types.of(outputOf(operation), pascal(operationId));
+  const given = types.of(body, `${pascal(operationId)}Body`).python;
+  return (
+    `    def ${snake(operationId)}(\n        self,\n        body: ${given},\n        *,\n` +
+    `        on_progress: Optional[Callable[[${output.python}], None]] = None,\n    ) -> ${output.python}:\n` +
+    `        """${summary} Role: ${operation['x-role']}."""\n` +
+    `        return cast(\n            ${output.python},\n            self._tell(\n` +
+    `                ${[operationId, method, path].map(text).join(', ')},\n                ${python(output.shape)},\n` +
+    `                cast(Mapping[str, Any], body),\n                cast(Optional[Callable[[Any], None]], on_progress),\n            ),\n        )\n`
   );
 }
 

@@ -20,6 +20,7 @@ import { AdminError } from './admin-error.ts';
 import { type Followed, FollowedEvents } from './followed-events.ts';
 import { type ListPage, walkPages } from './page-walk.ts';
 import { requireWanted, retried } from './retried-call.ts';
+import { type Telling, toldResults } from './told-results.ts';
 
 /** What an operation is asked: `id` where its path has one, `query` and `body` where it takes them. */
 export type Asked<Operation extends AdminOperation> =
@@ -76,6 +77,11 @@ export interface FollowOptions {
   /** Id of the event behind which it begins; what comes from now on by default. */
   readonly after?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface TellOptions<Operation extends Telling> {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (told: OutputOf<Operation>) => void;
 }
 
 export interface WaitOptions extends FollowOptions {
@@ -180,6 +186,48 @@ export class AdminCalls {
         if (fits(item.event)) return item.event;
       }
       throw new ProxyError('cancelled', 'the wait ended');
+    });
+  }
+
+  /**
+   * Which recorded requests a policy would decide otherwise, over the whole audit: it takes minutes, and `onProgress` hears each second how far it
+   * is. Nothing is tried again: it belongs to the connection. @throws AdminError, ProxyError cancelled
+   */
+  async replayWhole(
+    body: BodyOf<'replayWhole'>,
+    options: TellOptions<'replayWhole'> = {},
+  ): Promise<NonNullable<OutputOf<'replayWhole'>['result']>> {
+    return await this.#told('replayWhole', body, ({ result }) => result, options);
+  }
+
+  /** Whether anybody changed what is stored; as `replayWhole`. @throws AdminError, ProxyError cancelled */
+  async verifyAudit(
+    body: BodyOf<'verifyAudit'> = {},
+    options: TellOptions<'verifyAudit'> = {},
+  ): Promise<NonNullable<OutputOf<'verifyAudit'>['report']>> {
+    return await this.#told('verifyAudit', body, ({ report }) => report, options);
+  }
+
+  async #told<Operation extends Telling, Result>(
+    operation: Operation,
+    body: object,
+    resultOf: (told: OutputOf<Operation>) => Result | undefined,
+    { signal, onProgress }: TellOptions<Operation>,
+  ): Promise<Result> {
+    const { connection, signal: over } = this.#needs;
+    const either = signal === undefined ? over : AbortSignal.any([signal, over]);
+    return await this.#withToken(async () => {
+      for await (const one of toldResults(connection, operation, { body }, either)) {
+        const result = resultOf(one);
+        if (result !== undefined) return result;
+        onProgress?.(one);
+      }
+      const fault = { server: connection.place, operation };
+      throw new AdminError(
+        'admin_unreachable',
+        `${connection.place}: it ended before there was a result`,
+        fault,
+      );
     });
   }
 

@@ -6,20 +6,23 @@ import { defaultLimits } from '../protocol/limits.ts';
 import type { AdminConnection, Question } from './admin-connection.ts';
 import { AdminError } from './admin-error.ts';
 import { EventLines } from './event-lines.ts';
+import { requireWanted } from './retried-call.ts';
 
-type Telling = 'replayWhole' | 'verifyAudit';
+export type Telling = 'replayWhole' | 'verifyAudit';
 
-/** One after the other, until it ends. Who stops reading ends it. @throws AdminError */
+/** One after the other, until it ends. Who stops reading ends it. @throws AdminError, ProxyError cancelled */
 export async function* toldResults<Operation extends Telling>(
   connection: AdminConnection,
   operation: Operation,
   question: Pick<Question, 'body'>,
+  signal?: AbortSignal,
 ): AsyncGenerator<OutputOf<Operation>> {
   // It says that it is alive each 15 s.
   const silent = new AbortController();
   const timer = setTimeout(() => silent.abort(), defaultLimits.adminResponseTimeoutMs);
   try {
-    const response = await connection.follow(operation, question, silent.signal);
+    const either = signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]);
+    const response = await connection.follow(operation, question, either);
     const lines = new EventLines();
     for await (const octets of response as AsyncIterable<Uint8Array>) {
       timer.refresh();
@@ -27,6 +30,7 @@ export async function* toldResults<Operation extends Telling>(
     }
   } catch (error) {
     if (error instanceof AdminError) throw error;
+    requireWanted(signal);
     const why = silent.signal.aborted ? 'nothing came for too long' : faultReason(error);
     const fault = { server: connection.place, operation, cause: error };
     throw new AdminError('admin_unreachable', `${connection.place}: ${why}`, fault);

@@ -384,3 +384,27 @@ test('a stream that cannot begin is tried as often as any call, and not as often
   assert.equal((await faultOf(admin.events())).code, 'shutting_down');
   assert.equal(server.asked.length, 6);
 });
+
+test('what goes over the whole audit tells how far it is and gives its result, ends when the caller says so, and is not tried again', async () => {
+  await using scene = await openAdminScene();
+  await scene.append(Array.from({ length: 20 }, (_, n) => event(`e${n}`)));
+  await using admin = await openAt(scene, 'viewer');
+  const report = await admin.verifyAudit();
+  assert.equal(report.events, 20);
+  const told: number[] = [];
+  const files = [{ name: 'p.yaml', text: 'rules: []' }];
+  const replayed = await admin.replayWhole({ files }, { onProgress: ({ looked }) => told.push(looked) });
+  assert.equal(typeof replayed.replayed, 'number');
+  const gone = new AbortController();
+  gone.abort();
+  await assert.rejects(admin.verifyAudit({}, { signal: gone.signal }), { code: 'cancelled' });
+  await using server = await lyingServer((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end('data: {"looked": 1}\n\n');
+  });
+  await using other = await server.open();
+  const looked: number[] = [];
+  const cut = other.verifyAudit({}, { onProgress: (one) => looked.push(one.looked) });
+  assert.equal((await faultOf(cut)).code, 'admin_unreachable');
+  assert.deepEqual([looked, server.asked.length], [[1], 1]);
+});

@@ -363,6 +363,21 @@ class Lies(unittest.TestCase):
                 self.assertEqual((context.verify_mode, context.check_hostname), (ssl.CERT_REQUIRED, True))
             self.assertFalse(os.path.exists(file))
 
+    def test_what_goes_on_tells_how_far_it_is_and_its_result(self) -> None:
+        report = {"events": 1, "notChained": 0, "removed": 0, "uncovered": 0, "chains": 1, "findings": [], "findingsTotal": 0}
+        told = [{"looked": 1}, {"looked": 2, "report": report}]
+        body = "".join(f"data: {dumps(one)}\n\n" for one in told).encode()
+        with Liar(lambda *_: head(200, type="text/event-stream") + body) as liar:
+            seen: List[int] = []
+            said = liar.admin().verify_audit({}, on_progress=lambda one: seen.append(one["looked"]))
+            self.assertEqual((said["report"]["events"], seen), (1, [1]))
+            self.assertIn("POST /v1/audit/verify ", liar.asked[0])
+        for wrong in (b"", b'data: {"looked": 1}\n\n', b"data: [\n\n", b'data: {"looked": "x"}\n\n'):
+            with self.subTest(wrong), Liar(lambda *_: head(200, type="text/event-stream") + wrong) as liar:
+                self.assertEqual(self.fault(lambda: liar.admin().verify_audit({})).code, "admin_unreachable")
+                # It belongs to its connection.
+                self.assertEqual(len(liar.asked), 1)
+
     def test_a_field_of_the_request_is_one_line(self) -> None:
         with Liar(lambda *_: sent(WHO)) as liar:
             for wrong in ("a\r\nx-evil: 1", "a\n", "", "\u00e4", "\u20ac"):

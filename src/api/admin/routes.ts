@@ -214,12 +214,12 @@ export const adminRoutes = {
     body: schemas.noteSchema,
     output: schemas.accessSchema,
   },
-  answerQuestion: {
+  decideQuestion: {
     method: 'POST',
-    path: '/v1/access/{id}/answer',
+    path: '/v1/access/{id}/decide',
     role: 'approver',
-    summary: 'Answers a question; a request for access is granted or denied instead.',
-    body: schemas.answerSchema,
+    summary: 'Says what becomes of a question; a request for access is granted or denied instead.',
+    body: schemas.questionDecisionSchema,
     output: schemas.accessSchema,
   },
   ...policyRoutes,

@@ -79,7 +79,7 @@ export const sessionSchema = z
   })
   .readonly();
 
-const answers = ['once', 'session', 'minutes', 'always'] as const;
+const questionChoices = ['once', 'session', 'minutes', 'always'] as const;
 
 const questionSchema = z
   .object({
@@ -88,15 +88,18 @@ const questionSchema = z
     bound: z
       .array(z.object({ name: z.string(), value: z.string() }).readonly())
       .readonly()
-      .describe('What an answer holds for, in the order in which people read it.'),
-    body: z.enum(['seen', 'unseen']).describe('`unseen`: nobody saw the body, and an answer holds for any.'),
-    answers: z.array(z.enum(answers)).readonly().describe('How far an answer may hold, as the rule says.'),
+      .describe('What a decision holds for, in the order in which people read it.'),
+    body: z.enum(['seen', 'unseen']).describe('`unseen`: nobody saw the body, and a decision holds for any.'),
+    choices: z
+      .array(z.enum(questionChoices))
+      .readonly()
+      .describe('How far a decision may hold, as the rule says.'),
   })
   .readonly();
 
-export const answerSchema = z.strictObject({
-  answer: z
-    .enum([...answers, 'deny'])
+export const questionDecisionSchema = z.strictObject({
+  decision: z
+    .enum([...questionChoices, 'deny'])
     .describe('`minutes`: 15 of them; `always` holds as `once` does and proposes a rule.'),
 });
 
@@ -107,7 +110,7 @@ export const accessSchema = z
       .enum(['request', 'question'])
       .optional()
       .describe(
-        '`request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody answers; no rule of this version does.',
+        '`request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides; no rule of this version does.',
       ),
     question: questionSchema.optional(),
     session: z.string(),

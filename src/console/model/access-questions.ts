@@ -15,8 +15,8 @@ function untilOf({ question }: Access): string {
   return question?.until ?? '';
 }
 
-export interface PossibleAnswer {
-  readonly answer: 'once' | 'session' | 'minutes' | 'always' | 'deny';
+export interface PossibleDecision {
+  readonly decision: 'once' | 'session' | 'minutes' | 'always' | 'deny';
   /** What the button says: how far it holds. */
   readonly name: string;
   readonly key?: string;
@@ -28,14 +28,15 @@ const names = {
   minutes: 'For 15 min, any body',
   always: 'Always: propose a rule…',
 } as const;
+const keys = { once: { key: 'G' }, session: {}, minutes: {}, always: {} } as const;
 
 /** The narrowest first; those that the rule leaves out are not there. */
-export function answersOf({ answers }: Question): readonly PossibleAnswer[] {
+export function decisionsOf({ choices }: Question): readonly PossibleDecision[] {
   const order = ['once', 'session', 'minutes', 'always'] as const;
   return [
     ...order
-      .filter((one) => answers.includes(one))
-      .map((answer) => ({ answer, name: names[answer], ...(answer === 'once' ? { key: 'G' } : {}) })),
-    { answer: 'deny', name: 'Deny', key: 'D' },
+      .filter((one) => choices.includes(one))
+      .map((decision) => Object.assign({ decision, name: names[decision] }, keys[decision])),
+    { decision: 'deny', name: 'Deny', key: 'D' },
   ];
 }

@@ -15,7 +15,7 @@ type Access = OutputOf<'accessRequest'>;
 type Closing = 'denyAccess' | 'revokeAccess';
 
 export const accessOperations: Handlers<
-  'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess' | 'answerQuestion'
+  'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess' | 'decideQuestion'
 > = {
   accessRequests: async (parts, { operator, query: { state, session, before: cursor } }) => {
     const { access } = parts.store;
@@ -51,9 +51,9 @@ export const accessOperations: Handlers<
   },
   denyAccess: (parts, asked) => close(parts, asked, 'denied'),
   revokeAccess: (parts, asked) => close(parts, asked, 'revoked'),
-  answerQuestion: async (parts, { operator, id }) => {
+  decideQuestion: async (parts, { operator, id }) => {
     const record = await findAccess(parts, operator, id);
-    // No rule holds a request back: whatever is here is refused already, and nobody waits for an answer.
+    // No rule holds a request back: whatever is here is refused already, and nobody waits.
     throw new ProxyError(
       'state_changed',
       `${record.id} is a request for access and no question: grant or deny it`,

@@ -44,10 +44,10 @@ test('the operations and types of the Python client are to the octet what the do
     readFileSync(file, 'utf8') === text,
     'write it anew: UPDATE_SCHEMAS=1 node --test test/api/admin/openapi.test.ts, or npm run build:python-sdk',
   );
-  for (const { operationId, responses } of operations) {
+  for (const { operationId } of operations) {
     const name = operationId.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const isStream = Object.values(responses).some(({ content = {} }) => 'text/event-stream' in content);
-    assert.equal(text.includes(`    def ${name}(\n`), !isStream, name);
+    // `follow` is written by hand.
+    assert.equal(text.includes(`    def ${name}(\n`), operationId !== 'follow', name);
   }
 });
 

@@ -75,9 +75,9 @@ test('a request for access shows the nearest rule and becomes a rule in the draf
   await context.close();
 });
 
-test('a held request stands on top with the time that is left, as it is bound, and takes an answer', async () => {
+test('a held request stands on top with the time that is left, as it is bound, and is decided', async () => {
   const { page, context, faults } = await openPage(browser, stage.origin, desk);
-  const answers: unknown[] = [];
+  const decisions: unknown[] = [];
   let held: object = {};
   await page.route('**/v1/access?state=pending*', async (route) => {
     const response = await route.fetch();
@@ -91,7 +91,7 @@ test('a held request stands on top with the time that is left, as it is bound, a
         { name: 'body', value: 'sha256:8c5a\u202e' },
       ],
       body: 'seen',
-      answers: ['once', 'session', 'minutes', 'always'],
+      choices: ['once', 'session', 'minutes', 'always'],
     };
     const asked = {
       scheme: 'https',
@@ -104,8 +104,8 @@ test('a held request stands on top with the time that is left, as it is bound, a
     body.items.push(held as never);
     await route.fulfill({ response, json: body });
   });
-  await page.route('**/v1/access/heldone/answer', async (route) => {
-    answers.push(route.request().postDataJSON());
+  await page.route('**/v1/access/heldone/decide', async (route) => {
+    decisions.push(route.request().postDataJSON());
     await route.fulfill({ json: { ...held, state: 'ended' } });
   });
   await logIn(page, stage.origin, await stage.token('approver'), '/access');
@@ -117,8 +117,8 @@ test('a held request stands on top with the time that is left, as it is bound, a
   assert.deepEqual(await axeFindings(page), []);
   await picture(page, 'access-held');
   await page.getByRole('button', { name: /^For 15 min, any body/, disabled: false }).click();
-  await page.getByRole('status').getByText('Answered.').waitFor();
-  assert.deepEqual(answers, [{ answer: 'minutes' }]);
+  await page.getByRole('status').getByText('Decided.').waitFor();
+  assert.deepEqual(decisions, [{ decision: 'minutes' }]);
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   assert.deepEqual(faults, []);
   await context.close();

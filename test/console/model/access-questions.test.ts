@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answersOf, heldQuestions } from '../../../src/console/model/access-questions.ts';
+import { decisionsOf, heldQuestions } from '../../../src/console/model/access-questions.ts';
 import { groupsOf } from '../../../src/console/model/access-groups.ts';
 
 const access = (id: string, until?: string) => ({
@@ -20,7 +20,7 @@ const access = (id: string, until?: string) => ({
           until,
           rule: 'r',
           bound: [],
-          answers: ['minutes' as const, 'once' as const],
+          choices: ['minutes' as const, 'once' as const],
           body: 'seen' as const,
         },
       }),
@@ -43,11 +43,11 @@ test('held requests come first, the one with the least time before the others, a
   assert.deepEqual(heldQuestions([{ ...access('over', '2026-01-05T09:01:00.000Z'), state: 'ended' }]), []);
 });
 
-test('answers are those that the rule leaves, the narrowest first, and one can always deny', () => {
+test('choices are those that the rule leaves, the narrowest first, and one can always deny', () => {
   const { question } = access('a', '2026-01-05T09:01:00.000Z');
   assert.deepEqual(
-    answersOf(question!).map(({ answer }) => answer),
+    decisionsOf(question!).map(({ decision }) => decision),
     ['once', 'minutes', 'deny'],
   );
-  assert.match(answersOf(question!)[1]!.name, /any body/);
+  assert.match(decisionsOf(question!)[1]!.name, /any body/);
 });

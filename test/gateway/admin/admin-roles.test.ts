@@ -42,7 +42,7 @@ const questions: Readonly<
   grantAccess: { path: '/v1/access/wish%20of%20red/grant', body: { seconds: 900 } },
   denyAccess: { path: '/v1/access/wish%20of%20blue/deny', body: { note: 'not this' } },
   revokeAccess: { path: '/v1/access/wish%20of%20red/revoke', body: {} },
-  answerQuestion: { path: '/v1/access/wish%20of%20blue/answer', body: { answer: 'once' } },
+  decideQuestion: { path: '/v1/access/wish%20of%20blue/decide', body: { decision: 'once' } },
   policy: { path: '/v1/policy' },
   checkPolicy: { path: '/v1/policy/check', body: { files: [{ name: 'p.yaml', text: policyText }] } },
   explainPolicy: {

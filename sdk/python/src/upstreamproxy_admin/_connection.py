@@ -239,11 +239,19 @@ class Connection:
         finally:
             exchange.close()
 
-    def follow(self, operation: str, path: str, *, deadline: float) -> Response:
+    def follow(
+        self,
+        operation: str,
+        path: str,
+        *,
+        deadline: float,
+        method: str = "GET",
+        body: Optional[Mapping[str, Any]] = None,
+    ) -> Response:
         until = min(deadline, time.monotonic() + RESPONSE_TIMEOUT)
         exchange = _Exchange(self.place, operation, until)
         try:
-            response = self._begin(exchange, "GET", path, "text/event-stream", None, {})
+            response = self._begin(exchange, method, path, "text/event-stream", body, {})
             if response.status != 200:
                 raise self.refusal(operation, response, self._text(response, operation, until))
             if response.media_type != "text/event-stream":

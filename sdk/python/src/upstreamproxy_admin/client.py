@@ -1,5 +1,7 @@
 """The admin API for orchestrators."""
 
+import http.client
+import json
 import os
 import re
 import ssl
@@ -12,8 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Type, TypeVar, Union, cast
 
-from ._connection import Connection, Place
-from ._events import EventItem, Events, Gap
+from ._connection import RESPONSE_TIMEOUT, Connection, Place, Response
+from ._events import SILENCE, EventItem, EventLines, Events, Gap
 from ._retry import CALL_TIMEOUT, retried
 from ._shapes import fits
 from .errors import AdminError, Secret
@@ -48,6 +50,9 @@ _CURSORS: Dict[str, Optional[str]] = {
     "export_events": "behind",
     "policy_history": "before",
     "credentials": None,
+    "uses": None,
+    "hours": None,
+    "gateways": None,
     "limits": None,
     "tokens": None,
 }
@@ -187,6 +192,41 @@ class Admin(Operations):
 
         until = time.monotonic() + (CALL_TIMEOUT if timeout is None else timeout)
         return self._with_token(lambda: retried(attempt, until - time.monotonic(), self._sleep))
+
+    def _tell(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        shape: Any,
+        body: Mapping[str, Any],
+        on_progress: Optional[Callable[[Any], None]],
+    ) -> Any:
+        """How far it is, and the last, which has the result. It belongs to the connection: nothing is tried again."""
+
+        def open_once() -> Response:
+            until = time.monotonic() + RESPONSE_TIMEOUT
+            return self._connection.follow(operation, path, deadline=until, method=method, body=body)
+
+        lines = EventLines()
+        with self._with_token(open_once) as stream:
+            while True:
+                try:
+                    octets = stream.piece(SILENCE)
+                    told = [json.loads(data) for data in lines.push(octets)] if octets else []
+                except (OSError, http.client.HTTPException) as error:
+                    raise self._connection.fault(operation, error, False) from None
+                except (ValueError, RecursionError):
+                    raise self._connection.strange(operation) from None
+                if not octets:
+                    raise self._connection.error(operation, "it ended before there was a result")
+                for one in told:
+                    if not fits(one, shape, SHAPES):
+                        raise self._connection.strange(operation)
+                    if "result" in one or "report" in one:
+                        return one
+                    if on_progress is not None:
+                        on_progress(one)
 
     def _with_token(self, act: Callable[[], T]) -> T:
         """A token file may have been renewed."""

@@ -1,7 +1,7 @@
 # Generated from schema/admin.openapi.json by scripts/build-python-sdk.ts: change neither here.
 """The operations of the admin API: their types, and one method each."""
 
-from typing import Any, Dict, List, Literal, Mapping, Optional, TypedDict, Union, cast
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, TypedDict, Union, cast
 
 _WhoPersonMust = TypedDict(
     "_WhoPersonMust",
@@ -474,6 +474,86 @@ class AuditEvent(_AuditEventMust, _AuditEventMay):
     pass
 
 
+_VerifyAuditReportFindingsItemMust = TypedDict(
+    "_VerifyAuditReportFindingsItemMust",
+    {
+        "kind": Literal["removed", "cut_tail", "changed", "reordered", "inserted", "forged"],
+        "message": str,
+    },
+)
+
+
+_VerifyAuditReportFindingsItemMay = TypedDict(
+    "_VerifyAuditReportFindingsItemMay",
+    {
+        "chain": int,
+        "link": int,
+        # The place in the store.
+        "sequence": int,
+        "id": str,
+    },
+    total=False,
+)
+
+
+class VerifyAuditReportFindingsItem(_VerifyAuditReportFindingsItemMust, _VerifyAuditReportFindingsItemMay):
+    pass
+
+
+_VerifyAuditReportMust = TypedDict(
+    "_VerifyAuditReportMust",
+    {
+        # Events that were looked at.
+        "events": int,
+        # Stored before there was a chain: nothing is known of them.
+        "notChained": int,
+        # Links that retention removed, and says so.
+        "removed": int,
+        # Events behind the last head of their chain.
+        "uncovered": int,
+        "chains": int,
+        # The first of them.
+        "findings": List[VerifyAuditReportFindingsItem],
+        "findingsTotal": int,
+    },
+)
+
+
+_VerifyAuditReportMay = TypedDict(
+    "_VerifyAuditReportMay",
+    {
+    },
+    total=False,
+)
+
+
+class VerifyAuditReport(_VerifyAuditReportMust, _VerifyAuditReportMay):
+    pass
+
+
+_VerifyAuditMust = TypedDict(
+    "_VerifyAuditMust",
+    {
+        # Events that were read so far.
+        "looked": int,
+    },
+)
+
+
+_VerifyAuditMay = TypedDict(
+    "_VerifyAuditMay",
+    {
+        # In the last one alone.
+        "report": VerifyAuditReport,
+    },
+    total=False,
+)
+
+
+class VerifyAudit(_VerifyAuditMust, _VerifyAuditMay):
+    pass
+
+
 _ExchangeBodiesRequestMust = TypedDict(
     "_ExchangeBodiesRequestMust",
     {
@@ -620,6 +700,56 @@ class WithdrawSessionToken(_WithdrawSessionTokenMust, _WithdrawSessionTokenMay):
     pass
 
 
+_AccessRequestQuestionBoundItemMust = TypedDict(
+    "_AccessRequestQuestionBoundItemMust",
+    {
+        "name": str,
+        "value": str,
+    },
+)
+
+
+_AccessRequestQuestionBoundItemMay = TypedDict(
+    "_AccessRequestQuestionBoundItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class AccessRequestQuestionBoundItem(_AccessRequestQuestionBoundItemMust, _AccessRequestQuestionBoundItemMay):
+    pass
+
+
+_AccessRequestQuestionMust = TypedDict(
+    "_AccessRequestQuestionMust",
+    {
+        # Until when the request is held; then it is refused.
+        "until": str,
+        # The rule that asks.
+        "rule": str,
+        # What a decision holds for, in the order in which people read it.
+        "bound": List[AccessRequestQuestionBoundItem],
+        # `unseen`: nobody saw the body, and a decision holds for any.
+        "body": Literal["seen", "unseen"],
+        # How far a decision may hold, as the rule says.
+        "choices": List[Literal["once", "session", "minutes", "always"]],
+    },
+)
+
+
+_AccessRequestQuestionMay = TypedDict(
+    "_AccessRequestQuestionMay",
+    {
+    },
+    total=False,
+)
+
+
+class AccessRequestQuestion(_AccessRequestQuestionMust, _AccessRequestQuestionMay):
+    pass
+
+
 _AccessRequestAskedMust = TypedDict(
     "_AccessRequestAskedMust",
     {
@@ -687,6 +817,9 @@ _AccessRequestMust = TypedDict(
 _AccessRequestMay = TypedDict(
     "_AccessRequestMay",
     {
+        # `request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides; no rule of this version does.
+        "kind": Literal["request", "question"],
+        "question": AccessRequestQuestion,
         # Of the denial that led to it, as the workload says.
         "trace": str,
         "decided": str,
@@ -1183,6 +1316,33 @@ _ReplayPolicyMay = TypedDict(
 
 
 class ReplayPolicy(_ReplayPolicyMust, _ReplayPolicyMay):
+    pass
+
+
+_ReplayWholeMust = TypedDict(
+    "_ReplayWholeMust",
+    {
+        # Events that were looked at so far.
+        "looked": int,
+    },
+)
+
+
+_ReplayWholeMay = TypedDict(
+    "_ReplayWholeMay",
+    {
+        # The newest come first: up to this time.
+        "searchedTo": str,
+        # Of the oldest event that will be looked at.
+        "oldest": str,
+        # In the last one alone.
+        "result": ReplayPolicy,
+    },
+    total=False,
+)
+
+
+class ReplayWhole(_ReplayWholeMust, _ReplayWholeMay):
     pass
 
 
@@ -1782,6 +1942,29 @@ class LogInBody(_LogInBodyMust, _LogInBodyMay):
     pass
 
 
+_VerifyAuditBodyMust = TypedDict(
+    "_VerifyAuditBodyMust",
+    {
+    },
+)
+
+
+_VerifyAuditBodyMay = TypedDict(
+    "_VerifyAuditBodyMay",
+    {
+        # What was stored from this time on; all that is kept by default.
+        "since": str,
+        # What was stored before this time.
+        "until": str,
+    },
+    total=False,
+)
+
+
+class VerifyAuditBody(_VerifyAuditBodyMust, _VerifyAuditBodyMay):
+    pass
+
+
 _RevokeSessionBodyMust = TypedDict(
     "_RevokeSessionBodyMust",
     {
@@ -1875,6 +2058,27 @@ _DenyAccessBodyMay = TypedDict(
 
 
 class DenyAccessBody(_DenyAccessBodyMust, _DenyAccessBodyMay):
+    pass
+
+
+_DecideQuestionBodyMust = TypedDict(
+    "_DecideQuestionBodyMust",
+    {
+        # `minutes`: 15 of them; `always` holds as `once` does and proposes a rule.
+        "decision": Literal["once", "session", "minutes", "always", "deny"],
+    },
+)
+
+
+_DecideQuestionBodyMay = TypedDict(
+    "_DecideQuestionBodyMay",
+    {
+    },
+    total=False,
+)
+
+
+class DecideQuestionBody(_DecideQuestionBodyMust, _DecideQuestionBodyMay):
     pass
 
 
@@ -2128,6 +2332,31 @@ class ReplayPolicyBody(_ReplayPolicyBodyMust, _ReplayPolicyBodyMay):
     pass
 
 
+_ReplayWholeBodyMust = TypedDict(
+    "_ReplayWholeBodyMust",
+    {
+    },
+)
+
+
+_ReplayWholeBodyMay = TypedDict(
+    "_ReplayWholeBodyMay",
+    {
+        # As for diff.
+        "version": str,
+        # Policy files with their texts, in their order.
+        "files": List[CheckPolicyBodyFilesItem],
+        # Not before this time; all that is kept by default.
+        "since": str,
+    },
+    total=False,
+)
+
+
+class ReplayWholeBody(_ReplayWholeBodyMust, _ReplayWholeBodyMay):
+    pass
+
+
 _MakeTokenBodyMust = TypedDict(
     "_MakeTokenBodyMust",
     {
@@ -2171,12 +2400,17 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],
+    "VerifyAudit": [{"looked": "int"}, {"report": ["is", "VerifyAuditReport"]}],
+    "VerifyAuditReport": [{"events": "int", "notChained": "int", "removed": "int", "uncovered": "int", "chains": "int", "findings": ["list", ["is", "VerifyAuditReportFindingsItem"]], "findingsTotal": "int"}, {}],
+    "VerifyAuditReportFindingsItem": [{"kind": ["one", ["removed", "cut_tail", "changed", "reordered", "inserted", "forged"]], "message": "str"}, {"chain": "int", "link": "int", "sequence": "int", "id": "str"}],
     "ExchangeBodies": [{}, {"request": ["is", "ExchangeBodiesRequest"], "response": ["is", "ExchangeBodiesRequest"]}],
     "ExchangeBodiesRequest": [{"bytes": "int", "whole": "bool", "redacted": "int"}, {"type": "str", "coding": "str", "text": "str", "base64": "str", "note": "str"}],
     "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "ended": "str", "policy": "str", "reason": "str"}],
     "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
     "WithdrawSessionToken": [{"id": "str", "state": ["one", ["withdrawn", "used"]]}, {"session": "str"}],
-    "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
+    "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"kind": ["one", ["request", "question"]], "question": ["is", "AccessRequestQuestion"], "trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
+    "AccessRequestQuestion": [{"until": "str", "rule": "str", "bound": ["list", ["is", "AccessRequestQuestionBoundItem"]], "body": ["one", ["seen", "unseen"]], "choices": ["list", ["one", ["once", "session", "minutes", "always"]]]}, {}],
+    "AccessRequestQuestionBoundItem": [{"name": "str", "value": "str"}, {}],
     "AccessRequestAsked": [{"scheme": ["one", ["http", "https"]], "host": "str", "port": "int"}, {"method": "str", "path": "str"}],
     "AccessRequestTerms": [{"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "ends": "str"}, {"refs": ["list", "str"]}],
     "Policy": [{"version": "str", "ageSeconds": "float", "staleSeconds": "float", "mode": ["one", ["files", "store", "observe", "deny"]], "rules": ["list", ["is", "PolicyRulesItem"]], "refused": ["list", ["is", "PolicyRefusedItem"]]}, {}],
@@ -2198,6 +2432,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "ReplayPolicyFlipsItemWas": [{"effect": ["one", ["allow", "deny", "failed"]], "rule": "str", "injected": ["list", "str"]}, {}],
     "ReplayPolicyNotReplayedItem": [{"reason": "str", "count": "int"}, {}],
     "ReplayPolicyUnsureItem": [{"request": "str", "reason": "str", "count": "int"}, {}],
+    "ReplayWhole": [{"looked": "int"}, {"searchedTo": "str", "oldest": "str", "result": ["is", "ReplayPolicy"]}],
     "MakeToken": [{"token": "str", "record": ["is", "MakeTokenRecord"]}, {}],
     "MakeTokenRecord": [{"id": "str", "name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "created": "str", "createdBy": "str", "expires": "str"}, {"sees": ["dict", "any"], "lastUsed": "str", "person": ["is", "WhoPerson"]}],
     "Exchanges": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str", "searchedTo": "str"}],
@@ -2223,10 +2458,12 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "LimitsItemsItem": [{"name": "str", "value": "float", "code": "str", "reason": "str", "reached": "int"}, {}],
     "Tokens": [{"items": ["list", ["is", "MakeTokenRecord"]]}, {"next": "str"}],
     "LogInBody": [{"secret": "str"}, {}],
+    "VerifyAuditBody": [{}, {"since": "str", "until": "str"}],
     "RevokeSessionBody": [{}, {"reason": "str"}],
     "IssueSessionTokenBody": [{"subject": "str"}, {"claims": ["dict", ["any_of", [["any_of", ["str", "float", "bool"]], ["list", ["any_of", ["str", "float", "bool"]]]]]], "seconds": "int"}],
     "GrantAccessBody": [{"seconds": "int"}, {"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "refs": ["list", "str"], "note": "str"}],
     "DenyAccessBody": [{}, {"note": "str"}],
+    "DecideQuestionBody": [{"decision": ["one", ["once", "session", "minutes", "always", "deny"]]}, {}],
     "CheckPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {}],
     "CheckPolicyBodyFilesItem": [{"name": "str", "text": "str"}, {}],
     "ExplainPolicyBody": [{"method": "str", "url": "str"}, {"headers": ["list", ["list", ["any_of", ["str", "str"]]]], "pushed": ["list", ["is", "ExplainPolicyBodyPushedItem"]], "pushOptions": ["list", "str"], "body": "str", "bodyBase64": "str", "session": "str", "claims": ["dict", "any"], "posture": ["list", "str"], "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "version": "str", "at": "str"}],
@@ -2237,6 +2474,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "DiffPolicyBody": [{"before": ["is", "DiffPolicyBodyBefore"], "after": ["is", "DiffPolicyBodyBefore"]}, {}],
     "DiffPolicyBodyBefore": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}],
     "ReplayPolicyBody": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "since": "str", "count": "int"}],
+    "ReplayWholeBody": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "since": "str"}],
     "MakeTokenBody": [{"name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "seconds": "int"}, {"sees": ["dict", ["any_of", ["str", "float", "bool"]]]}],
 }
 
@@ -2258,6 +2496,17 @@ class Operations:
         idempotency_key: Optional[str] = None,
         if_match: Optional[str] = None,
         is_write: bool = False,
+    ) -> Any:
+        raise NotImplementedError
+
+    def _tell(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        shape: Any,
+        body: Mapping[str, Any],
+        on_progress: Optional[Callable[[Any], None]],
     ) -> Any:
         raise NotImplementedError
 
@@ -2440,6 +2689,23 @@ class Operations:
                 ["is", "ExportEvents"],
                 query={"session": session, "principal": principal, "kind": kind, "verdict": verdict, "host": host, "method": method, "path": path, "rule": rule, "credential": credential, "error": error, "limit": limit, "status": status, "trace": trace, "since": since, "until": until, "behind": behind, "count": count},
                 timeout=timeout,
+            ),
+        )
+
+    def verify_audit(
+        self,
+        body: VerifyAuditBody,
+        *,
+        on_progress: Optional[Callable[[VerifyAudit], None]] = None,
+    ) -> VerifyAudit:
+        """Whether anybody changed what was stored, by the keys of this gateway: how far it is, each second, and the report at the end. Role: viewer."""
+        return cast(
+            VerifyAudit,
+            self._tell(
+                "verifyAudit", "POST", "/v1/audit/verify",
+                ["is", "VerifyAudit"],
+                cast(Mapping[str, Any], body),
+                cast(Optional[Callable[[Any], None]], on_progress),
             ),
         )
 
@@ -2714,6 +2980,32 @@ class Operations:
             ),
         )
 
+    def decide_question(
+        self,
+        id: str,
+        body: DecideQuestionBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> AccessRequest:
+        """Says what becomes of a question; a request for access is granted or denied instead. Role: approver."""
+        return cast(
+            AccessRequest,
+            self._call(
+                "decideQuestion",
+                "POST",
+                "/v1/access/{id}/decide",
+                ["is", "AccessRequest"],
+                id=id,
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
+            ),
+        )
+
     def policy(
         self,
         *,
@@ -2960,6 +3252,23 @@ class Operations:
                 ["is", "ReplayPolicy"],
                 body=cast(Mapping[str, Any], body),
                 timeout=timeout,
+            ),
+        )
+
+    def replay_whole(
+        self,
+        body: ReplayWholeBody,
+        *,
+        on_progress: Optional[Callable[[ReplayWhole], None]] = None,
+    ) -> ReplayWhole:
+        """The same over the whole audit: how far it is, each second, and the result at the end. It ends with the connection. Role: viewer."""
+        return cast(
+            ReplayWhole,
+            self._tell(
+                "replayWhole", "POST", "/v1/policy/replay/whole",
+                ["is", "ReplayWhole"],
+                cast(Mapping[str, Any], body),
+                cast(Optional[Callable[[Any], None]], on_progress),
             ),
         )
 

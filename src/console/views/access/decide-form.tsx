@@ -76,8 +76,8 @@ function useDeciding({ access, changed, refs }: DecideProps): Deciding {
 }
 
 export function DecideForm(props: DecideProps): ReactElement {
-  const { settled, isSettled, isDenying, deny } = props;
-  const { who, say } = useDesk();
+  const { settled, isDenying, deny } = props;
+  const { who } = useDesk();
   const deciding = useDeciding(props);
   const { terms, act, isSending, fault } = deciding;
   const mayDecide = coversRole(who.role, 'approver');
@@ -86,9 +86,6 @@ export function DecideForm(props: DecideProps): ReactElement {
     mayDecide && !isSending ? () => (settled() ? run() : undefined) : undefined;
   const makeRule = useMakeRule(props.access);
   useKeys({ g: byKey(grant), d: byKey(() => deny(true)), r: () => (settled() ? makeRule() : undefined) });
-  const byClick = (run: () => void) => () =>
-    isSettled ? run() : say('What is open changed under the click, so nothing was done. Look again.');
-  const needs = mayDecide ? undefined : 'This needs the role approver';
   const name = times.find(({ value }) => value === String(terms.seconds))?.name ?? '';
   return (
     <div className="block panel">
@@ -101,34 +98,7 @@ export function DecideForm(props: DecideProps): ReactElement {
             isSending={isSending}
           />
         ) : (
-          <>
-            <button
-              type="button"
-              className="btn p"
-              disabled={!mayDecide || isSending}
-              title={needs}
-              aria-disabled={!isSettled}
-              onClick={byClick(grant)}
-            >
-              Grant for {name}
-              <kbd className="hm">G</kbd>
-            </button>
-            <button
-              type="button"
-              className="btn"
-              disabled={!mayDecide || isSending}
-              title={needs}
-              aria-disabled={!isSettled}
-              onClick={byClick(() => deny(true))}
-            >
-              Deny…<kbd className="hm">D</kbd>
-            </button>
-            {needs === undefined ? null : <span className="sub">{needs}.</span>}
-            <span className="sp" />
-            <button type="button" className="btn" aria-disabled={!isSettled} onClick={byClick(makeRule)}>
-              Make it a rule…<kbd className="hm">R</kbd>
-            </button>
-          </>
+          <Acts {...props} grant={grant} makeRule={makeRule} name={name} isSending={isSending} />
         )}
         {fault === '' ? null : (
           <span className="fault" role="alert">
@@ -137,6 +107,51 @@ export function DecideForm(props: DecideProps): ReactElement {
         )}
       </div>
     </div>
+  );
+}
+
+interface ActsProps extends DecideProps {
+  readonly grant: () => void;
+  readonly makeRule: () => void;
+  readonly name: string;
+  readonly isSending: boolean;
+}
+
+function Acts({ grant, makeRule, name, isSending, isSettled, deny }: ActsProps): ReactElement {
+  const { who, say } = useDesk();
+  const mayDecide = coversRole(who.role, 'approver');
+  const byClick = (run: () => void) => () =>
+    isSettled ? run() : say('What is open changed under the click, so nothing was done. Look again.');
+  const needs = mayDecide ? undefined : 'This needs the role approver';
+  return (
+    <>
+      <button
+        type="button"
+        className="btn p"
+        disabled={!mayDecide || isSending}
+        title={needs}
+        aria-disabled={!isSettled}
+        onClick={byClick(grant)}
+      >
+        Grant for {name}
+        <kbd className="hm">G</kbd>
+      </button>
+      <button
+        type="button"
+        className="btn"
+        disabled={!mayDecide || isSending}
+        title={needs}
+        aria-disabled={!isSettled}
+        onClick={byClick(() => deny(true))}
+      >
+        Deny…<kbd className="hm">D</kbd>
+      </button>
+      {needs === undefined ? null : <span className="sub">{needs}.</span>}
+      <span className="sp" />
+      <button type="button" className="btn" aria-disabled={!isSettled} onClick={byClick(makeRule)}>
+        Make it a rule…<kbd className="hm">R</kbd>
+      </button>
+    </>
   );
 }
 

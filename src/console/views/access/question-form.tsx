@@ -4,38 +4,35 @@ import { type ReactElement, useState } from 'react';
 import type { BodyOf } from '../../../api/admin/routes.ts';
 import { coversRole } from '../../../api/admin/roles.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
-import { answersOf, type Question } from '../../model/access-questions.ts';
+import { decisionsOf, type Question } from '../../model/access-questions.ts';
 import { ageText } from '../../model/display.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useKeys } from '../../parts/keys.ts';
 import { useDesk, useNow } from '../../parts/operator.ts';
 import type { DecideProps } from './decide-form.tsx';
 
-type Answer = BodyOf<'answerQuestion'>['answer'];
+type Decision = BodyOf<'decideQuestion'>['decision'];
 
 interface QuestionFormProps extends Pick<DecideProps, 'access' | 'settled' | 'isSettled' | 'changed'> {
   readonly question: Question;
 }
 
-export function QuestionForm({
-  access,
-  question,
-  settled,
-  isSettled,
-  changed,
-}: QuestionFormProps): ReactElement {
-  const { client, who, say } = useDesk();
-  const now = useNow();
+interface Deciding {
+  readonly fault: string;
+  readonly isSending: boolean;
+  readonly send: (decision: Decision) => void;
+}
+
+function useDeciding({ access, changed }: QuestionFormProps): Deciding {
+  const { client, say } = useDesk();
   const [fault, setFault] = useState('');
   const [isSending, setSending] = useState(false);
-  const leftMs = Date.parse(question.until) - now;
-  const may = coversRole(who.role, 'approver') && leftMs > 0;
-  const send = async (answer: Answer): Promise<void> => {
+  const send = async (decision: Decision): Promise<void> => {
     setSending(true);
     setFault('');
     try {
-      await client.post('answerQuestion', `/v1/access/${segment(access.id)}/answer`, { answer });
-      say(answer === 'deny' ? 'Denied. The workload is told.' : 'Answered. The request goes on.');
+      await client.post('decideQuestion', `/v1/access/${segment(access.id)}/decide`, { decision });
+      say(decision === 'deny' ? 'Denied. The workload is told.' : 'Decided. The request goes on.');
       changed();
     } catch (error) {
       setFault(faultText(error));
@@ -43,15 +40,15 @@ export function QuestionForm({
       setSending(false);
     }
   };
-  const byKey = (answer: Answer) =>
-    may && !isSending ? () => (settled() ? void send(answer) : undefined) : undefined;
-  useKeys({ g: byKey('once'), d: byKey('deny') });
-  const click = (answer: Answer): void => {
-    if (isSettled) void send(answer);
-    else say('What is open changed under the click, so nothing was done. Look again.');
-  };
+  return { fault, isSending, send: (decision) => void send(decision) };
+}
+
+export function QuestionForm(props: QuestionFormProps): ReactElement {
+  const { question } = props;
+  const now = useNow();
+  const leftMs = Date.parse(question.until) - now;
   return (
-    <div className="block panel" aria-label="Question">
+    <section className="block panel" aria-label="Question">
       <div className="pad">
         <b>{leftMs > 0 ? `Held for ${ageText(leftMs)} more` : 'Its time is over: it was refused'}</b>
         <span className="m">
@@ -65,31 +62,48 @@ export function QuestionForm({
         </dl>
         <p className="m2">
           {question.body === 'unseen'
-            ? 'Nobody saw its body: the answer holds for any.'
-            : 'Once holds for this very body. The other answers hold for any body of the same method, URL and facts.'}
+            ? 'Nobody saw its body: what is decided holds for any.'
+            : 'Once is for this very body. The other choices are for any body of the same method, URL and facts.'}
         </p>
       </div>
-      <div className="ft">
-        {answersOf(question).map(({ answer, name, key }) => (
-          <button
-            key={answer}
-            type="button"
-            className={answer === 'once' ? 'btn p' : answer === 'deny' ? 'btn d' : 'btn'}
-            disabled={!may || isSending}
-            title={coversRole(who.role, 'approver') ? undefined : 'This needs the role approver'}
-            aria-disabled={!isSettled}
-            onClick={() => click(answer)}
-          >
-            {name}
-            {key === undefined ? null : <kbd className="hm">{key}</kbd>}
-          </button>
-        ))}
-        {fault === '' ? null : (
-          <span className="fault" role="alert">
-            <Clean text={fault} />
-          </span>
-        )}
-      </div>
+      <Choices {...props} isOver={leftMs <= 0} />
+    </section>
+  );
+}
+
+function Choices(props: QuestionFormProps & { readonly isOver: boolean }): ReactElement {
+  const { question, settled, isSettled, isOver } = props;
+  const { who, say } = useDesk();
+  const { fault, isSending, send } = useDeciding(props);
+  const hasRole = coversRole(who.role, 'approver');
+  const may = hasRole && !isOver && !isSending;
+  const byKey = (decision: Decision) => (may ? () => (settled() ? send(decision) : undefined) : undefined);
+  useKeys({ g: question.choices.includes('once') ? byKey('once') : undefined, d: byKey('deny') });
+  const click = (decision: Decision): void => {
+    if (isSettled) send(decision);
+    else say('What is open changed under the click, so nothing was done. Look again.');
+  };
+  return (
+    <div className="ft">
+      {decisionsOf(question).map(({ decision, name, key }) => (
+        <button
+          key={decision}
+          type="button"
+          className={decision === 'once' ? 'btn p' : decision === 'deny' ? 'btn d' : 'btn'}
+          disabled={!may}
+          title={hasRole ? undefined : 'This needs the role approver'}
+          aria-disabled={!isSettled}
+          onClick={() => click(decision)}
+        >
+          {name}
+          {key === undefined ? null : <kbd className="hm">{key}</kbd>}
+        </button>
+      ))}
+      {fault === '' ? null : (
+        <span className="fault" role="alert">
+          <Clean text={fault} />
+        </span>
+      )}
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import { type ReactElement, useRef, useState } from 'react';
 import { plural } from '../../model/display.ts';
+import type { FilterKey } from '../../model/filter-keys.ts';
 import { withTerm } from '../../model/filter-language.ts';
 import { useKeys } from '../../parts/keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
@@ -23,7 +24,6 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
   const [marked, setMarked] = useState(open);
   const state = useLiveRows(text, isFolding);
   const field = useRef<HTMLInputElement>(null);
-  const { pins, say } = useDesk();
   const show = (q: string, x: string): void => go(addressOf('live', '', { q, x }), { replace: true });
   const openRow = (id: string): void => {
     state.pause('reader');
@@ -32,10 +32,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
   };
   const mark = useStableCall(openRow);
   const close = (): void => show(text, '');
-  const toggle = (): void => {
-    if (state.pausedBy === undefined) state.pause('reader');
-    else state.follow();
-  };
+  const toggle = (): void => (state.pausedBy === undefined ? state.pause('reader') : state.follow());
   const move = (by: 1 | -1): void => {
     const next = neighbour(state, marked, by);
     if (next === undefined) return;
@@ -43,11 +40,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
     setMarked(next);
     if (open !== '') show(text, next);
   };
-  const pin = (): void => {
-    const row = state.live.rows.findLast((one) => rowId(one) === marked);
-    const event = row?.kind === 'event' ? row.event : pins.current().get(marked);
-    if (event !== undefined && !pins.toggle(event)) say('As many events are pinned as can be; unpin some.');
-  };
+  const pin = usePin(state, marked);
   useKeys({
     '/': () => field.current?.focus(),
     f: toggle,
@@ -72,9 +65,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
       <FacetBar
         state={state}
         isFolding={isFolding}
-        choose={(key, value) =>
-          show(value === undefined ? without(text) : withTerm(without(text), key, value), open)
-        }
+        choose={(key, value) => show(chosenText(text, key, value), open)}
         fold={() => setFolding(!isFolding)}
       />
       <PinnedRows />
@@ -84,6 +75,20 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
       </div>
     </section>
   );
+}
+
+/** Marks what is marked, or takes the mark away. */
+function usePin({ live }: LiveState, marked: string): () => void {
+  const { pins, say } = useDesk();
+  return () => {
+    const row = live.rows.findLast((one) => rowId(one) === marked);
+    const event = row?.kind === 'event' ? row.event : pins.current().get(marked);
+    if (event !== undefined && !pins.toggle(event)) say('As many events are pinned as can be; unpin some.');
+  };
+}
+
+function chosenText(text: string, key: FilterKey, value: string | undefined): string {
+  return value === undefined ? without(text) : withTerm(without(text), key, value);
 }
 
 /** The facets are one choice. */
