@@ -9,7 +9,7 @@ import { Login } from './login.tsx';
 import { KeptDraft } from './parts/kept-draft.ts';
 import { KeptPins } from './parts/kept-pins.ts';
 import { KeptViews } from './parts/kept-views.ts';
-import { KeptTimes } from './parts/times.ts';
+import { KeptTimes } from './parts/kept-times.ts';
 import { watchAttention } from './parts/attention.ts';
 import { DeskContext } from './parts/operator.ts';
 import { Shell } from './shell.tsx';

@@ -9,11 +9,10 @@ import { Brand, Icon, type IconName } from './parts/icon.tsx';
 import { useKeys } from './parts/keys.ts';
 import { Link } from './parts/link.tsx';
 import { addressOf, go, type Place, placeOf, useAddress, type ViewName } from './parts/location.ts';
-import { useAsked, useDesk, useFeed, useNow } from './parts/operator.ts';
+import { useAsked, useDesk, useFeed, useNow, useTimes } from './parts/operator.ts';
 import { useNotices } from './parts/notices.ts';
 import { Palette } from './parts/palette.tsx';
 import { switchTheme } from './parts/theme.ts';
-import { useTimes } from './parts/times.ts';
 import { View } from './views/view.tsx';
 
 interface Entry {

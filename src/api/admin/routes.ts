@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { auditEventSchema } from '../audit-event.ts';
+import * as access from './access-schemas.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { type AdminRoute, pageOf } from './route.ts';
 import * as schemas from './schemas.ts';
@@ -29,7 +30,7 @@ const sessionPageQuery = z.strictObject({
   before: listCursor,
 });
 const accessPageQuery = z.strictObject({
-  state: z.enum(schemas.accessStates).optional(),
+  state: z.enum(access.accessStates).optional(),
   session: z.string().max(200).optional(),
   before: listCursor,
 });
@@ -181,46 +182,46 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'Requests for access, the newest first.',
     query: accessPageQuery,
-    output: pageOf(schemas.accessSchema),
+    output: pageOf(access.accessSchema),
   },
   accessRequest: {
     method: 'GET',
     path: '/v1/access/{id}',
     role: 'viewer',
     summary: 'One request for access.',
-    output: schemas.accessSchema,
+    output: access.accessSchema,
   },
   grantAccess: {
     method: 'POST',
     path: '/v1/access/{id}/grant',
     role: 'approver',
     summary: 'Grants what was asked for, for a time.',
-    body: schemas.grantSchema,
-    output: schemas.accessSchema,
+    body: access.grantSchema,
+    output: access.accessSchema,
   },
   denyAccess: {
     method: 'POST',
     path: '/v1/access/{id}/deny',
     role: 'approver',
     summary: 'Denies what was asked for.',
-    body: schemas.noteSchema,
-    output: schemas.accessSchema,
+    body: access.noteSchema,
+    output: access.accessSchema,
   },
   revokeAccess: {
     method: 'POST',
     path: '/v1/access/{id}/revoke',
     role: 'approver',
     summary: 'Takes a grant back.',
-    body: schemas.noteSchema,
-    output: schemas.accessSchema,
+    body: access.noteSchema,
+    output: access.accessSchema,
   },
   decideQuestion: {
     method: 'POST',
     path: '/v1/access/{id}/decide',
     role: 'approver',
     summary: 'Says what becomes of a question; a request for access is granted or denied instead.',
-    body: schemas.questionDecisionSchema,
-    output: schemas.accessSchema,
+    body: access.questionDecisionSchema,
+    output: access.accessSchema,
   },
   ...policyRoutes,
   ...useRoutes,

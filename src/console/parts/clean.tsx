@@ -3,8 +3,7 @@
 import type { ReactElement } from 'react';
 import { cleanText } from '../model/clean-text.ts';
 import { ageText, clockTime, hostParts, portSuffix } from '../model/display.ts';
-import { useNow } from './operator.ts';
-import { useTimes } from './times.ts';
+import { useNow, useTimes } from './operator.ts';
 
 /** Whatever it holds, it is a line of text that orders and hides nothing beside it. */
 export function Clean({ text, max }: { readonly text: string; readonly max?: number }): ReactElement {

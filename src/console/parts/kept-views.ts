@@ -1,8 +1,6 @@
 // The saved views of this browser.
 
-import { useSyncExternalStore } from 'react';
 import { type SavedView, viewsOf } from '../model/saved-views.ts';
-import { useDesk } from './operator.ts';
 
 const key = 'upstreamproxy.views';
 
@@ -20,9 +18,4 @@ export class KeptViews {
     localStorage.setItem(key, JSON.stringify(views));
     for (const listener of this.#listeners) listener();
   };
-}
-
-export function useViews(): readonly SavedView[] {
-  const { views } = useDesk();
-  return useSyncExternalStore(views.subscribe, views.current);
 }

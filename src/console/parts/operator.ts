@@ -9,7 +9,8 @@ import type { PolicyDraft } from '../model/policy-draft.ts';
 import type { KeptDraft } from './kept-draft.ts';
 import type { KeptPins } from './kept-pins.ts';
 import type { KeptViews } from './kept-views.ts';
-import type { KeptTimes } from './times.ts';
+import type { KeptTimes, TimeStyle } from './kept-times.ts';
+import type { SavedView } from '../model/saved-views.ts';
 
 export interface OperatorDesk {
   readonly client: AdminClient;
@@ -43,6 +44,16 @@ export function useFeed(): EventFeed {
 export function useDraft(): PolicyDraft {
   const { draft } = useDesk();
   return useSyncExternalStore(draft.subscribe, draft.current);
+}
+
+export function useTimes(): TimeStyle {
+  const { times } = useDesk();
+  return useSyncExternalStore(times.subscribe, times.current);
+}
+
+export function useViews(): readonly SavedView[] {
+  const { views } = useDesk();
+  return useSyncExternalStore(views.subscribe, views.current);
 }
 
 /** What a question gave, and what became of the last try: what was known stays. */

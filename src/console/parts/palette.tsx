@@ -3,8 +3,7 @@
 import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from 'react';
 import { type Command, commandsFor } from '../model/palette-commands.ts';
 import { go } from './location.ts';
-import { useViews } from './kept-views.ts';
-import { useDesk } from './operator.ts';
+import { useDesk, useViews } from './operator.ts';
 import { switchTheme } from './theme.ts';
 
 export function Palette({ showHelp }: { readonly showHelp: () => void }): ReactElement {

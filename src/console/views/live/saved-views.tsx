@@ -3,8 +3,7 @@
 import { type ReactElement, useRef, useState } from 'react';
 import { viewsMost, withoutView, withView } from '../../model/saved-views.ts';
 import { Clean } from '../../parts/clean.tsx';
-import { useViews } from '../../parts/kept-views.ts';
-import { useDesk } from '../../parts/operator.ts';
+import { useDesk, useViews } from '../../parts/operator.ts';
 
 interface SavedViewsProps {
   readonly filter: string;

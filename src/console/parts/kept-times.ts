@@ -1,8 +1,6 @@
 // How times are written: by the local clock, by UTC, or as how long ago. One choice for the page, which `.` changes.
 
-import { useSyncExternalStore } from 'react';
 import { writeTimesByUtc } from '../model/display.ts';
-import { useDesk } from './operator.ts';
 
 const styles = ['local', 'UTC', 'ago'] as const;
 export type TimeStyle = (typeof styles)[number];
@@ -33,9 +31,4 @@ export class KeptTimes {
     this.#style = style;
     writeTimesByUtc(style === 'UTC');
   }
-}
-
-export function useTimes(): TimeStyle {
-  const { times } = useDesk();
-  return useSyncExternalStore(times.subscribe, times.current);
 }
