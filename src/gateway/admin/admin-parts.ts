@@ -26,8 +26,8 @@ export interface AdminParts {
   /** Log-in at an identity provider, where there is one. */
   readonly logIn: BrowserLogIn | undefined;
   readonly config: GatewayConfig;
-  /** Signs the session tokens that the gateway itself issues; chains of the audit are verified by it. */
-  readonly signingKey: Pick<SigningKey, 'signJwt' | 'publicKeys'>;
+  /** Signs the session tokens that the gateway itself issues, and seals cursors; chains of the audit are verified by it. */
+  readonly signingKey: Pick<SigningKey, 'signJwt' | 'signText' | 'publicKeys'>;
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;
   readonly policies: Policies;

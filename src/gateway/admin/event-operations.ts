@@ -10,11 +10,13 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { AuditFilter } from '../../store/audit-statement.ts';
 import { auditCursor, placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { Store } from '../../store/store.ts';
-import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
-import { given } from './admin-parts.ts';
+import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
+import { openCursor, sealCursor } from './cursor-seal.ts';
+import type { Operator } from './operator.ts';
 import { VisibleEvents } from './visible-events.ts';
 
 const countDefault = 100;
+const minuteMs = 60_000;
 /** Events that one question to the store gives, and how many it looks at for them; between two the loop serves others. */
 const scanBatch = 500;
 const lookBatch = 2_000;
@@ -83,13 +85,25 @@ async function newer({ audit }: Store, { session, verdict }: EventFilter, cursor
   };
 }
 
-/** Of an event that is not there the store could not tell the place without looking at all. @throws ProxyError operation_unknown */
-async function requireCursor({ store }: AdminParts, id: string | undefined): Promise<void> {
-  if (id !== undefined && (await store.audit.find(id)) === undefined)
-    throw new ProxyError(
-      'operation_unknown',
-      'the event that the cursor names is not there any more; begin without it',
-    );
+/**
+ * Of an event that is not there the store could not tell the place without looking at all. Who sees only some sessions names those that are theirs, or
+ * what an earlier page sealed. @throws ProxyError operation_unknown
+ */
+async function readCursor(
+  { store, signingKey }: AdminParts,
+  operator: Operator,
+  cursor: string | undefined,
+): Promise<string | undefined> {
+  if (cursor === undefined) return undefined;
+  const sealed = operator.sees === undefined ? undefined : openCursor(signingKey, cursor);
+  const event = await store.audit.find(sealed ?? cursor);
+  const isTheirs =
+    event !== undefined && (sealed !== undefined || (await new VisibleEvents(operator, store).sees(event)));
+  if (isTheirs) return event.id;
+  throw new ProxyError(
+    'operation_unknown',
+    'the event that the cursor names is not there any more; begin without it',
+  );
 }
 
 type Page = OutputOf<'exchanges'>;
@@ -99,17 +113,19 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
   const { before, after, count = countDefault, ...filter } = asked.query;
   if (before !== undefined && after !== undefined)
     throw new ProxyError('usage', 'name one of before and after: each gives another direction');
-  await requireCursor(parts, before ?? after);
+  const begin = await readCursor(parts, asked.operator, before ?? after);
   const matches = eventMatcher(filter);
   const visible = new VisibleEvents(asked.operator, store);
   const items: AuditEvent[] = [];
-  let cursor = after ?? before;
+  const told = (last: AuditEvent | undefined, next: string | undefined): Page =>
+    pageOf(items, last, next, asked.operator.sees === undefined ? undefined : parts.signingKey);
+  let cursor = begin;
   for (let looked = 0; looked < defaultLimits.adminScannedEventsMax;) {
     const step =
-      after === undefined ? await older(store, filter, cursor) : await newer(store, filter, cursor ?? after);
+      after === undefined ? await older(store, filter, cursor) : await newer(store, filter, cursor ?? '');
     for (const event of step.events) {
       if (matches(event) && (await visible.sees(event))) items.push(event);
-      if (items.length >= count) return pageOf(items, event, event.id);
+      if (items.length >= count) return told(event, event.id);
     }
     if (step.next === undefined) return { items };
     cursor = step.next;
@@ -117,11 +133,20 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
     await nextTurn();
   }
   const last = cursor === undefined ? undefined : await store.audit.find(cursor);
-  return pageOf(items, last, cursor);
+  return told(last, cursor);
 }
 
-function pageOf(items: readonly AuditEvent[], last: AuditEvent | undefined, next: string | undefined): Page {
-  return { items, ...given('next', next), ...given('searchedTo', last?.time) };
+/** With a key: the event may be of others, so its id is sealed and its time told by the minute, which is never further than was looked. */
+function pageOf(
+  items: readonly AuditEvent[],
+  last: AuditEvent | undefined,
+  next: string | undefined,
+  key: AdminParts['signingKey'] | undefined,
+): Page {
+  if (key === undefined || next === undefined)
+    return { items, ...given('next', next), ...given('searchedTo', last?.time) };
+  const searchedTo = last && isoTime(Math.ceil(Date.parse(last.time) / minuteMs) * minuteMs);
+  return { items, next: sealCursor(key, next), ...given('searchedTo', searchedTo) };
 }
 
 /** Goes on until a page has something on it: where a page ends, the store alone can say, and it says that of whole ones. */
@@ -158,15 +183,16 @@ export async function followEvents(
   asked: Asked<'follow'>,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<AuditEvent>> {
-  await requireCursor(parts, asked.query.after);
-  return followedEvents(parts, asked, signal);
+  const after = await readCursor(parts, asked.operator, asked.query.after);
+  return followedEvents(parts, asked, { after, signal });
 }
 
 async function* followedEvents(
   { followers, store }: AdminParts,
-  { query: { after, ...filter }, operator }: Asked<'follow'>,
-  signal: AbortSignal,
+  { query, operator }: Asked<'follow'>,
+  { after, signal }: { readonly after: string | undefined; readonly signal: AbortSignal },
 ): AsyncGenerator<AuditEvent> {
+  const { after: _, ...filter } = query;
   const matches = eventMatcher(filter);
   const visible = new VisibleEvents(operator, store);
   let cursor = after ?? followers.newestId;

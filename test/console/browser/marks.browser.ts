@@ -123,3 +123,30 @@ test('a held request stands on top with the time that is left, as it is bound, a
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+test('what is saved as HAR is read by another program, which finds each request in it', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('viewer'), '/live?q=kind:exchange');
+  await page.getByRole('row').filter({ hasText: '/v1/orders' }).waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save as HAR' }).click(),
+  ]);
+  const file = await download.path();
+  const events = await stage.deployment.audit();
+  // Playwright's own reader of archives takes the place of the network.
+  const reading = await browser.newContext();
+  await reading.routeFromHAR(file, { notFound: 'abort' });
+  const reader = await reading.newPage();
+  for (const path of ['/v1/orders', '/v1/carts/7f31', '/broken/build/cache.tar.zst']) {
+    const { host, port, status } = events.find((one) => one.path === path) as Record<string, unknown>;
+    const responded = reader.waitForResponse((response) => response.url().endsWith(path));
+    // A page without anything on it that is refused is a fault to the browser.
+    await reader.goto(`https://${String(host)}:${String(port)}${path}`).catch(() => undefined);
+    assert.equal((await responded).status(), status, path);
+  }
+  await assert.rejects(reader.goto('https://api.example.com/none'));
+  await reading.close();
+  assert.deepEqual(faults, []);
+  await context.close();
+});

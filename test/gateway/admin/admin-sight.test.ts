@@ -162,3 +162,38 @@ test('an administrator who sees only some could give themselves the rest, so the
   const body = { name: 'x', role: 'administrator', seconds: 60, sees: { team: 'red' } };
   assert.equal((await scene.call('POST', '/v1/tokens', { token, body })).status, 400);
 });
+
+test('where a page goes on is sealed for who sees only some sessions, and an event of others is no cursor', async () => {
+  await using scene = await openAdminScene();
+  const id = (n: number): string => `0190${String(n).padStart(4, '0')}-0000-7000-8000-000000000000`;
+  const times = Array.from({ length: 9 }, (_, n) => new Date(scene.nowMs + n * 1234).toISOString());
+  await scene.append(times.map((time, n) => event(id(n), { time, sessionId: n % 3 === 0 ? 'red' : 'blue' })));
+  const token = await scene.token('viewer', { sees: { team: 'red' } });
+  const found: string[] = [];
+  let next: string | undefined;
+  do {
+    const before = next === undefined ? '' : `&before=${encodeURIComponent(next)}`;
+    const { status, json, text } = await scene.call('GET', `/v1/exchanges?count=1${before}`, { token });
+    assert.equal(status, 200, text);
+    const page = json as { items: { id: string }[]; next?: string; searchedTo?: string };
+    found.push(...page.items.map((one) => one.id));
+    ({ next } = page);
+    assert.match(page.searchedTo ?? '00.000Z', /:00\.000Z$|^00/);
+    assert.doesNotMatch(next ?? '', /0190/);
+  } while (next !== undefined);
+  assert.deepEqual(found, [id(6), id(3), id(0)]);
+  for (const [cursor, status] of [
+    [id(3), 200],
+    [id(4), 404],
+    ['sealed.AAAA', 404],
+  ] as const)
+    for (const direction of ['before', 'after'])
+      assert.equal(
+        (await scene.call('GET', `/v1/exchanges?${direction}=${cursor}`, { token })).status,
+        status,
+        `${direction} ${cursor}`,
+      );
+  // Who sees all names any event.
+  const all = await scene.token('viewer');
+  assert.equal((await scene.call('GET', `/v1/exchanges?before=${id(4)}`, { token: all })).status, 200);
+});

@@ -155,7 +155,6 @@ function eventsOf({ current }: Current): readonly AuditEvent[] {
     rule: 'canary-blue-read',
     injected: ['canary-blue-credential'],
   };
-  // Nothing but a time and random digits is in the id of an event, so a cursor may name one of others.
   return [event('e1', { sessionId: redSession }), ...denied, event('b1', blue), event('b2', blue)];
 }
 
