@@ -17,6 +17,7 @@ import { adminRoutes } from '../../../src/api/admin/routes.ts';
 import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
 import { isConsolePage } from '../../../src/gateway/admin/console-assets.ts';
+import { openCursor, sealCursor } from '../../../src/gateway/admin/cursor-seal.ts';
 import { cookieOf } from '../../../src/gateway/admin/log-in-cookies.ts';
 import { personOf } from '../../../src/gateway/admin/person.ts';
 import { etagMatches, requireMatch } from '../../../src/gateway/admin/etag.ts';
@@ -154,6 +155,8 @@ const each = (...reads: readonly (() => unknown)[]): void => {
   }
 };
 
+const cursorSigner = { signText: () => new Uint8Array(64) };
+
 export const textCases: GrowthCases = {
   'requests of the admin API': {
     pieces: ['/', '/v1', 'a', '%41', '?', '&a', '&', '=', ',', '"a",', ' '],
@@ -167,6 +170,8 @@ export const textCases: GrowthCases = {
         () => requireMatch(text, {}),
         () => bearerToken(text),
         () => cookieOf(`a=${text}`, 'a'),
+        () => openCursor(cursorSigner, `sealed.${text}`),
+        () => sealCursor(cursorSigner, text),
         () => personOf({ iss: text, sub: text, name: text, email: text, groups: [text] }, 'groups'),
         () => isConsolePage(text),
         () => placeOfCursor(text, () => Promise.resolve({ ms: 0, id: '' })),
