@@ -25,7 +25,9 @@ function main(): boolean {
       : fetchPackages(folder, packages, fetchTimeoutMs);
     if (problem !== undefined)
       console.log(`﹣ the SDK of MCP cannot be fetched, and its tests skip: ${problem}`);
-    const own = ['inspected-body', 'list-filter'].map((name) => `test/gateway/exchange/${name}.test.ts`);
+    const own = ['inspected-body', 'list-filter', 'pinned-tools'].map(
+      (name) => `test/gateway/exchange/${name}.test.ts`,
+    );
     const files = [...globSync('test/understand/*.test.ts', { cwd: root }).sort(), ...own];
     const tools = problem === undefined ? { TEST_UNDERSTANDING: folder } : {};
     const env = { ...testEnvironment(process.env), ...tools };

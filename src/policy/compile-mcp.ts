@@ -1,5 +1,6 @@
 // `mcp` of a rule as it is written, to what is matched.
 
+import type { McpInput } from '../understand/mcp-message.ts';
 import { compileSchema } from './read-value-schema.ts';
 import { unmeasured } from './matching-work.ts';
 import type { McpCondition } from './mcp-rule.ts';
@@ -16,6 +17,8 @@ const keyOf: ReadonlyMap<string, 'tools' | 'resources' | 'prompts'> = new Map([
   ['resources/unsubscribe', 'resources'],
   ['prompts/get', 'prompts'],
 ]);
+
+const everyInput: readonly McpInput[] = ['elicitation', 'sampling', 'roots', 'other'];
 
 /** Problems go to `report`; the result is of use only if none was an error. */
 export function compileMcp(document: RuleDocument, report: Report): McpCondition | undefined {
@@ -47,7 +50,7 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
     resources: asList(mcp.resources),
     prompts: asList(mcp.prompts),
     methods: asList(mcp.methods),
-    allowsInput: mcp.input === 'allow',
+    allowsInput: mcp.input === 'allow' ? everyInput : asList(mcp.input),
     pins: mcp.pins,
     isBeforeList: mcp.beforeList === 'allow',
   };

@@ -8,7 +8,7 @@ import {
   memberOf,
   UnreadableBody,
 } from '../understand/json-value.ts';
-import { type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
+import { type McpInput, type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { schemaMisfit } from './value-check.ts';
 import { valueSchema } from './read-value-schema.ts';
@@ -27,7 +27,7 @@ export interface McpCondition extends PinCondition {
   readonly resources: readonly string[];
   readonly prompts: readonly string[];
   readonly methods: readonly string[];
-  readonly allowsInput: boolean;
+  readonly allowsInput: readonly McpInput[];
 }
 
 /**
@@ -102,7 +102,7 @@ const lifeCycle: ReadonlySet<string> = new Set([
 ]);
 
 function isAllowed(mcp: McpCondition, message: McpMessage, work: MatchingWork): boolean {
-  if (message.hasInput && !mcp.allowsInput) return false;
+  if (!message.inputs.every((one) => mcp.allowsInput.includes(one))) return false;
   const { target, method, kind } = message;
   if (kind === 'response') return true;
   if (target === undefined)
@@ -233,7 +233,7 @@ export function mcpText(mcp: McpCondition): string {
   );
   if (mcp.input !== undefined) parts.push(`arguments ${JSON.stringify(mcp.input)}`);
   if (mcp.schema !== undefined) parts.push(`argumentsSchema ${JSON.stringify(mcp.schema)}`);
-  if (mcp.allowsInput) parts.push('input');
+  if (mcp.allowsInput.length > 0) parts.push(`input ${mcp.allowsInput.join(', ')}`);
   if (mcp.pins !== undefined)
     parts.push(
       `pins ${Object.entries(mcp.pins)
@@ -260,7 +260,7 @@ export function mcpCovers(outer: McpCondition | undefined, inner: McpCondition |
     isSame('input') &&
     isSame('schema') &&
     pinsCover(outer, inner) &&
-    (outer.allowsInput || !inner.allowsInput)
+    inner.allowsInput.every((one) => outer.allowsInput.includes(one))
   );
 }
 
@@ -270,8 +270,9 @@ function patternCovers(outer: string, inner: string): boolean {
 }
 
 /** `a call of the tool search`, `the prompt x`; a workload wrote the name. */
-export function messageText({ kind, method, target, hasInput }: McpMessage): string {
+export function messageText({ kind, method, target, inputs }: McpMessage): string {
   const shown = (name: string): string => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+  const hasInput = inputs.length > 0;
   if (kind === 'response') return hasInput ? 'a response with what the server asked for' : 'a response';
   const what =
     target === undefined

@@ -12,6 +12,8 @@ const methodHint = 'write a method such as tasks/get, or a list of them; * is an
 const inputHint = 'write arguments as a map, such as { repository: acme/* }';
 const schemaHint =
   'write a JSON Schema as a map, such as { properties: { repository: { const: acme/app } } }';
+const inputKinds = ['elicitation', 'sampling', 'roots'] as const;
+const inputsHint = `write ${inputKinds.join(', ')}, a list of them, or allow for all`;
 const valueHint = 'write a value, a list of values, or a map; * in text stands for any text';
 
 const pinsHint = 'write pins as a map of tools, as `policy pins` prints it';
@@ -60,10 +62,12 @@ export const mcpSchema = strictMap(
       .optional()
       .describe('allow: a pinned tool may be called before the server has listed its tools in this session.'),
     input: z
-      .literal('allow', { error: 'write allow, or leave it out' })
+      .union([z.literal('allow'), z.enum(inputKinds), z.array(z.enum(inputKinds)).min(1)], {
+        error: inputsHint,
+      })
       .optional()
       .describe(
-        'allow: the client may send what the server asks it for: of its model, its user or its files.',
+        'What the client may send when the server asks for it: elicitation (of its user), sampling (of its model), roots (its files), or allow for all.',
       ),
   },
   {
@@ -82,6 +86,7 @@ export const mcpSchema = strictMap(
       method: 'methods',
       sampling: 'input',
       elicitation: 'input',
+      roots: 'input',
     },
   },
 );

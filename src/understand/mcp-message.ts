@@ -2,7 +2,14 @@
 // An array of messages is not read: an earlier revision knew it, and a server may take it past checks for the current one.
 
 import { cgiName, type HeaderList } from '../http/header-list.ts';
-import { InexactNumber, JsonObject, type JsonValue, memberOf, UnreadableBody } from './json-value.ts';
+import {
+  foldedName,
+  InexactNumber,
+  JsonObject,
+  type JsonValue,
+  memberOf,
+  UnreadableBody,
+} from './json-value.ts';
 
 /** What of a server a message is about. */
 export type McpTarget =
@@ -10,6 +17,9 @@ export type McpTarget =
   | { readonly kind: 'tool'; readonly name: string; readonly input: JsonObject | 'any' | undefined }
   | { readonly kind: 'resource'; readonly name: string }
   | { readonly kind: 'prompt'; readonly name: string };
+
+/** What a server can ask its client for; `other`: what the client says is none that is known. */
+export type McpInput = 'elicitation' | 'sampling' | 'roots' | 'other';
 
 export interface McpMessage {
   /** `response`: what a client says to a request of the server, of the revisions in which servers make requests. */
@@ -19,8 +29,8 @@ export interface McpMessage {
   /** Undefined in a notification. */
   readonly id: string | number | undefined;
   readonly target: McpTarget | undefined;
-  /** It carries what a server asked the client for: of its model, its user or its files. */
-  readonly hasInput: boolean;
+  /** It carries what a server asked the client for: of its user, its model or its files. */
+  readonly inputs: readonly McpInput[];
   /** It asks for a list beyond its first page. */
   readonly goesOn: boolean;
 }
@@ -73,7 +83,7 @@ class MessageReader {
       method,
       id,
       target: targetOf(method, params),
-      hasInput: params !== undefined && member(params, 'inputResponses') !== undefined,
+      inputs: inputsIn(params === undefined ? undefined : member(params, 'inputResponses')),
       goesOn: params !== undefined && (member(params, 'cursor') ?? null) !== null,
     };
   }
@@ -94,7 +104,39 @@ function idOf(id: JsonValue | undefined): string | number | undefined {
   );
 }
 
-/** What says `{}` says only that the client is there, as to a ping. */
+/** By the id of what was asked. */
+function inputsIn(responses: JsonValue | undefined): readonly McpInput[] {
+  if (responses === undefined) return [];
+  if (!(responses instanceof JsonObject)) return ['other'];
+  return [...new Set([...responses.members.values()].flatMap(inputsOf))];
+}
+
+/** Members of what a client says, by which it is told what that is: a response does not repeat what was asked. */
+const inputMembers = [
+  ['action', 'elicitation'],
+  ['role', 'sampling'],
+  ['model', 'sampling'],
+  ['stopReason', 'sampling'],
+  ['roots', 'roots'],
+] as const satisfies readonly (readonly [string, McpInput])[];
+
+/** All that it could be. What says `{}` says only that the client is there, as to a ping. */
+function inputsOf(result: JsonValue): readonly McpInput[] {
+  if (!(result instanceof JsonObject)) return ['other'];
+  const action = member(result, 'action');
+  const isRefusal = result.members.size === 1 && (action === 'decline' || action === 'cancel');
+  if (result.members.size === 0 || isRefusal) return [];
+  const found = new Set<McpInput>();
+  for (const [name, input] of inputMembers) if (member(result, name) !== undefined) found.add(input);
+  return found.size === 0 ? ['other'] : [...found];
+}
+
+/** That it refuses is for every client to say; what it adds to that is not. */
+function inputsOfError(error: JsonValue | undefined): readonly McpInput[] {
+  const isPlain = error instanceof JsonObject && member(error, 'data') === undefined;
+  return isPlain ? [] : ['other'];
+}
+
 function responseOf(
   id: string | number | undefined,
   result: JsonValue | undefined,
@@ -102,13 +144,12 @@ function responseOf(
 ): McpMessage {
   if (id === undefined || (result === undefined) === (error === undefined))
     throw fault('is neither a request nor a response of JSON-RPC');
-  const isEmpty = result instanceof JsonObject && result.members.size === 0;
   return {
     kind: 'response',
     method: '',
     id,
     target: undefined,
-    hasInput: result !== undefined && !isEmpty,
+    inputs: result === undefined ? inputsOfError(error) : inputsOf(result),
     goesOn: false,
   };
 }
@@ -122,10 +163,17 @@ const named: ReadonlyMap<string, readonly [kind: McpTarget['kind'], member: stri
   ['resources/unsubscribe', ['resource', 'uri']],
 ]);
 
+const aboutSomething: ReadonlySet<string> = new Set([...named.keys(), 'completion/complete']);
+
 function targetOf(method: string, params: JsonObject | undefined): McpTarget | undefined {
   if (method === 'completion/complete') return completedOf(params);
   const place = named.get(method);
-  if (place === undefined) return undefined;
+  if (place === undefined) {
+    // A rule that denies could be about it, and no server writes it so.
+    if (aboutSomething.has(foldedName(method)))
+      throw fault('has a method that differs from one of MCP in its letter case alone');
+    return undefined;
+  }
   const [kind, key] = place;
   const name = textOf(params, key, method);
   if (kind === 'resource') checkUri(name);
@@ -164,6 +212,8 @@ function checkUri(uri: string): void {
 
 function textOf(object: JsonObject | undefined, key: string, method: string): string {
   const value = object === undefined ? undefined : member(object, key);
+  // Where it ends for some.
+  if (typeof value === 'string' && value.includes('\0')) throw fault(`is a ${method} for a name with a NUL`);
   if (typeof value === 'string') return value;
   throw fault(`is a ${method} without ${JSON.stringify(key)}`);
 }

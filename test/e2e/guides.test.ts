@@ -22,6 +22,11 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/credentials.md');
   });
 
+  test('the guide to servers of MCP does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/guard-mcp-servers.md');
+  });
+
   test('the guide to jobs of a CI system does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/ci-jobs.md');

@@ -242,7 +242,11 @@ const rows: readonly Row[] = [
     `pins: { search: ${pin} }`,
     called('search'),
   ),
-  ...mcpRow('input', 'tools: x, input: allow', 'tools: x', { jsonrpc: '2.0', id: 1, result: { roots: [] } }),
+  ...mcpRow('input', 'tools: x, input: [roots, sampling]', 'tools: x, input: elicitation', {
+    jsonrpc: '2.0',
+    id: 1,
+    result: { roots: [] },
+  }),
   {
     key: 'rules[].when',
     with: rule(`${host}, when: request.method == "PUT"`),

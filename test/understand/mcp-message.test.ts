@@ -41,16 +41,32 @@ describe('what a message is about', () => {
     ['{"jsonrpc":"2.0","method":"notifications/initialized"}', 'notification notifications/initialized'],
     [message({ result: {} }), 'response '],
     [message({ error: { code: -1, message: 'no' } }), 'response '],
-    [message({ result: { roots: [] } }), 'response  input'],
-    [asks('tools/call', { name: 'a', inputResponses: {} }), 'request tools/call tool a input'],
+    [message({ error: { code: -1, message: 'no', data: 'x' } }), 'response  other'],
+    [message({ result: { roots: [] } }), 'response  roots'],
+    [message({ result: { action: 'decline' } }), 'response '],
+    [message({ result: { action: 'accept', content: {} } }), 'response  elicitation'],
+    [message({ result: { action: 'decline', content: { secret: 1 } } }), 'response  elicitation'],
+    [message({ result: { role: 'assistant', content: {}, model: 'm' } }), 'response  sampling'],
+    [message({ result: { action: 'accept', roots: [] } }), 'response  elicitation roots'],
+    [message({ result: { content: [] } }), 'response  other'],
+    [message({ result: 'x' }), 'response  other'],
+    [asks('tools/call', { name: 'a', inputResponses: {} }), 'request tools/call tool a'],
+    [asks('tools/call', { name: 'a', inputResponses: ['x'] }), 'request tools/call tool a other'],
+    [
+      asks('tools/call', {
+        name: 'a',
+        inputResponses: { k: { action: 'accept' }, l: { roots: [] }, m: { action: 'cancel' } },
+      }),
+      'request tools/call tool a elicitation roots',
+    ],
     [asks('tools/call', { name: 'a', arguments: { NAME: 'b' } }), 'request tools/call tool a'],
   ] as const)
     test(expected, () => {
       const said = messageOf(text);
       assert.ok(!(said instanceof UnreadableBody), text);
-      const { kind, method, target, hasInput } = said;
+      const { kind, method, target, inputs } = said;
       const about = target === undefined ? '' : ` ${target.kind} ${target.name}`;
-      assert.equal(`${kind} ${method}${about}${hasInput ? ' input' : ''}`, expected);
+      assert.equal(`${kind} ${method}${about}${inputs.map((one) => ` ${one}`).join('')}`, expected);
     });
 });
 
@@ -70,6 +86,12 @@ describe('what is no message that all servers read alike', () => {
     ],
     [asks('tools/call', { name: 'a', Name: 'b' }), /"Name"/],
     [asks('tools/call', { name: 'a', Arguments: {} }), /"Arguments"/],
+    [asks('TOOLS/call', { name: 'a' }), /letter case alone/],
+    [asks('toolſ/call', { name: 'a' }), /letter case alone/],
+    [asks('Completion/complete'), /letter case alone/],
+    [asks('tools/call', { name: 'delete\0' }), /a name with a NUL/],
+    [message({ result: { Action: 'accept' } }), /"Action"/],
+    [asks('tools/call', { name: 'a', inputResponses: { k: { Roots: [] } } }), /"Roots"/],
     [asks('tools/call', {}), /without "name"/],
     [asks('tools/call'), /without "name"/],
     [asks('tools/call', { name: 7 }), /without "name"/],

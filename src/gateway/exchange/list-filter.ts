@@ -236,7 +236,7 @@ function isUsable(
   { access, principal, policy, clock }: ListFilterOptions,
 ): boolean {
   const target = { kind, name };
-  const about = { target, hasInput: false, goesOn: false };
+  const about = { target, inputs: [], goesOn: false };
   const message = { kind: 'request', method: methods[kind], id: 0, ...about } as const;
   const asked = { ...access, method: 'POST', body: { kind: 'message', message } } as const;
   return policy().decide(principal, asked, clock()).effect === 'allow';

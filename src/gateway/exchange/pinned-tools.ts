@@ -69,7 +69,7 @@ export class PinnedTools {
       method: 'tools/call',
       id: 0,
       target,
-      hasInput: false,
+      inputs: [],
       goesOn: false,
     } as const;
     const asked = { ...access, method: 'POST', body: { kind: 'message', message }, definition } as const;

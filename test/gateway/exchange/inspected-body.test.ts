@@ -89,7 +89,12 @@ test('a tool that a rule names is called, another one is refused in the words of
   assert.match(error.message, /The rule guarded allows this server for: tools search, read_\*\./);
   assert.equal(error.data.reason, 'policy_denied');
   assert.equal(scene.origin.requests.length, 1);
-  const events = await scene.path.events(2);
+  // A client that names no type reads no message where it sends (2024-11-05): it sees the status alone.
+  const body = call('delete_repo');
+  const head = ['POST /echo HTTP/1.1', `Content-Length: ${body.length}`, 'Content-Type: application/json'];
+  for (const accept of [[], ['Accept: */*']])
+    assert.equal((await scene.send([...head, ...accept], body)).status, 403);
+  const events = (await scene.path.events(2)).slice(0, 2);
   assert.deepEqual(
     events.map(({ verdict, rule, mcp }) => ({ verdict, rule, mcp })),
     [

@@ -190,6 +190,17 @@ describe('what cannot be read is not passed on', () => {
     });
 });
 
+test('what is accepted for another stream has no body, so that no list is in it (2024-11-05)', async () => {
+  for (const body of ['Accepted', listOf({ tools })]) {
+    await using scene = await openScene(rule, (response) => response.writeHead(202).end(body));
+    const response = await scene.ask('tools/list');
+    assert.deepEqual(
+      [response.status, response.body, response.headers.get('content-length')],
+      [202, '', '0'],
+    );
+  }
+});
+
 test('a stream whose beginning clients read in two ways is ended', async () => {
   const events = asEvents(`\ufeff\ufeffdata: ${listOf({ tools: named('delete_repo') })}\n\n`);
   await using scene = await openScene(rule, events);

@@ -31,7 +31,7 @@ const asked = {
   method: 'ping',
   id: 1,
   target: undefined,
-  hasInput: false,
+  inputs: [],
   goesOn: false,
 } as const;
 

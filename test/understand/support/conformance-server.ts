@@ -12,7 +12,7 @@ interface Extra {
   readonly requestId: string | number;
   readonly _meta?: { readonly progressToken?: string | number };
   sendNotification(notification: object): Promise<void>;
-  sendRequest(request: object, schema: unknown): Promise<Record<string, unknown>>;
+  sendRequest(request: object, schema: unknown, options: object): Promise<Record<string, unknown>>;
 }
 interface Protocol {
   setRequestHandler(schema: unknown, handler: Handler): void;
@@ -71,12 +71,19 @@ interface Scene {
   readonly transports: Map<string, Transport>;
 }
 
+/** A client that is kept from responding is not waited for as long as the SDK would. */
+const patience = { timeout: 5_000 };
+
 const said = (...content: readonly object[]): object => ({ content });
 const elicit =
   (message: (input: Record<string, unknown>) => unknown, requestedSchema: object, begin: string): Tool =>
   async (input, { sendRequest }, { elicited }) => {
     const params = { message: message(input), requestedSchema };
-    const { action, content } = await sendRequest({ method: 'elicitation/create', params }, elicited);
+    const { action, content } = await sendRequest(
+      { method: 'elicitation/create', params },
+      elicited,
+      patience,
+    );
     return said(text(`${begin}: action=${String(action)}, content=${JSON.stringify(content ?? {})}`));
   };
 const notify =
@@ -127,6 +134,7 @@ const tools: Readonly<Record<string, Tool>> = {
     const found = await sendRequest(
       { method: 'sampling/createMessage', params: { messages, maxTokens: 100 } },
       result,
+      patience,
     );
     return said(text(`LLM response: ${JSON.stringify(found['content'])}`));
   },
