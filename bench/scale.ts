@@ -17,7 +17,7 @@ import { scaleRules } from './scale/rules.ts';
 import { scaleSessions } from './scale/sessions.ts';
 import { scaleWorkers } from './scale/workers.ts';
 
-const plotFile = fileURLToPath(new URL('../docs/reference/performance-scale.svg', import.meta.url));
+const plotFile = fileURLToPath(new URL('../docs/images/performance-scale.svg', import.meta.url));
 
 /** Of all parts together, after which none begins, and of the rounds of idle streams. */
 const budgetMs = { all: 12 * 60_000, idle: 4 * 60_000 } as const;
@@ -111,5 +111,5 @@ export async function benchScale(args: readonly string[]): Promise<void> {
   if (values.plot !== undefined) await writeFile(values.plot, svg);
   if (!values.save) return;
   await writeFile(plotFile, svg);
-  await saveSection('scale', `![How costs grow with what is there](performance-scale.svg)\n\n${text}`);
+  await saveSection('scale', `![How costs grow with what is there](../images/performance-scale.svg)\n\n${text}`);
 }

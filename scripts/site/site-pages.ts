@@ -75,7 +75,11 @@ function siteLink(
   if (/^(?:[a-z]+:|#)/.test(target)) return all;
   const [path = '', section] = target.split('#');
   const file = posix.join(posix.dirname(source), path);
-  if (mark === '!') return `![${text}](/${posix.relative('docs', file)})`;
+  if (mark === '!') {
+    if (!sitePictures(root).includes(file))
+      throw new Error(`${source}: ${target} is no picture in docs/images`);
+    return `![${text}](/${posix.relative('docs', file)})`;
+  }
   const found = pageOf.get(file);
   if (found !== undefined) {
     const way = posix.relative(posix.dirname(page), found);

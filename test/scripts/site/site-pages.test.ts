@@ -62,6 +62,9 @@ test('links lead to pages, to pictures of the site, or name a file of the source
   ]);
   await put('docs/guides/a.md', '[gone](gone.md)');
   assert.throws(() => pageText(directory.path, page, pages), /docs\/guides\/a\.md: gone\.md is not there/);
+  await put('docs/guides/b.png', '');
+  await put('docs/guides/a.md', '![A picture beside it](b.png)');
+  assert.throws(() => pageText(directory.path, page, pages), /b\.png is no picture in docs\/images/);
 });
 
 test('addresses of a page are named from where the page is, and those of other hosts stay', () => {
