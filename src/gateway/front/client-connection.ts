@@ -198,7 +198,6 @@ export class ClientConnection implements ResponseTransport {
     this.#headSinceMs = undefined;
     this.#idleSinceMs = undefined;
     this.#droppedBytes = undefined;
-    this.#isBodyFull = false;
     const { framing, fault } = request;
     const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
     const body = isEmpty ? undefined : new RequestBody(() => this.#wantBody());
@@ -304,7 +303,7 @@ export class ClientConnection implements ResponseTransport {
     this.#settle(client);
   }
 
-  /** The next request begins when the response is out and taken, the exchange over, and the request read. */
+  /** The next request begins when the response is out and taken, the exchange over, and the request read; a full body asks for no more then. */
   #settle(client: Http1Client): void {
     if (client !== this.#client || this.#phase !== 'serving') return;
     if (!client.isEnded || !this.#isRun) return;
@@ -314,6 +313,7 @@ export class ClientConnection implements ResponseTransport {
     if (!this.#parser.isOver) return this.#dropRest();
     if (this.#isFull) return;
     this.#client = undefined;
+    this.#isBodyFull = false;
     this.#parser.begin();
     if (this.#isClientEnded && this.#held === undefined) return this.#finish();
     this.#idleSinceMs = performance.now();
