@@ -82,6 +82,8 @@ export async function openForwarder(
     relay.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
     relay.once('readable', () => passResponse(relay, client));
     relay.on('error', () => client.destroy());
+    // Also of a client that goes without an end, which `pipe` does not pass on: an exchange that is open holds up the end of the agent.
+    client.on('close', () => relay.destroy());
     client.on('error', () => relay.destroy());
   });
   server.listen(0, '127.0.0.1');
