@@ -79,6 +79,8 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     stateDirectory: 'state',
     policy: 'policy.yaml',
     credentials: options.credentials ?? {},
+    // For the tunnels of agents that a test has killed: they come no more, and each gateway of a test would wait for them at its end.
+    limits: { drainTimeoutMs: 2_000 },
     upstream: { ca: 'origins.pem', hosts: options.hosts ?? {} },
     ...options.config,
   };
