@@ -122,7 +122,8 @@ async function exercise(
       rules: [{ name: 'api', hosts: ['api.test'], ports: [origin.port], addresses: ['127.0.0.1/32'] }],
       hosts: { 'api.test': '127.0.0.1' },
       authority,
-      config: { publicOrigins: [gatewayUrl] },
+      // As it is by default: an upload goes on while the gateway drains.
+      config: { publicOrigins: [gatewayUrl], limits: {} },
       program,
     }),
   );
