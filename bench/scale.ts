@@ -111,5 +111,8 @@ export async function benchScale(args: readonly string[]): Promise<void> {
   if (values.plot !== undefined) await writeFile(values.plot, svg);
   if (!values.save) return;
   await writeFile(plotFile, svg);
-  await saveSection('scale', `![How costs grow with what is there](../images/performance-scale.svg)\n\n${text}`);
+  await saveSection(
+    'scale',
+    `![How costs grow with what is there](../images/performance-scale.svg)\n\n${text}`,
+  );
 }
