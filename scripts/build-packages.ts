@@ -8,31 +8,26 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { buildDebianPackage } from './packages/debian-package.ts';
-import type { Build } from './packages/package-build.ts';
-import { agentContents, gatewayContents } from './packages/package-contents.ts';
-import { buildRpmPackage } from './packages/rpm-package.ts';
+import {
+  buildDistributionPackages,
+  isPackageFormat,
+  packageFormats,
+} from './packages/distribution-packages.ts';
+import { defaultMaintainer } from './packages/package-build.ts';
 import { givenSingleFile } from './release/given-single-file.ts';
 import { programLicenses } from './release/program-licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Each format, and where zsh looks in its distributions. */
-const formats = {
-  deb: { build: buildDebianPackage, zshFolder: 'usr/share/zsh/vendor-completions' },
-  rpm: { build: buildRpmPackage, zshFolder: 'usr/share/zsh/site-functions' },
-} as const;
-type Format = keyof typeof formats;
-
 const { values } = parseArgs({
   options: {
-    format: { type: 'string', multiple: true, default: Object.keys(formats) },
+    format: { type: 'string', multiple: true, default: [...packageFormats] },
     arch: { type: 'string', default: process.arch },
     agent: { type: 'string' },
     gateway: { type: 'string' },
     out: { type: 'string', default: join(root, 'dist/packages') },
     quick: { type: 'boolean', default: false },
-    maintainer: { type: 'string', default: 'upstreamproxy packages <packages@upstreamproxy.invalid>' },
+    maintainer: { type: 'string', default: defaultMaintainer },
   },
 });
 
@@ -46,7 +41,7 @@ function epochOf(): number {
 
 const { arch } = values;
 if (arch !== 'x64' && arch !== 'arm64') throw new Error('--arch is x64 or arm64');
-const wanted = values.format.filter((one): one is Format => Object.hasOwn(formats, one));
+const wanted = values.format.filter(isPackageFormat);
 if (wanted.length !== values.format.length) throw new Error('--format is deb or rpm');
 const epoch = epochOf();
 if (!Number.isSafeInteger(epoch) || epoch < 0) throw new Error('SOURCE_DATE_EPOCH is a number of seconds');
@@ -63,21 +58,20 @@ try {
     givenSingleFile({ program, architecture: arch, option: `--${program}`, given: values[program], work });
   const [agent, gateway] = [singleFile('agent'), singleFile('gateway')];
   const licences = { agent: programLicenses('agent'), gateway: programLicenses('gateway') };
-  const build: Build = {
+  const built = buildDistributionPackages({
+    formats: wanted,
     root,
     version,
     architecture: arch,
+    agent,
+    gateway,
+    licences,
     out,
-    work,
     epoch,
     maintainer: values.maintainer,
     isQuick: values.quick,
-  };
-  for (const format of wanted) {
-    const { build: make, zshFolder } = formats[format];
-    const needs = { root, version, agent, gateway, licences, zshFolder };
-    for (const contents of [agentContents(needs), gatewayContents(needs)]) console.log(make(contents, build));
-  }
+  });
+  for (const { path } of built) console.log(path);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

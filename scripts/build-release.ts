@@ -1,5 +1,5 @@
-// `npm run build:release [-- --out DIR] [--architecture x64,arm64] [--builder URI]`: the single files for each architecture, and what stands beside
-// them in a release (docs/reference/release.md). The same source gives the same bytes, wherever and whenever it is built.
+// `npm run build:release [-- --out DIR] [--architecture x64,arm64] [--also deb,rpm,images] [--maintainer 'NAME <ADDRESS>'] [--quick]
+// [--builder URI]`: the single files for each architecture, packages and images of them, and what stands beside them in a release (docs/reference/release.md). The same source gives the same bytes, wherever and whenever it is built.
 
 import { spawnSync } from 'node:child_process';
 import { hash } from 'node:crypto';
@@ -14,16 +14,21 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ownCompatibility } from '../src/cli/operator/own-compatibility.ts';
+import { type ImageName, imageNames } from './images/image-build.ts';
+import { buildDistributionPackages } from './packages/distribution-packages.ts';
+import { defaultMaintainer } from './packages/package-build.ts';
 import { type Bill, cycloneDx, spdx } from './release/bill-of-materials.ts';
 import { bundledPackages, directPackages, type Part, runtimeParts } from './release/bundled-parts.ts';
 import { checkedInputs } from './release/checked-inputs.ts';
 import { type LockedPackage, packageFolders } from './release/locked-packages.ts';
 import { licenseTexts } from './release/license-texts.ts';
 import { provenanceStatement } from './release/provenance.ts';
+import { isReleasePart, needReleaseTools, type ReleasePart, releaseParts } from './release/release-parts.ts';
+import { releaseImages } from './release/release-images.ts';
 import { buildSingleFile, programs, type ProgramKind } from './release/single-file.ts';
 import { type Architecture, architectures, fetchedNode, type TargetNode } from './release/target-node.ts';
 
@@ -42,6 +47,8 @@ interface BuiltFile {
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
 const sha256 = (path: string): string => hash('sha256', readFileSync(path));
+
+const license = (): string => readFileSync(join(root, 'LICENSE'), 'utf8');
 
 function isArchitecture(text: string): text is Architecture {
   return architectures.some((one) => one === text);
@@ -68,6 +75,11 @@ interface Release {
   readonly version: string;
   readonly created: string;
   readonly source: Source;
+  /** What is made of the programs. */
+  readonly also: readonly ReleasePart[];
+  readonly maintainer: string;
+  /** Packages are packed in little time: larger, and for tests. */
+  readonly isQuick: boolean;
 }
 
 /** One program for one architecture, with its two bills of materials. */
@@ -126,52 +138,129 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
     const built = nodes.flatMap(({ architecture, node }) =>
       kinds.map((kind) => buildOne({ ...release, packages }, kind, architecture, node)),
     );
-    const { commit, isModified } = source;
+    const programFiles = kinds.map((kind) => filesOf(release, kind, built));
+    const distributions = distributionPackages(release, programFiles);
+    const { images, archives: debian } = release.also.includes('images')
+      ? releaseImages({ folder, work, version, programs: programFiles })
+      : { images: [], archives: [] };
     const [{ node } = { node: undefined }] = nodes;
     const files = built.map(({ file }) => file);
     const facts = {
       name: 'upstreamproxy',
       version,
       created,
-      ...(commit === undefined ? {} : { commit }),
+      ...(source.commit === undefined ? {} : { commit: source.commit }),
       node: node?.version,
       compatibility: ownCompatibility,
     };
-    writeFileSync(join(folder, 'release.json'), json({ ...facts, files }));
+    writeFileSync(
+      join(folder, 'release.json'),
+      json({ ...facts, programs: files, packages: distributions, images }),
+    );
     writeFileSync(
       join(folder, 'LICENSES.txt'),
       licenseTexts(
-        readFileSync(join(root, 'LICENSE'), 'utf8'),
+        license(),
         built.flatMap(({ parts }) => parts),
       ),
     );
+    const archives = archivesOf(nodes, packages);
     const statement = provenanceStatement({
+      ...source,
       files: listed(folder),
       version,
       architectures: wanted,
-      commit,
-      isModified,
+      also: release.also,
       builder,
-      archives: [
-        ...nodes.map((one) => ({
-          purl: `pkg:npm/node-linux-${one.architecture}@${one.node.version}`,
-          integrity: one.node.integrity,
-        })),
-        ...packages.map(({ name, version: own, integrity }) => ({
-          purl: `pkg:npm/${name.replace('@', '%40')}@${own}`,
-          integrity,
-        })),
-      ],
+      archives,
+      debian,
       lockSha256: sha256(join(root, 'package-lock.json')),
     });
     writeFileSync(join(folder, 'provenance.json'), json(statement));
-    const sums = listed(folder).map((file) => `${file.sha256}  ${file.name}\n`);
-    writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''));
-    for (const { name } of listed(folder))
-      chmodSync(join(folder, name), files.some((file) => file.name === name) ? 0o755 : 0o644);
+    writeSums(folder, files);
   } finally {
     rmSync(work, { recursive: true });
   }
+}
+
+/** Archives of npm of which something is in the programs. */
+function archivesOf(
+  nodes: readonly { readonly architecture: Architecture; readonly node: TargetNode }[],
+  packages: readonly LockedPackage[],
+): readonly { readonly purl: string; readonly integrity: string }[] {
+  return [
+    ...nodes.map(({ architecture, node: { version, integrity } }) => ({
+      purl: `pkg:npm/node-linux-${architecture}@${version}`,
+      integrity,
+    })),
+    ...packages.map(({ name, version, integrity }) => ({
+      purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+      integrity,
+    })),
+  ];
+}
+
+/** Of all that is there; and only programs can be run. */
+function writeSums(folder: string, programFiles: readonly BuiltFile[]): void {
+  const sums = listed(folder).map((file) => `${file.sha256}  ${file.name}\n`);
+  writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''));
+  for (const { name } of listed(folder))
+    chmodSync(join(folder, name), programFiles.some((file) => file.name === name) ? 0o755 : 0o644);
+}
+
+interface BuiltProgram {
+  readonly file: BuiltFile;
+  readonly parts: readonly Part[];
+}
+
+interface ProgramFiles {
+  readonly kind: ImageName;
+  readonly licences: string;
+  readonly files: readonly { readonly architecture: Architecture; readonly path: string }[];
+}
+
+/** The files of one program, and the licences of all that is in them: one version of Node has one licence, whatever it was built for. */
+function filesOf(
+  { folder }: Release,
+  kind: (typeof kinds)[number],
+  built: readonly BuiltProgram[],
+): ProgramFiles {
+  const own = built.filter(({ file }) => file.program === programs[kind].name);
+  const licences = licenseTexts(license(), own[0]?.parts ?? []);
+  const files = own.map(({ file: { architecture, name } }) => ({ architecture, path: join(folder, name) }));
+  return { kind, licences, files };
+}
+
+interface PackageFacts {
+  readonly name: string;
+  readonly program: string;
+  readonly format: string;
+  readonly architecture: Architecture;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+function distributionPackages(
+  { folder, version, created, also, maintainer, isQuick }: Release,
+  programFiles: readonly ProgramFiles[],
+): readonly PackageFacts[] {
+  const formats = also.filter((part) => part !== 'images');
+  const [agent, gateway] = imageNames.map((kind) => programFiles.find((one) => one.kind === kind));
+  if (formats.length === 0 || agent === undefined || gateway === undefined) return [];
+  const licences = { agent: agent.licences, gateway: gateway.licences };
+  return agent.files.flatMap(({ architecture, path }) => {
+    const other = gateway.files.find((file) => file.architecture === architecture);
+    const common = { root, version, architecture, licences, out: folder, maintainer, isQuick };
+    const epoch = Date.parse(created) / 1000;
+    const files = { agent: path, gateway: other?.path ?? '' };
+    return buildDistributionPackages({ ...common, ...files, formats, epoch }).map(
+      ({ program, format, path: made }) => {
+        console.log(basename(made));
+        const bytes = statSync(made).size;
+        return { name: basename(made), program, format, architecture, sha256: sha256(made), bytes };
+      },
+    );
+  });
 }
 
 function listed(folder: string): readonly { readonly name: string; readonly sha256: string }[] {
@@ -184,11 +273,19 @@ const { values } = parseArgs({
   options: {
     out: { type: 'string', default: join(root, 'dist', 'release') },
     architecture: { type: 'string', default: architectures.join(',') },
+    also: { type: 'string', default: releaseParts.join(',') },
+    maintainer: { type: 'string', default: defaultMaintainer },
+    quick: { type: 'boolean', default: false },
     builder: { type: 'string', default: 'urn:upstreamproxy:builder:unnamed' },
   },
 });
 const wanted = values.architecture.split(',');
 if (!wanted.every(isArchitecture)) throw new Error(`--architecture is some of ${architectures.join(',')}`);
+const also = values.also.split(',').filter((part) => part !== '');
+if (!also.every(isReleasePart)) throw new Error(`--also is some of ${releaseParts.join(',')}, or ''`);
+needReleaseTools(also);
+// Folders of packages and images have the same mode, whoever builds.
+process.umask(0o022);
 const folder = resolve(values.out);
 // What is there is removed: only a release that was built here before.
 if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, 'release.json')))
@@ -200,5 +297,6 @@ mkdirSync(folder, { recursive: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   readonly version: string;
 };
-build({ folder, version, created: sourceTime(), source }, wanted, values.builder);
+const { builder, maintainer, quick: isQuick } = values;
+build({ folder, version, created: sourceTime(), source, also, maintainer, isQuick }, wanted, builder);
 console.log(`${folder}: the release`);

@@ -21,7 +21,7 @@ for (const line of read('SHA256SUMS')
   .toString('utf8')
   .split('\n')
   .filter((text) => text !== '')) {
-  const [, digest, name] = /^([0-9a-f]{64}) {2}([\w.-]+)$/.exec(line) ?? [];
+  const [, digest, name] = /^([0-9a-f]{64}) {2}([\w.~+-]+)$/.exec(line) ?? [];
   if (name === undefined || hash('sha256', read(name)) !== digest)
     throw new Error(`SHA256SUMS: ${name ?? line} is not as it was built`);
 }

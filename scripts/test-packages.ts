@@ -3,14 +3,16 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { buildDistributionPackages, packageFormats, toolOfFormat } from './packages/distribution-packages.ts';
 import { guideParts, guideScript, type GuidePart } from './packages/guide-script.ts';
 import { Machine, makeBase, mustRun } from './packages/machine.ts';
+import { defaultMaintainer } from './packages/package-build.ts';
 import { givenSingleFile } from './release/given-single-file.ts';
 import { findTool, skipWithout } from '../test/support/tools.ts';
 
@@ -83,6 +85,29 @@ function buildTwice(): ReadonlyMap<string, string> {
     console.log(`✔ ${name}: two builds are equal`);
   }
   return first;
+}
+
+/** As a release packs them, which takes minutes for programs of their size: what is packed here is small, and packed twice. */
+function packTwice(): void {
+  const [program, folder] = [join(work, 'small'), join(work, 'packed')];
+  writeFileSync(program, 'a small program\n'.repeat(100_000));
+  mkdirSync(folder);
+  const files = { agent: program, gateway: program, licences: { agent: 'none', gateway: 'none' } };
+  const formats = packageFormats.filter((format) => findTool(toolOfFormat(format)) !== undefined);
+  const facts = { root, version: '1.0.0', architecture: 'arm64', epoch: 1_700_000_000 } as const;
+  const sums = [1, 2].map(() =>
+    buildDistributionPackages({
+      ...files,
+      ...facts,
+      formats,
+      out: folder,
+      maintainer: defaultMaintainer,
+      isQuick: false,
+    }).map(({ path }) => `${basename(path)} ${hash(path)}`),
+  );
+  if (sums[0]?.length !== 2 * formats.length || String(sums[0]) !== String(sums[1]))
+    throw new Error(`packed as a release has them, they are others each time:\n${sums.join('\n')}`);
+  console.log(`✔ ${formats.join(' and ')} as a release packs them: two builds are equal`);
 }
 
 function lint(packages: ReadonlyMap<string, string>): void {
@@ -274,6 +299,8 @@ if (missing !== false) console.log(`﹣ packages: skipped, ${missing}`);
 else
   try {
     work = mkdtempSync(join(tmpdir(), 'upstreamproxy-packages-'));
+    process.umask(0o022);
+    packTwice();
     const packages = values.packages === undefined ? buildTwice() : packagesIn(resolve(values.packages));
     const cannotBoot = skipWithout('mmdebstrap', 'systemd-nspawn', 'unshare');
     if (cannotBoot !== false) console.log(`﹣ the machine: skipped, ${cannotBoot}`);

@@ -116,6 +116,11 @@ const rows: readonly Row[] = [
     has: 'upgrade --check',
     way: { test: 'test/cli/operator/upgrade.test.ts', names: "'upgrade', '--check'" },
   },
+  {
+    document: 'docs/guides/install.md',
+    has: 'skopeo copy',
+    way: { test: 'test/release/build.release.ts', names: "'--preserve-digests'" },
+  },
   { document: 'docs/guides/install.md', way: { test: blocks } },
   { document: 'docs/guides/kubernetes.md', way: { not: 'it needs a cluster' } },
   { document: 'docs/reference/chart.md', way: { not: 'it needs a cluster' } },
@@ -173,6 +178,16 @@ const rows: readonly Row[] = [
     document: 'docs/reference/release.md',
     has: 'cosign',
     way: { test: 'test/release/build.release.ts', names: "'verify-blob-attestation'" },
+  },
+  {
+    document: 'docs/reference/release.md',
+    has: 'skopeo copy',
+    way: { test: 'test/release/build.release.ts', names: "'--preserve-digests'" },
+  },
+  {
+    document: 'docs/reference/release.md',
+    has: 'podman pull',
+    way: { not: 'it needs another system' },
   },
   { document: 'docs/reference/release.md', way: { test: blocks } },
   {

@@ -1,23 +1,32 @@
 // The root file system of an image: a single file and what it cannot run without.
 
 import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   realpathSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export type Architecture = 'x64' | 'arm64';
+
+/** Packages of Debian as they were extracted for an architecture, and which they are. */
+export interface DebianRoot {
+  readonly folder: string;
+  readonly archives: readonly DebianArchive[];
+}
+
+export interface DebianArchive {
+  readonly purl: string;
+  readonly sha256: string;
+}
 
 export interface ImageRoot {
   readonly name: 'agent' | 'gateway';
@@ -30,6 +39,8 @@ export interface ImageRoot {
   readonly file: string;
   /** The licences of all that is in the file. */
   readonly licences: string;
+  /** Of that architecture. */
+  readonly debian: DebianRoot;
 }
 
 const packages = ['ca-certificates', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
@@ -52,24 +63,18 @@ const places = {
 /** Into `target`, an empty folder. As root: who owns what goes into the image. */
 export function makeImageRoot(
   target: string,
-  { name, program, user, architecture, file, licences }: ImageRoot,
+  { name, program, user, architecture, file, licences, debian: { folder: extracted } }: ImageRoot,
 ): void {
-  const { debian, folder, loader } = places[architecture];
-  const extracted = mkdtempSync(join(tmpdir(), 'upstreamproxy-debian-'));
-  try {
-    extractDebian(extracted, debian);
-    for (const library of libraries)
-      put(join(target, folder, library), readFileSync(realpathSync(join(extracted, folder, library))), 0o755);
-    const [loaderName = ''] = loader.split('/').slice(-1);
-    put(join(target, loader), readFileSync(realpathSync(join(extracted, folder, loaderName))), 0o755);
-    put(join(target, 'etc/ssl/certs/ca-certificates.crt'), authorities(extracted), 0o644);
-    for (const one of packages) {
-      const licence = `usr/share/doc/${one}/copyright`;
-      const from = join(extracted, licence);
-      if (existsSync(from)) put(join(target, licence), readFileSync(realpathSync(from)), 0o644);
-    }
-  } finally {
-    rmSync(extracted, { recursive: true, force: true });
+  const { folder, loader } = places[architecture];
+  for (const library of libraries)
+    put(join(target, folder, library), readFileSync(realpathSync(join(extracted, folder, library))), 0o755);
+  const [loaderName = ''] = loader.split('/').slice(-1);
+  put(join(target, loader), readFileSync(realpathSync(join(extracted, folder, loaderName))), 0o755);
+  put(join(target, 'etc/ssl/certs/ca-certificates.crt'), authorities(extracted), 0o644);
+  for (const one of packages) {
+    const licence = `usr/share/doc/${one}/copyright`;
+    const from = join(extracted, licence);
+    if (existsSync(from)) put(join(target, licence), readFileSync(realpathSync(from)), 0o644);
   }
   put(join(target, `usr/share/doc/upstreamproxy-${name}/licences`), licences, 0o644);
   const who = `upstreamproxy:x:${user}`;
@@ -84,15 +89,36 @@ export function makeImageRoot(
   makeFolders(target, name, user);
 }
 
-/** Without their scripts, so that those of another architecture can be had; of the release that this machine has. */
-function extractDebian(target: string, architecture: string): void {
+/**
+ * Into `folder`, without their scripts, so that those of another architecture can be had; of the release that this machine has. One extraction
+ * serves all images of an architecture: between two, the packages may have become others.
+ */
+export function extractDebian(folder: string, architecture: Architecture): DebianRoot {
   const text = readFileSync('/etc/os-release', 'utf8');
   const own = /^ID=debian$/m.test(text) ? /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1] : undefined;
-  const args = ['--variant=extract', `--architectures=${architecture}`, `--include=${packages.join(',')}`];
-  const { status, stderr, error } = spawnSync('mmdebstrap', [...args, own ?? 'stable', target], {
+  const args = [
+    '--variant=extract',
+    `--architectures=${places[architecture].debian}`,
+    `--include=${packages.join(',')}`,
+    // What was fetched stays, so that it can be named.
+    '--skip=download/empty,cleanup/apt/cache',
+  ];
+  const { status, stderr, error } = spawnSync('mmdebstrap', [...args, own ?? 'stable', folder], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`mmdebstrap ended with ${status ?? error?.message}\n${stderr}`);
+  const archives = join(folder, 'var/cache/apt/archives');
+  const names = readdirSync(archives).filter((name) => name.endsWith('.deb'));
+  return { folder, archives: names.toSorted().flatMap((name) => archiveIn(archives, name)) };
+}
+
+/** None for what those that are taken need and no image has. */
+function archiveIn(folder: string, file: string): readonly DebianArchive[] {
+  const [, name = '', version = '', architecture] = /^([^_]+)_([^_]+)_([^_]+)\.deb$/.exec(file) ?? [];
+  if (!packages.includes(name)) return [];
+  // apt writes the colon of an epoch as %3a, which is what a package URL has, too.
+  const purl = `pkg:deb/debian/${name.replaceAll('+', '%2B')}@${version.replaceAll('+', '%2B')}?arch=${architecture}`;
+  return [{ purl, sha256: hash('sha256', readFileSync(join(folder, file))) }];
 }
 
 /** As the script of the package would write them. */

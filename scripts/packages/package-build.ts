@@ -20,6 +20,9 @@ export interface Build {
   readonly isQuick: boolean;
 }
 
+/** Where nobody says who looks after the packages: an address that leads nowhere. */
+export const defaultMaintainer = 'upstreamproxy packages <packages@upstreamproxy.invalid>';
+
 /** Nothing of the caller's environment goes into a package but where programs are found. */
 export function runTool(file: string, args: readonly string[], epoch: number): void {
   const { status, error, stdout, stderr } = spawnSync(file, args, {

@@ -43,7 +43,8 @@ export function buildRpmPackage(contents: PackageContents, build: Build): string
     __os_install_post: '%{nil}',
     debug_package: '%{nil}',
     _build_id_links: 'none',
-    _binary_payload: build.isQuick ? 'w1.gzdio' : 'w15.zstdio',
+    // Level 15 takes ten times as long and saves one part in sixty.
+    _binary_payload: build.isQuick ? 'w1.gzdio' : 'w9.zstdio',
   };
   const defined = Object.entries(macros).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
   runTool('rpmbuild', ['-bb', '--nodeps', '--target', architecture, ...defined, spec], build.epoch);

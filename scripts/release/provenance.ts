@@ -4,6 +4,8 @@ export interface Provenance {
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
   readonly version: string;
   readonly architectures: readonly string[];
+  /** Packages and images that were asked for. */
+  readonly also: readonly string[];
   /** Of the source; undefined where there is no repository. */
   readonly commit: string | undefined;
   /** Something of the source is not in that commit. */
@@ -11,6 +13,8 @@ export interface Provenance {
   readonly builder: string;
   /** Archives of npm that stand in the files: their integrity, as npm writes it. */
   readonly archives: readonly { readonly purl: string; readonly integrity: string }[];
+  /** Packages of Debian of which something is in the images. */
+  readonly debian: readonly { readonly purl: string; readonly sha256: string }[];
   readonly lockSha256: string;
 }
 
@@ -26,7 +30,7 @@ export function provenanceStatement(facts: Provenance): object {
     predicate: {
       buildDefinition: {
         buildType,
-        externalParameters: { version: facts.version, architectures: facts.architectures },
+        externalParameters: { version: facts.version, architectures: facts.architectures, also: facts.also },
         internalParameters: { sourceModified: facts.isModified },
         resolvedDependencies: [
           ...(facts.commit === undefined ? [] : [{ name: 'source', digest: { gitCommit: facts.commit } }]),
@@ -35,6 +39,7 @@ export function provenanceStatement(facts: Provenance): object {
             uri: purl,
             digest: { sha512: hexOf(integrity) },
           })),
+          ...facts.debian.map(({ purl, sha256 }) => ({ uri: purl, digest: { sha256 } })),
         ],
       },
       runDetails: { builder: { id: facts.builder } },

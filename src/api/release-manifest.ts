@@ -27,12 +27,31 @@ const version = z
     /^(?:0|[1-9]\d{0,8})(?:\.(?:0|[1-9]\d{0,8})){2}(?:-[0-9A-Za-z-]{1,20}(?:\.[0-9A-Za-z-]{1,20}){0,5})?$/,
   );
 
+const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._~+-]{0,127}$/);
+
+const releasedFile = z.object({
+  name: fileName,
+  /** As Node names it. */
+  architecture: z.string().regex(/^[a-z0-9]{1,16}$/),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const releasedImage = z.object({
+  name: fileName,
+  /** Of the index, which names the images of all architectures. */
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+});
+
 export const releaseManifest = z.object({
   name: z.literal('upstreamproxy'),
   version,
   /** Of its source. */
   created: z.iso.datetime().optional(),
   compatibility: compatibility.optional(),
+  /** The programs, the packages of distributions, and the images. */
+  programs: z.array(releasedFile).max(64).optional(),
+  packages: z.array(releasedFile).max(64).optional(),
+  images: z.array(releasedImage).max(16).optional(),
 });
 
 export type StoreFacts = z.infer<typeof storeFacts>;

@@ -1,9 +1,10 @@
-// The release as `npm run build:release` makes it, twice in two places: the same bytes, programs that start, bills of materials that fit their
-// schemas, sums, provenance and signatures that others verify. Part of `npm run test:release`.
+// The release as `npm run build:release` makes it, twice in two places: the same bytes, programs that start, packages and images that others read, bills
+// of materials that fit their schemas, sums, provenance and signatures that others verify. Part of `npm run test:release`.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, hash, verify } from 'node:crypto';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -16,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -26,6 +28,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const timeoutMs = 1_800_000;
 /** The name of user and host in the builds. */
 const canary = 'builder-canary';
+/** What can be made here of what a release has beside the programs. */
+const also = [
+  ...(skipWithout('dpkg-deb') === false ? ['deb'] : []),
+  ...(skipWithout('rpmbuild') === false ? ['rpm'] : []),
+  ...(process.geteuid?.() === 0 && skipWithout('buildah', 'mmdebstrap') === false ? ['images'] : []),
+];
 const canName = process.geteuid?.() === 0 && skipWithout('unshare', 'hostname') === false;
 
 /** A copy of what git would commit, with packages of its own: by links, for nothing changes them. */
@@ -54,11 +62,34 @@ function run(
   return { stdout };
 }
 
+/** As `run`, beside others: a build takes minutes, and has one processor busy. */
+async function runBeside(
+  file: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  assert.equal(code, 0, `${file} ${args.join(' ')}: ${said.slice(-4_000)}`);
+}
+
 interface ReleaseFile {
   readonly name: string;
   readonly program: string;
   readonly architecture: string;
   readonly sha256: string;
+}
+
+interface ReleasePackage extends ReleaseFile {
+  readonly format: string;
+}
+
+interface ReleaseImage {
+  readonly name: string;
+  readonly archive: string;
+  readonly digest: string;
+  readonly platforms: readonly { readonly architecture: string; readonly digest: string }[];
 }
 
 describe('the release', { timeout: timeoutMs }, () => {
@@ -71,19 +102,21 @@ describe('the release', { timeout: timeoutMs }, () => {
   const read = (name: string): Buffer => readFileSync(join(release, name));
   const json = (name: string) => JSON.parse(read(name).toString('utf8'));
   let files: readonly ReleaseFile[] = [];
+  let packages: readonly ReleasePackage[] = [];
+  let images: readonly ReleaseImage[] = [];
 
-  before(() => {
+  before(async () => {
     for (const place of places) {
       mkdirSync(place, { recursive: true });
       copyCheckout(place);
     }
-    for (const [index, place] of places.entries()) {
-      const build = `umask ${index === 0 ? '022' : '077'}; exec node scripts/build-release.ts --out out/release`;
+    const built = places.map((place, index) => {
+      const build = `umask ${index === 0 ? '022' : '077'}; exec node scripts/build-release.ts --out out/release --quick --also '${also.join(',')}'`;
       // Two hosts too, where another name can be had.
       const named = canName
         ? ['unshare', '--uts', 'sh', '-c', `hostname ${canary}-${index}; ${build}`]
         : ['sh', '-c', build];
-      run(named[0] ?? '', named.slice(1), place, {
+      return runBeside(named[0] ?? '', named.slice(1), place, {
         PATH: `${join(place, 'node_modules/.bin')}${delimiter}${process.env['PATH']}`,
         HOME: process.env['HOME'],
         SOURCE_DATE_EPOCH: '1700000000',
@@ -94,12 +127,13 @@ describe('the release', { timeout: timeoutMs }, () => {
         // Else git finds the repository around the copies.
         GIT_CEILING_DIRECTORIES: folder,
       });
-    }
-    files = json('release.json').files;
+    });
+    await Promise.all(built);
+    ({ programs: files, packages, images } = json('release.json'));
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  test('two builds in two folders, at two times, with two umasks and locales, give the same names, modes and bytes', () => {
+  test('two builds in two folders, with two umasks and locales, give the same names, modes and bytes', () => {
     const [one, other] = releases.map((place) =>
       readdirSync(place).map((name) => {
         const path = join(place, name);
@@ -118,15 +152,15 @@ describe('the release', { timeout: timeoutMs }, () => {
   test('one octet of a package that was changed since it was installed ends a build, which names it', () => {
     const [place = ''] = places;
     const file = join(place, 'node_modules/jose/package.json');
-    const text = readFileSync(file, 'utf8');
+    const manifest = readFileSync(file, 'utf8');
     // Else it would be changed in the checkout too.
     rmSync(file);
-    writeFileSync(file, text.replace('"', ' "'));
+    writeFileSync(file, manifest.replace('"', ' "'));
     const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000', GIT_CEILING_DIRECTORIES: folder };
-    const args = ['scripts/build-release.ts', '--out', join(folder, 'changed')];
+    const args = ['scripts/build-release.ts', '--also', '', '--out', join(folder, 'changed')];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: place, env, encoding: 'utf8' });
     rmSync(file);
-    writeFileSync(file, text);
+    writeFileSync(file, manifest);
     assert.equal(status, 1, stderr);
     assert.match(stderr, /node_modules\/jose\/package\.json was changed/);
     assert.deepEqual(readdirSync(join(folder, 'changed')), []);
@@ -134,7 +168,7 @@ describe('the release', { timeout: timeoutMs }, () => {
 
   test('nothing of the builder is in it: no path, no user, no host', () => {
     for (const name of readdirSync(release))
-      for (const word of [folder, root, `${process.env['HOME']}/`, canary].filter((text) => text.length > 3))
+      for (const word of [folder, root, `${process.env['HOME']}/`, canary].filter((one) => one.length > 3))
         assert.ok(!read(name).includes(word), `${name}: ${word}`);
   });
 
@@ -168,6 +202,70 @@ describe('the release', { timeout: timeoutMs }, () => {
       const { stdout } = run(file, args, release, { PATH: '/usr/bin:/bin' });
       assert.equal(stdout, `upstreamproxy ${version} (node ${process.versions.node})\n`);
     }
+  });
+
+  test('each package is one of its architecture, and holds the program of the release', (t) => {
+    const formats = also.filter((part) => part !== 'images');
+    if (formats.length === 0) return t.skip('neither dpkg-deb nor rpmbuild is installed here');
+    assert.equal(packages.length, formats.length * files.length);
+    for (const { name, program, architecture, format, sha256 } of packages) {
+      assert.equal(hash('sha256', read(name)), sha256);
+      const own = files.find((file) => file.program === program && file.architecture === architecture);
+      const path = `usr/bin/${program}`;
+      const archive = join(release, name);
+      const place = mkdtempSync(join(folder, 'package-'));
+      if (format === 'deb') {
+        const named = run('dpkg-deb', ['--field', archive, 'Architecture'], folder).stdout.trim();
+        assert.equal(named, { x64: 'amd64', arm64: 'arm64' }[architecture]);
+        run('dpkg-deb', ['--extract', archive, place], folder);
+      } else {
+        const named = run('rpm', ['-qp', '--queryformat', '%{ARCH}', archive], folder).stdout;
+        assert.equal(named, { x64: 'x86_64', arm64: 'aarch64' }[architecture]);
+        run('sh', ['-c', 'rpm2archive - < "$1" | tar -xz -C "$2"', 'sh', archive, place], folder);
+      }
+      assert.equal(hash('sha256', readFileSync(join(place, path))), own?.sha256, name);
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  test('the digest of each image is the sum of a file of the release, and that of its archive as others read it', (t) => {
+    if (!also.includes('images')) return t.skip('root, buildah and mmdebstrap are needed');
+    assert.deepEqual(
+      images.map(({ name }) => name),
+      ['upstreamproxy-agent', 'upstreamproxy-gateway'],
+    );
+    for (const { name, archive, digest, platforms } of images) {
+      const sumOf = (file: string): string => `sha256:${hash('sha256', read(file))}`;
+      const base = archive.replace(/\.tar$/, '');
+      assert.equal(sumOf(`${base}.json`), digest);
+      assert.deepEqual(
+        platforms.map(({ architecture }) => architecture),
+        ['x64', 'arm64'],
+      );
+      for (const one of platforms)
+        assert.equal(sumOf(`${base}-linux-${one.architecture}.json`), one.digest, name);
+      if (findTool('skopeo') === undefined) {
+        t.diagnostic(`${archive} is not read by skopeo: it is not installed here`);
+        continue;
+      }
+      const { stdout } = run('skopeo', ['inspect', '--raw', `oci-archive:${archive}`], release);
+      assert.equal(`sha256:${hash('sha256', stdout)}`, digest);
+      // As to a registry (docs/reference/release.md).
+      const copy = join(folder, `${name}.copy`);
+      run(
+        'skopeo',
+        ['copy', '--quiet', '--all', '--preserve-digests', `oci-archive:${archive}`, `oci:${copy}`],
+        release,
+      );
+      assert.equal(JSON.parse(readFileSync(join(copy, 'index.json'), 'utf8')).manifests[0].digest, digest);
+    }
+    const { resolvedDependencies } = json('provenance.json').predicate.buildDefinition;
+    const named: readonly string[] = resolvedDependencies.map(({ uri }: { uri?: string }) => uri ?? '');
+    for (const one of ['libc6', 'ca-certificates'])
+      assert.ok(
+        named.some((uri) => uri.startsWith(`pkg:deb/debian/${one}@`)),
+        one,
+      );
   });
 
   test('each bill of materials fits its format, names Node, its OpenSSL and each package, and a broken one does not', async (t) => {
@@ -234,7 +332,11 @@ describe('the release', { timeout: timeoutMs }, () => {
       assert.ok(
         verify('sha256', readFileSync(join(signed, 'release.json')), createPublicKey(privateKey), manifest),
       );
-      cosignVerifies(t, signed, at, files[0]?.name ?? '');
+      cosignVerifies(t, signed, at, [
+        ...files.slice(0, 1).map(({ name }) => name),
+        ...packages.slice(0, 1).map(({ name }) => name),
+        ...images.slice(0, 1).map(({ archive }) => archive.replace(/tar$/, 'json')),
+      ]);
 
       writeFileSync(join(signed, 'release.json'), '{}');
       const again = spawnSync(
@@ -254,7 +356,7 @@ describe('the release', { timeout: timeoutMs }, () => {
     t: TestContext,
     place: string,
     at: (name: string) => string,
-    program: string,
+    subjects: readonly string[],
   ): void {
     if (findTool('cosign') === undefined)
       return void t.diagnostic('not verified by cosign: it is not installed here');
@@ -284,9 +386,11 @@ describe('the release', { timeout: timeoutMs }, () => {
         (args) => spawnSync('cosign', args, { cwd: place, env, encoding: 'utf8' }).status,
       );
     };
-    assert.deepEqual(cosign('key.pub', program), [0, 0]);
-    // The key of somebody else, and a file that is none of the subjects.
-    assert.deepEqual(cosign('stranger.pub', program), [1, 1]);
+    for (const subject of subjects) {
+      assert.deepEqual(cosign('key.pub', subject), [0, 0], subject);
+      assert.deepEqual(cosign('stranger.pub', subject), [1, 1], subject);
+    }
+    // A file that is none of the subjects.
     assert.deepEqual(cosign('key.pub', at('key.pub')), [0, 1]);
   }
 });

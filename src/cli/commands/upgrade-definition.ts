@@ -10,6 +10,7 @@ export const upgradeDefinition = {
   description: [
     'It installs nothing. Without --url it asks the registry that npm is configured for, by npm itself.',
     'With --url it reads release.json in that folder. With --key it takes none that this key did not sign. It also tells of a newest release that is older than this program: somebody may have put an old one back.',
+    'A release in a folder also says which files and images it has. For a newer one the command lists those for this machine, with the digests to compare.',
   ],
   arguments: [],
   options: {
@@ -36,7 +37,7 @@ export const upgradeDefinition = {
     json: jsonObjectOption,
   },
   lists: {
-    what: 'this version, the newest one, which of them is newer, and what would change',
+    what: 'this version, the newest one, which of them is newer, what would change, and the files and images with their digests',
     as: 'object',
   },
   exits: { 1: 'there is a newer release' },

