@@ -6,7 +6,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { detachedSignature, keyFingerprint, readSigningKey, signedStatement } from './release/signature.ts';
+import {
+  detachedSignature,
+  fileBundle,
+  keyFingerprint,
+  readSigningKey,
+  signedStatement,
+  statementBundle,
+} from './release/signature.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -25,9 +32,14 @@ for (const line of read('SHA256SUMS')
   if (name === undefined || hash('sha256', read(name)) !== digest)
     throw new Error(`SHA256SUMS: ${name ?? line} is not as it was built`);
 }
-for (const name of ['SHA256SUMS', 'release.json'])
-  writeFileSync(join(folder, `${name}.sig`), detachedSignature(read(name), key), { mode: 0o644 });
-writeFileSync(join(folder, 'provenance.dsse.json'), signedStatement(read('provenance.json'), key), {
-  mode: 0o644,
-});
+const [sums, statement] = [read('SHA256SUMS'), read('provenance.json')];
+const signatures = {
+  'SHA256SUMS.sig': detachedSignature(sums, key),
+  'SHA256SUMS.sigstore.json': fileBundle(sums, key),
+  'release.json.sig': detachedSignature(read('release.json'), key),
+  'provenance.dsse.json': signedStatement(statement, key),
+  'provenance.sigstore.json': statementBundle(statement, key),
+};
+for (const [name, text] of Object.entries(signatures))
+  writeFileSync(join(folder, name), text, { mode: 0o644 });
 console.log(`${folder}: signed by the key with the fingerprint ${keyFingerprint(key)}`);

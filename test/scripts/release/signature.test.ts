@@ -1,7 +1,7 @@
 // Signatures of a release, by a key that the test makes.
 
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, verify } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,9 +9,11 @@ import { test } from 'node:test';
 import { provenanceStatement } from '../../../scripts/release/provenance.ts';
 import {
   detachedSignature,
+  fileBundle,
   keyFingerprint,
   readSigningKey,
   signedStatement,
+  statementBundle,
 } from '../../../scripts/release/signature.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -40,6 +42,13 @@ test('what was signed verifies by the public key, and a changed octet does not',
     // The payload alone is not what is signed: else a statement could be taken for a file of another kind.
     assert.ok(!verify('sha256', statement, open, made));
     assert.match(keyFingerprint(key), /^[0-9a-f]{64}$/);
+    const { messageSignature } = JSON.parse(fileBundle(Buffer.from('sums'), key));
+    assert.equal(messageSignature.messageDigest.digest, hash('sha256', 'sums', 'base64'));
+    const bundled = Buffer.from(messageSignature.signature, 'base64');
+    assert.ok(verify('sha256', Buffer.from('sums'), open, bundled));
+    const { dsseEnvelope } = JSON.parse(statementBundle(statement, key));
+    const [{ sig }] = dsseEnvelope.signatures;
+    assert.ok(verify('sha256', Buffer.from(sealed), open, Buffer.from(sig, 'base64')));
     return Promise.resolve();
   });
 });
