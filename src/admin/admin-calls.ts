@@ -63,6 +63,7 @@ const cursorFields = {
   policyHistory: 'before',
   credentials: undefined,
   uses: undefined,
+  grantUses: undefined,
   hours: undefined,
   gateways: undefined,
   limits: undefined,

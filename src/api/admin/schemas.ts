@@ -94,6 +94,7 @@ export const credentialSchema = z
     variables: texts.describe('What workloads see in its place.'),
     state: z
       .enum(['unused', 'works', 'failing', 'unknown'])
+      .optional()
       .describe('As its last use over all gateways ended; `unused`: it has no use that the store remembers.'),
     lastUsed: time.optional().describe('When it was put on a request last, or could not be had for one.'),
     recent: z

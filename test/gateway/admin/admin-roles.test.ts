@@ -118,6 +118,11 @@ test('an operation serves the roles that cover its own, and refuses the others b
       const route: AdminRoute = adminRoutes[operation];
       const response = await scene.call(route.method, path, { token, body });
       const where = `${operation} as ${role}: ${response.text.slice(0, 200)}`;
+      if (operation === 'decideQuestion' && coversRole(role, route.role)) {
+        // No rule of this version asks, so whatever is there is no question.
+        assert.match(response.text, /"code":"state_changed"/, where);
+        continue;
+      }
       if (coversRole(role, route.role)) {
         assert.equal(response.status, route.status ?? 200, where);
         const value = valueOf(route, response);

@@ -51,6 +51,7 @@ _CURSORS: Dict[str, Optional[str]] = {
     "policy_history": "before",
     "credentials": None,
     "uses": None,
+    "grant_uses": None,
     "hours": None,
     "gateways": None,
     "limits": None,

@@ -1810,8 +1810,6 @@ _CredentialsItemsItemMust = TypedDict(
         "kind": str,
         # What workloads see in its place.
         "variables": List[str],
-        # As its last use over all gateways ended; `unused`: it has no use that the store remembers.
-        "state": Literal["unused", "works", "failing", "unknown"],
     },
 )
 
@@ -1819,6 +1817,8 @@ _CredentialsItemsItemMust = TypedDict(
 _CredentialsItemsItemMay = TypedDict(
     "_CredentialsItemsItemMay",
     {
+        # As its last use over all gateways ended; `unused`: it has no use that the store remembers.
+        "state": Literal["unused", "works", "failing", "unknown"],
         # When it was put on a request last, or could not be had for one.
         "lastUsed": str,
         # Requests with it since `from` of `uses`.
@@ -2453,7 +2453,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Gateways": [{"items": ["list", ["is", "GatewaysItemsItem"]]}, {"next": "str"}],
     "GatewaysItemsItem": [{"gateway": "str", "state": ["one", ["serving", "draining", "left", "lost"]], "processes": "int", "upToDate": "bool"}, {"address": "str"}],
     "Credentials": [{"items": ["list", ["is", "CredentialsItemsItem"]]}, {"next": "str"}],
-    "CredentialsItemsItem": [{"name": "str", "kind": "str", "variables": ["list", "str"], "state": ["one", ["unused", "works", "failing", "unknown"]]}, {"lastUsed": "str", "recent": ["is", "UsesItemsItemRecent"], "lastError": ["is", "UsesItemsItemLastFailure"]}],
+    "CredentialsItemsItem": [{"name": "str", "kind": "str", "variables": ["list", "str"]}, {"state": ["one", ["unused", "works", "failing", "unknown"]], "lastUsed": "str", "recent": ["is", "UsesItemsItemRecent"], "lastError": ["is", "UsesItemsItemLastFailure"]}],
     "Limits": [{"items": ["list", ["is", "LimitsItemsItem"]]}, {"next": "str"}],
     "LimitsItemsItem": [{"name": "str", "value": "float", "code": "str", "reason": "str", "reached": "int"}, {}],
     "Tokens": [{"items": ["list", ["is", "MakeTokenRecord"]]}, {"next": "str"}],

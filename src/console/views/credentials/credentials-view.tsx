@@ -61,7 +61,7 @@ export function CredentialsView(): ReactElement {
 
 type Credential = OutputOf<'credentials'>['items'][number];
 
-const states: Readonly<Record<Credential['state'], readonly [string, string]>> = {
+const states: Readonly<Record<NonNullable<Credential['state']>, readonly [string, string]>> = {
   works: ['works', 'm2'],
   failing: ['fails', 'fault'],
   unused: ['not used', 'm'],
@@ -69,7 +69,7 @@ const states: Readonly<Record<Credential['state'], readonly [string, string]>> =
 };
 
 function CredentialLine({ credential }: { readonly credential: Credential }): ReactElement {
-  const { name, kind, variables, state, lastUsed, recent, lastError } = credential;
+  const { name, kind, variables, state = 'unknown', lastUsed, recent, lastError } = credential;
   const [said, style] = states[state];
   const now = Date.now();
   return (
