@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -71,6 +71,46 @@ async function startOrigin(authority: TestAuthority, stack: AsyncDisposableStack
   return (origin.address() as AddressInfo).port;
 }
 
+/** HAProxy that ends the TLS of links, and makes it anew to these. Agents see a certificate of its own. */
+async function startEndingBalancer(
+  set: Deployment,
+  { port, gateways, authority }: Ended,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const { cert, key } = authority.issue('127.0.0.1');
+  await writeFile(join(set.directory, 'balancer.pem'), `${cert}\n${key}`, { mode: 0o600 });
+  const servers = gateways.map(
+    (url, number) =>
+      `  server g${number} 127.0.0.1:${new URL(url).port} ssl verify required ca-file gateway-ca.pem sni str(gateway.example.com) check-sni gateway.example.com alpn http/1.1 send-proxy-v2 check-send-proxy check`,
+  );
+  const lines = `defaults
+  mode http
+  timeout connect 5s
+  timeout client 1m
+  timeout server 1m
+  timeout tunnel 1h
+  retries 2
+  option redispatch
+  option httpchk GET /readyz
+frontend agents
+  bind 127.0.0.1:${port} ssl crt balancer.pem alpn http/1.1
+  default_backend gateways
+backend gateways
+  default-server check-ssl inter 500ms fall 2 rise 1
+${servers.join('\n')}
+`;
+  const file = join(set.directory, 'ending.cfg');
+  await writeFile(file, lines);
+  const haproxy = spawn('haproxy', ['-db', '-f', file], { cwd: set.directory, stdio: 'ignore' });
+  stack.defer(() => endChild(haproxy));
+}
+
+interface Ended {
+  readonly port: number;
+  readonly gateways: readonly string[];
+  readonly authority: TestAuthority;
+}
+
 /** HAProxy with the guide's file, which listens on `port` and leads to these. */
 async function startBalancer(
   set: Deployment,
@@ -88,54 +128,67 @@ async function startBalancer(
   stack.defer(() => endChild(haproxy));
 }
 
-test(
-  'two gateways behind HAProxy serve one session, also while one of them is replaced',
-  { skip: 'missing' in binaries ? binaries.missing : skipWithout('haproxy') },
-  async () => {
-    await using stack = new AsyncDisposableStack();
-    const authority = createTestAuthority();
-    const port = await startOrigin(authority, stack);
-    const database = stack.use(await startPostgres());
-    await database.run("CREATE DATABASE state ENCODING 'UTF8' TEMPLATE template0");
-    const shared = stack.use(await temporaryDirectory()).path;
-    const balancerPort = await freePort();
-    const balancer = `https://127.0.0.1:${balancerPort}`;
-    const config = configurationOfGuide({
-      identity: { directory: await makeIdentity(shared) },
-      store: database.url('state'),
-      publicOrigins: [balancer],
-      stateDirectory: 'state',
-    });
-    const rules = [{ name: 'api', hosts: ['api.test'], ports: [port], addresses: ['127.0.0.1/32'] }];
-    const set = stack.use(await deploy({ rules, hosts: { 'api.test': '127.0.0.1' }, authority, config }));
-    const otherFile = join(set.directory, 'other.yaml');
-    // Written by `deploy`: a map.
-    const written = parse(await readFile(set.configFile, 'utf8')) as Readonly<Record<string, unknown>>;
-    await writeFile(otherFile, stringify({ ...written, stateDirectory: 'other-state' }));
-    const other = stack.use(await startGatewayProcess(otherFile));
-    await startBalancer(set, { port: balancerPort, gateways: [set.gateway.url, other.url] }, stack);
-    const agent = stack.use(await set.startAgent({ gatewayUrl: balancer }));
-    const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
-    const target: ProxyTarget = { relayPort: agent.relayPort, host: 'api.test', port, ca };
-    const ask = async (path: string): Promise<string> => {
-      const client = await agentThrough(target);
-      const body = await text(await requestThrough(client, target, { path }));
-      client.destroy();
-      return body;
-    };
-    assert.equal(await ask('/before'), 'hello');
-    await set.gateway.close();
-    await waitUntil('the other one serves it', async () => (await ask('/after').catch(() => '')) === 'hello');
-    const events = (await set.audit()).filter(
-      ({ kind, verdict }) => kind === 'exchange' && verdict === 'allow',
-    );
-    assert.deepEqual(
-      events.map(({ path }) => path),
-      ['/before', '/after'],
-    );
-    assert.equal(new Set(events.map(({ sessionId }) => sessionId)).size, 1);
-  },
-);
+for (const [what, ends] of [
+  ['HAProxy', false],
+  ['a HAProxy that ends TLS', true],
+] as const)
+  test(
+    `two gateways behind ${what} serve one session, also while one of them is replaced`,
+    { skip: 'missing' in binaries ? binaries.missing : skipWithout('haproxy') },
+    async () => {
+      await using stack = new AsyncDisposableStack();
+      const authority = createTestAuthority();
+      const port = await startOrigin(authority, stack);
+      const database = stack.use(await startPostgres());
+      await database.run("CREATE DATABASE state ENCODING 'UTF8' TEMPLATE template0");
+      const shared = stack.use(await temporaryDirectory()).path;
+      const balancerPort = await freePort();
+      const balancer = `https://127.0.0.1:${balancerPort}`;
+      const config = configurationOfGuide({
+        identity: { directory: await makeIdentity(shared) },
+        store: database.url('state'),
+        publicOrigins: [balancer],
+        stateDirectory: 'state',
+      });
+      const rules = [{ name: 'api', hosts: ['api.test'], ports: [port], addresses: ['127.0.0.1/32'] }];
+      const set = stack.use(await deploy({ rules, hosts: { 'api.test': '127.0.0.1' }, authority, config }));
+      const otherFile = join(set.directory, 'other.yaml');
+      // Written by `deploy`: a map.
+      const written = parse(await readFile(set.configFile, 'utf8')) as Readonly<Record<string, unknown>>;
+      await writeFile(otherFile, stringify({ ...written, stateDirectory: 'other-state' }));
+      const other = stack.use(await startGatewayProcess(otherFile));
+      const before = { port: balancerPort, gateways: [set.gateway.url, other.url] };
+      if (ends) {
+        await appendFile(set.gatewayCaFile, authority.caPem);
+        await startEndingBalancer(set, { ...before, authority }, stack);
+      } else await startBalancer(set, before, stack);
+      const agent = stack.use(await set.startAgent({ gatewayUrl: balancer }));
+      const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
+      const target: ProxyTarget = { relayPort: agent.relayPort, host: 'api.test', port, ca };
+      const ask = async (path: string): Promise<string> => {
+        const client = await agentThrough(target);
+        const body = await text(await requestThrough(client, target, { path }));
+        client.destroy();
+        return body;
+      };
+      assert.equal(await ask('/before'), 'hello');
+      await set.gateway.close();
+      await waitUntil(
+        'the other one serves it',
+        async () => (await ask('/after').catch(() => '')) === 'hello',
+      );
+      const events = (await set.audit()).filter(
+        ({ kind, verdict }) => kind === 'exchange' && verdict === 'allow',
+      );
+      assert.deepEqual(
+        events.map(({ path }) => path),
+        ['/before', '/after'],
+      );
+      assert.equal(new Set(events.map(({ sessionId }) => sessionId)).size, 1);
+      // Nothing that the balancer sees is plaintext of a client.
+      assert.equal(/TLS of clients ends in the gateway/.test(agent.said()), ends);
+    },
+  );
 
 interface ComposeFile {
   readonly services: Readonly<
