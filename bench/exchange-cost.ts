@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { type AuditLog, openAuditLog } from '../src/gateway/audit/audit-log.ts';
 import { CredentialSet } from '../src/gateway/credentials/credential-set.ts';
+import { LearnedIds } from '../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../src/gateway/exchange/session-budgets.ts';
 import type { Forwarder } from '../src/gateway/forward/forwarder.ts';
@@ -126,6 +127,7 @@ async function openFront(stack: AsyncDisposableStack): Promise<{ front: HttpFron
     forwarder,
     budgets: stack.use(new SessionBudgets(store.budgets, { limits })),
     tools: new ListedTools(),
+    ids: new LearnedIds(new HeldOctets(limits)),
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     live: new LiveGrants(),

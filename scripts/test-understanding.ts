@@ -1,5 +1,5 @@
 // `npm run test:understanding`: what rules see inside of requests, beside what others make of the same: parsers of other languages, and the
-// client and server of MCP's own SDK. The SDK is used here alone, so it comes from npm for this command, and nothing is installed in the
+// client and server of MCP's own SDK, and clients and servers of GraphQL that people use. They are used here alone, so they come from npm for this command, and nothing is installed in the
 // checkout. `UNDERSTANDING_TOOLS=FOLDER` keeps it there for the next time.
 
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,20 @@ import { testEnvironment } from './test-environment.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fetchTimeoutMs = 300_000;
-const packages = ['@modelcontextprotocol/sdk@1.32.2', '@modelcontextprotocol/conformance@0.1.16'];
+const packages = [
+  '@modelcontextprotocol/sdk@1.32.2',
+  '@modelcontextprotocol/conformance@0.1.16',
+  '@apollo/client@4.3.8',
+  '@apollo/server@5.5.1',
+  '@graphql-yoga/plugin-apq@3.6.2',
+  '@urql/core@6.0.3',
+  'graphql@16.15.0',
+  'graphql-http@1.23.1',
+  'graphql-request@7.4.0',
+  'graphql-sse@2.6.1',
+  'graphql-yoga@5.24.1',
+  'rxjs@7.8.2',
+];
 
 function main(): boolean {
   const kept = process.env['UNDERSTANDING_TOOLS'];
@@ -24,8 +37,10 @@ function main(): boolean {
       ? undefined
       : fetchPackages(folder, packages, fetchTimeoutMs);
     if (problem !== undefined)
-      console.log(`﹣ the SDK of MCP cannot be fetched, and its tests skip: ${problem}`);
-    const own = ['inspected-body', 'list-filter', 'pinned-tools'].map(
+      console.log(
+        `﹣ the SDK of MCP and clients and servers of GraphQL cannot be fetched, and their tests skip: ${problem}`,
+      );
+    const own = ['inspected-body', 'list-filter', 'pinned-tools', 'graphql', 'learned-ids'].map(
       (name) => `test/gateway/exchange/${name}.test.ts`,
     );
     const files = [...globSync('test/understand/*.test.ts', { cwd: root }).sort(), ...own];

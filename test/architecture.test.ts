@@ -92,6 +92,7 @@ const packageUsers: Readonly<Record<string, readonly string[]>> = {
   'react-dom': ['console'],
   '@bufbuild/protobuf': ['gateway'],
   '@marcbachmann/cel-js': ['policy'],
+  graphql: ['understand'],
   jose: ['gateway'],
   'openid-client': ['gateway'],
   pg: ['store'],

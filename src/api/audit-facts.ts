@@ -45,14 +45,49 @@ const mcpFactsSchema = z
     'Of a request whose body a rule looked into and that is a JSON-RPC message; each text is cut at 256 characters.',
   );
 
+const graphqlFactsSchema = z
+  .object({
+    operations: z
+      .array(
+        z
+          .object({
+            type: z.enum(['query', 'mutation', 'subscription']).describe('What kind of operation.'),
+            name: z.string().optional().describe('The name that the client gives it.'),
+            fields: z
+              .array(z.string())
+              .readonly()
+              .describe('Fields of its root, each once, the first 32; aliases are not told.'),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .describe('The first 16.'),
+    operationsTotal: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('How many operations there are, where that is more.'),
+    persisted: z
+      .array(z.string())
+      .readonly()
+      .optional()
+      .describe('Documents that the server keeps and that were asked for by their id, the first 16.'),
+  })
+  .readonly()
+  .describe('Of a request whose operations of GraphQL a rule looked at; each text is cut at 256 characters.');
+
 /** By the name of the field that has them. */
 export const factSchemas = {
   git: gitFactsSchema.optional(),
   mcp: mcpFactsSchema.optional(),
+  graphql: graphqlFactsSchema.optional(),
 } as const;
 
 /** What a message of the Model Context Protocol is about. */
 export type McpFacts = z.output<typeof mcpFactsSchema>;
+
+/** What a request to a server of GraphQL asks for. */
+export type GraphqlFacts = z.output<typeof graphqlFactsSchema>;
 
 /** What a request by git is about. */
 export type GitFacts = z.output<typeof gitFactsSchema>;

@@ -25,6 +25,7 @@ import type { ServiceFetch } from './forward/service-fetch.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import type { TokenIssuer } from './sessions/session-token.ts';
+import { LearnedIds } from './exchange/learned-ids.ts';
 import { ListedTools } from './exchange/listed-tools.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { ContinuedTraces } from './telemetry/trace-context.ts';
@@ -103,6 +104,7 @@ export function openParts(input: PartsInput): StreamParts {
     live: new LiveGrants(),
     budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
     tools: new ListedTools(),
+    ids: new LearnedIds(held),
     ruleTrust: input.ruleTrust,
     ...((config.telemetry?.otlp?.tracesSampled ?? 0) > 0
       ? { traces: new ContinuedTraces(limits.continuedTracesPerSecondMax) }

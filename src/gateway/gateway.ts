@@ -271,6 +271,7 @@ async function openServing(
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
     parts.tools.forget(sessionId);
+    parts.ids.forget(sessionId);
     refusals.forget(sessionId);
   });
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));

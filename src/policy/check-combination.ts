@@ -37,6 +37,7 @@ export function checkCombination(
       'paths',
       'git',
       'mcp',
+      'graphql',
       'when',
       'inject',
       'requestFields',

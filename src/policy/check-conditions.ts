@@ -33,6 +33,7 @@ export function checkConditions(rules: readonly Rule[]): readonly CrowdedRules[]
       rule.paths?.map(({ source }) => source),
       rule.git?.repositories?.map(({ source }) => source),
       rule.mcp,
+      rule.graphql,
     ]);
     for (const host of new Set(rule.hosts.map(formatHostPattern))) {
       const key = `${host} ${alike}`;

@@ -6,6 +6,7 @@ import { checkCombination, isPassthrough } from './check-combination.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
+import { compileGraphql } from './compile-graphql.ts';
 import { compileMcp } from './compile-mcp.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
@@ -80,6 +81,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     paths: compilePaths(document, context.report),
     git: compileGit(document, context.report),
     mcp: compileMcp(document, context.report),
+    graphql: compileGraphql(document, context.report),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
@@ -308,7 +310,8 @@ function compilePaths(document: RuleDocument, report: Report): readonly PathPatt
       continue;
     }
     patterns.push(pattern);
-    const isBounded = document.deny !== undefined || document.mcp !== undefined;
+    const isBounded =
+      document.deny !== undefined || document.mcp !== undefined || document.graphql !== undefined;
     if (!isBounded && takesBodies(document) && singleEndpoint.test(text)) {
       report(
         path,

@@ -11,6 +11,7 @@ import type {
   RuleReference,
 } from './decision.ts';
 import { defaultLimits } from '../protocol/limits.ts';
+import { UnreadableBody } from '../understand/json-value.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
 import { formatHostPattern } from './host-pattern.ts';
@@ -22,7 +23,7 @@ import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
 import {
   type Asking,
-  awaitsBody,
+  awaitedOf,
   destinationMismatch,
   isForSession,
   measuredMismatch,
@@ -223,7 +224,8 @@ export function stepsFor(access: AccessRequest): number {
   if (access.depth === 'connect') return decisionStepsMax;
   if (isProbe(access)) return decisionStepsPerItem;
   const refs = access.pushed?.length ?? 0;
-  const octets = access.body?.kind === 'json' ? access.body.octets : 0;
+  const ofGraphql = access.graphql instanceof UnreadableBody ? 0 : (access.graphql?.octets ?? 0);
+  const octets = ofGraphql + (access.body?.kind === 'json' ? access.body.octets : 0);
   return decisionStepsMax + refs * decisionStepsPerRef + octets * decisionStepsPerBodyOctet;
 }
 
@@ -265,12 +267,17 @@ interface Verdict {
   readonly seesMessages: boolean;
 }
 
-/** The body first: to read it costs nothing where the request is a push. */
+/** In this order: operations of GraphQL are read from the body, and that costs nothing where the request is a push. */
+const bodyParts = ['graphql', 'body'] as const;
+
 function awaitedBy(verdict: Verdict, access: AccessRequest): Pick<AllowDecision, 'awaits' | 'awaitsOnTrial'> {
   const { allow, unread, unreadOnTrial } = verdict;
-  const allowAwaits = allow !== undefined && awaitsBody(allow, access);
-  if (unread.has('body') || (allowAwaits && allow.mode === 'enforce')) return { awaits: 'body' };
-  if (unreadOnTrial.has('body') || allowAwaits) return { awaits: 'body', awaitsOnTrial: true };
+  const ofAllow = allow === undefined ? [] : awaitedOf(allow, access);
+  const isEnforced = allow?.mode === 'enforce';
+  const enforced = bodyParts.find((part) => unread.has(part) || (isEnforced && ofAllow.includes(part)));
+  if (enforced !== undefined) return { awaits: enforced };
+  const onTrial = bodyParts.find((part) => unreadOnTrial.has(part) || ofAllow.includes(part));
+  if (onTrial !== undefined) return { awaits: onTrial, awaitsOnTrial: true };
   const isPush =
     unread.has('git-commands') || unreadOnTrial.has('git-commands') || awaitsCommands(allow?.git, access);
   return isPush ? { awaits: 'git-commands' } : {};
@@ -306,6 +313,7 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
       const awaiting = rule.mode === 'observe' ? unreadOnTrial : unread;
       if (mismatch === 'unread') awaiting.add('git-commands');
       if (mismatch === 'unread-body') awaiting.add('body');
+      if (mismatch === 'unread-graphql') awaiting.add('graphql');
       if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;
       else if (rule.mode === 'observe') observedDeny = rule;
@@ -332,6 +340,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     ...(rule.refusesEch && !isRequest ? { refusesEch: true } : {}),
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.mcp !== undefined ? { showsLists: true } : {}),
+    ...(isRequest && rule.graphql?.ids !== undefined ? { learnsIds: [rule.graphql.ids] } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
     ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
     ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),

@@ -2,8 +2,11 @@
 
 import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
+import type { GraphqlRequest } from '../understand/graphql-request.ts';
+import type { UnreadableBody } from '../understand/json-value.ts';
 import type { ReadBody } from '../understand/read-body.ts';
 import type { RefUpdate } from './git-commands.ts';
+import type { GraphqlIds, KnownIds } from './graphql-ids.ts';
 import type { ToolDefinition } from './mcp-pins.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
@@ -38,6 +41,10 @@ export interface RequestAccess {
   readonly body?: ReadBody;
   /** Of a message about a tool: how its server defines it; absent: no list said it. */
   readonly definition?: ToolDefinition;
+  /** Ids that were learned in its session from its server; absent: none. */
+  readonly knownIds?: KnownIds;
+  /** Its operations of GraphQL; absent while nobody has read them. */
+  readonly graphql?: GraphqlRequest | UnreadableBody;
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;
@@ -111,6 +118,8 @@ export interface AllowDecision {
   readonly scrub?: RuleScrub;
   /** The rule names what a server of MCP may be asked for, so its lists are shown without the rest. */
   readonly showsLists?: true;
+  /** Where in the response ids stand that mutations of the session may have. */
+  readonly learnsIds?: readonly GraphqlIds[];
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**
@@ -125,7 +134,7 @@ export interface AllowDecision {
 }
 
 /** What of a request a rule looks at that comes behind its head. */
-export type AwaitedPart = 'git-commands' | 'body';
+export type AwaitedPart = 'git-commands' | 'body' | 'graphql';
 
 export interface DenyDecision {
   readonly effect: 'deny';

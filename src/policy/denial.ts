@@ -7,6 +7,7 @@ import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
 import { pinProblem } from './mcp-pins.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
+import { graphqlRemedy, graphqlText, operationsText } from './graphql-rule.ts';
 import { argumentProblem, mcpText, messageOf, messageText } from './mcp-rule.ts';
 import {
   type Asking,
@@ -39,8 +40,10 @@ export function describeAccess(access: AccessRequest): string {
     return `a push of ${updatesText(access.pushed)}${shown} to ${origin}/${repository}`;
   }
   const path = access.path.length > pathShownMax ? `${access.path.slice(0, pathShownMax)}…` : access.path;
-  const message = messageOf(access);
   const shown = `${access.method} ${origin}${path}`;
+  if (access.graphql !== undefined && !(access.graphql instanceof UnreadableBody))
+    return `${operationsText(access.graphql)} (${shown})`;
+  const message = messageOf(access);
   return message === undefined || message instanceof UnreadableBody
     ? shown
     : `${messageText(message)} (${shown})`;
@@ -52,6 +55,13 @@ function bodyProblem(access: AccessRequest): string | undefined {
   if (access.body?.kind === 'unreadable') return access.body.reason;
   const message = messageOf(access);
   return message instanceof UnreadableBody ? message.reason : undefined;
+}
+
+/** The same for its operations of GraphQL. */
+function operationsProblem(access: AccessRequest): string | undefined {
+  return access.depth === 'request' && access.graphql instanceof UnreadableBody
+    ? access.graphql.reason
+    : undefined;
 }
 
 /** What the body of a request was read as, for people; undefined: nobody has read it. */
@@ -73,15 +83,22 @@ export function bodyText(access: AccessRequest): string | undefined {
 /** The denial of a rule that denies. */
 export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   const what = describeAccess(access);
-  const looksAtBody = rule.mcp !== undefined || rule.when?.usesBody === true;
-  const problem = looksAtBody ? bodyProblem(access) : undefined;
-  const because = problem === undefined ? '' : `: it looks into the body, which ${problem}`;
+  const because = unreadText(rule, access);
   return {
     effect: 'deny',
     rule: rule.reference,
     reason: rule.reason ?? `The rule ${rule.reference.name} refuses ${what}${because}.`,
     operatorReason: rule.operatorReason ?? `${placeOf(rule)} denies ${what}${because}.`,
   };
+}
+
+function unreadText({ mcp, graphql, when }: Rule, access: AccessRequest): string {
+  if (graphql !== undefined) {
+    const problem = operationsProblem(access);
+    return problem === undefined ? '' : `: it looks at the operations of the request, which ${problem}`;
+  }
+  const problem = mcp !== undefined || when?.usesBody === true ? bodyProblem(access) : undefined;
+  return problem === undefined ? '' : `: it looks into the body, which ${problem}`;
 }
 
 /** The denial of a request that a rule would allow, but for a field that makes another request of it. */
@@ -186,12 +203,10 @@ function firstAllows(lists: readonly (readonly Rule[])[]): readonly Rule[] {
   return [...allows].toSorted((a, b) => a.order - b.order);
 }
 
+type Misses = readonly { readonly rule: Rule; readonly mismatch: Mismatch | undefined }[];
+
 /** What the workload can do about it. Facts that are missing are its own; the content of rules is not told. */
-function remedy(
-  misses: readonly { rule: Rule; mismatch: Mismatch | undefined }[],
-  principal: Principal,
-  access: AccessRequest,
-): string {
+function remedy(misses: Misses, principal: Principal, access: AccessRequest): string {
   const unhardened = misses.find(({ mismatch }) => mismatch === 'require');
   if (unhardened !== undefined) {
     const facts = missingFacts(unhardened.rule, principal).join(', ');
@@ -211,6 +226,22 @@ function remedy(
     const options = (optioned.git.options ?? []).map(({ source }) => source).join(', ');
     return `The rule ${optioned.reference.name} allows this push with ${options === '' ? 'no options' : `the options ${options}`} (git push -o).`;
   }
+  const ofBody = bodyRemedy(misses, access) ?? operationsRemedy(misses, access);
+  if (ofBody !== undefined) return ofBody;
+  const { host, port, scheme } = access.destination;
+  if (access.depth === 'connect') {
+    return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
+  }
+  const git = gitRequestOf(access);
+  if (git?.isSmart === true) {
+    const [operation = 'fetch'] = git.operations;
+    return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port} and git: { repository: ${git.repository}, operations: ${operation} }.`;
+  }
+  return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port}, methods: ${access.method} and paths that match this path.`;
+}
+
+/** The same of rules that look into the body. */
+function bodyRemedy(misses: Misses, access: AccessRequest): string | undefined {
   const unread = misses.find(({ mismatch }) => mismatch === 'body')?.rule;
   if (unread !== undefined)
     return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}.`;
@@ -225,16 +256,25 @@ function remedy(
   const told = misses.find(({ mismatch }) => mismatch === 'mcp')?.rule;
   if (told?.mcp !== undefined)
     return `The rule ${told.reference.name} allows this server for: ${mcpText(told.mcp)}.`;
-  const { host, port, scheme } = access.destination;
-  if (access.depth === 'connect') {
-    return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
-  }
-  const git = gitRequestOf(access);
-  if (git?.isSmart === true) {
-    const [operation = 'fetch'] = git.operations;
-    return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port} and git: { repository: ${git.repository}, operations: ${operation} }.`;
-  }
-  return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port}, methods: ${access.method} and paths that match this path.`;
+  return undefined;
+}
+
+/** The same of rules about GraphQL: of the closest one. */
+function operationsRemedy(misses: Misses, access: AccessRequest): string | undefined {
+  const unread = misses.find(({ mismatch }) => mismatch === 'no-graphql')?.rule;
+  if (unread !== undefined)
+    return `The rule ${unread.reference.name} looks at the operations of the request, which ${operationsProblem(access) ?? 'it cannot read'}.`;
+  if (access.depth === 'connect') return undefined;
+  const { graphql } = access;
+  if (graphql === undefined || graphql instanceof UnreadableBody) return undefined;
+  const asked = { ...access, graphql };
+  const found = misses.flatMap(({ rule, mismatch }) =>
+    rule.graphql === undefined || mismatch !== 'graphql'
+      ? []
+      : [{ name: rule.reference.name, rule: rule.graphql }],
+  );
+  const remedies = found.slice(0, nearMissesMax).map(({ name, rule }) => graphqlRemedy(name, rule, asked));
+  return remedies.toSorted((a, b) => b.closeness - a.closeness)[0]?.text;
 }
 
 /** `npm-read (policy.yaml:12)` */
@@ -275,6 +315,10 @@ export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): 
     case 'options':
     case 'unread':
       return rule.git === undefined ? '' : gitText(rule.git);
+    case 'graphql':
+    case 'no-graphql':
+    case 'unread-graphql':
+      return rule.graphql === undefined ? '' : graphqlText(rule.graphql);
     case 'mcp':
     case 'pin':
     case 'body':
@@ -325,6 +369,12 @@ export function explainMismatch(
       return `${subject} is for other messages of MCP (${rule.mcp === undefined ? '' : mcpText(rule.mcp)})`;
     case 'pin':
       return `${subject} holds the call: ${pinProblem(rule.reference.name, definitionIn(access))}`;
+    case 'graphql':
+      return `${subject} is for other operations of GraphQL (${rule.graphql === undefined ? '' : graphqlText(rule.graphql)})`;
+    case 'no-graphql':
+      return `${subject} looks at the operations of the request, which ${operationsProblem(access) ?? 'it cannot read'}`;
+    case 'unread-graphql':
+      return `${subject} looks at the operations of the request, which are not known yet`;
     case 'body':
       return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
     case 'unread-body':

@@ -29,6 +29,7 @@ const ruleConditions = [
   'paths',
   'git',
   'mcp',
+  'graphql',
   'when',
   'require',
 ] as const;
@@ -65,6 +66,7 @@ export function explain(policy: CompiledPolicy, question: ExplanationQuestion): 
 const awaited: Readonly<Record<AwaitedPart, string>> = {
   'git-commands': 'the refs of the push',
   body: 'the body',
+  graphql: 'the operations of GraphQL',
 };
 
 const handlings: Readonly<Record<AllowDecision['handling'], string>> = {
@@ -131,6 +133,7 @@ function conditionsOf(rule: Rule): readonly ConditionName[] {
     paths: rule.paths !== undefined,
     git: rule.git !== undefined,
     mcp: rule.mcp !== undefined,
+    graphql: rule.graphql !== undefined,
     when: rule.when !== undefined,
     require: rule.require.length > 0,
   };
@@ -150,6 +153,9 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
       return 'git';
     case 'pin':
       return 'mcp';
+    case 'no-graphql':
+    case 'unread-graphql':
+      return 'graphql';
     case 'body':
     case 'unread-body':
       return rule.mcp === undefined ? 'when' : 'mcp';

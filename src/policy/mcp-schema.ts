@@ -1,7 +1,7 @@
 // `mcp` of a rule as it is written.
 
 import { z } from 'zod';
-import type { ClaimPattern } from './claim-pattern.ts';
+import { argumentsSchema } from './argument-schema.ts';
 import { oneOrMany, text } from './schema-parts.ts';
 import { strictMap } from './yaml-source.ts';
 
@@ -14,19 +14,10 @@ const schemaHint =
   'write a JSON Schema as a map, such as { properties: { repository: { const: acme/app } } }';
 const inputKinds = ['elicitation', 'sampling', 'roots'] as const;
 const inputsHint = `write ${inputKinds.join(', ')}, a list of them, or allow for all`;
-const valueHint = 'write a value, a list of values, or a map; * in text stands for any text';
-
 const pinsHint = 'write pins as a map of tools, as `policy pins` prints it';
 const pinHint = 'write sha256: and 64 hex digits, as `policy pins` prints it';
 const toolName = z.string().min(1).max(256);
 const digest = z.string({ error: pinHint }).regex(/^sha256:[0-9a-f]{64}$/, { error: pinHint });
-
-const value = z.union([z.string(), z.number(), z.boolean()], { error: valueHint });
-const pattern: z.ZodType<ClaimPattern> = z.lazy(() =>
-  z.union([value, z.array(value).min(1, { error: valueHint }), z.record(z.string(), pattern)], {
-    error: valueHint,
-  }),
-);
 
 /** A rule about the Model Context Protocol. */
 export const mcpSchema = strictMap(
@@ -34,8 +25,7 @@ export const mcpSchema = strictMap(
     tools: oneOrMany(text(toolHint), toolHint)
       .optional()
       .describe('Tools that may be called, or in a rule that denies: may not. None by default.'),
-    arguments: z
-      .record(z.string(), pattern, { error: inputHint })
+    arguments: argumentsSchema(inputHint)
       .optional()
       .describe('What arguments of the call must be; the others may be anything.'),
     argumentsSchema: z

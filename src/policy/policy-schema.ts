@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ClaimPattern } from './claim-pattern.ts';
 import { denyError, effectWords } from './effect-words.ts';
 import { gitSchema } from './git-schema.ts';
+import { graphqlSchema } from './graphql-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
 import { postureFacts } from './posture-facts.ts';
 import { strictMap } from './yaml-source.ts';
@@ -232,6 +233,9 @@ const ruleSchema = strictMap(
       .describe(
         'Messages of the Model Context Protocol: which tools may be called, and the rest of a server.',
       ),
+    graphql: graphqlSchema
+      .optional()
+      .describe('Operations of GraphQL: fields of queries and mutations, and how large they may be.'),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),

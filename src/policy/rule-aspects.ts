@@ -2,6 +2,7 @@
 
 import { captureText } from './compile-capture.ts';
 import { gitCovers, gitText } from './git-rule.ts';
+import { graphqlCovers, graphqlText, rootKeys } from './graphql-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import { mcpCovers, mcpText } from './mcp-rule.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -104,6 +105,11 @@ function mcpPairs({ mcp: outer }: Rule, { mcp: inner }: Rule): number {
   return keys.reduce((sum, key) => sum + (outer?.[key].length ?? 0) * (inner?.[key].length ?? 0), 0);
 }
 
+function graphqlPairs({ graphql: outer }: Rule, { graphql: inner }: Rule): number {
+  const keys = [...rootKeys, 'names', 'persisted'] as const;
+  return keys.reduce((sum, key) => sum + (outer?.[key]?.length ?? 0) * (inner?.[key]?.length ?? 0), 0);
+}
+
 const isMatch = true;
 
 /** All aspects. `name`, `description` and the order are none. */
@@ -149,6 +155,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch,
     text: ({ mcp }) => (mcp === undefined ? undefined : mcpText(mcp)),
     covers: (outer, inner) => mcpPairs(outer, inner) <= pairsMax && mcpCovers(outer.mcp, inner.mcp),
+  },
+  {
+    key: 'graphql',
+    isMatch,
+    text: ({ graphql }) => (graphql === undefined ? undefined : graphqlText(graphql)),
+    covers: (outer, inner) =>
+      graphqlPairs(outer, inner) <= pairsMax && graphqlCovers(outer.graphql, inner.graphql),
   },
   {
     key: 'when',

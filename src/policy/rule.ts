@@ -3,6 +3,7 @@
 import type {
   AccessRequest,
   Principal,
+  AwaitedPart,
   RequestAccess,
   RuleBodies,
   RuleCapture,
@@ -13,6 +14,12 @@ import type {
 import { actingOnTwo } from '../http/request-field-table.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
+import {
+  awaitsGraphql,
+  type GraphqlCondition,
+  type GraphqlMismatch,
+  graphqlMismatch,
+} from './graphql-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
@@ -43,6 +50,7 @@ export interface Rule {
   readonly paths: readonly PathPattern[] | undefined;
   readonly git: GitCondition | undefined;
   readonly mcp: McpCondition | undefined;
+  readonly graphql: GraphqlCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -81,6 +89,7 @@ export type Mismatch =
   | 'paths'
   | GitMismatch
   | McpMismatch
+  | GraphqlMismatch
   | 'when'
   | 'require';
 
@@ -143,6 +152,9 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
     if (git !== undefined) return git;
     const mcp = rule.mcp === undefined ? undefined : mcpMismatch(rule.mcp, rule.effect, access, work);
     if (mcp !== undefined) return mcp;
+    const graphql =
+      rule.graphql === undefined ? undefined : graphqlMismatch(rule.graphql, rule.effect, access, work);
+    if (graphql !== undefined) return graphql;
     const when = rule.when === undefined ? undefined : whenMismatch(rule.when, rule.effect, access, asking);
     if (when !== undefined) return when;
   }
@@ -162,10 +174,14 @@ function whenMismatch(
   return conditionHolds(when, effect, access, asking) ? undefined : 'when';
 }
 
-/** Whether a rule that allows did so without having seen the body that it looks at. */
-export function awaitsBody({ mcp, when }: Rule, access: AccessRequest): boolean {
-  if (access.depth === 'connect' || access.body !== undefined) return false;
-  return mcp !== undefined || when?.usesBody === true;
+/** What of a body a rule that allows looks at, and has not seen. */
+export function awaitedOf({ mcp, graphql, when }: Rule, access: AccessRequest): readonly AwaitedPart[] {
+  if (access.depth === 'connect') return [];
+  const looksAtBody = mcp !== undefined || when?.usesBody === true;
+  return [
+    ...(awaitsGraphql(graphql, access) ? (['graphql'] as const) : []),
+    ...(looksAtBody && access.body === undefined ? (['body'] as const) : []),
+  ];
 }
 
 /** A method that acts on a second resource needs its own word where a rule is bounded by the first. */
@@ -185,8 +201,8 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
-  const { methods, paths, git, mcp, when } = rule;
-  return [methods, paths, git, mcp, when].some((one) => one !== undefined);
+  const { methods, paths, git, mcp, graphql, when } = rule;
+  return [methods, paths, git, mcp, graphql, when].some((one) => one !== undefined);
 }
 
 /** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */

@@ -53,6 +53,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       own.continuesTrace === true && bound.continuesTrace === true ? true : undefined,
     ),
     ...some('showsLists', own.showsLists ?? bound.showsLists),
+    ...some('learnsIds', bothIds(own.learnsIds, bound.learnsIds)),
     ...some('capture', bothCaptures(own.capture, bound.capture)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
@@ -67,13 +68,19 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
   };
 }
 
-/** What either of them waits for, the body first; the other one is asked for when both are asked again. */
+/**
+ * What either of them waits for, operations of GraphQL first, which are read from the body, and what refuses before what is on trial. The
+ * other one is asked for when both are asked again.
+ */
 export function bothAwait(own: Decision, bound: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial'> {
-  const first = [own, bound].filter(({ awaits }) => awaits === 'body');
-  const [one = own.awaits === undefined ? bound : own] = first;
-  if (one.awaits === undefined) return {};
-  const isOnTrial = first.length > 0 && first.every(({ awaitsOnTrial }) => awaitsOnTrial === true);
-  return { awaits: one.awaits, ...(isOnTrial ? { awaitsOnTrial: true } : {}) };
+  const ofBody = [own, bound].filter(({ awaits }) => awaits === 'graphql' || awaits === 'body');
+  const enforced = ofBody.filter(({ awaitsOnTrial }) => awaitsOnTrial !== true);
+  const first = enforced.length > 0 ? enforced : ofBody;
+  const one = first.find(({ awaits }) => awaits === 'graphql') ?? first[0];
+  const awaits = one?.awaits ?? own.awaits ?? bound.awaits;
+  if (awaits === undefined) return {};
+  const isOnTrial = one !== undefined && enforced.length === 0;
+  return { awaits, ...(isOnTrial ? { awaitsOnTrial: true } : {}) };
 }
 
 /** A decision of which what it awaits is said anew. */
@@ -115,6 +122,14 @@ function stricterScrub(own: RuleScrub | undefined, bound: RuleScrub | undefined)
   return own === undefined || bound === undefined
     ? undefined
     : { quietMs: Math.max(own.quietMs, bound.quietMs) };
+}
+
+/** Of both: each asks for its own when a mutation comes. */
+function bothIds(
+  own: AllowDecision['learnsIds'],
+  bound: AllowDecision['learnsIds'],
+): AllowDecision['learnsIds'] {
+  return own === undefined || bound === undefined ? (own ?? bound) : [...own, ...bound];
 }
 
 /** What either of them keeps, and nothing that either of them redacts. */

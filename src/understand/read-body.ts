@@ -3,14 +3,22 @@
 import { cgiName, type HeaderList } from '../http/header-list.ts';
 import type { JsonValue } from './json-value.ts';
 import type { McpMessage } from './mcp-message.ts';
+import { formBoundaryOf } from './multipart-form.ts';
 
 /** `octets`: how long it is, decoded. `reason` ends a sentence that begins with "the body". */
 export type ReadBody =
   | { readonly kind: 'none' }
   | { readonly kind: 'json'; readonly value: JsonValue; readonly octets: number }
-  | { readonly kind: 'unreadable'; readonly reason: string }
+  | UnreadBody
   /** No body at all: what a message would be about, for whoever asks whether it could be allowed. */
   | { readonly kind: 'message'; readonly message: McpMessage };
+
+export interface UnreadBody {
+  readonly kind: 'unreadable';
+  readonly reason: string;
+  /** Of a form with files: its operations of GraphQL, which is all that is read of it. */
+  readonly form?: { readonly value: JsonValue; readonly octets: number };
+}
 
 /** Codings of content that are decoded, and one that changes nothing. */
 export type ContentCoding = 'identity' | 'gzip' | 'br' | 'zstd';
@@ -27,6 +35,22 @@ const codings: ReadonlyMap<string, ContentCoding> = new Map([
  * no: two fields, another charset, a coding that servers read in two ways (deflate).
  */
 export function jsonCodingOf(headers: HeaderList): ContentCoding | { readonly problem: string } {
+  return codingOf(headers, typeProblem);
+}
+
+/** The same of a form with operations of GraphQL and files; undefined: it is none, or one that servers read in more than one way. */
+export function formOf(
+  headers: HeaderList,
+): { readonly coding: ContentCoding; readonly boundary: string } | undefined {
+  const boundary = formBoundaryOf(headers.first('content-type') ?? '');
+  const coding = codingOf(headers, () => undefined);
+  return boundary === undefined || typeof coding === 'object' ? undefined : { coding, boundary };
+}
+
+function codingOf(
+  headers: HeaderList,
+  problemOf: (type: string) => string | undefined,
+): ContentCoding | { readonly problem: string } {
   for (const [name] of headers) {
     const lower = name.toLowerCase();
     const meant = cgiName(lower);
@@ -36,7 +60,7 @@ export function jsonCodingOf(headers: HeaderList): ContentCoding | { readonly pr
   const types = headers.all('content-type');
   if (types.length !== 1)
     return { problem: types.length === 0 ? 'says no Content-Type' : 'says two of Content-Type' };
-  const problem = typeProblem(types[0] ?? '');
+  const problem = problemOf(types[0] ?? '');
   if (problem !== undefined) return { problem };
   const named = headers.all('content-encoding');
   if (named.length === 0) return 'identity';

@@ -274,7 +274,8 @@ class JsonReader {
 /** More digits than a double has (IEEE 754) are rounded by some, and kept by others. */
 const exactDigits = 15;
 
-function numberOf(text: string, isWhole: boolean): number | InexactNumber {
+/** The value of a number as it is written. `isWhole`: it has neither a point nor an exponent. */
+export function numberOf(text: string, isWhole: boolean): number | InexactNumber {
   const value = Number(text);
   if (isWhole) return Number.isSafeInteger(value) && text !== '-0' ? value : new InexactNumber(text);
   const [mantissa = ''] = text.split(/[eE]/, 1);

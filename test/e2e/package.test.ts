@@ -150,6 +150,7 @@ test('the program is in few pieces, in which packages of others are not, and the
   assert.deepEqual([...others].toSorted(), [
     '@bufbuild/protobuf',
     '@marcbachmann/cel-js',
+    'graphql',
     'jose',
     'openid-client',
     'pg',

@@ -6,6 +6,9 @@ import { HeaderList } from '../../src/http/header-list.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';
 import type { AccessRequest, Decision, Principal, RequestAccess } from '../../src/policy/decision.ts';
 import { policySchema } from '../../src/policy/policy-schema.ts';
+import { JsonObject, UnreadableBody } from '../../src/understand/json-value.ts';
+import { loadGraphqlParser } from '../../src/understand/graphql-parser.ts';
+import { readGraphql } from '../../src/understand/graphql-request.ts';
 import { access, jsonBody, nowMs, policyOf, principal } from './fixture.ts';
 import { keysOf } from './schema-keys.ts';
 
@@ -16,7 +19,7 @@ interface Row {
   readonly asked?: string;
   readonly fields?: readonly [string, string][];
   /** What was read of its body. */
-  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body'>;
+  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body' | 'graphql'>;
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -49,6 +52,71 @@ const mcpRow = (
     read: { body: jsonBody(JSON.stringify(sent)) },
     expected: opens ? [allowed, denied] : [denied, allowed],
   },
+];
+const graphqlAsked = 'POST https://a.example.com/graphql';
+const parser = await loadGraphqlParser();
+/** Operations that the rule allows with the key, and without it not; or the other way round. */
+const graphqlRow = (key: string, withKey: string, without: string, body: object, opens = true): Row => {
+  const read = jsonBody(JSON.stringify(body));
+  const source = { method: 'POST', query: '', body: read };
+  return {
+    key: `rules[].graphql.${key}`,
+    with: rule(`${host}, paths: /graphql, graphql: { ${withKey} }`),
+    without: rule(`${host}, paths: /graphql, graphql: { ${without} }`),
+    asked: graphqlAsked,
+    read: { body: read, graphql: readGraphql(source, { parser, sha256: () => '' }) },
+    expected: opens ? [allowed, denied] : [denied, allowed],
+  };
+};
+const learning = 'ids: { from: { a: { x: 1 } }, at: c.id }';
+const mutated = { query: 'mutation { b(id: "x") }' };
+const form = { value: new JsonObject(new Map([['query', '{ a }']])), octets: 13 };
+const formBody = { kind: 'unreadable', reason: 'is a form', form } as const;
+const withFiles = {
+  body: formBody,
+  graphql: readGraphql({ method: 'POST', query: '', body: formBody }, { parser, sha256: () => '' }),
+};
+const graphqlRows: readonly Row[] = [
+  graphqlRow('queries', 'queries: a', 'mutations: a', { query: '{ a }' }),
+  graphqlRow('mutations', 'mutations: a', 'queries: a', { query: 'mutation { a }' }),
+  graphqlRow('subscriptions', 'subscriptions: a', 'queries: a', { query: 'subscription { a }' }),
+  graphqlRow(
+    'arguments',
+    'queries: a, arguments: { a: { owner: acme } }',
+    'queries: a',
+    { query: '{ a(owner: "other") }' },
+    false,
+  ),
+  graphqlRow('introspection', 'queries: a, introspection: true', 'queries: "*"', {
+    query: '{ __schema { x } }',
+  }),
+  graphqlRow('names', 'queries: a, names: Known', 'queries: a', { query: '{ a }' }, false),
+  graphqlRow('depthMax', 'queries: a, depthMax: 1', 'queries: a', { query: '{ a { b } }' }, false),
+  graphqlRow('aliasesMax', 'queries: a, aliasesMax: 1', 'queries: a', { query: '{ x: a y: a }' }, false),
+  graphqlRow('costMax', 'queries: a, costMax: 9', 'queries: a', { query: '{ a(first: 10) }' }, false),
+  graphqlRow('batch', 'queries: a, batch: true', 'queries: a', [{ query: '{ a }' }]),
+  graphqlRow('ids', `queries: a, mutations: b, ${learning}`, 'mutations: b', mutated, false),
+  graphqlRow(
+    'ids.text',
+    `queries: a, mutations: b, ${learning.replace('c.id', 'c.id, text: id')}`,
+    `queries: a, mutations: b, ${learning}`,
+    mutated,
+  ),
+  {
+    ...graphqlRow('ids.from', `queries: [a, b], ${learning}`, 'queries: [a, b]', { query: '{ a }' }),
+    sees: (decision) => (decision.effect === 'allow' ? decision.learnsIds?.[0]?.from : undefined),
+    expected: [{ a: { x: 1 } }, undefined],
+  },
+  {
+    ...graphqlRow('ids.at', `queries: [a, b], ${learning}`, 'queries: [a, b]', { query: '{ a }' }),
+    sees: (decision) => (decision.effect === 'allow' ? decision.learnsIds?.[0]?.at : undefined),
+    expected: [['c.id'], undefined],
+  },
+  {
+    ...graphqlRow('uploads', 'queries: a, uploads: true', 'queries: a', {}),
+    read: withFiles,
+  },
+  graphqlRow('persisted', 'persisted: x', 'queries: "*"', { documentId: 'x' }),
 ];
 const observing = 'rules: [{ name: other, hosts: b.example.com }]';
 const limit = (key: string, value: string, expected: number): Row => ({
@@ -207,6 +275,15 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.awaits,
     expected: ['body', undefined],
   },
+  {
+    key: 'rules[].graphql',
+    with: rule(`${host}, paths: /graphql, graphql: { queries: a }`),
+    without: rule(`${host}, paths: /graphql`),
+    asked: graphqlAsked,
+    read: { body: jsonBody('{}'), graphql: new UnreadableBody('is not read') },
+    expected: [denied, allowed],
+  },
+  ...graphqlRows,
   ...mcpRow('tools', 'tools: search', 'prompts: x', called('search')),
   ...mcpRow(
     'arguments',

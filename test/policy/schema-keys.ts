@@ -8,6 +8,7 @@ import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
 const describedOnce = new Set([
   'for',
   'arguments',
+  'from',
   'refreshToken',
   'accessKeyId',
   'sessionToken',

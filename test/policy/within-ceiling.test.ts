@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BoundPolicies } from '../../src/policy/bound-policies.ts';
 import type { AllowDecision, Decision } from '../../src/policy/decision.ts';
+import type { GraphqlIds } from '../../src/policy/graphql-ids.ts';
 import { allowWithin } from '../../src/policy/within-ceiling.ts';
 import { access, nowMs, policyOf, principal } from './fixture.ts';
 
@@ -33,6 +34,8 @@ function stricter(loose: Part, strict: Part): readonly Case[] {
 const passthrough = { handling: 'passthrough' } as const;
 const credential = { inject: [{ credential: 'npm' }] };
 
+const ids = (at: string): GraphqlIds => ({ from: { repository: { owner: 'acme' } }, at: [at], text: [] });
+
 // With every key of a decision: a new one has to say here which of two holds.
 const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: readonly Case[] } = {
   rule: [[{ rule: { name: 'own' } }, { rule: { name: 'bound' } }, { rule: { name: 'own' } }]],
@@ -47,6 +50,11 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
     [credential, {}, 'deny'],
   ],
   showsLists: stricter({}, { showsLists: true }),
+  learnsIds: [
+    [{ learnsIds: [ids('a')] }, {}, { learnsIds: [ids('a')] }],
+    [{}, { learnsIds: [ids('b')] }, { learnsIds: [ids('b')] }],
+    [{ learnsIds: [ids('a')] }, { learnsIds: [ids('b')] }, { learnsIds: [ids('a'), ids('b')] }],
+  ],
   addresses: [
     ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: ['10.1.0.0/16'] }),
     ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: [] }),

@@ -67,6 +67,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'store/uses/event-uses.ts nameCharactersMax',
     'http/printable.ts lengthMax',
     'policy/denial.ts nearMissesMax examinedMax pathShownMax',
+    'policy/graphql-rule.ts shownMax',
     'policy/yaml-source.ts problemsMax',
     'protocol/nearest-name.ts typedLengthMax',
     'protocol/printable.ts charactersMax',
@@ -100,6 +101,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'the size of what a policy may say, told by its reference beside the key': [
     'policy/condition.ts nodesMax depthMax',
     'policy/star-pattern.ts patternLengthMax',
+    'policy/compile-graphql.ts placesMax',
     'policy/host-pattern.ts pairsMax',
     'policy/rule-aspects.ts pairsMax',
     'policy/path-automaton.ts setsMax',

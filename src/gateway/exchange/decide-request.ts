@@ -11,6 +11,7 @@ import { UnreadableBody } from '../../understand/json-value.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusedPush } from '../git/refused-push.ts';
+import { readOperations } from '../policies/read-operations.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { type DecisionBasis, denied } from './confirm-decision.ts';
@@ -40,7 +41,7 @@ interface ReadParts {
 
 /**
  * Invariant 1: no dial before a decision; no decision without a rule. What a decision awaits is read, and it is made again, until it
- * awaits nothing: of a request there are two things to read, and each is read once.
+ * awaits nothing: of a request there are three things to read, and each is read once.
  * @throws ProxyError policy_denied, and what reading throws
  */
 export async function decideRequest(
@@ -102,12 +103,25 @@ async function readPart(
   { asked: { client, validated, principal }, parts, record }: Reading,
 ): Promise<ReadParts> {
   const { head } = validated;
-  if (part === 'body') {
+  if (part === 'graphql' && access.body !== undefined) {
+    if (access.graphql !== undefined) throw readTwice();
+    const graphql = await readOperations(access);
+    record.graphqlRead(graphql);
+    if (!(graphql instanceof UnreadableBody)) {
+      // It is kept as long as the request runs: a change of the policy asks about it again.
+      const room = parts.held.reserve(principal.sessionId, graphql.tokens * octetsPerToken);
+      record.keeps(() => room.release());
+    }
+    const knownIds = parts.ids.of(principal.sessionId, access);
+    return { ...others, access: { ...access, graphql, knownIds } };
+  }
+  if (part !== 'git-commands') {
     const facts = bodyFacts(client, principal, validated, record);
     if (facts === undefined || access.body !== undefined) throw readTwice();
     const { read, body } = await inspectBody(facts, head.headers, {
       held: parts.credentials.bodies,
       isOnTrial,
+      takesForms: part === 'graphql',
     });
     const message = messageOf({ ...access, body: read });
     record.messageRead(message);
@@ -134,6 +148,9 @@ function definitionOf(
   const definition = tools.of(sessionId, access, message.target.name);
   return definition === undefined ? {} : { definition };
 }
+
+/** Of an operation in memory: a field with its arguments. */
+const octetsPerToken = 200;
 
 /** Fails closed: a decision that goes on asking for what it was given is none. */
 function readTwice(): ProxyError {
@@ -162,7 +179,8 @@ function judge(
   const { policy } = basis;
   const decision = policy.decide(principal, access, basis.atMs);
   // A grant is for a URL: where rules look into bodies, it would open all that is done there.
-  const isOfUrl = access.body === undefined || access.body.kind === 'none';
+  const hasBody = access.body !== undefined && access.body.kind !== 'none';
+  const isOfUrl = !hasBody && access.graphql === undefined;
   const mayAskAccess =
     decision.effect === 'deny' &&
     parts.desk !== undefined &&

@@ -19,6 +19,7 @@ import type { ContinuedTraces } from '../telemetry/trace-context.ts';
 import type { BodyCapture } from './body-capture.ts';
 import type { DecisionBasis } from './confirm-decision.ts';
 import type { HomeInjected } from './inject-of-home.ts';
+import type { LearnedIds } from './learned-ids.ts';
 import type { ListedTools } from './listed-tools.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
@@ -47,6 +48,8 @@ export interface ExchangeParts {
   readonly clock: () => number;
   /** What servers of MCP said of tools that rules have pins for. */
   readonly tools: ListedTools;
+  /** What mutations of GraphQL may be about. */
+  readonly ids: LearnedIds;
   /** Takes requests for access, if that is enabled. */
   readonly desk?: AccessDesk;
 }

@@ -15,9 +15,11 @@ import type { OriginConnection } from '../forward/forwarder.ts';
 import { gitFacts, type ReadPush } from '../git/git-facts.ts';
 import type { RefusedPush } from '../git/refused-push.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
+import type { GraphqlRequest } from '../../understand/graphql-request.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
 import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.ts';
 import { ExchangeTimes } from './exchange-times.ts';
+import { graphqlFacts } from './graphql-facts.ts';
 import { mcpFacts } from './mcp-facts.ts';
 
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
@@ -62,6 +64,7 @@ export class ExchangeRecord implements OpenExchange {
   #mayAskAccess = false;
   #refusedPush: RefusedPush | undefined;
   #message: McpMessage | undefined;
+  #graphql: GraphqlRequest | undefined;
   #hidden = 0;
   #aliases: OriginConnection['aliases'];
 
@@ -95,6 +98,11 @@ export class ExchangeRecord implements OpenExchange {
   /** Of a client that speaks JSON-RPC, which gets its own form of response too. */
   get message(): McpMessage | undefined {
     return this.#message;
+  }
+
+  /** Of a client that speaks GraphQL, which gets its own form too. */
+  get graphql(): GraphqlRequest | undefined {
+    return this.#graphql;
   }
 
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
@@ -151,6 +159,13 @@ export class ExchangeRecord implements OpenExchange {
     if (message === undefined || message instanceof UnreadableBody) return;
     this.#message = message;
     this.#facts.mcp = mcpFacts(message);
+  }
+
+  /** The operations that it asks for. */
+  graphqlRead(graphql: GraphqlRequest | UnreadableBody): void {
+    if (graphql instanceof UnreadableBody) return;
+    this.#graphql = graphql;
+    this.#facts.graphql = graphqlFacts(graphql);
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */

@@ -16,7 +16,9 @@ import { confirmDecision } from './confirm-decision.ts';
 import { decidedRequest } from './decided-request.ts';
 import { decideRequest } from './decide-request.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import { type IdLearner, idLearner, learnedQuery, withLearnedIds } from './learn-ids.ts';
 import { mayHaveLists, withShownLists } from './list-filter.ts';
+import { graphqlResponder } from './graphql-denial.ts';
 import { mcpResponder } from './mcp-denial.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
@@ -63,8 +65,9 @@ export async function runExchange(
     }
   } catch (error) {
     const fault = asProxyError(error);
-    const { refusedPush: push, message } = record;
-    if (push === undefined) refuse(client, fault, record, mcpResponder(fault, message, client.rawHeaders));
+    const { refusedPush: push, message, graphql } = record;
+    const responder = mcpResponder(fault, message, client.rawHeaders) ?? graphqlResponder(fault, graphql);
+    if (push === undefined) refuse(client, fault, record, responder);
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.
@@ -100,7 +103,9 @@ export async function admit(
     record,
   );
   const own = decidedRequest(asked, decision, parts, record);
-  const validated = mayHaveLists(record.message, access, decision) ? askedReadable(own) : own;
+  const isRead =
+    mayHaveLists(record.message, access, decision) || learnedQuery(access, decision) !== undefined;
+  const validated = isRead ? askedReadable(own) : own;
   const sent = body === undefined ? client : whatWasRead(client, body);
   await enforceBodies(sent, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
@@ -210,6 +215,11 @@ export function responseRoom(
   return room;
 }
 
+interface Responding extends Forwarding {
+  readonly room: ResponseRoom;
+  readonly learner: IdLearner | undefined;
+}
+
 interface Forwarding {
   readonly admitted: Admitted;
   readonly record: ExchangeRecord;
@@ -227,8 +237,9 @@ async function forward(
     client.abort(error);
   };
   const room = responseRoom(scene, parts, admitted.injected.searched);
+  const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
   using relay = new ResponseRelay({
-    client: responseClient(client, scene, parts, { admitted, record, room }),
+    client: responseClient(client, scene, parts, { admitted, record, room, learner }),
     fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
@@ -276,12 +287,13 @@ function responseClient(
   client: ClientExchange,
   { principal }: ExchangeScene,
   parts: ExchangeParts,
-  { admitted, record, room }: Forwarding & { readonly room: ResponseRoom },
+  { admitted, record, room, learner }: Responding,
 ): ResponseClient {
   const { access, decision, capture } = admitted;
   const captured = capture?.ofResponse(client) ?? client;
-  if (!mayHaveLists(record.message, access, decision)) return captured;
   const keep = (octets: number): void => room.keep(octets);
+  if (learner !== undefined) return withLearnedIds(learner, { client: captured, keep });
+  if (!mayHaveLists(record.message, access, decision)) return captured;
   const onHidden = (count: number): void => record.hid(count);
   const onChanged = (changed: readonly ChangedTool[]): void => {
     record.foundChanged(changed.map(({ tool }) => tool));

@@ -6,8 +6,9 @@ import { validateProxyRequest } from '../../http/request-validation.ts';
 import type { AccessRequest, ConnectAccess, Policy, RequestAccess } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { jsonCodingOf, type ReadBody } from '../../understand/read-body.ts';
-import { bodyTooLong, readOctets } from './read-octets.ts';
+import { formOf, type ReadBody } from '../../understand/read-body.ts';
+import { readOperations } from './read-operations.ts';
+import { bodyTooLong, jsonFormOf, readOctets } from './read-octets.ts';
 
 /**
  * The request as the policy would see it; `fields` are names and values in turn. Throws what the gateway would refuse it with, and
@@ -44,19 +45,24 @@ export async function withAskedBody(
   octets: Buffer,
   max: number,
 ): Promise<RequestAccess> {
-  if (octets.length === 0) return { ...request, body: { kind: 'none' } };
+  if (octets.length === 0) return await withOperations({ ...request, body: { kind: 'none' } });
   const isNamed = request.headers.has('content-type');
   const headers = isNamed ? request.headers : request.headers.with('content-type', 'application/json');
   const body = await bodyOf(headers, octets, max);
   // What a server says of its tools is not asked here: a pin counts as kept.
-  return { ...request, headers, body, definition: { kind: 'any' } };
+  return await withOperations({ ...request, headers, body, definition: { kind: 'any' } });
+}
+
+/** Nobody has to say that a rule is about GraphQL: what is none is read as none. What a session learned is not asked: each id counts as known. */
+async function withOperations(request: RequestAccess): Promise<RequestAccess> {
+  return { ...request, graphql: await readOperations(request), knownIds: { has: () => true } };
 }
 
 async function bodyOf(headers: RequestAccess['headers'], octets: Buffer, max: number): Promise<ReadBody> {
-  const coding = jsonCodingOf(headers);
-  if (typeof coding === 'object') return { kind: 'unreadable', reason: coding.problem };
+  const form = formOf(headers) ?? jsonFormOf(headers);
+  if ('problem' in form) return { kind: 'unreadable', reason: form.problem };
   if (octets.length > max) throw bodyTooLong(max);
-  return (await readOctets(octets, coding, max)).read;
+  return (await readOctets(octets, form, max)).read;
 }
 
 /** `CONNECT host:port`, as raw TCP, which is asked for first, or else as TLS. */

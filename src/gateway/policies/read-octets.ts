@@ -3,11 +3,25 @@
 import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { brotliDecompress, constants, gunzip, type InputType, zstdDecompress } from 'node:zlib';
+import type { HeaderList } from '../../http/header-list.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
-import type { ContentCoding, ReadBody } from '../../understand/read-body.ts';
+import { type ContentCoding, jsonCodingOf, type ReadBody } from '../../understand/read-body.ts';
+import { readOperationsForm } from '../../understand/multipart-form.ts';
 import { readJson } from '../../understand/read-json.ts';
+
+/** How a body is written: JSON, or a form whose parts a boundary is between. */
+export interface BodyForm {
+  readonly coding: ContentCoding;
+  readonly boundary?: string;
+}
+
+/** Of a body of JSON, or why it is none that can be read. */
+export function jsonFormOf(headers: HeaderList): BodyForm | { readonly problem: string } {
+  const coding = jsonCodingOf(headers);
+  return typeof coding === 'object' ? coding : { coding };
+}
 
 /** `heldOctets`: what is held in memory of what was read. */
 export interface ReadOctets {
@@ -16,14 +30,24 @@ export interface ReadOctets {
 }
 
 /** @param max of the decoded octets. @throws ProxyError body_too_large */
-export async function readOctets(bytes: Buffer, coding: ContentCoding, max: number): Promise<ReadOctets> {
+export async function readOctets(
+  bytes: Buffer,
+  { coding, boundary }: BodyForm,
+  max: number,
+): Promise<ReadOctets> {
   const decoded = await decode(coding, bytes, max);
   if (decoded === undefined) return unreadable('is not encoded as its Content-Encoding says');
   const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
-  const text = readJson(decoded, { depthMax, valuesMax });
+  const bounds = { depthMax, valuesMax };
+  const text =
+    boundary === undefined ? readJson(decoded, bounds) : readOperationsForm(decoded, boundary, bounds);
   if (text instanceof UnreadableBody) return unreadable(text.reason);
+  const json = { value: text.value, octets: decoded.length };
   return {
-    read: { kind: 'json', value: text.value, octets: decoded.length },
+    read:
+      boundary === undefined
+        ? { kind: 'json', ...json }
+        : { kind: 'unreadable', reason: 'is a form', form: json },
     heldOctets: decoded.length + text.count * octetsPerValue + text.objects * octetsPerObject,
   };
 }

@@ -69,6 +69,46 @@ export const understandingLimits = {
     'origin_malformed',
     'Items of such a list. The policy is asked about each of them, within decisionStepsPerItem, and no other session is served meanwhile.',
   ),
+  auditedFieldsMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'Fields of the root of an operation of GraphQL, in the audit. Operations of programs have a few.',
+  ),
+  auditedOperationsMax: fixedRow(
+    16,
+    'limit_exceeded',
+    'Operations of GraphQL of one request, in the audit. The event says how many there are, where that is more.',
+  ),
+  graphqlBatchMax: fixedRow(
+    20,
+    'policy_denied',
+    'Requests of GraphQL in one array. Clients that send arrays stop at 10.',
+  ),
+  graphqlNestingMax: fixedRow(
+    64,
+    'policy_denied',
+    'Brackets inside each other in a document of GraphQL, and selections with their fragments: readers call themselves for each. Documents that people write stop at some 15.',
+  ),
+  graphqlOperationsMax: fixedRow(
+    32,
+    'policy_denied',
+    'Operations in a document of GraphQL. Each is judged with all fragments that it has.',
+  ),
+  graphqlTokensMax: fixedRow(
+    10_000,
+    'policy_denied',
+    'Tokens of the documents of GraphQL in one request: some 10 ms to read, in which no other session is served. The longest queries of programs have some 2,000.',
+  ),
+  learnedIdsPerSessionMax: fixedRow(
+    1000,
+    'policy_denied',
+    'Ids of one session that its mutations may have, some 600 octets each. Beyond them the one that was seen longest ago is unknown again.',
+  ),
+  learnedResponseBytesMax: fixedRow(
+    1 * MiB,
+    'policy_denied',
+    'A response from which ids are learned is held until it is whole. Of a longer one nothing is learned.',
+  ),
   auditedNameCharactersMax: fixedRow(
     256,
     'limit_exceeded',

@@ -13,6 +13,7 @@ import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
+import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
@@ -396,6 +397,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       live: new LiveGrants(),
       budgets: new SessionBudgets(memoryBudgets(), { limits }),
       tools: new ListedTools(),
+      ids: new LearnedIds(new HeldOctets(limits)),
       held: new HeldOctets(limits),
       unread: new HeldOctets(limits, unreadBounds),
       ruleTrust: new RuleTrust(),

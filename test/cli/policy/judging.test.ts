@@ -137,6 +137,43 @@ test('a body is looked into by the rules of the question, here and there alike',
   assert.equal(response.status, 400, response.text);
 });
 
+test('operations of GraphQL are read from a body, here and there alike', async () => {
+  await writeFile(
+    file('graphql.yaml'),
+    'rules:\n  - { name: guarded, hosts: api.example.com, paths: /graphql, graphql: { queries: viewer } }\n',
+  );
+  await writeFile(file('viewer.json'), '{"query":"{ viewer { login } }"}');
+  await writeFile(file('merge.json'), '{"query":"mutation { mergePullRequest }"}');
+  await writeFile(file('other.json'), '{"id":"x"}');
+  const asked = [
+    'explain',
+    'post',
+    'https://api.example.com/graphql',
+    '--policy',
+    file('graphql.yaml'),
+  ] as const;
+  for (const [name, code, told] of [
+    ['viewer.json', 0, /^ALLOW the query viewer /],
+    [
+      'merge.json',
+      77,
+      /^DENY the mutation mergePullRequest [^]*is for other operations of GraphQL \(queries viewer\)/,
+    ],
+    ['other.json', 77, /^DENY POST [^]*looks at the operations of the request, which has "id"/],
+  ] as const) {
+    const own = await policy(...asked, '--body', file(name));
+    assert.equal(own.code, code, own.stderr);
+    assert.match(own.stdout, told);
+    const theirs = await policy(...asked, '--body', file(name), ...there());
+    assert.equal(theirs.code, code, theirs.stderr);
+    assert.match(theirs.stdout, told);
+  }
+  assert.match(
+    (await policy(...asked)).stdout,
+    /^ALLOW POST [^]*then decided again by the operations of GraphQL/,
+  );
+});
+
 test('a push is explained there with its refs, and what is no ref is refused', async () => {
   const push = ['explain', 'git', 'push', 'https://git.example.com/acme/app'] as const;
   const files = ['--policy', file('new.yaml'), ...there()] as const;

@@ -18,6 +18,7 @@ import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
+import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
@@ -154,6 +155,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     live: new LiveGrants(),
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
     tools: new ListedTools(),
+    ids: new LearnedIds(held),
     held,
     unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),

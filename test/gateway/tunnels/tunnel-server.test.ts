@@ -8,6 +8,7 @@ import { test } from 'node:test';
 
 import { WebSocket } from 'ws';
 
+import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
@@ -48,6 +49,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     limits,
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
     tools: new ListedTools(),
+    ids: new LearnedIds(new HeldOctets(limits)),
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     clock: () => sessions.nowMs(),

@@ -95,6 +95,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/signing-key.ts readSigningKey',
     'src/gateway/sessions/signing-key.ts readSigningKeys',
     'src/net/origin-chain.ts trustAnchors',
+    'src/policy/argument-pattern.ts patternCovers',
+    'src/policy/argument-schema.ts argumentsSchema',
     'src/policy/byte-size.ts parseByteSize',
     'src/policy/pattern-syntax.ts readPattern',
     'src/policy/check-sessions.ts checkSessions',
@@ -215,6 +217,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/tunnel-fault.ts overrun',
   ],
   'it waits for a stream or a peer, and hands each piece to a reader that has a case': [
+    'src/gateway/exchange/learn-ids.ts idLearner',
     'src/gateway/admin/admin-request.ts readBody',
     'src/gateway/admin/operator.ts operatorOfToken',
     'src/gateway/admin/send-events.ts sendEvents',

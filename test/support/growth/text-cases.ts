@@ -32,7 +32,13 @@ import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denia
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
 import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
 import { jsonFields } from '../../../src/store/uses/json-fields.ts';
-import { UnreadableBody } from '../../../src/understand/json-value.ts';
+import { matchesAnyCase, matchesText } from '../../../src/policy/argument-pattern.ts';
+import { graphqlRemedy, operationsText } from '../../../src/policy/graphql-rule.ts';
+import { unmeasured } from '../../../src/policy/matching-work.ts';
+import { idsIn } from '../../../src/understand/graphql-ids.ts';
+import { loadGraphqlParser } from '../../../src/understand/graphql-parser.ts';
+import { readGraphql } from '../../../src/understand/graphql-request.ts';
+import { JsonObject, UnreadableBody } from '../../../src/understand/json-value.ts';
 import { mcpMessageOf } from '../../../src/understand/mcp-message.ts';
 import { jsonCodingOf } from '../../../src/understand/read-body.ts';
 import { readJson } from '../../../src/understand/read-json.ts';
@@ -142,6 +148,24 @@ const fieldsOf = (text: string): readonly (readonly [string, string])[] =>
   text.split('\n').flatMap((name) => (name === '' ? [] : [[name, '1'] as const]));
 const rawOf = (text: string): readonly string[] => fieldsOf(text).flat();
 const access = { depth: 'request', ...ofFields([]) } as const;
+const graphqlTools = { parser: await loadGraphqlParser(), sha256: () => '' };
+const idPlaces = { isRoot: () => true, paths: [['a', 'a', 'b']] };
+const graphqlAccess = { ...access, destination, method: 'POST', path: '/', query: '' };
+const graphqlRule = {
+  queries: ['a'],
+  mutations: [],
+  subscriptions: [],
+  input: undefined,
+  introspection: false,
+  names: undefined,
+  depthMax: 1,
+  aliasesMax: 1,
+  costMax: 1,
+  batch: false,
+  uploads: false,
+  ids: undefined,
+  persisted: [],
+};
 const table = tableOf('canary-0123456789');
 const placeholder = 'placeholder-0123456789';
 /** Each is tried, whatever the one before it throws. */
@@ -352,6 +376,46 @@ export const textCases: GrowthCases = {
         }),
         () => jsonCodingOf(ofFields([['content-type', `application/json;${text}`]]).headers),
       ),
+  },
+  'a request of GraphQL': {
+    pieces: [
+      '{a',
+      'a ',
+      '{...F} fragment F on Q',
+      'a(x:"',
+      '"'.repeat(3),
+      '[',
+      '#',
+      '\\n',
+      '}',
+      '...F ',
+      '$v ',
+      'é',
+      '&query=',
+    ],
+    read: (text) =>
+      each(
+        ...[text, `{${text}`, `{b ${text}}`, `{a(x: "${text}`, `{...F} fragment F on Q {b ${text}`].map(
+          (query) => () => {
+            const members = new Map([['query', query]]);
+            const body = { kind: 'json', value: new JsonObject(members), octets: query.length } as const;
+            const request = readGraphql({ method: 'POST', query: '', body }, graphqlTools);
+            if (request instanceof UnreadableBody) return request.reason;
+            const asked = { text: query, variables: undefined };
+            const learned = idsIn(body.value, asked, idPlaces, graphqlTools.parser);
+            return [
+              learned,
+              operationsText(request),
+              graphqlRemedy('r', graphqlRule, { ...graphqlAccess, graphql: request }),
+            ];
+          },
+        ),
+        () => readGraphql({ method: 'GET', query: `?query=${text}`, body: { kind: 'none' } }, graphqlTools),
+      ),
+  },
+  'patterns for what a workload names': {
+    pieces: ['a', 'aa*', '*', 'É', '/'],
+    read: (text) => [matchesText('*a*aab', text, unmeasured), matchesAnyCase('*A*b', text, unmeasured)],
   },
   'options of a push': {
     pieces: ['a', 'aa*', '*', 'merge_request.', '/'],

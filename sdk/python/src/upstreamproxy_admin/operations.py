@@ -280,6 +280,56 @@ class AuditEventMcp(_AuditEventMcpMust, _AuditEventMcpMay):
     pass
 
 
+_AuditEventGraphqlOperationsItemMust = TypedDict(
+    "_AuditEventGraphqlOperationsItemMust",
+    {
+        # What kind of operation.
+        "type": Literal["query", "mutation", "subscription"],
+        # Fields of its root, each once, the first 32; aliases are not told.
+        "fields": List[str],
+    },
+)
+
+
+_AuditEventGraphqlOperationsItemMay = TypedDict(
+    "_AuditEventGraphqlOperationsItemMay",
+    {
+        # The name that the client gives it.
+        "name": str,
+    },
+    total=False,
+)
+
+
+class AuditEventGraphqlOperationsItem(_AuditEventGraphqlOperationsItemMust, _AuditEventGraphqlOperationsItemMay):
+    pass
+
+
+_AuditEventGraphqlMust = TypedDict(
+    "_AuditEventGraphqlMust",
+    {
+        # The first 16.
+        "operations": List[AuditEventGraphqlOperationsItem],
+    },
+)
+
+
+_AuditEventGraphqlMay = TypedDict(
+    "_AuditEventGraphqlMay",
+    {
+        # How many operations there are, where that is more.
+        "operationsTotal": int,
+        # Documents that the server keeps and that were asked for by their id, the first 16.
+        "persisted": List[str],
+    },
+    total=False,
+)
+
+
+class AuditEventGraphql(_AuditEventGraphqlMust, _AuditEventGraphqlMay):
+    pass
+
+
 _AuditEventCapturedMust = TypedDict(
     "_AuditEventCapturedMust",
     {
@@ -451,6 +501,8 @@ _AuditEventMay = TypedDict(
         "git": AuditEventGit,
         # Of a request whose body a rule looked into and that is a JSON-RPC message; each text is cut at 256 characters.
         "mcp": AuditEventMcp,
+        # Of a request whose operations of GraphQL a rule looked at; each text is cut at 256 characters.
+        "graphql": AuditEventGraphql,
         # Size of the body that was sent on, or of what a stream sent.
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
@@ -2393,10 +2445,12 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
+    "AuditEventGraphql": [{"operations": ["list", ["is", "AuditEventGraphqlOperationsItem"]]}, {"operationsTotal": "int", "persisted": ["list", "str"]}],
+    "AuditEventGraphqlOperationsItem": [{"type": ["one", ["query", "mutation", "subscription"]], "fields": ["list", "str"]}, {"name": "str"}],
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],

@@ -56,10 +56,23 @@ const conditions = [
   'paths',
   'git',
   'mcp',
+  'graphql',
   'when',
   'require',
 ] as const;
-const headings = ['scheme', 'ports', 'time', 'for', 'method', 'path', 'git', 'mcp', 'when', 'facts'];
+const headings = [
+  'scheme',
+  'ports',
+  'time',
+  'for',
+  'method',
+  'path',
+  'git',
+  'mcp',
+  'graphql',
+  'when',
+  'facts',
+];
 /** Behind an earlier one there is room for the words. */
 const lastWithRoom = 5;
 
