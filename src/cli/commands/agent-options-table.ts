@@ -15,27 +15,27 @@ export const agentOptionTable = {
     placeholder: 'FILE',
     holds: 'file',
     variable: 'UPSTREAMPROXY_GATEWAY_CA',
-    help: "PEM of the authority that the gateway's certificate must come from; default: the system's",
+    help: "PEM of the authority that has to have signed the gateway's certificate; default: the system's",
   },
   'gateway-pin': {
     kind: 'repeated',
     each: 'text',
     placeholder: 'PIN',
-    help: "sha256/BASE64 of a public key that must be in the gateway's chain too; of several one must fit; `upstreamproxy ca show --server --summary` prints it",
+    help: "sha256/BASE64 of a public key that must be in the gateway's chain too; if you give several, one must fit; `upstreamproxy ca show --server --summary` prints it",
   },
   'token-file': {
     kind: 'path',
     placeholder: 'FILE',
     holds: 'file',
     variable: 'UPSTREAMPROXY_TOKEN_FILE',
-    help: 'session token, mode 0600; it is erased once the session stands; default: /run/secrets/upstreamproxy-token, where it is there',
+    help: 'file with the session token, mode 0600; the agent erases it once the session has started; default: /run/secrets/upstreamproxy-token, if it exists',
   },
   'token-fd': {
     kind: 'number',
     placeholder: 'N',
     min: 3,
     max: 65_535,
-    help: 'session token from an inherited file descriptor instead',
+    help: 'inherited file descriptor to read the session token from instead',
   },
   'relay-port': {
     kind: 'port',
@@ -43,13 +43,13 @@ export const agentOptionTable = {
     min: 0,
     words: ['off'],
     otherwise: 0,
-    help: 'port of the relay on the loopback address; default: any free one; for `agent` with --relay-socket, off leaves it out',
+    help: 'port of the relay on the loopback address; default: a free one; `agent` with --relay-socket also takes off, for no port',
   },
   'relay-socket': {
     kind: 'path',
     placeholder: 'PATH',
     holds: 'any',
-    help: 'a Unix socket for the relay too, for this user alone (curl --unix-socket)',
+    help: 'also serve the relay on a Unix socket, for this user alone (curl --unix-socket)',
   },
   'tls-ends-in': {
     kind: 'choice',
@@ -58,21 +58,21 @@ export const agentOptionTable = {
     help: 'where TLS of clients ends; default: agent',
     choices: {
       agent:
-        'in the agent on each tunnel for which it is proven that nobody else ends the TLS to the gateway, else in the gateway',
+        'in the agent if both ends of the tunnel prove that nobody stands between them, otherwise in the gateway',
       gateway: 'always in the gateway',
     },
   },
   'home-files': {
     kind: 'flag',
-    help: 'files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium, where there are none; removed again',
+    help: 'place files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium if they have none, and remove them at the end',
   },
   'system-store': {
     kind: 'flag',
-    help: "as root, where the command has no mounts of its own: the gateway's CA in the system's trust stores; removed again",
+    help: "as root, if the command has no mounts of its own: put the gateway's CA into the system's trust stores, and remove it at the end",
   },
   'capture-loopback': {
     kind: 'flag',
-    help: 'serves clients that know of no proxy, where the command has no separate network. /etc/resolv.conf leads all of this container to the agent until the session ends (docs/reference/capture.md)',
+    help: 'serve clients that know no proxy, if the command has no separate network. Until the session ends, /etc/resolv.conf leads the whole container to the agent (docs/reference/capture.md)',
   },
   'on-failure': {
     kind: 'choice',
@@ -83,6 +83,6 @@ export const agentOptionTable = {
   },
   'dangerously-allow-unhardened': {
     kind: 'flag',
-    help: 'reads the token even where the process cannot be protected',
+    help: 'read the token even if the process cannot be protected',
   },
 } as const satisfies OptionTable;
