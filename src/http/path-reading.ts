@@ -114,12 +114,20 @@ function combine(features: number): readonly PathReading[] {
   if (has(twice)) levels.push([2, 2]);
   if (has(slash) && has(slashTwice)) levels.push([2, 1]);
   if (has(twice) && (has(slash) || has(slashTwice))) levels.push([2, 0]);
-  const cuts: PathReading['parameters'][] = ['kept'];
-  if (has(parameter)) cuts.push('cutBefore');
+  const cutsOf = ([octets, slashes]: Levels): readonly PathReading['parameters'][] => {
+    // What is decoded may end a parameter, or be one.
+    const isPlainOne = has(parameter) && (octets > 0 || slashes > 0);
+    const isAfter = isPlainOne || (has(parameterEncoded) && octets > 0);
+    return [
+      'kept',
+      ...(has(parameter) ? ['cutBefore' as const] : []),
+      ...(isAfter ? ['cutAfter' as const] : []),
+    ];
+  };
   const all: PathReading[] = [];
   for (const [octets, slashes] of levels)
     for (const endsAtMark of has(mark) && octets > 0 ? [false, true] : [false])
-      for (const parameters of has(parameterEncoded) && octets > 0 ? [...cuts, 'cutAfter' as const] : cuts)
+      for (const parameters of cutsOf([octets, slashes]))
         for (const mergesSlashes of has(emptySegment) ? [false, true] : [false])
           all.push({
             octets,

@@ -34,6 +34,9 @@ const rows: readonly [path: string, readings: readonly string[]][] = [
   ['/a%3Bv/b', ['/a%3Bv/b', '/a;v/b', '/a/b']],
   ['/a;x%3By/b', ['/a;x%3By/b', '/a/b', '/a;x;y/b']],
   ['/a%3Fb', ['/a%3Fb', '/a?b', '/a']],
+  ['/a;x%2Fb', ['/a;x%2Fb', '/a', '/a;x/b', '/a/b']],
+  ['/a;x%252Fb', ['/a;x%252Fb', '/a', '/a;x%2Fb', '/a;x/b', '/a/b']],
+  ['/a;x%3Fy/b', ['/a;x%3Fy/b', '/a/b', '/a;x?y/b', '/a;x', '/a']],
   ['/a/;x/b', ['/a/;x/b', '/a//b', '/a/b']],
   ['/a%2520b', ['/a%2520b', '/a%20b']],
   ['/%25C3%25A9', ['/%25C3%25A9', '/%C3%A9']],
@@ -92,4 +95,20 @@ test('the readings of a path are as many as a small table has, and what nothing 
     assert.equal(new Set(all.map(({ key }) => key)).size, all.length, 'each has a key of its own');
   }
   assert.equal(readingsFor(pathFeatures('/repos/acme/app/issues/17')).length, 1);
+});
+
+test('a reading that is left out for a path is one of those that are there', () => {
+  const pieces = ['/', '/', 'a', '.', ';', '%25', '2', 'F', '3', 'B', '%2F', '%3B', '%3F', '%23', '%40'];
+  let seen = 0;
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 11 }), (rest) => {
+      const path = `/${rest.join('')}`;
+      if (canonical(path) !== path) return;
+      seen += 1;
+      const there = new Set(readings(path));
+      for (const reading of readingsFor(0xff)) assert.ok(there.has(readPath(path, reading)), path);
+    }),
+    { numRuns: 10_000, seed: 29 },
+  );
+  assert.ok(seen > 1000);
 });
