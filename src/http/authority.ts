@@ -47,7 +47,8 @@ export function isAddressLiteral(host: string): 4 | 6 | 0 {
   return parseIpv6(host) === undefined ? 0 : 6;
 }
 
-function bracketed(host: string): string {
+/** As a host stands in a URL. */
+export function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 

@@ -75,6 +75,15 @@ export class BoundPolicies implements Policy {
     return 'policy' in own ? own.policy.capturePorts(principal) : [];
   }
 
+  /** Without a policy of its own a session is denied everything, and has no rules. */
+  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
+    const own = this.#ownOf(principal);
+    if (!('policy' in own)) return [];
+    return [own, this.#ceiling].flatMap((one) =>
+      one === undefined ? [] : one.policy.rulesFor(principal, nowMs),
+    );
+  }
+
   blindHosts(principal: Principal): readonly string[] {
     const own = this.#ownOf(principal);
     return 'policy' in own ? own.policy.blindHosts(principal) : [];

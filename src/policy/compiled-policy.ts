@@ -21,6 +21,7 @@ import { MatchingWork } from './matching-work.ts';
 import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
+import { viewRules } from './session-view.ts';
 import {
   type Asking,
   awaitedOf,
@@ -110,7 +111,7 @@ export class CompiledPolicy implements Policy {
       const allow = { ...allowBy(verdict.allow, access, observed), ...lists, ...awaits, ...plain };
       return this.#withFields(verdict.allow, allow, principal, { access, nowMs });
     }
-    const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
+    const lenient = access.destination.scheme !== 'tcp' && this.isObserved(principal, access, nowMs);
     if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
     return { ...defaultDenial(rules, access, asking), ...awaits };
@@ -124,7 +125,7 @@ export class CompiledPolicy implements Policy {
   ): Decision {
     if (deny !== undefined) return probeDenial;
     if (allow !== undefined) return allowBy(allow, access, undefined);
-    return this.#isObserved(principal, access, nowMs) ? observedAllow(defaultDenyName) : probeDenial;
+    return this.isObserved(principal, access, nowMs) ? observedAllow(defaultDenyName) : probeDenial;
   }
 
   /** The decision with what becomes of the fields of the request, or the denial for one of them. */
@@ -167,6 +168,10 @@ export class CompiledPolicy implements Policy {
     return [...ports].toSorted((a, b) => a - b);
   }
 
+  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
+    return [viewRules(this.rules, principal, nowMs)];
+  }
+
   blindHosts(principal: Principal): readonly string[] {
     return this.#blind.filter((rule) => isForSession(rule, principal)).flatMap(blindPatterns);
   }
@@ -193,8 +198,11 @@ export class CompiledPolicy implements Policy {
     return selected.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** A rule's own mode decides for its hosts; else every file that is for this session must observe. */
-  #isObserved(principal: Principal, access: AccessRequest, nowMs: number): boolean {
+  /**
+   * Whether what no rule allows is let through. A rule's own mode decides for its hosts; else every file that is for this
+   * session must observe.
+   */
+  isObserved(principal: Principal, access: AccessRequest, nowMs: number): boolean {
     let decisive: Rule | undefined;
     for (const { rules } of this.#index.ownModes.listsFor(access.destination.host)) {
       const first = rules.find((rule) => destinationMismatch(rule, principal, access, nowMs) === undefined);

@@ -156,6 +156,25 @@ export interface DenyDecision {
 
 export type Decision = AllowDecision | DenyDecision;
 
+/** A rule as the session that it is for sees it. */
+export interface ViewedRule {
+  readonly name: string;
+  readonly effect: 'allow' | 'deny';
+  readonly hosts: readonly string[];
+  readonly schemes: readonly string[];
+  /** Absent: every port. */
+  readonly ports?: readonly number[];
+  readonly methods?: readonly string[];
+  readonly paths?: readonly string[];
+  /** What requests are looked at for beside these, by the key of the rule; a condition is not told. */
+  readonly only?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, number | string>>;
+  readonly ends?: string;
+  /** Facts that the session lacks: without them the rule is not for it. */
+  readonly needs?: readonly string[];
+  readonly reason?: string;
+}
+
 /** A compiled policy. `decide` is pure: the clock and all facts arrive with the call. */
 export interface Policy {
   /** Short hash of the source, for the audit. */
@@ -163,6 +182,8 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
+  /** What is told to this principal of the rules that are for it, by policy; each of several has to allow. */
+  rulesFor(principal: Principal, nowMs: number): readonly (readonly ViewedRule[])[];
   /** Where some rule may take the bytes of a connection as they are, for this principal: `host:port`, `*.name:port`, `*:port`. */
   blindHosts(principal: Principal): readonly string[];
   /**

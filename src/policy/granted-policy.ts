@@ -74,6 +74,11 @@ export class GrantedPolicy implements Policy {
     return this.#base.capturePorts(principal);
   }
 
+  /** Without the grants. */
+  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
+    return this.#base.rulesFor(principal, nowMs);
+  }
+
   /** A grant opens requests, never blind bytes. */
   blindHosts(principal: Principal): readonly string[] {
     return this.#base.blindHosts(principal);

@@ -4,11 +4,13 @@
 import type { MatchingWork } from './matching-work.ts';
 import type { PathPart } from './path-syntax.ts';
 
-interface State {
+/** A place in a pattern. */
+export interface PatternState {
   /** A character code, or one of the classes below. */
   readonly accepts: number;
   readonly next: readonly number[];
 }
+type State = PatternState;
 const anyByte = -1;
 const anyButSlash = -2;
 const accepting = -3;
@@ -45,9 +47,9 @@ export class PathAutomaton {
   #outcomes: ('open' | 'dead' | 'match' | 'none')[] = [];
 
   constructor(parts: readonly PathPart[]) {
-    const builder = new AutomatonBuilder();
-    this.#start = builder.sequence(parts, [builder.add({ accepts: accepting, next: [] })]);
-    this.#states = builder.states;
+    const { states, start } = patternStates(parts);
+    this.#start = start;
+    this.#states = states;
     const named = new Set([slash, ...this.#states.map((state) => state.accepts).filter((code) => code >= 0)]);
     this.#characters = [otherCharacter, ...named];
     for (const [place, code] of this.#characters.entries()) if (code >= 0) this.#places[code] = place;
@@ -121,18 +123,35 @@ export class PathAutomaton {
 
   #outcomeOf(set: readonly number[]): 'open' | 'dead' | 'match' | 'none' {
     if (set.length === 0) return 'dead';
-    const isAccepting = (index: number): boolean => this.#states[index]?.accepts === accepting;
-    // A wildcard at the end: whatever follows matches.
-    const isOpen = set.some((index) => {
-      const state = this.#states[index];
-      return state?.accepts === anyByte && state.next.includes(index) && state.next.some(isAccepting);
-    });
-    if (set.some(isAccepting)) return isOpen ? 'open' : 'match';
-    return 'none';
+    if (!set.some((index) => this.#states[index]?.accepts === accepting)) return 'none';
+    return set.some((index) => isOpenState(this.#states, index)) ? 'open' : 'match';
   }
 }
 
-function accepts(wanted: number, code: number): boolean {
+/** The places of a pattern, and those at which a path begins. */
+export function patternStates(parts: readonly PathPart[]): {
+  readonly states: readonly PatternState[];
+  readonly start: readonly number[];
+} {
+  const builder = new AutomatonBuilder();
+  const start = builder.sequence(parts, [builder.add({ accepts: accepting, next: [] })]);
+  return { states: builder.states, start };
+}
+
+/** Whether a path that ends here matches. */
+export function isAccepting(states: readonly PatternState[], index: number): boolean {
+  return states[index]?.accepts === accepting;
+}
+
+/** A wildcard at the end: whatever follows matches. */
+export function isOpenState(states: readonly PatternState[], index: number): boolean {
+  const state = states[index];
+  if (state?.accepts !== anyByte || !state.next.includes(index)) return false;
+  return state.next.some((next) => isAccepting(states, next));
+}
+
+/** Whether a place with this `accepts` takes a character. */
+export function accepts(wanted: number, code: number): boolean {
   return wanted === code || wanted === anyByte || (wanted === anyButSlash && code !== slash);
 }
 

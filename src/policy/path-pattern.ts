@@ -80,6 +80,11 @@ export class PathPattern {
     return known;
   }
 
+  /** What it is made of. */
+  get parts(): readonly PathPart[] {
+    return this.#parts;
+  }
+
   /** What tells its paths from others that begin alike, behind the first segments. */
   tailBehind(segments: number): PathTail | undefined {
     return this.shape === 'general' ? tailOf(this.#parts, segments) : undefined;

@@ -185,7 +185,7 @@ export function awaitedOf({ mcp, graphql, when }: Rule, access: AccessRequest): 
 }
 
 /** A method that acts on a second resource needs its own word where a rule is bounded by the first. */
-function methodMatches({ methods, requestFields, effect }: Rule, method: string): boolean {
+export function methodMatches({ methods, requestFields, effect }: Rule, method: string): boolean {
   if (methods !== undefined) return methods.has(method);
   return effect === 'deny' || requestFields === undefined || !actingOnTwo.has(method);
 }

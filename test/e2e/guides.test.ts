@@ -37,6 +37,11 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/agents.md');
   });
 
+  test('the guide to proofs does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/prove-your-policy.md');
+  });
+
   test('the guide to upgrades does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/upgrades.md');

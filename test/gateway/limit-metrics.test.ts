@@ -354,6 +354,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'storeMigrationTimeoutMs',
     'stateFolderLevelsMax',
   ),
+  ...forAll('what is beyond is counted in the response', 'sessionViewRulesMax'),
+  ...forAll('told by the command that proves, which is no gateway', 'proofStatesMax'),
   ...forAll('taken from unreadOctetsPerSessionMax, by whose name it is counted', 'stalledResponseBytes'),
   ...forAll(
     'adds to decisionStepsMax, by whose name it is counted',

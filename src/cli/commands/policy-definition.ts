@@ -4,6 +4,7 @@ import type { CommandDefinition, GroupDefinition } from '../definition/command-d
 import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
 import { adminPlaceOptions, operatorPlaceOptions } from './operator-place-options.ts';
 import { usesDefinition } from './policy-uses-definition.ts';
+import { prove } from './policy-prove-definition.ts';
 import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
 
 const nameOption = {
@@ -370,7 +371,7 @@ export const policyDefinition = {
   summary: 'checks, explains, proposes, tries, compares and publishes policies',
   description: [
     'Where --config or --state names a gateway its store is asked, and where --server or --context names one elsewhere its admin API.',
-    'Without any of these, `check`, `learn`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
+    'Without any of these, `check`, `learn`, `prove`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
   ],
   question: 'what about policies?',
   actions: [
@@ -386,5 +387,6 @@ export const policyDefinition = {
     withdraw,
     pins,
     usesDefinition,
+    prove,
   ],
 } as const satisfies GroupDefinition;

@@ -1,9 +1,7 @@
 // `upstreamproxy policy explain`: which rule decides about a request or an exchange of the audit, and why.
 
-import { readFile } from 'node:fs/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
 import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
@@ -12,6 +10,7 @@ import { postureOption, requestAccess } from './explain-access.ts';
 import { gitRequests } from './git-requests.ts';
 import type { AskedRequest, Explained, PolicyWanted } from './judging-backend.ts';
 import { openJudging } from './open-judging.ts';
+import { readClaims } from './claims-file.ts';
 import { exchangeText } from './recorded-exchange.ts';
 
 type ExplainInput = Input<(typeof policyDefinition)['actions'][1]>;
@@ -83,19 +82,4 @@ async function requestsOf({
   const fields = header === undefined ? {} : { fields: header };
   const body = file === undefined ? {} : { body: await readAskedBody(file) };
   return [{ method: method.toUpperCase(), url, ...fields, ...body }];
-}
-
-async function readClaims(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
-  if (file === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new Error('it is not a JSON object');
-    // An object of JSON has string keys and unknown values.
-    return value as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    // What stands in the file is its owner's, and no part of a message.
-    const reason = error instanceof SyntaxError ? 'it is not JSON' : faultReason(error);
-    throw new ProxyError('config_invalid', `cannot use the claims of ${file}: ${reason}`, { cause: error });
-  }
 }

@@ -18,6 +18,7 @@ import type { Checked, PolicyWanted } from './judging-backend.ts';
 import { openJudging } from './open-judging.ts';
 import { pinsCommand } from './pins-command.ts';
 import { PolicyProposal } from './policy-proposal.ts';
+import { proveCommand } from './prove-command.ts';
 import { replayText } from './policy-replay.ts';
 import { uses } from './policy-uses.ts';
 import { history, numberOf, publish, rollBack, show, withdraw } from './published.ts';
@@ -140,4 +141,5 @@ export const policyCommand = groupOf(policyDefinition, {
   withdraw,
   pins: pinsCommand,
   uses,
+  prove: proveCommand,
 });

@@ -58,7 +58,7 @@ export class AccessDesk {
     }
     throw new ProxyError(
       'access_unknown',
-      `The gateway responds to POST ${accessUrl}, GET ${accessUrl} and GET ${accessUrl}/ID here, and nothing else.`,
+      `The gateway responds to POST ${accessUrl}, GET ${accessUrl}, GET ${accessUrl}/ID and GET http://${accessHost}/policy here, and nothing else.`,
     );
   }
 
@@ -167,7 +167,7 @@ const openQuestion = {
 const help: DeskResponse = {
   status: 200,
   body: {
-    message: `This is the gateway. To ask for access to something that was denied, POST JSON to ${accessUrl}.`,
+    message: `This is the gateway. GET http://${accessHost}/policy tells what this session may do. To ask for access to something that was denied, POST JSON to ${accessUrl}.`,
     example: { url: 'https://example.com/path', method: 'GET', reason: 'why the task needs it' },
   },
 };

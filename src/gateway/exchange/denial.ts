@@ -79,7 +79,8 @@ const gitEndings = ['/info/refs?service=', '/'].flatMap((before) =>
   ['git-upload-pack', 'git-receive-pack'].map((service) => `${before}${service}`),
 );
 
-function acceptsJson(accept: string): boolean {
+/** Whether a client that sends this Accept reads JSON. */
+export function acceptsJson(accept: string): boolean {
   return accept.split(',').some((range) => {
     const type = (range.split(';', 1)[0] ?? '').trim().toLowerCase();
     return type === 'application/json' || (type.startsWith('application/') && type.endsWith('+json'));

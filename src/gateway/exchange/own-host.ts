@@ -9,12 +9,13 @@ import { deadlineWith, type LinkAbsence } from '../../net/link-absence.ts';
 import type { Policy, Principal } from '../../policy/decision.ts';
 import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { denialText } from './denial.ts';
+import { acceptsJson, denialText } from './denial.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { policyPath, sessionPolicy } from './session-policy.ts';
 
 export interface AccessExchange {
   readonly client: ClientExchange;
@@ -67,10 +68,16 @@ async function ownResponse(
     const request = { method, path, query, scheme, protocol, principal, ports, nowMs: clock() };
     return proofResponse(request, record.traceId);
   }
+  const isPolicy = path === policyPath && (method === 'GET' || method === 'HEAD');
+  if (isPolicy) {
+    const asked = await desk?.respond({ method: 'GET', path: '/access', body: '', principal });
+    const wantsJson = head.headers.all('accept').some(acceptsJson);
+    return sessionPolicy({ policy, principal, requests: asked?.body['requests'], wantsJson, nowMs: clock() });
+  }
   if (desk === undefined)
     throw new ProxyError(
       'access_unknown',
-      `Requests for access are turned off; GET ${doctorPath} is served.`,
+      `Requests for access are turned off; GET ${doctorPath} and GET ${policyPath} are served.`,
     );
   const response = await desk.respond({ method, path, body: body.toString(), principal });
   const text = `${JSON.stringify(response.body, undefined, 2)}\n`;

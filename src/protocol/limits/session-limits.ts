@@ -315,4 +315,14 @@ export const sessionLimits = {
     'store_unavailable',
     'The thread that writes the audit ends between two batches, a connection to PostgreSQL with its statement; a stuck disk or server is not waited for.',
   ),
+  sessionViewRulesMax: fixedRow(
+    1000,
+    'limit_exceeded',
+    'Rules that a session is told of at `/policy` of the own host; the others are counted.',
+  ),
+  proofStatesMax: fixedRow(
+    2_000_000,
+    'limit_exceeded',
+    'States of paths that one `policy prove` looks at, some ten seconds. Most proofs take some ten thousand.',
+  ),
 } as const satisfies Record<string, LimitRow>;

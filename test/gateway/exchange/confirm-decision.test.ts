@@ -17,6 +17,7 @@ function counted(text: string): Policy & { readonly asked: () => number } {
       return policy.decide(...args);
     },
     capturePorts: (who) => policy.capturePorts(who),
+    rulesFor: (...args) => policy.rulesFor(...args),
     blindHosts: (who) => policy.blindHosts(who),
     changesBetween: (...args) => policy.changesBetween(...args),
   };

@@ -18,16 +18,16 @@ import { compilePolicy, openRequestPath } from '../support/request-path.ts';
 const host = 'upstreamproxy.invalid';
 const yaml = 'rules: [{ name: open, hosts: open.test }]';
 
-async function openScene(limits: Partial<typeof defaultLimits> = {}) {
+async function openScene(limits: Partial<typeof defaultLimits> = {}, policy = yaml) {
   const store = await openStore('sqlite::memory:');
   const desk = new AccessDesk({
     store: store.access,
     audit: new SessionAudit(new RecordingAudit()),
-    policy: () => new GrantedPolicy(compilePolicy(yaml), [], {}),
+    policy: () => new GrantedPolicy(compilePolicy(policy), [], {}),
     limits: { ...defaultLimits, ...limits },
     clock: Date.now,
   });
-  const path = openRequestPath({ policy: yaml, hosts: [], trust: [], desk, limits });
+  const path = openRequestPath({ policy, hosts: [], trust: [], desk, limits });
   return {
     path,
     store,
@@ -163,4 +163,79 @@ test('turned off, there is no desk, and the policy is the one of the files besid
   assert.equal(ruleFor(host), 'access-requests');
   assert.equal(access.policy().version, policy.version);
   assert.equal(access.desk, undefined);
+});
+
+test('a session is told the rules that are for it, and nothing of others', async () => {
+  const policy = `rules:
+  - { name: mine, hosts: a.test, methods: [GET], paths: [/v1/*], limits: { requestsPerSession: 5 } }
+  - { name: theirs, hosts: b.test, for: { team: other-team } }
+  - { name: over, hosts: over.test, expires: 2001-01-01T00:00:00Z }
+  - { name: jailed, hosts: c.test, require: [jailed], when: "request.path != '/secret-of-the-operator'" }
+  - { name: never, hosts: d.test, deny: Ask the team for data. }
+  - { name: trial, hosts: e.test, deny: On trial., mode: observe }
+`;
+  await using scene = await openScene({}, policy);
+  const { path } = scene;
+  const response = await sendRaw(
+    await path.tls(`${host}:443`),
+    get(host, '/policy', 'Accept: application/json'),
+  );
+  assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/json']);
+  const view = JSON.parse(response.body) as { rules: readonly Record<string, unknown>[] };
+  assert.deepEqual(view.rules, [
+    {
+      name: 'mine',
+      effect: 'allow',
+      hosts: ['a.test'],
+      schemes: ['https'],
+      ports: [443],
+      methods: ['GET'],
+      paths: ['/v1/*'],
+      limits: { requestsPerSession: 5 },
+    },
+    {
+      name: 'jailed',
+      effect: 'allow',
+      hosts: ['c.test'],
+      schemes: ['https'],
+      ports: [443],
+      only: { when: 'a condition of the operator holds' },
+      needs: ['jailed'],
+    },
+    {
+      name: 'never',
+      effect: 'deny',
+      hosts: ['d.test'],
+      schemes: ['https', 'http', 'tcp'],
+      reason: 'Ask the team for data.',
+    },
+  ]);
+  const plain = await sendRaw(await path.tls(`${host}:443`), get(host, '/policy'));
+  assert.match(
+    plain.body,
+    /^- mine: allow GET; of a\.test; over https on 443; paths \/v1\/\*; requestsPerSession 5$/m,
+  );
+  for (const { body } of [response, plain])
+    assert.doesNotMatch(body, /other-team|theirs|over\.test|secret-of|e\.test/);
+});
+
+test('what was asked for is told with the policy, and a policy of many rules is bounded', async () => {
+  await using scene = await openScene();
+  await sendRaw(await scene.path.tls(`${host}:443`), post(asked));
+  const one = await sendRaw(
+    await scene.path.tls(`${host}:443`),
+    get(host, '/policy', 'Accept: application/json'),
+  );
+  assert.equal((JSON.parse(one.body) as { requests: readonly unknown[] }).requests.length, 1);
+  const rules = Array.from(
+    { length: 1005 },
+    (_, i) => `  - { name: r${String(i)}, hosts: h${String(i)}.test }`,
+  );
+  await using large = await openScene({}, `rules:\n${rules.join('\n')}\n`);
+  const many = await sendRaw(
+    await large.path.tls(`${host}:443`),
+    get(host, '/policy', 'Accept: application/json'),
+  );
+  const view = JSON.parse(many.body) as { rules: readonly unknown[]; rules_not_shown: number };
+  assert.deepEqual([view.rules.length, view.rules_not_shown], [1000, 5]);
 });

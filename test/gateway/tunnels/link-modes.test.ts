@@ -31,6 +31,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
     blindHosts: () => hosts,
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],
+    rulesFor: () => [],
     changesBetween: () => false,
   };
   const modes = new LinkModes({

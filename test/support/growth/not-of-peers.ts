@@ -24,6 +24,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/terminal/document-link.ts errorLink',
     'src/cli/terminal/document-link.ts errorDocument',
     'src/cli/policy/open-policy.ts openPolicy',
+    'src/cli/policy/claims-file.ts readClaims',
+    'src/policy/proof/',
     'src/cli/policy/published.ts openPublished',
     'src/cli/policy/published.ts numberOf',
     'src/cli/policy/explain-access.ts requireWhole',

@@ -1,0 +1,124 @@
+// Which rules decide about requests to one destination with one method at one time: those that do for certain, and those
+// that do if something holds that only a request, or a session, shows.
+
+import type { Destination } from '../../http/destination.ts';
+import type { CompiledPolicy } from '../compiled-policy.ts';
+import type { AccessRequest, Principal } from '../decision.ts';
+import { ruleAspects } from '../rule-aspects.ts';
+import { destinationMismatch, methodMatches, missingFacts, type Rule } from '../rule.ts';
+import type { PathRules } from './path-goal.ts';
+
+/** A request without its path. */
+export interface RequestClass {
+  readonly destination: Destination;
+  readonly method: string;
+  readonly atMs: number;
+}
+
+/** Whose sessions it is about; undefined: whoever comes. */
+export type ProofAsker = Pick<Principal, 'claims' | 'posture'> | undefined;
+
+/** A rule that is for such requests, and what has to hold for it beside the path. */
+export interface FittingRule {
+  readonly rule: Rule;
+  readonly unknown: readonly string[];
+}
+
+export interface Fitting {
+  readonly allows: readonly FittingRule[];
+  readonly denies: readonly FittingRule[];
+  /** What no rule allows is let through, for certain or perhaps. */
+  readonly observed: 'yes' | 'perhaps' | 'no';
+  /** Rules that pass connections on unopened, so that no request of them is seen. */
+  readonly blind: FittingRule | undefined;
+  /** Whether that is so for certain. */
+  readonly isBlindForCertain: boolean;
+}
+
+/** The keys of a rule that are looked at here; of every other one it is not known whether it holds. */
+const known = new Set(['hosts', 'scheme', 'ports', 'methods', 'paths', 'expires', 'for', 'require']);
+const unknownAspects = ruleAspects.filter(({ key, isMatch }) => isMatch && !known.has(key));
+
+export function fittingRules(
+  policy: CompiledPolicy,
+  { destination, method, atMs }: RequestClass,
+  asker: ProofAsker,
+): Fitting {
+  const principal: Principal = { id: 'proof', sessionId: 'proof', claims: {}, posture: [], ...asker };
+  const connect: AccessRequest = { depth: 'connect', destination };
+  const rules = new Set(policy.candidates(destination.host).flat());
+  const fitting = [...rules]
+    .filter((rule) => !(rule.effect === 'deny' && rule.mode === 'observe'))
+    .toSorted((a, b) => a.order - b.order)
+    .flatMap((rule): readonly FittingRule[] => {
+      const mismatch = destinationMismatch(rule, principal, connect, atMs);
+      const isForOthers = mismatch === 'for';
+      if (mismatch !== undefined && !(isForOthers && asker === undefined)) return [];
+      const lacks = missingFacts(rule, principal).length > 0;
+      if (lacks && asker !== undefined) return [];
+      return [{ rule, unknown: [...(isForOthers ? ['for'] : []), ...(lacks ? ['require'] : [])] }];
+    });
+  const requests = fitting
+    .filter(({ rule }) => rule.handling === 'intercept' && methodMatches(rule, method))
+    .map(({ rule, unknown }) => ({ rule, unknown: [...unknown, ...unknownOf(rule)] }));
+  return {
+    allows: requests.filter(({ rule }) => rule.effect === 'allow'),
+    denies: requests.filter(({ rule }) => rule.effect === 'deny'),
+    observed: observedOf(policy, principal, { access: connect, atMs, asker }),
+    ...blindOf(fitting),
+  };
+}
+
+function unknownOf(rule: Rule): readonly string[] {
+  return unknownAspects.flatMap(({ key, text }) => (text(rule) === undefined ? [] : [key]));
+}
+
+/** The first rule that allows a connection says what becomes of it, if no rule denies that could see the requests. */
+function blindOf(fitting: readonly FittingRule[]): Pick<Fitting, 'blind' | 'isBlindForCertain'> {
+  const allows = fitting.filter(({ rule }) => rule.effect === 'allow');
+  const isOpened = ({ rule, unknown }: FittingRule): boolean =>
+    rule.handling === 'intercept' && unknown.length === 0;
+  const opened = allows.findIndex(isOpened);
+  const before = opened < 0 ? allows : allows.slice(0, opened);
+  const blind = before.find(({ rule }) => rule.handling !== 'intercept');
+  const denies = fitting.filter(({ rule }) => rule.effect === 'deny');
+  // One that looks at requests keeps the connection from being passed on unopened, whatever it would make of them.
+  const isClosed = denies.some(({ unknown }) => unknown.length === 0);
+  if (blind === undefined || isClosed) return { blind: undefined, isBlindForCertain: false };
+  const isFirst = before[0] === blind && blind.unknown.length === 0;
+  return { blind, isBlindForCertain: isFirst && denies.length === 0 };
+}
+
+function observedOf(
+  policy: CompiledPolicy,
+  principal: Principal,
+  {
+    access,
+    atMs,
+    asker,
+  }: { readonly access: AccessRequest; readonly atMs: number; readonly asker: ProofAsker },
+): Fitting['observed'] {
+  if (policy.isObserved(principal, access, atMs)) return 'yes';
+  if (asker !== undefined) return 'no';
+  const own = policy
+    .candidates(access.destination.host)
+    .flat()
+    .some(({ mode }) => mode === 'observe');
+  return own || policy.files.some(({ mode }) => mode === 'observe') ? 'perhaps' : 'no';
+}
+
+/** `certain`: what is not known does not help; `possible`: it does. `grants`: somebody may allow what no rule denies. */
+export function pathRulesOf(
+  { allows, denies, observed, blind, isBlindForCertain }: Fitting,
+  mode: 'certain' | 'possible',
+  grants = false,
+): PathRules {
+  const isPossible = mode === 'possible';
+  if (isPossible ? blind !== undefined : isBlindForCertain) return { allows: [], denies: [], isOpen: true };
+  const counts = (isWanted: boolean) => (one: FittingRule) => isWanted || one.unknown.length === 0;
+  return {
+    allows: allows.filter(counts(isPossible)).map(({ rule }) => rule.paths),
+    denies: denies.filter(counts(!isPossible)).map(({ rule }) => rule.paths),
+    isOpen: grants || observed === 'yes' || (isPossible && observed === 'perhaps'),
+  };
+}

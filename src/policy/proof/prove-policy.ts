@@ -1,0 +1,229 @@
+// Whether a policy never allows what is asked about, or only what another one allows: over every host, port, method and path.
+
+import { bracketed } from '../../http/authority.ts';
+import { HeaderList } from '../../http/header-list.ts';
+import type { CompiledPolicy } from '../compiled-policy.ts';
+import type { Decision, Principal, RequestAccess } from '../decision.ts';
+import {
+  type Fitting,
+  type FittingRule,
+  fittingRules,
+  pathRulesOf,
+  type ProofAsker,
+  type RequestClass,
+} from './fitting-rules.ts';
+import { allowsPath, matchesIn, allReadings, type PathGoal, type PathRules } from './path-goal.ts';
+import { type PathResult, searchPath } from './path-search.ts';
+import { anyRequest, type ProofQuestion } from './proof-question.ts';
+import { hostsFor, methodsFor, portsFor, timesFor } from './request-classes.ts';
+
+/** What is proven, of policies that all have to allow: one, or one below a ceiling. */
+export interface ProofTask {
+  readonly policies: readonly CompiledPolicy[];
+  readonly claim:
+    | { readonly kind: 'never'; readonly question: ProofQuestion; readonly grants: boolean }
+    /** Nothing but what this policy allows. */
+    | { readonly kind: 'only'; readonly bound: CompiledPolicy };
+  readonly asker: ProofAsker;
+  readonly nowMs: number;
+  /** How many states of paths are looked at, in all. */
+  readonly statesMax: number;
+}
+
+/** A request that the claim is wrong about. */
+export interface Counterexample {
+  readonly method: string;
+  readonly url: string;
+  /** From when on it is so; undefined: now. */
+  readonly fromMs: number | undefined;
+  /** What has to hold for it beside the request itself; empty: nothing. */
+  readonly needs: readonly string[];
+}
+
+export type ProofResult =
+  | { readonly kind: 'proven'; readonly classes: number }
+  | { readonly kind: 'counterexample' | 'possible'; readonly example: Counterexample }
+  | { readonly kind: 'inconclusive'; readonly why: string };
+
+/** What has to be so for a request to be a counterexample: nothing, what a rule asks for, or somebody's grant. */
+type Reach = 'certain' | 'possible' | 'granted';
+
+export function provePolicy(task: ProofTask): ProofResult {
+  const classes = [...classesOf(task)];
+  const proof = new Proof(task);
+  const reaches: readonly Reach[] =
+    task.claim.kind === 'never' && task.claim.grants
+      ? ['certain', 'possible', 'granted']
+      : ['certain', 'possible'];
+  for (const reach of reaches)
+    for (const one of classes) {
+      const result = proof.look(one, reach);
+      if (result !== undefined) return result;
+    }
+  return { kind: 'proven', classes: classes.length };
+}
+
+/** The requests that are asked about, one for all that no policy tells apart. */
+function* classesOf({ policies, claim, nowMs }: ProofTask): Generator<RequestClass> {
+  const question = claim.kind === 'never' ? claim.question : anyRequest;
+  const all = claim.kind === 'never' ? policies : [...policies, claim.bound];
+  for (const host of hostsFor(all, question.host)) {
+    const rules = all.flatMap((policy) => policy.candidates(host).flat());
+    const ports = portsFor(rules, question.port);
+    const methods = methodsFor(rules, question.method);
+    const times = timesFor(rules, nowMs);
+    for (const scheme of question.schemes)
+      for (const port of ports)
+        for (const method of methods)
+          for (const atMs of times) yield { destination: { scheme, host, port }, method, atMs };
+  }
+}
+
+class Proof {
+  readonly #task: ProofTask;
+  /** What was found for rules that are alike: most classes of requests differ in no rule. */
+  readonly #known = new Map<string, PathResult>();
+  readonly #numbers = new Map<object, number>();
+  #left: number;
+
+  constructor(task: ProofTask) {
+    this.#task = task;
+    this.#left = task.statesMax;
+  }
+
+  /** Undefined: nothing of this class is a counterexample. */
+  look(one: RequestClass, reach: Reach): ProofResult | undefined {
+    const { policies, claim, asker } = this.#task;
+    const fittings = policies.map((policy) => fittingRules(policy, one, asker));
+    const mode = reach === 'certain' ? 'certain' : 'possible';
+    // A grant opens what the policy of a session closes, below the ceiling.
+    const allowing = fittings.map((fitting, i) => pathRulesOf(fitting, mode, reach === 'granted' && i === 0));
+    const bound = claim.kind === 'only' ? fittingRules(claim.bound, one, asker) : undefined;
+    const against = mode === 'certain' ? 'possible' : 'certain';
+    const refusing = bound === undefined ? undefined : pathRulesOf(bound, against);
+    const question =
+      claim.kind === 'never' && claim.question.path !== undefined ? [claim.question.path] : undefined;
+    const goal: PathGoal = { question, allowing, refusing };
+    const result = this.#search(goal);
+    if (result.kind === 'none') return undefined;
+    if (result.kind === 'too-many')
+      return {
+        kind: 'inconclusive',
+        why: `the paths of the rules for ${one.destination.host} are too many to be told apart; ask about fewer hosts or paths`,
+      };
+    return this.#told(one, result.path, { fittings, allowing, bound, reach });
+  }
+
+  #search(goal: PathGoal): PathResult {
+    const key = this.#keyOf(goal);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const { result, states } = searchPath(goal, this.#left);
+    this.#left -= states;
+    this.#known.set(key, result);
+    return result;
+  }
+
+  #keyOf({ allowing, refusing }: PathGoal): string {
+    const numberOf = (one: object | undefined): number => {
+      if (one === undefined) return -1;
+      const number = this.#numbers.get(one) ?? this.#numbers.size;
+      this.#numbers.set(one, number);
+      return number;
+    };
+    const text = ({ allows, denies, isOpen }: PathRules): string =>
+      `${allows.map(numberOf).join()};${denies.map(numberOf).join()};${String(isOpen)}`;
+    return [...allowing.map(text), refusing === undefined ? '' : text(refusing)].join('|');
+  }
+
+  #told(
+    { destination, method, atMs }: RequestClass,
+    path: string,
+    found: {
+      readonly fittings: readonly Fitting[];
+      readonly allowing: readonly PathRules[];
+      readonly bound: Fitting | undefined;
+      readonly reach: Reach;
+    },
+  ): ProofResult {
+    const { scheme, host, port } = destination;
+    const usual = scheme === 'http' ? 80 : 443;
+    const url = `${scheme}://${bracketed(host)}${port === usual ? '' : `:${String(port)}`}${path}`;
+    const fromMs = atMs === this.#task.nowMs ? undefined : atMs;
+    const needs = [
+      ...found.fittings.flatMap((fitting) => needsOf(fitting, path)),
+      ...(found.bound === undefined ? [] : lacksOf(found.bound, path)),
+    ];
+    const example = { method, url, fromMs, needs };
+    if (found.reach === 'granted') {
+      const needsGrant = [...needs, 'somebody grants a request for access'];
+      return { kind: 'possible', example: { ...example, needs: needsGrant } };
+    }
+    if (found.reach === 'possible') return { kind: 'possible', example };
+    const access: RequestAccess = {
+      depth: 'request',
+      destination,
+      method,
+      path,
+      query: '',
+      headers: new HeaderList(),
+    };
+    const refused = found.fittings.some(({ isBlindForCertain }) => isBlindForCertain)
+      ? undefined
+      : this.#decisions(access, atMs).find(({ effect }) => effect === 'deny');
+    if (refused?.effect === 'deny')
+      return { kind: 'inconclusive', why: `${method} ${url} is denied after all: ${refused.operatorReason}` };
+    return { kind: 'counterexample', example: { ...example, needs: [] } };
+  }
+
+  #decisions(access: RequestAccess, atMs: number): readonly Decision[] {
+    const { policies, asker } = this.#task;
+    const principal: Principal = { id: 'proof', sessionId: 'proof', claims: {}, posture: [], ...asker };
+    return policies.map((policy) => policy.decide(principal, access, atMs));
+  }
+}
+
+/** What has to hold so that the rules let the path through. */
+function needsOf({ allows, denies, blind, observed }: Fitting, path: string): readonly string[] {
+  if (blind !== undefined)
+    return blind.unknown.length === 0
+      ? [`${nameOf(blind)} passes the connection on unopened`]
+      : [`${nameOf(blind)} passes the connection on unopened, if ${saidOf(blind)} holds`];
+  const against = denies.filter(({ rule }) =>
+    allReadings.some((reading) => matchesIn(rule.paths, path, reading)),
+  );
+  const closed = against.map((one) => `${nameOf(one)} does not deny it: ${saidOf(one)} does not hold`);
+  const opened = allows.filter(({ rule }) => isAllowedBy(rule.paths, path));
+  const [first] = opened.toSorted((a, b) => a.unknown.length - b.unknown.length);
+  if (first === undefined)
+    return observed === 'no' ? closed : [...closed, 'the session is one that is observed'];
+  return first.unknown.length === 0
+    ? closed
+    : [...closed, `${nameOf(first)} allows it: ${saidOf(first)} holds`];
+}
+
+/** What has to hold so that the bound does not. */
+function lacksOf({ allows, denies }: Fitting, path: string): readonly string[] {
+  const opened = allows.filter(({ rule, unknown }) => unknown.length > 0 && isAllowedBy(rule.paths, path));
+  const against = denies.filter(
+    ({ rule, unknown }) =>
+      unknown.length > 0 && allReadings.some((reading) => matchesIn(rule.paths, path, reading)),
+  );
+  return [
+    ...opened.map((one) => `in the bound, ${nameOf(one)} does not allow it: ${saidOf(one)} does not hold`),
+    ...against.map((one) => `in the bound, ${nameOf(one)} denies it: ${saidOf(one)} holds`),
+  ];
+}
+
+function isAllowedBy(paths: FittingRule['rule']['paths'], path: string): boolean {
+  return allowsPath({ allows: [paths], denies: [], isOpen: false }, path);
+}
+
+function nameOf({ rule: { reference } }: FittingRule): string {
+  const { name, place } = reference;
+  return place === undefined ? `the rule ${name}` : `the rule ${name} (${place})`;
+}
+
+function saidOf({ unknown }: FittingRule): string {
+  return unknown.map((key) => `\`${key}\``).join(' and ');
+}
