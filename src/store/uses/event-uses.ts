@@ -1,5 +1,7 @@
 // What the events of a batch add to the counts of use: of each rule and grant, of each credential, and of all together, by the hour.
 
+import { FieldNames } from './json-fields.ts';
+
 export const hourMs = 3_600_000;
 const nameCharactersMax = 1000;
 
@@ -43,7 +45,7 @@ export interface SumOfUse extends UseName {
 }
 
 /** Members of an event that say what it used. */
-export const useFields: ReadonlySet<string> = new Set([
+export const useFields = new FieldNames([
   'rule',
   'policyName',
   'observed',
@@ -62,13 +64,15 @@ interface Counted {
   readonly timeMs: number;
 }
 type Outcome = keyof UseCounts;
-type MutableHour = { -readonly [Name in keyof HourOfUse]: HourOfUse[Name] };
+type Counts = { -readonly [Name in keyof HourOfUse]: HourOfUse[Name] } & {
+  lastMs: number;
+  failure: UseFailure | undefined;
+};
 type MutableSum = { -readonly [Name in keyof SumOfUse]: SumOfUse[Name] };
 
 /** Takes each event once, and nothing of what is later than now. */
 export class UseTally {
-  readonly #hours = new Map<string, MutableHour>();
-  readonly #sums = new Map<string, MutableSum>();
+  readonly #counted = new Map<string, Counts>();
   readonly #nowMs: number;
 
   constructor(nowMs: number) {
@@ -81,53 +85,91 @@ export class UseTally {
     if (outcome === undefined || (kind !== 'exchange' && kind !== 'stream')) return;
     const { rule, observed, injected, failedCredential, status, errorCode } = fields;
     const policy = textOr(fields['policyName'], '');
-    const of = { ms: Math.min(timeMs, this.#nowMs), weight: weightOf(fields['count']) };
-    const why = { code: textOr(errorCode, verdict), trace: textOr(fields['traceId'], '') };
-    this.#count({ kind: 'all', policy: '', name: '' }, outcome, of);
-    if (isText(rule)) this.#count({ kind: 'rule', policy, name: rule }, outcome, of, why);
-    if (isText(observed)) this.#count({ kind: 'observed', policy, name: observed }, outcome, of);
-    for (const name of new Set(Array.isArray(injected) ? injected.filter(isText) : [])) {
-      const use = { kind: 'credential', policy: '', name } as const;
-      // What else went wrong says nothing of the credential.
-      if (status === 401 && outcome === 'allowed')
-        this.#count(use, 'failed', of, { ...why, code: 'status_401' });
-      else this.#count(use, outcome, of);
-    }
+    const ms = Math.min(timeMs, this.#nowMs);
+    const code = textOr(errorCode, verdict);
+    const failure =
+      outcome === 'failed' || status === 401 ? { ms, code, trace: textOr(fields['traceId'], '') } : undefined;
+    const one = { ms, hour: Math.floor(ms / hourMs), weight: weightOf(fields['count']), failure };
+    const silent = failure === undefined ? one : { ...one, failure: undefined };
+    this.#count('all', nameless, outcome, silent);
+    if (isText(rule)) this.#count('rule', { policy, name: rule }, outcome, one);
+    if (isText(observed)) this.#count('observed', { policy, name: observed }, outcome, silent);
+    if (Array.isArray(injected)) this.#credentials(injected, outcome, { status, one, silent });
     if (isText(failedCredential))
-      this.#count({ kind: 'credential', policy: '', name: failedCredential }, 'failed', of, why);
+      this.#count('credential', { policy: '', name: failedCredential }, 'failed', {
+        ...one,
+        failure: failure ?? { ms, code, trace: textOr(fields['traceId'], '') },
+      });
+  }
+
+  /** What else went wrong says nothing of the credential. */
+  #credentials(
+    names: readonly unknown[],
+    outcome: Outcome,
+    { status, one, silent }: { readonly status: unknown; readonly one: OneUse; readonly silent: OneUse },
+  ): void {
+    const isRefused = status === 401 && outcome === 'allowed' && one.failure !== undefined;
+    const refused = isRefused ? { ...one, failure: { ...one.failure, code: 'status_401' } } : undefined;
+    for (const name of names.length > 1 ? new Set(names) : names) {
+      if (!isText(name)) continue;
+      if (refused === undefined) this.#count('credential', { policy: '', name }, outcome, silent);
+      else this.#count('credential', { policy: '', name }, 'failed', refused);
+    }
   }
 
   get hours(): readonly HourOfUse[] {
-    return [...this.#hours.values()];
+    return [...this.#counted.values()].map(({ hour, kind, policy, name, allowed, denied, failed }) => ({
+      hour,
+      kind,
+      policy,
+      name,
+      allowed,
+      denied,
+      failed,
+    }));
   }
 
   get sums(): readonly SumOfUse[] {
-    return [...this.#sums.values()];
+    const sums = new Map<string, MutableSum>();
+    for (const { kind, policy, name, lastMs, failure, ...counts } of this.#counted.values()) {
+      const key = `${kind}\n${policy}\n${name}`;
+      const sum = sums.get(key) ?? { kind, policy, name, uses: 0, lastMs };
+      sums.set(key, sum);
+      sum.uses += counts.allowed + counts.denied + counts.failed;
+      sum.lastMs = Math.max(sum.lastMs, lastMs);
+      if (failure !== undefined && failure.ms >= (sum.failure?.ms ?? failure.ms)) sum.failure = failure;
+    }
+    return [...sums.values()];
   }
 
   #count(
-    use: UseName,
+    kind: UseKind,
+    { policy, name }: Omit<UseName, 'kind'>,
     outcome: Outcome,
-    { ms, weight }: { readonly ms: number; readonly weight: number },
-    why?: Omit<UseFailure, 'ms'>,
+    { ms, hour, weight, failure }: OneUse,
   ): void {
-    const hour = Math.floor(ms / hourMs);
-    const key = `${use.kind}\n${use.policy}\n${use.name}`;
-    let counts = this.#hours.get(`${hour}\n${key}`);
+    const key = `${hour}${kind}\n${policy}\n${name}`;
+    let counts = this.#counted.get(key);
     if (counts === undefined) {
-      counts = { ...use, hour, allowed: 0, denied: 0, failed: 0 };
-      this.#hours.set(`${hour}\n${key}`, counts);
+      counts = { kind, policy, name, hour, allowed: 0, denied: 0, failed: 0, lastMs: ms, failure: undefined };
+      this.#counted.set(key, counts);
     }
     counts[outcome] += weight;
-    let sum = this.#sums.get(key);
-    if (sum === undefined) this.#sums.set(key, (sum = { ...use, uses: 0, lastMs: ms }));
-    sum.uses += weight;
-    sum.lastMs = Math.max(sum.lastMs, ms);
-    if (outcome === 'failed' && why !== undefined && ms >= (sum.failure?.ms ?? ms))
-      sum.failure = { ms, ...why };
+    if (ms > counts.lastMs) counts.lastMs = ms;
+    if (outcome === 'failed' && failure !== undefined && ms >= (counts.failure?.ms ?? ms))
+      counts.failure = failure;
   }
 }
 
+interface OneUse {
+  readonly ms: number;
+  readonly hour: number;
+  readonly weight: number;
+  /** Why, of one that failed by what is counted. */
+  readonly failure: UseFailure | undefined;
+}
+
+const nameless = { policy: '', name: '' } as const;
 const outcomes: ReadonlyMap<string, Outcome> = new Map([
   ['allow', 'allowed'],
   ['deny', 'denied'],

@@ -31,7 +31,7 @@ import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
 import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
-import { jsonFields } from '../../../src/store/uses/json-fields.ts';
+import { FieldNames, jsonFields } from '../../../src/store/uses/json-fields.ts';
 import { matchesAnyCase, matchesText } from '../../../src/policy/argument-pattern.ts';
 import { graphqlRemedy, operationsText } from '../../../src/policy/graphql-rule.ts';
 import { unmeasured } from '../../../src/policy/matching-work.ts';
@@ -582,7 +582,7 @@ export const textCases: GrowthCases = {
   },
   'members of a stored event': {
     pieces: ['\\', '"', '\\"', '{', '[', ',', 'a'],
-    read: (text) => jsonFields(Buffer.from(`{"a":"x","rule":${text}`), new Set(['rule'])),
+    read: (text) => jsonFields(Buffer.from(`{"a":"x","rule":${text}`), new FieldNames(['rule'])),
   },
   'an event of the audit': {
     pieces: ['a', '"', 'é', '\0'],
