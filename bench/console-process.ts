@@ -18,6 +18,11 @@ const polls: readonly (readonly [path: string, everyMs: number])[] = [
   ['/v1/sessions', 5000],
   ['/v1/access?state=pending', 3000],
   ['/v1/limits', 10_000],
+  ['/v1/uses?kind=rule', 10_000],
+  ['/v1/uses?kind=observed', 10_000],
+  ['/v1/uses/hours?hours=24', 30_000],
+  ['/v1/credentials', 10_000],
+  ['/v1/gateways', 5000],
 ];
 
 async function ask(path: string): Promise<IncomingMessage> {
