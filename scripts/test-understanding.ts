@@ -44,9 +44,18 @@ function main(): boolean {
       (name) => `test/gateway/exchange/${name}.test.ts`,
     );
     const files = [...globSync('test/understand/*.test.ts', { cwd: root }).sort(), ...own];
+    const leaks = globSync('test/gateway/{leaks/*,exchange/leaks*,exchange/response-screen}.test.ts', {
+      cwd: root,
+    });
     const tools = problem === undefined ? { TEST_UNDERSTANDING: folder } : {};
     const env = { ...testEnvironment(process.env), ...tools };
-    const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', ...files];
+    const args = [
+      '--disable-warning=ExperimentalWarning',
+      '--test',
+      '--test-concurrency=2',
+      ...files,
+      ...leaks,
+    ];
     return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env }).status === 0;
   } finally {
     if (kept === undefined) rmSync(folder, { recursive: true, force: true });

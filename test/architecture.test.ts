@@ -63,6 +63,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/kinds'],
     ['credentials/sigv4', 'credentials/vault'],
     ['credentials/sources', 'credentials/request'],
+    ['leaks'],
     ['forward', 'audit', 'audit/spool', 'captured', 'scrub', 'admission'],
   ],
   cli: [

@@ -76,11 +76,47 @@ const graphqlFactsSchema = z
   .readonly()
   .describe('Of a request whose operations of GraphQL a rule looked at; each text is cut at 256 characters.');
 
+const leakFactsSchema = z
+  .object({
+    kind: z
+      .enum(['credential', 'canary', 'shape', 'unsearched'])
+      .describe('`credential`, `canary`, `shape`; `unsearched` where it could not be searched.'),
+    name: z.string().describe('Of the credential, the canary or the shape, or why it could not be searched.'),
+    place: z
+      .enum(['url', 'field', 'body', 'trailer', 'message'])
+      .describe('`url`, `field`, `body`, `trailer`, or `message` of a WebSocket.'),
+    action: z.enum(['blocked', 'redacted', 'told']).describe('`blocked`, `redacted` or `told`.'),
+    hash: z.string().optional().describe('Of a shape: by which `leaks.allow` lets this text through.'),
+  })
+  .readonly();
+const leaksFactsSchema = z
+  .array(leakFactsSchema)
+  .readonly()
+  .describe(
+    'What a rule with `leaks` found in the request, never the text itself; the first 16. `requestBytes` says how much of the body had left.',
+  );
+
+const screenFactsSchema = z
+  .object({
+    mark: z
+      .enum(['hidden-text', 'canary', 'phrase', 'unscreened'])
+      .describe('`hidden-text`, `canary`, `phrase`; `unscreened` where it came encoded.'),
+    name: z.string().describe('Which one of its kind.'),
+    action: z.enum(['blocked', 'annotated', 'told']).describe('`blocked`, `annotated` or `told`.'),
+  })
+  .readonly();
+
 /** By the name of the field that has them. */
 export const factSchemas = {
   git: gitFactsSchema.optional(),
   mcp: mcpFactsSchema.optional(),
   graphql: graphqlFactsSchema.optional(),
+  leaks: leaksFactsSchema.optional(),
+  screened: z
+    .array(screenFactsSchema)
+    .readonly()
+    .optional()
+    .describe('Marks that a rule with `screen` found at the beginning of the response; the first 16.'),
 } as const;
 
 /** What a message of the Model Context Protocol is about. */
@@ -88,6 +124,12 @@ export type McpFacts = z.output<typeof mcpFactsSchema>;
 
 /** What a request to a server of GraphQL asks for. */
 export type GraphqlFacts = z.output<typeof graphqlFactsSchema>;
+
+/** One mark that was found in a response. */
+export type ScreenFacts = z.output<typeof screenFactsSchema>;
+
+/** One thing that was found in a request. */
+export type LeakFacts = z.output<typeof leakFactsSchema>;
 
 /** What a request by git is about. */
 export type GitFacts = z.output<typeof gitFactsSchema>;

@@ -17,6 +17,7 @@ import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
 import { HttpFront } from './front/http-front.ts';
 import { Http2Front } from './front/http2-front.ts';
+import type { LeakLedger } from './leaks/leak-ledger.ts';
 import { LiveGrants } from './policies/live-grants.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
@@ -44,6 +45,7 @@ export interface PartsInput {
   readonly homes: HomeCredentials | undefined;
   readonly held: HeldOctets;
   readonly captured: CapturedBodies;
+  readonly leakLedger: LeakLedger;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
   /** What rules pin beside it. */
@@ -96,6 +98,7 @@ export function openParts(input: PartsInput): StreamParts {
     ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
     captured: input.captured,
+    leakLedger: input.leakLedger,
     unread: new HeldOctets(limits, unreadBounds),
     audit,
     forwarder,

@@ -12,6 +12,7 @@ import { RefusalCounts } from './audit/refusal-counts.ts';
 import { openCaptured } from './open-captured.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
+import { checkCanaries } from './credentials/leak-sources.ts';
 import { drainGateway } from './drain.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
@@ -23,6 +24,7 @@ import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts'
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
+import { openLeakLedger } from './open-leaks.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { type GatewayKeys, isSharedStore, openGatewayKeys, readKeysAgain } from './open-gateway-keys.ts';
 import { openPeers } from './open-peers.ts';
@@ -175,8 +177,13 @@ async function openWays(
   keepOperatorPorts(config, loops, place?.workers ?? 1);
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const held = new HeldOctets(config.limits);
+  await checkCanaries(config.canaries, environment, clock());
   const credentials = stack.use(
-    new CredentialSet(config.credentials, environment, upstream.fetch, { limits: config.limits, held }),
+    new CredentialSet(config.credentials, environment, upstream.fetch, {
+      limits: config.limits,
+      canaries: config.canaries,
+      held,
+    }),
   );
   return { authority, serverAuthority, upstream, loops, credentials, held };
 }
@@ -247,6 +254,8 @@ async function openServing(
   const access = await openAccess({ ...start, store, audit: sink, base: policies.current });
   const { policy, desk } = access;
   const refusals = new RefusalCounts();
+  const { limits } = config;
+  const record: SessionAudit['record'] = (step) => new SessionAudit(sink).record(step);
   const parts = openParts({
     config,
     audit: refusals.counting(countingSink(audit, metrics)),
@@ -265,6 +274,7 @@ async function openServing(
     stack,
     onLimit,
     budgetStore: store.budgets,
+    leakLedger: openLeakLedger({ limits, clock, sessions, record, onFault }),
     onFault,
     onStall: stallTeller(start),
   });

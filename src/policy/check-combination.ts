@@ -5,6 +5,54 @@ import type { Rule } from './rule.ts';
 import { asList } from './schema-parts.ts';
 import type { Report } from './yaml-source.ts';
 
+/** Limits of what is inside of a connection. */
+const uncountable = [
+  'requestsPerSecond',
+  'requestsPerSession',
+  'bodyBytes',
+  'bytesOutPerSession',
+  'urlsPerSession',
+  'urlBytesPerSession',
+] as const;
+
+/** They say what becomes of requests that are let through. */
+const ofAllowing = [
+  'inject',
+  'requestFields',
+  'tls',
+  'trust',
+  'addresses',
+  'bodies',
+  'homeCredentials',
+  'trace',
+  'capture',
+  'leaks',
+  'screen',
+  'rewrite',
+  'limits',
+  'require',
+] as const;
+
+/** They look at, or change, what is inside of a connection. */
+const ofRequests = [
+  'methods',
+  'paths',
+  'git',
+  'mcp',
+  'graphql',
+  'when',
+  'inject',
+  'requestFields',
+  'bodies',
+  'homeCredentials',
+  'trace',
+  'capture',
+  'leaks',
+  'screen',
+  'rewrite',
+  'trust',
+] as const;
+
 /** Keys that say nothing, or promise what cannot be kept, beside another key. */
 export function checkCombination(
   document: RuleDocument,
@@ -13,44 +61,18 @@ export function checkCombination(
   report: Report,
 ): void {
   if (effect === 'deny') {
-    for (const key of [
-      'inject',
-      'requestFields',
-      'tls',
-      'trust',
-      'addresses',
-      'bodies',
-      'homeCredentials',
-      'trace',
-      'capture',
-      'limits',
-      'require',
-    ] as const) {
+    for (const key of ofAllowing) {
       if (document[key] !== undefined)
         report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
     }
   }
   if (handling !== 'intercept') {
     const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of [
-      'methods',
-      'paths',
-      'git',
-      'mcp',
-      'graphql',
-      'when',
-      'inject',
-      'requestFields',
-      'bodies',
-      'homeCredentials',
-      'trace',
-      'capture',
-      'trust',
-    ] as const) {
+    for (const key of ofRequests) {
       if (document[key] !== undefined)
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }
-    for (const key of ['requestsPerSecond', 'requestsPerSession', 'bodyBytes'] as const) {
+    for (const key of uncountable) {
       if (document.limits?.[key] !== undefined) {
         report(['limits', key], `${what}, so requests cannot be counted; use bytesPerSession`);
       }

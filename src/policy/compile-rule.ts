@@ -7,6 +7,7 @@ import type { ClaimSelector } from './claim-selector.ts';
 import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
 import { compileGraphql } from './compile-graphql.ts';
+import { compileLeaks } from './compile-leaks.ts';
 import { compileMcp } from './compile-mcp.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
@@ -16,6 +17,8 @@ import { PathPattern } from './path-pattern.ts';
 import { compileRequestFields } from './compile-request-fields.ts';
 import type { PolicyDocument, RuleDocument } from './policy-schema.ts';
 import { budgetOf } from './rule-budget.ts';
+import { compileRewrite } from './compile-rewrite.ts';
+import { compileScreen } from './compile-screen.ts';
 import { isPublicSuffix } from './public-suffix.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 import type { YamlPath } from './yaml-source.ts';
@@ -31,11 +34,15 @@ export interface RuleContext {
   readonly fileRequire: readonly string[];
   /** Names that the file adds to the tables of request fields. */
   readonly fileRequestFields: PolicyDocument['requestFields'];
+  /** What its rules without "leaks" are searched for. */
+  readonly fileLeaks: PolicyDocument['leaks'];
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** Names of the known credentials; undefined if they are not known here. */
   readonly credentials: ReadonlySet<string> | undefined;
   /** Those that go wherever the workload writes a placeholder. */
   readonly placeholders: ReadonlySet<string>;
+  /** Those that sign what they are put on. */
+  readonly signing: ReadonlySet<string>;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
   readonly compileCondition: CompileCondition;
@@ -94,6 +101,9 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     homeWrites: document.homeCredentials === 'write',
     continuesTrace: document.trace === 'continue',
     capture: compileCapture(document, context.report),
+    leaks: compileLeaks(document, { ...context, effect, handling }),
+    screen: compileScreen(document),
+    rewrite: compileRewrite(document, context.signing, context.report),
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
@@ -346,11 +356,15 @@ function compileExpiry(document: RuleDocument, report: Report): number | undefin
 
 function compileLimits({ limits = {} }: RuleDocument): RuleLimits {
   const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession, whenStoreAway } = limits;
+  const { bytesOutPerSession, urlsPerSession, urlBytesPerSession } = limits;
   return {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(requestsPerSession === undefined ? {} : { requestsPerSession }),
     ...(bodyBytes === undefined ? {} : { bodyBytes: parseByteSize(bodyBytes) }),
     ...(bytesPerSession === undefined ? {} : { bytesPerSession: parseByteSize(bytesPerSession) }),
+    ...(bytesOutPerSession === undefined ? {} : { bytesOutPerSession: parseByteSize(bytesOutPerSession) }),
+    ...(urlsPerSession === undefined ? {} : { urlsPerSession }),
+    ...(urlBytesPerSession === undefined ? {} : { urlBytesPerSession: parseByteSize(urlBytesPerSession) }),
     ...(whenStoreAway === undefined ? {} : { whenStoreAway }),
   };
 }

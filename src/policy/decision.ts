@@ -8,6 +8,9 @@ import type { ReadBody } from '../understand/read-body.ts';
 import type { RefUpdate } from './git-commands.ts';
 import type { GraphqlIds, KnownIds } from './graphql-ids.ts';
 import type { ToolDefinition } from './mcp-pins.ts';
+import type { RuleLeaks } from './leak-rule.ts';
+import type { RuleRewrite } from './rewrite-rule.ts';
+import type { RuleScreen } from './screen-rule.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
 export interface Principal {
@@ -60,6 +63,12 @@ export interface RuleLimits {
   readonly bodyBytes?: number;
   readonly requestsPerSession?: number;
   readonly bytesPerSession?: number;
+  /** Octets that the client sends: heads and bodies. */
+  readonly bytesOutPerSession?: number;
+  /** URLs that differ. */
+  readonly urlsPerSession?: number;
+  /** Octets of paths and queries, of each URL once. */
+  readonly urlBytesPerSession?: number;
   /** What happens when a limit of a whole session is to be counted and the store is away. Absent: deny. */
   readonly whenStoreAway?: 'deny' | 'continue';
 }
@@ -108,6 +117,12 @@ export interface AllowDecision {
   readonly continuesTrace?: true;
   /** What of bodies is kept; absent: nothing. */
   readonly capture?: RuleCapture;
+  /** What the request is searched for; absent: nothing. */
+  readonly leaks?: RuleLeaks;
+  /** What the beginning of the response is judged by; absent: nothing. */
+  readonly screen?: RuleScreen;
+  /** What becomes of fields of JSON; absent: nothing. */
+  readonly rewrite?: RuleRewrite;
   /** Of passthrough: a ClientHello that may hide another name is refused. */
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */

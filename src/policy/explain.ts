@@ -1,6 +1,9 @@
 // Why a policy decides as it does: every rule for the host, in order, with what became of it. Nothing is contacted.
 
 import { captureText } from './compile-capture.ts';
+import { leaksText } from './leak-rule.ts';
+import { rewriteText } from './rewrite-rule.ts';
+import { screenText } from './screen-rule.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, AwaitedPart, Decision, Principal } from './decision.ts';
 import { bodyText, describeAccess, explainMismatch, placeOf, wantedBy } from './denial.ts';
@@ -186,6 +189,10 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
       lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
     if (decision.continuesTrace === true) lines.push("  goes on with the client's trace");
     if (decision.capture !== undefined) lines.push(`  bodies are kept: ${captureText(decision.capture)}`);
+    if (decision.rewrite !== undefined) lines.push(`  changes ${rewriteText(decision.rewrite)}`);
+    if (decision.screen !== undefined)
+      lines.push(`  its response is screened: ${screenText(decision.screen)}`);
+    if (decision.leaks !== undefined) lines.push(`  searched for leaks: ${leaksText(decision.leaks)}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);

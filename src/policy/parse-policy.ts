@@ -24,6 +24,8 @@ export interface KnownNames {
   readonly credentials?: Iterable<string>;
   /** Of those that go wherever the workload writes a placeholder. */
   readonly placeholders?: Iterable<string>;
+  /** Of those that sign what they are put on. */
+  readonly signing?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
   /** Issuers of which every token for the gateway starts a session. Absent: who may have a session is not looked at. */
@@ -43,8 +45,8 @@ export type ParsePolicyResult =
   | { readonly problems: readonly PolicyProblem[] };
 
 /** The names alone, as data that can be given to another thread. */
-export function plainNames({ credentials, placeholders, trust, issuers }: KnownNames): KnownNames {
-  const names = Object.entries({ credentials, placeholders, trust, issuers });
+export function plainNames({ credentials, placeholders, signing, trust, issuers }: KnownNames): KnownNames {
+  const names = Object.entries({ credentials, placeholders, signing, trust, issuers });
   return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
 }
 
@@ -249,6 +251,7 @@ function compileFiles(
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
   const trust = options.trust === undefined ? undefined : new Set(options.trust);
   const placeholders = new Set(options.placeholders);
+  const signing = new Set(options.signing);
   const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
@@ -263,9 +266,11 @@ function compileFiles(
           fileSelectors: selectorsOf(document),
           fileRequire: asList(document.require),
           fileRequestFields: document.requestFields,
+          fileLeaks: document.leaks,
           groups,
           credentials,
           placeholders,
+          signing,
           trust,
           compileCondition,
           report: (below, message, severity) => report([...path, ...below], message, severity),

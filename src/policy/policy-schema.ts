@@ -5,7 +5,11 @@ import type { ClaimPattern } from './claim-pattern.ts';
 import { denyError, effectWords } from './effect-words.ts';
 import { gitSchema } from './git-schema.ts';
 import { graphqlSchema } from './graphql-schema.ts';
+import { leaksSchema } from './leak-schema.ts';
+import { limitsSchema, sizeSchema } from './limits-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
+import { rewriteSchema } from './rewrite-schema.ts';
+import { screenSchema } from './screen-schema.ts';
 import { postureFacts } from './posture-facts.ts';
 import { strictMap } from './yaml-source.ts';
 
@@ -46,61 +50,6 @@ const bodiesHint = 'write where-defined, to refuse bodies where HTTP defines non
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
 const requireHint = `write facts of the posture: ${postureFacts.join(', ')}`;
 const requireSchema = oneOrMany(z.enum(postureFacts, { error: requireHint }), requireHint);
-
-const sizeHint = 'write a number of bytes, or a size such as 500 kB, 10 MiB or 1 GiB';
-const sizeSchema = z.union(
-  [
-    z.int({ error: sizeHint }).min(0, { error: sizeHint }),
-    z.string({ error: sizeHint }).regex(/^\d{1,12} ?(B|kB|MB|GB|KiB|MiB|GiB)$/, { error: sizeHint }),
-  ],
-  { error: sizeHint },
-);
-const countHint = 'write a whole number from 1';
-const rateHint = 'write a number of requests per second above 0, such as 5 or 0.5';
-
-const budgetHint =
-  'write a name of at most 64 lower-case letters, digits, ".", "_" and "-", such as search-api';
-
-const limitsSchema = strictMap(
-  {
-    requestsPerSecond: z
-      .number({ error: rateHint })
-      .positive({ error: rateHint })
-      .max(1_000_000, { error: rateHint })
-      .optional()
-      .describe('Requests per second of one session through this rule, with a burst of one second.'),
-    requestsPerSession: z
-      .int({ error: countHint })
-      .min(1, { error: countHint })
-      .optional()
-      .describe('Requests of one session through this rule, all in all.'),
-    bodyBytes: sizeSchema.optional().describe('The largest request body, in bytes or with a unit.'),
-    bytesPerSession: sizeSchema.optional().describe('Bytes of one session through this rule, both ways.'),
-    budget: z
-      .string({ error: budgetHint })
-      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, { error: budgetHint })
-      .optional()
-      .describe(
-        'What requestsPerSession and bytesPerSession are counted in: rules of the same budget share it, and a change of the rule keeps it.',
-      ),
-    whenStoreAway: z
-      .enum(['deny', 'continue'], { error: 'write deny or continue' })
-      .optional()
-      .describe(
-        'What requestsPerSession and bytesPerSession do while PostgreSQL is away and what was borrowed is used up: deny, which is the default, or continue with one more block at each gateway.',
-      ),
-  },
-  {
-    hint: 'write limits such as { requestsPerSecond: 5 }',
-    synonyms: {
-      rate: 'requestsPerSecond',
-      rps: 'requestsPerSecond',
-      bytes: 'bytesPerSession',
-      count: 'requestsPerSession',
-      bodySize: 'bodyBytes',
-    },
-  },
-);
 
 const claimHint = 'write a value, a list of values, or a map of claims; * in text stands for anything';
 const claimValue = z.union([z.string(), z.number(), z.boolean()], { error: claimHint });
@@ -314,6 +263,17 @@ const ruleSchema = strictMap(
     )
       .optional()
       .describe('What of an exchange is kept beside its event in the audit. Nothing by default.'),
+    leaks: leaksSchema
+      .optional()
+      .describe(
+        'What requests are searched for as they go out, and what happens where something is found; false: nothing. What the file says by default.',
+      ),
+    rewrite: rewriteSchema
+      .optional()
+      .describe('Named fields of JSON that are changed on their way. Nothing by default.'),
+    screen: screenSchema
+      .optional()
+      .describe('Marks by which the beginning of a response is judged. Nothing by default.'),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),
   },
@@ -345,6 +305,8 @@ const ruleSchema = strictMap(
       cas: 'trust',
       limit: 'limits',
       body: 'bodies',
+      leak: 'leaks',
+      dlp: 'leaks',
       id: 'name',
     },
     refused: effectWords,
@@ -379,6 +341,7 @@ export const policySchema = strictMap(
     requestFields: fileFieldsSchema
       .optional()
       .describe('Names that this file adds to the tables of request fields, for its own rules.'),
+    leaks: leaksSchema.optional().describe('What rules of this file without "leaks" are searched for.'),
     groups: z
       .record(z.string(), groupSchema, { error: 'write groups as a map from name to { hosts: [...] }' })
       .optional()

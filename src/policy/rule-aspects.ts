@@ -4,7 +4,10 @@ import { captureText } from './compile-capture.ts';
 import { gitCovers, gitText } from './git-rule.ts';
 import { graphqlCovers, graphqlText, rootKeys } from './graphql-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
+import { leaksCover, leaksText } from './leak-rule.ts';
 import { mcpCovers, mcpText } from './mcp-rule.ts';
+import { rewriteCovers, rewriteText } from './rewrite-rule.ts';
+import { screenCovers, screenText } from './screen-rule.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -235,6 +238,24 @@ export const ruleAspects: readonly RuleAspect[] = [
     text: ({ capture }) => (capture === undefined ? undefined : captureText(capture)),
     // It gives a workload nothing: neither is more than the other.
     covers: () => true,
+  },
+  {
+    key: 'leaks',
+    isMatch: false,
+    text: ({ leaks }) => (leaks === undefined ? undefined : leaksText(leaks)),
+    covers: (outer, inner) => leaksCover(outer.leaks, inner.leaks),
+  },
+  {
+    key: 'rewrite',
+    isMatch: false,
+    text: ({ rewrite }) => (rewrite === undefined ? undefined : rewriteText(rewrite)),
+    covers: (outer, inner) => rewriteCovers(outer.rewrite, inner.rewrite),
+  },
+  {
+    key: 'screen',
+    isMatch: false,
+    text: ({ screen }) => (screen === undefined ? undefined : screenText(screen)),
+    covers: (outer, inner) => screenCovers(outer.screen, inner.screen),
   },
   {
     key: 'scrub',

@@ -11,7 +11,7 @@ import type { Report } from './yaml-source.ts';
  */
 export function budgetOf(document: RuleDocument, report: Report): string | undefined {
   const { limits } = document;
-  if (limits?.requestsPerSession === undefined && limits?.bytesPerSession === undefined) {
+  if (!countedKeys.some((key) => limits?.[key] !== undefined)) {
     if (limits?.budget !== undefined)
       report(
         ['limits', 'budget'],
@@ -24,10 +24,19 @@ export function budgetOf(document: RuleDocument, report: Report): string | undef
       );
     return undefined;
   }
-  if (limits.budget !== undefined) return `budget ${limits.budget}`;
+  if (limits?.budget !== undefined) return `budget ${limits.budget}`;
   const { name: _name, description: _description, deny: _deny, ...meaning } = document;
   return `hash ${shortHash([JSON.stringify(meaning, sorted)])}`;
 }
+
+/** What is counted over a whole session. */
+const countedKeys = [
+  'requestsPerSession',
+  'bytesPerSession',
+  'bytesOutPerSession',
+  'urlsPerSession',
+  'urlBytesPerSession',
+] as const;
 
 /** The same text whatever order the keys were written in. */
 function sorted(_key: string, value: unknown): unknown {
@@ -48,11 +57,11 @@ export function checkBudgets(
     const indexes = sharing.filter(({ rule }) => !isSame(rule, first)).map(({ index }) => index);
     if (indexes.length === 0) return [];
     const name = `"${first.reference.name}" (${first.reference.place ?? 'unknown place'})`;
-    const message = `the ${budget} is shared with ${name}, whose requestsPerSession or bytesPerSession is another; what both take counts against each limit`;
+    const message = `the ${budget} is shared with ${name}, whose limits of the whole session are others; what both take counts against each limit`;
     return [{ indexes, message }];
   });
 }
 
 function isSame({ limits: a }: Rule, { limits: b }: Rule): boolean {
-  return a.requestsPerSession === b.requestsPerSession && a.bytesPerSession === b.bytesPerSession;
+  return countedKeys.every((key) => a[key] === b[key]);
 }

@@ -21,6 +21,9 @@ import {
   graphqlMismatch,
 } from './graphql-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
+import type { RuleLeaks } from './leak-rule.ts';
+import type { RuleRewrite } from './rewrite-rule.ts';
+import type { RuleScreen } from './screen-rule.ts';
 import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
@@ -67,6 +70,12 @@ export interface Rule {
   readonly continuesTrace: boolean;
   /** What of bodies is kept; undefined: nothing. */
   readonly capture: RuleCapture | undefined;
+  /** What requests are searched for; undefined: nothing. */
+  readonly leaks: RuleLeaks | undefined;
+  /** What responses are judged by; undefined: nothing. */
+  readonly screen: RuleScreen | undefined;
+  /** What is changed of JSON; undefined: nothing. */
+  readonly rewrite: RuleRewrite | undefined;
   /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
   readonly refusesEch: boolean;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
@@ -155,6 +164,8 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
     const graphql =
       rule.graphql === undefined ? undefined : graphqlMismatch(rule.graphql, rule.effect, access, work);
     if (graphql !== undefined) return graphql;
+    // What cannot be read cannot be changed.
+    if (rule.rewrite?.request !== undefined && access.body?.kind === 'unreadable') return 'body';
     const when = rule.when === undefined ? undefined : whenMismatch(rule.when, rule.effect, access, asking);
     if (when !== undefined) return when;
   }
@@ -175,9 +186,12 @@ function whenMismatch(
 }
 
 /** What of a body a rule that allows looks at, and has not seen. */
-export function awaitedOf({ mcp, graphql, when }: Rule, access: AccessRequest): readonly AwaitedPart[] {
+export function awaitedOf(
+  { mcp, graphql, when, rewrite }: Rule,
+  access: AccessRequest,
+): readonly AwaitedPart[] {
   if (access.depth === 'connect') return [];
-  const looksAtBody = mcp !== undefined || when?.usesBody === true;
+  const looksAtBody = mcp !== undefined || when?.usesBody === true || rewrite?.request !== undefined;
   return [
     ...(awaitsGraphql(graphql, access) ? (['graphql'] as const) : []),
     ...(looksAtBody && access.body === undefined ? (['body'] as const) : []),
@@ -207,14 +221,17 @@ export function seesRequests(rule: Rule): boolean {
 
 /** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */
 export function isByDestination(rule: Rule): boolean {
-  const { requestsPerSecond, requestsPerSession, bodyBytes } = rule.limits;
-  const counts = [requestsPerSecond, requestsPerSession, bodyBytes].some((limit) => limit !== undefined);
+  const { bytesPerSession: _bytes, whenStoreAway: _away, ...counted } = rule.limits;
+  const counts = Object.values(counted).some((limit) => limit !== undefined);
   const isOpen =
     rule.inject.length === 0 &&
     rule.requestFields === undefined &&
     rule.bodies === 'any' &&
     !rule.homeWrites &&
     !rule.continuesTrace &&
-    rule.capture === undefined;
+    rule.capture === undefined &&
+    rule.leaks === undefined &&
+    rule.screen === undefined &&
+    rule.rewrite === undefined;
   return !seesRequests(rule) && isOpen && !counts;
 }

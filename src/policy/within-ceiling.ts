@@ -10,7 +10,10 @@ import type {
   RuleLimits,
   RuleScrub,
 } from './decision.ts';
+import { bothLeaks } from './leak-rule.ts';
 import { networkCovers } from './network.ts';
+import { bothRewrites } from './rewrite-rule.ts';
+import { bothScreens } from './screen-rule.ts';
 
 /** `bound` is what the ceiling said of the same access. */
 export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision {
@@ -55,6 +58,9 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     ...some('showsLists', own.showsLists ?? bound.showsLists),
     ...some('learnsIds', bothIds(own.learnsIds, bound.learnsIds)),
     ...some('capture', bothCaptures(own.capture, bound.capture)),
+    ...some('leaks', bothLeaks(own.leaks, bound.leaks)),
+    ...some('rewrite', bothRewrites(own.rewrite, bound.rewrite)),
+    ...some('screen', bothScreens(own.screen, bound.screen)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),

@@ -108,6 +108,10 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'The client names one host to connect to and another one in the request. Check for a Host header that was set by hand; an SNI of another host is a sign of domain fronting.',
   policy_denied:
     'The message names the rule. If the task needs the request, ask for access as the denial shows, or let the owner of the policy add a rule. `upstreamproxy policy explain` shows which condition failed.',
+  leak_found:
+    'The message names the secret and where it stood; the audit has the same. Take it out of what is sent. If it only looks like a secret, the operator can let that one text through by its hash (`leaks: { allow: … }`).',
+  response_screened:
+    'The response has text that nobody is meant to see, or a planted value. Look at it from elsewhere before you trust it. The operator can let the rule only tell it (`screen: { on: alert }`).',
   address_denied:
     'The name leads to a private or internal address. If that is meant, the rule has to open it with `addresses:`. If it is a public name, somebody may be rebinding it.',
   protocol_denied:

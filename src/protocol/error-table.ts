@@ -175,6 +175,18 @@ export const errorTable = {
     69,
     'The gateway cannot get the credential of the rule, so it did not send the request.',
   ),
+  leak_found: denial(
+    403,
+    97,
+    77,
+    'The request holds a secret that may not leave, or cannot be searched for one; the message names it.',
+  ),
+  response_screened: denial(
+    403,
+    98,
+    77,
+    'The response has marks by which its rule blocks it; the message names them.',
+  ),
   tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
   body_too_large: denial(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
   head_too_large: denial(431, 74, 65, 'The request head is larger than its limit.'),

@@ -5,6 +5,7 @@ import { agentLimits } from './limits/agent-limits.ts';
 import { captureLimits } from './limits/capture-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
+import { leakLimits } from './limits/leak-limits.ts';
 import { logInLimits } from './limits/log-in-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { peerLimits } from './limits/peer-limits.ts';
@@ -23,6 +24,7 @@ export const limitTable = {
   ...sessionLimits,
   ...exchangeLimits,
   ...understandingLimits,
+  ...leakLimits,
   ...captureLimits,
   ...credentialLimits,
   ...networkLimits,

@@ -127,6 +127,39 @@ const limit = (key: string, value: string, expected: number): Row => ({
   expected: [{ [key]: expected }, {}],
 });
 
+/** Of a file and of a rule. */
+function leakRows(key: string, policyOfLeaks: (leaks: string) => string): readonly Row[] {
+  const sees = (decision: Decision): unknown => (decision.effect === 'allow' ? decision.leaks : undefined);
+  const all = ['credential', 'canary', 'shape'];
+  const hash = '0123456789abcdef0123456789abcdef';
+  const blocks = policyOfLeaks('{ on: block }');
+  const found = { on: 'block', find: all, allow: [] };
+  return [
+    { key, with: blocks, without: policyOfLeaks(''), sees, expected: [found, undefined] },
+    {
+      key: `${key}.on`,
+      with: policyOfLeaks('{ on: alert }'),
+      without: blocks,
+      sees,
+      expected: [{ ...found, on: 'alert' }, found],
+    },
+    {
+      key: `${key}.find`,
+      with: policyOfLeaks('{ on: block, find: canary }'),
+      without: blocks,
+      sees,
+      expected: [{ ...found, find: ['canary'] }, found],
+    },
+    {
+      key: `${key}.allow`,
+      with: policyOfLeaks(`{ on: block, allow: "${hash}" }`),
+      without: blocks,
+      sees,
+      expected: [{ ...found, allow: [hash] }, found],
+    },
+  ];
+}
+
 const rows: readonly Row[] = [
   { key: 'version', with: `version: 1\n${rule(host)}`, without: rule(host), expected: [allowed, allowed] },
   {
@@ -473,6 +506,56 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.effect === 'allow' && decision.continuesTrace,
     expected: [true, undefined],
   },
+  ...leakRows('leaks', (leaks) => `${leaks === '' ? '' : `leaks: ${leaks}\n`}${rule(host)}`),
+  ...leakRows('rules[].leaks', (leaks) => rule(leaks === '' ? host : `${host}, leaks: ${leaks}`)),
+  ...(['request', 'response'] as const).flatMap((side): readonly Row[] => {
+    const sees = (decision: Decision): unknown =>
+      decision.effect === 'allow' ? decision.rewrite?.[side] : undefined;
+    const withPart = (part: string): string => rule(`${host}, rewrite: { ${side}: { ${part} } }`);
+    const nothing = { set: [], drop: [], redact: [] };
+    const [set, drop, redact] = ['set: { /a~1b: 1 }', 'drop: /a/*/c', 'redact: [/a]'];
+    const row = (key: string, part: string, expected: object): Row => ({
+      key: `rules[].rewrite.${side}${key}`,
+      with: withPart(part),
+      without: rule(host),
+      sees,
+      expected: [{ ...nothing, ...expected }, undefined],
+    });
+    return [
+      row('', set, { set: [{ path: ['a/b'], value: 1 }] }),
+      row('.set', set, { set: [{ path: ['a/b'], value: 1 }] }),
+      row('.drop', drop, { drop: [['a', '*', 'c']] }),
+      row('.redact', redact, { redact: [['a']] }),
+    ];
+  }),
+  {
+    key: 'rules[].rewrite',
+    with: rule(`${host}, rewrite: { request: { drop: /a } }`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.awaits,
+    expected: ['body', undefined],
+  },
+  {
+    key: 'rules[].screen',
+    with: rule(`${host}, screen: { on: block }`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.on,
+    expected: ['block', undefined],
+  },
+  {
+    key: 'rules[].screen.on',
+    with: rule(`${host}, screen: { on: annotate }`),
+    without: rule(`${host}, screen: { on: alert }`),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.on,
+    expected: ['annotate', 'alert'],
+  },
+  {
+    key: 'rules[].screen.find',
+    with: rule(`${host}, screen: { on: alert, find: phrase }`),
+    without: rule(`${host}, screen: { on: alert }`),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.find,
+    expected: [['phrase'], ['hidden-text', 'canary', 'phrase']],
+  },
   {
     key: 'rules[].capture',
     with: rule(`${host}, capture: { bodies: true }`),
@@ -525,6 +608,9 @@ const rows: readonly Row[] = [
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),
+  limit('bytesOutPerSession', '2 kB', 2000),
+  limit('urlsPerSession', '20', 20),
+  limit('urlBytesPerSession', '1 KiB', 1024),
   limit('bytesPerSession', '1 GB', 1e9),
   {
     key: 'rules[].limits.budget',

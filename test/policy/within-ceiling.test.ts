@@ -82,6 +82,34 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
       { capture: { bytesMax: 9, redact: ['a', 'b'] } },
     ],
   ],
+  leaks: [
+    ...stricter({}, { leaks: { on: 'alert', find: ['shape'], allow: [] } }),
+    ...stricter(
+      { leaks: { on: 'alert', find: ['shape'], allow: ['a', 'b'] } },
+      { leaks: { on: 'block', find: ['credential', 'shape'], allow: ['a'] } },
+    ),
+    [
+      { leaks: { on: 'block', find: ['shape'], allow: ['a'] } },
+      { leaks: { on: 'redact', find: ['canary'], allow: ['b'] } },
+      { leaks: { on: 'block', find: ['canary', 'shape'], allow: [] } },
+    ],
+  ],
+  rewrite: [
+    ...stricter({}, { rewrite: { request: { set: [], drop: [['a']], redact: [] } } }),
+    [
+      { rewrite: { request: { set: [], drop: [['a']], redact: [] } } },
+      { rewrite: { request: { set: [], drop: [], redact: [['b']] } } },
+      { rewrite: { request: { set: [], drop: [['a']], redact: [['b']] } } },
+    ],
+  ],
+  screen: [
+    ...stricter({}, { screen: { on: 'alert', find: ['phrase'] } }),
+    [
+      { screen: { on: 'alert', find: ['phrase'] } },
+      { screen: { on: 'block', find: ['canary'] } },
+      { screen: { on: 'block', find: ['canary', 'phrase'] } },
+    ],
+  ],
   refusesEch: stricter(passthrough, { ...passthrough, refusesEch: true }),
   trust: [
     ...stricter({ trust: ['a', 'b'] }, { trust: ['a'] }),

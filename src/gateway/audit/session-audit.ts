@@ -38,7 +38,8 @@ export interface SessionStep {
     | 'administrator_token_used'
     | 'operator_link_reused'
     | 'store_went_back'
-    | 'bodies_viewed';
+    | 'bodies_viewed'
+    | 'leaks_exceeded';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -114,6 +115,7 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'policy_refused',
   'administrator_token_used',
   'store_went_back',
+  'leaks_exceeded',
 ]);
 /** What was done, though somebody has to look at it. */
 const done: ReadonlySet<SessionStep['action']> = new Set([

@@ -29,13 +29,8 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkStore(document, report);
   checkIdentity(document, report);
   checkCredentials(document.credentials ?? {}, report);
-  for (const name of Object.keys(document.trust ?? {})) {
-    if (!namePattern.test(name))
-      report(
-        ['trust', name],
-        'the name of a trust is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
-      );
-  }
+  checkNames('canaries', 'a canary', document, report);
+  checkNames('trust', 'a trust', document, report);
   for (const [name, { command, file }] of Object.entries(document.discover ?? {})) {
     if ((command === undefined) === (file === undefined))
       report(['discover', name], 'hosts come from one place; write exactly one of command and file');
@@ -76,6 +71,21 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
 }
 
 /** Keys and authorities are in one place. */
+function checkNames(
+  key: 'canaries' | 'trust',
+  what: string,
+  document: GatewayConfigDocument,
+  report: Report,
+): void {
+  for (const name of Object.keys(document[key] ?? {})) {
+    if (!namePattern.test(name))
+      report(
+        [key, name],
+        `the name of ${what} is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one`,
+      );
+  }
+}
+
 function checkIdentity(
   { identity, certificateAuthority, store, tls }: GatewayConfigDocument,
   report: Report,

@@ -8,6 +8,7 @@ import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
 import { auditSchema } from './audit-schema.ts';
+import { canariesSchema } from './canaries-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
@@ -274,6 +275,11 @@ export const gatewayConfigSchema = strictMap(
       .record(z.string(), credentialSchema, { error: 'write a map from name to credential' })
       .optional()
       .describe('What rules can inject, by name.'),
+    canaries: canariesSchema
+      .optional()
+      .describe(
+        'Values that are planted where nobody has a reason to take them from, by name: rules with "leaks" look for them.',
+      ),
     trust: z
       .record(z.string(), trustSchema, { error: 'write a map from name to { file: path }' })
       .optional()

@@ -56,6 +56,8 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   /** Files without a path: everything is denied. */
   readonly policy: PolicyPlace;
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
+  /** Planted values, by name. */
+  readonly canaries: Readonly<Record<string, PlainSourceConfig>>;
   /** PEM files that rules pin, by name. */
   readonly trust: Readonly<Record<string, string>>;
   /** Tools of its own that groups of the policy can name under `discover`. */
@@ -247,6 +249,12 @@ function completeConfig(
       Object.entries(document.credentials ?? {}).map(([name, one]) => [
         name,
         credentialSettings(one, absolute),
+      ]),
+    ),
+    canaries: Object.fromEntries(
+      Object.entries(document.canaries ?? {}).map(([name, { source }]) => [
+        name,
+        plainSourceSettings(source, absolute),
       ]),
     ),
     trust: Object.fromEntries(

@@ -135,6 +135,11 @@ export function foreignDefaults({ kind }: CredentialConfig): CredentialKind['for
   return kindOf(kind).foreign;
 }
 
+/** Whether it signs what the client signed. */
+export function signsRequests({ kind }: CredentialConfig): boolean {
+  return kindOf(kind).signs === true;
+}
+
 /** The environment variables that the workload gets for it; none if it sees nothing. */
 export function placeholderVariables(
   name: string,

@@ -14,6 +14,8 @@ import type { Credential } from './kinds/credential-kind.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
 import { withCredential } from './source-fault.ts';
+import { LeakValues } from '../leaks/leak-values.ts';
+import { type LeakSources, leakSources } from './leak-sources.ts';
 import { SearchedCredential, TableBudget, searchedValues } from '../scrub/searched-credential.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
@@ -56,6 +58,8 @@ export class CredentialSet implements AsyncDisposable {
   readonly #foreign = new Map<string, ForeignCredentials>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
+  /** What requests are searched for where rules ask for it. */
+  readonly leaks: LeakValues;
   /** Room for bodies that are read before their request goes out. */
   readonly bodies: HeldBodies;
 
@@ -68,7 +72,17 @@ export class CredentialSet implements AsyncDisposable {
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    { limits, held }: { readonly limits: Limits; readonly held?: HeldOctets } = { limits: defaultLimits },
+    {
+      limits,
+      held,
+      canaries = {},
+    }: {
+      readonly limits: Limits;
+      readonly held?: HeldOctets;
+      readonly canaries?: LeakSources['canaries'];
+    } = {
+      limits: defaultLimits,
+    },
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
@@ -84,6 +98,7 @@ export class CredentialSet implements AsyncDisposable {
       Object.assign(placeholders, placeholderVariables(name, config));
     }
     this.placeholders = placeholders;
+    this.leaks = new LeakValues(leakSources({ configs, canaries }, environment), limits);
   }
 
   /** Gives back what was only lent: leases and tokens of a Vault. */
@@ -130,6 +145,7 @@ export class CredentialSet implements AsyncDisposable {
         const injected = await entry.apply(current, nowMs, facts);
         current = injected.head;
         entry.searched.note(injected.values);
+        this.leaks.note({ kind: 'credential', name: credential }, injected.values);
         decode &&= entry.decode || injected.values.length === 0;
         if (injected.isUnused !== true) names.push(credential);
         tls = injected.tls ?? tls;

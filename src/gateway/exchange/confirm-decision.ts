@@ -57,6 +57,9 @@ function givenBy(decision: AllowDecision): string {
     showsLists,
     learnsIds,
     capture,
+    leaks,
+    screen,
+    rewrite,
     refusesEch,
     trust,
   } = decision;
@@ -71,6 +74,9 @@ function givenBy(decision: AllowDecision): string {
     showsLists,
     learnsIds,
     capture,
+    leaks,
+    screen,
+    rewrite,
     refusesEch,
     trust,
   ]);

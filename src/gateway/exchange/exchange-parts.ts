@@ -12,6 +12,7 @@ import type { CredentialSet, InjectedRequest } from '../credentials/credential-s
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { LoopGuard } from '../forward/loop-guard.ts';
+import type { LeakLedger } from '../leaks/leak-ledger.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
 import type { LiveGrants } from '../policies/live-grants.ts';
@@ -21,6 +22,7 @@ import type { DecisionBasis } from './confirm-decision.ts';
 import type { HomeInjected } from './inject-of-home.ts';
 import type { LearnedIds } from './learned-ids.ts';
 import type { ListedTools } from './listed-tools.ts';
+import type { LeakWatch } from './leak-watch.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
 export interface ExchangeParts {
@@ -43,6 +45,8 @@ export interface ExchangeParts {
   readonly limits: Limits;
   /** Refuses what comes back to this gateway. */
   readonly loops?: LoopGuard;
+  /** Counts what sessions tried to send that may not leave. */
+  readonly leakLedger?: LeakLedger;
   /** Keeps bodies where a rule asks for it. */
   readonly captured?: CapturedBodies;
   readonly clock: () => number;
@@ -61,11 +65,15 @@ export interface Admitted {
   readonly access: RequestAccess;
   readonly decision: AllowDecision;
   readonly basis: DecisionBasis;
-  /** What the client sent as its body, where a rule looked into it; undefined: the body is the client's own. */
+  /** Where the rule searches what goes out. */
+  readonly watch?: LeakWatch | undefined;
+  /** What the client sent as its body, where a rule looked into it or it is searched; undefined: the body is the client's own. */
   readonly body?: Readable | undefined;
   readonly injected: InjectedRequest | HomeInjected;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;
+  /** Pays for bytes that the client sends, where the rule limits them. */
+  readonly spendOut?: SpendBytes | undefined;
   /** Where the rule has bodies kept. */
   readonly capture?: BodyCapture | undefined;
 }

@@ -2,6 +2,7 @@
 // exchange, in the order in which it may happen: began → decided → dialled → responded → ended.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import type { LeakFacts, ScreenFacts } from '../../api/audit-facts.ts';
 import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
@@ -21,30 +22,10 @@ import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.t
 import { ExchangeTimes } from './exchange-times.ts';
 import { graphqlFacts } from './graphql-facts.ts';
 import { mcpFacts } from './mcp-facts.ts';
+import { noteLeak, noteMark } from './note-finding.ts';
+import type { AskedRequest, FaultNotes, JudgedBy } from './record-inputs.ts';
 
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
-
-/** What a client said, before anything of it was checked. */
-export interface AskedRequest {
-  readonly method?: string | undefined;
-  readonly target?: string | undefined;
-  readonly protocol?: string;
-  /** Of the stream that it came on. */
-  readonly destination?: Destination | undefined;
-}
-
-export interface JudgedBy {
-  readonly policyVersion: string;
-  /** Whether a request for access could change a denial. */
-  readonly mayAskAccess?: boolean;
-}
-
-export interface FaultNotes {
-  /** For the audit in place of the error's own message. */
-  readonly message?: string;
-  /** What the operator alone is told. */
-  readonly operatorDetail?: string | undefined;
-}
 
 const none: readonly (() => void)[] = [];
 
@@ -259,6 +240,21 @@ export class ExchangeRecord implements OpenExchange {
   foundChanged(tools: readonly string[]): void {
     const { changedToolsToldMax: max } = defaultLimits;
     this.#detailed({ changed: tools.slice(0, max) });
+  }
+
+  /** Something may not leave, or was told. */
+  leaked(one: LeakFacts): void {
+    noteLeak(this.#facts, one);
+  }
+
+  /** So many fields of JSON were changed by its rule. */
+  rewrote(side: 'request' | 'response', changes: number): void {
+    this.#detailed({ [side === 'request' ? 'requestRewritten' : 'responseRewritten']: changes });
+  }
+
+  /** Its response has a mark. */
+  screened(one: ScreenFacts): void {
+    noteMark(this.#facts, one);
   }
 
   /** The origin switched to what was asked for; from here on bytes pass. */

@@ -36,10 +36,14 @@ import { type ChangedTool, tellChangedTools } from './pinned-tools.ts';
 import type { ResponseClient } from './response-client.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { ResponseRoom } from './response-room.ts';
+import { leakWatchOf } from './leak-watch.ts';
 import { injectOfHome } from './inject-of-home.ts';
 import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
-import { meteredStream } from '../forward/metered-stream.ts';
+import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
+import { rewriteRequest } from './rewrite-request.ts';
+import { withRewrittenJson } from './rewrite-response.ts';
+import { screenOf } from './screen-of.ts';
 import { TokenGuard } from './token-guard.ts';
 
 export type { ExchangeParts };
@@ -97,18 +101,32 @@ export async function admit(
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const { decision, access, basis, body } = await decideRequest(
+  const decided = await decideRequest(
     { client, validated: asked, principal: scene.principal },
     parts,
     record,
   );
-  const own = decidedRequest(asked, decision, parts, record);
+  const { decision, basis } = decided;
+  const { access, body, ...changed } = rewriteRequest(
+    { validated: decidedRequest(asked, decision, parts, record), ...decided, body: decided.body },
+    scene.principal,
+    parts,
+    record,
+  );
+  const own = changed.validated;
   const isRead =
-    mayHaveLists(record.message, access, decision) || learnedQuery(access, decision) !== undefined;
-  const validated = isRead ? askedReadable(own) : own;
-  const sent = body === undefined ? client : whatWasRead(client, body);
-  await enforceBodies(sent, validated, decision, parts.limits);
-  const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
+    mayHaveLists(record.message, access, decision) ||
+    learnedQuery(access, decision) !== undefined ||
+    decision.rewrite?.response !== undefined;
+  const readable = isRead || decision.screen !== undefined ? askedReadable(own, !isRead) : own;
+  const watch = await leakWatchOf(decision, scene.principal, parts, record);
+  const validated = watch === undefined ? readable : { ...readable, head: watch.judgeHead(readable.head) };
+  const read = body === undefined ? client : whatWasRead(client, body);
+  await enforceBodies(read, validated, decision, parts.limits);
+  const sent = watch === undefined || !hasBody(validated) ? read : watch.guarded(read, validated.head);
+  const { sessionId } = scene.principal;
+  const spendBytes = await parts.budgets.admit(sessionId, decision, parts.clock());
+  const spendOut = await parts.budgets.information.admit(sessionId, decision, validated.head, parts.clock());
   const facts = bodyFacts(sent, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
@@ -118,13 +136,14 @@ export async function admit(
     { names: injected.names, stripped },
     decision.inject.map(({ credential }) => credential),
   );
-  return { validated, access, decision, basis, body, injected, spendBytes };
+  const ownBody = sent === client ? undefined : sent.body;
+  return { validated, access, decision, basis, body: ownBody, watch, injected, spendBytes, spendOut };
 }
 
 /** What is shown of a response has to be read first: whole, and not encoded. */
-function askedReadable(request: ValidatedRequest): ValidatedRequest {
+function askedReadable(request: ValidatedRequest, keepsRange: boolean): ValidatedRequest {
   const { head } = request;
-  const headers = askSearchable(head.headers, { decode: false, keepsRange: false });
+  const headers = askSearchable(head.headers, { decode: false, keepsRange });
   return { ...request, head: { ...head, headers } };
 }
 
@@ -238,8 +257,9 @@ async function forward(
   };
   const room = responseRoom(scene, parts, admitted.injected.searched);
   const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
+  using screen = screenOf(client, parts, { admitted, record, room, end });
   using relay = new ResponseRelay({
-    client: responseClient(client, scene, parts, { admitted, record, room, learner }),
+    client: responseClient(screen?.client ?? client, scene, parts, { admitted, record, room, learner }),
     fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
@@ -284,7 +304,7 @@ async function forward(
 
 /** Behind the relay: what is kept of the response is what the client gets, and lists are without what the session may not use. */
 function responseClient(
-  client: ClientExchange,
+  client: ResponseClient,
   { principal }: ExchangeScene,
   parts: ExchangeParts,
   { admitted, record, room, learner }: Responding,
@@ -292,16 +312,23 @@ function responseClient(
   const { access, decision, capture } = admitted;
   const captured = capture?.ofResponse(client) ?? client;
   const keep = (octets: number): void => room.keep(octets);
-  if (learner !== undefined) return withLearnedIds(learner, { client: captured, keep });
-  if (!mayHaveLists(record.message, access, decision)) return captured;
+  const rewrite = decision.rewrite?.response;
+  const onRewritten = (changes: number): void => record.rewrote('response', changes);
+  const { limits } = parts;
+  const sent =
+    rewrite === undefined
+      ? captured
+      : withRewrittenJson({ client: captured, rewrite, limits, keep, onRewritten });
+  if (learner !== undefined) return withLearnedIds(learner, { client: sent, keep });
+  if (!mayHaveLists(record.message, access, decision)) return sent;
   const onHidden = (count: number): void => record.hid(count);
   const onChanged = (changed: readonly ChangedTool[]): void => {
     record.foundChanged(changed.map(({ tool }) => tool));
     tellChangedTools(changed, parts, { principal, access });
   };
-  const { policy, clock, limits, tools } = parts;
+  const { policy, clock, tools } = parts;
   const asked = { principal, access, policy, clock, limits, tools, message: record.message };
-  return withShownLists({ client: captured, ...asked, keep, onHidden, onChanged });
+  return withShownLists({ client: sent, ...asked, keep, onHidden, onChanged });
 }
 
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
@@ -311,7 +338,7 @@ export function forwardRequest(
   { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
   { admitted, record }: Forwarding,
 ): ForwardRequest {
-  const { validated, decision, injected } = admitted;
+  const { validated, decision, injected, watch } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
   let bodyBytes = 0;
   record.sent(0);
@@ -319,7 +346,10 @@ export function forwardRequest(
     head: injected.head,
     ...upstreamBody(client, admitted),
     acceptsTrailers: validated.trailersAccepted,
-    trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
+    trailers: () => {
+      const trailers = validateTrailers(client.trailers(), 'request', limits);
+      return (watch?.judgeTrailers(trailers) ?? trailers).toRaw();
+    },
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,
     addresses: decision.addresses,
@@ -346,16 +376,21 @@ export function forwardRequest(
 
 function upstreamBody(
   client: ClientExchange,
-  { validated, injected, spendBytes, capture, body: read }: Admitted,
+  { validated, injected, spendBytes, spendOut, capture, body: read }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
   if (!hasBody(validated)) return { body: undefined, bodyLength: undefined };
   const own = read ?? client.body;
   const sent = capture?.ofRequest(own) ?? own;
   const body = injected.body?.rewrite(sent) ?? sent;
   const bodyLength = injected.body === undefined ? declaredLength(validated) : injected.body.length;
-  if (spendBytes === undefined) return { body, bodyLength };
-  const metered = throughTransform(body, meteredStream(spendBytes));
+  const paidOut = metered(client, body, spendOut);
+  return { body: metered(client, paidOut, spendBytes), bodyLength };
+}
+
+function metered(client: ClientExchange, body: Readable, spendBytes: SpendBytes | undefined): Readable {
+  if (spendBytes === undefined) return body;
+  const paid = throughTransform(body, meteredStream(spendBytes));
   // Nobody else knows of a rewritten body, and it may hold what has to be given back.
-  if (body !== client.body) metered.once('close', () => body.destroy());
-  return { body: metered, bodyLength };
+  if (body !== client.body) paid.once('close', () => body.destroy());
+  return paid;
 }

@@ -1,7 +1,6 @@
 // What one session may still do: requests and streams a second at the gateway, and what the limits of each rule leave.
 // Never shared between sessions. What holds for all of a session is borrowed from the store, so that it outlives this process.
 
-import type { AllowDecision } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -9,6 +8,8 @@ import { TokenBucket } from '../../protocol/token-bucket.ts';
 import type { BudgetStore } from '../../store/budget-store.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { BorrowedBudget } from './borrowed-budget.ts';
+import type { CountedLimit, Limited } from './counted-limits.ts';
+import { InformationBudgets } from './information-budgets.ts';
 
 /** Streams that are refused for their rate are told in the audit this often: an event for each would be a flood too. */
 const reportIntervalMs = 1_000;
@@ -21,9 +22,6 @@ interface Session {
   refusedStreams: number;
   reportedMs: number;
 }
-
-/** What of a decision says which limits hold, and whose they are. */
-type Limited = Pick<AllowDecision, 'rule' | 'limits' | 'budget'>;
 
 export interface SessionBudgetsOptions {
   readonly limits?: Limits;
@@ -46,6 +44,9 @@ export class SessionBudgets implements AsyncDisposable {
     this.#clock = options.clock ?? (() => performance.now());
     this.#onFault = options.onFault ?? (() => undefined);
   }
+
+  /** What the requests of a session can say. */
+  readonly information = new InformationBudgets(this);
 
   /** Sessions with something counted. */
   get size(): number {
@@ -98,8 +99,8 @@ export class SessionBudgets implements AsyncDisposable {
     const { requestsPerSecond, requestsPerSession, bytesPerSession } = limits;
     if (requestsPerSecond === undefined && requestsPerSession === undefined && bytesPerSession === undefined)
       return undefined;
-    const requests = this.#borrowed(sessionId, decision, 'requestsPerSession', nowMs);
-    const bytes = this.#borrowed(sessionId, decision, 'bytesPerSession', nowMs);
+    const requests = this.borrowed(sessionId, decision, 'requestsPerSession', nowMs);
+    const bytes = this.borrowed(sessionId, decision, 'bytesPerSession', nowMs);
     if (requests !== undefined && !(await requests.take(1))) {
       throw spent(rule.name, `${requestsPerSession} requests in a session (requestsPerSession)`);
     }
@@ -120,6 +121,7 @@ export class SessionBudgets implements AsyncDisposable {
   forget(sessionId: string): void {
     const session = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
+    this.information.forget(sessionId);
     for (const budget of session?.borrowed.values() ?? []) {
       const releasing = budget.release().catch((error: unknown) => {
         this.#onFault(asProxyError(error));
@@ -162,10 +164,11 @@ export class SessionBudgets implements AsyncDisposable {
     if (waitSeconds > 0) throw spent(rule, `${perSecond} requests a second (requestsPerSecond)`, waitSeconds);
   }
 
-  #borrowed(
+  /** Undefined where the rule does not say that limit. @throws ProxyError limit_exceeded */
+  borrowed(
     sessionId: string,
     { rule, limits, budget = `rule ${rule.name}` }: Limited,
-    limit: 'requestsPerSession' | 'bytesPerSession',
+    limit: CountedLimit,
     nowMs: number,
   ): BorrowedBudget | undefined {
     const max = limits[limit];
@@ -183,7 +186,7 @@ export class SessionBudgets implements AsyncDisposable {
         name: { sessionId, budget: name },
         max,
         blockMax:
-          limit === 'requestsPerSession'
+          limit === 'requestsPerSession' || limit === 'urlsPerSession'
             ? defaultLimits.budgetBlockRequestsMax
             : defaultLimits.budgetBlockBytesMax,
         budgetsPerSessionMax,

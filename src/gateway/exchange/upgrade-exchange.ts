@@ -17,6 +17,7 @@ import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest, responseRoom } from './exchange.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
+import type { LeakWatch } from './leak-watch.ts';
 import { refuse } from './refusal.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -166,8 +167,11 @@ interface OpeningHandshake {
   readonly request: ForwardRequest;
   /** What messages are searched for. */
   readonly searched: SearchedValues | undefined;
+  /** Where what the client sends is searched. */
+  readonly watch: LeakWatch | undefined;
   readonly key: string;
   readonly spendBytes: Admitted['spendBytes'];
+  readonly spendOut: Admitted['spendOut'];
 }
 
 /** What goes to the origin, and how its response is taken. @throws ProxyError request_malformed */
@@ -177,14 +181,16 @@ function openingHandshake(
   parts: ExchangeParts,
   known: { readonly admitted: Admitted; readonly record: ExchangeRecord },
 ): OpeningHandshake {
-  const { validated, injected, spendBytes } = known.admitted;
+  const { validated, injected, spendBytes, spendOut } = known.admitted;
   if (validated.upgrade === undefined)
     throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
   if (validated.head.destination.host === accessHost)
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
   const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
   const { searched } = injected;
-  const headers = handshakeFields(request.head.headers, searched !== undefined);
+  const { watch } = known.admitted;
+  const isSearched = searched !== undefined || watch !== undefined;
+  const headers = handshakeFields(request.head.headers, isSearched);
   const key = headers.first('sec-websocket-key') ?? '';
   // Of messages, and of what stands between their frames.
   const room = responseRoom(scene, parts, searched, 2);
@@ -202,7 +208,8 @@ function openingHandshake(
     room,
     onStatus: (status) => known.record.responded(status),
   });
-  return { relay, request: { ...request, head: { ...request.head, headers } }, searched, key, spendBytes };
+  const asked = { ...request, head: { ...request.head, headers } };
+  return { relay, request: asked, searched, watch, key, spendBytes, spendOut };
 }
 
 /**
@@ -241,8 +248,11 @@ interface Switched {
   readonly origin: Duplex;
   /** What may not come back. */
   readonly searched: SearchedValues | undefined;
+  readonly watch: LeakWatch | undefined;
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes | undefined;
+  /** Pays for what the client sends. */
+  readonly spendOut: SpendBytes | undefined;
   readonly limits: Limits;
   readonly closing: Closing;
   readonly request: ForwardRequest;
@@ -250,8 +260,9 @@ interface Switched {
 
 /** Lets the frames of both sides pass until one of them ends, or the gateway does. */
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, searched, record, spendBytes, limits, closing, request } = switched;
+  const { upgrade, result, origin, searched, watch, record, limits, closing, request } = switched;
   const { rawHeaders, status } = result;
+  const { spendBytes, spendOut } = switched;
   const { isCompressed } = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   const scrubber = searched === undefined ? undefined : new WebSocketScrubber(searched);
@@ -265,12 +276,18 @@ async function connectBoth(switched: Switched): Promise<void> {
     abort: (error) => upgrade.client.abort(error),
   });
   closing.open((error) => passage.close(closeCode.policyViolation, error));
+  let leak: ProxyError | undefined;
+  const guard = watch?.webSocketGuard((fault) => {
+    leak = fault;
+    passage.close(closeCode.policyViolation, fault);
+  });
   const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
-  const bytes = await passage.run({ early, spendBytes, scrubber });
+  const bytes = await passage.run({ early, spendBytes, spendOut, scrubber, guard });
   record.scrubbed(scrubber?.replaced ?? 0);
   if (bytes.fault !== undefined) record.cutShort(bytes.fault);
   record.sent(bytes.fromClient);
   record.received(bytes.fromOrigin);
+  if (leak !== undefined) record.refused(leak);
   if (passage.malformed !== undefined) record.failed(passage.malformed);
 }
 
@@ -278,7 +295,7 @@ async function connectBoth(switched: Switched): Promise<void> {
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, searched }: Switched): { readonly isCompressed: boolean } {
+function acceptSwitch({ result, key, searched, watch }: Switched): { readonly isCompressed: boolean } {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
@@ -289,10 +306,10 @@ function acceptSwitch({ result, key, searched }: Switched): { readonly isCompres
       'The response of the origin is refused: its Sec-WebSocket-Accept does not fit the key.',
     );
   const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
-  if (isCompressed && searched !== undefined)
+  if (isCompressed && (searched !== undefined || watch !== undefined))
     throw new ProxyError(
       'origin_malformed',
-      'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
+      'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched.',
     );
   return { isCompressed };
 }

@@ -2,13 +2,13 @@
 
 import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 import { closeCode, WebSocketFault } from '../../net/websocket-frame.ts';
 import { WebSocketGate } from '../../net/websocket-gate.ts';
 import type { LinkAbsence } from '../../net/link-absence.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { SpendBytes } from '../forward/metered-stream.ts';
+import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import type { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
 
@@ -28,8 +28,12 @@ export interface PassageRun {
   /** What came behind the heads of the handshake. */
   readonly early: { readonly client: Buffer; readonly origin: Buffer };
   readonly spendBytes: SpendBytes | undefined;
+  /** Pays for what the client sends, where that has a budget of its own. */
+  readonly spendOut?: SpendBytes | undefined;
   /** What the origin sends goes through it. */
   readonly scrubber: WebSocketScrubber | undefined;
+  /** What the client sends goes through it. */
+  readonly guard?: Transform | undefined;
 }
 
 export interface PassedBytes {
@@ -44,6 +48,7 @@ export class WebSocketPassage {
   readonly #fromClient: WebSocketGate;
   readonly #fromOrigin: WebSocketGate;
   #malformed: ProxyError | undefined;
+  #unpaidOut: ProxyError | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(options: WebSocketPassageOptions) {
@@ -71,7 +76,7 @@ export class WebSocketPassage {
   }
 
   /** Lets frames pass until both sides are over. Never throws. */
-  async run({ early, spendBytes, scrubber }: PassageRun): Promise<PassedBytes> {
+  async run({ early, spendBytes, spendOut, scrubber, guard }: PassageRun): Promise<PassedBytes> {
     const { client, origin, limits, absence } = this.#options;
     let unpaid: ProxyError | undefined;
     // Neither side is read meanwhile.
@@ -86,19 +91,26 @@ export class WebSocketPassage {
     }
     // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
     for (const socket of [client, origin]) if (socket instanceof Socket) socket.setTimeout(0);
+    const paid = spendOut === undefined ? [] : [meteredStream(spendOut)];
+    for (const one of paid) one.once('error', (error) => this.#unpaid(asProxyError(error)));
     const bytes = await pipeBoth(client, origin, {
       spendBytes,
       idle: { limits, name: 'webSocketIdleTimeoutMs', absence },
-      throughFirst: [this.#fromClient],
+      throughFirst: [this.#fromClient, ...paid, ...(guard === undefined ? [] : [guard])],
       throughSecond: [this.#fromOrigin, ...(scrubber === undefined ? [] : [scrubber])],
     });
     clearTimeout(this.#deadline);
-    const fault = unpaid ?? bytes.fault;
+    const fault = unpaid ?? this.#unpaidOut ?? bytes.fault;
     return {
       fromClient: early.client.length + bytes.fromFirst,
       fromOrigin: early.origin.length + bytes.fromSecond,
       ...(fault === undefined ? {} : { fault }),
     };
+  }
+
+  #unpaid(error: ProxyError): void {
+    this.#unpaidOut ??= error;
+    for (const socket of [this.#options.client, this.#options.origin]) socket.destroy(error);
   }
 
   #onFault(fault: ProxyError): void {

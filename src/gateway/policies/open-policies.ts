@@ -10,7 +10,7 @@ import type { PolicyVersion } from '../../store/policy-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
-import { foreignDefaults } from '../credentials/credential-kinds.ts';
+import { foreignDefaults, signsRequests } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import { keepFiles, keepPublished } from './kept-policies.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
@@ -65,6 +65,7 @@ export function policyNames({
     placeholders: Object.entries(credentials).flatMap(([name, one]) =>
       foreignDefaults(one).what === 'none-beside-it' ? [name] : [],
     ),
+    signing: Object.entries(credentials).flatMap(([name, one]) => (signsRequests(one) ? [name] : [])),
     trust: Object.keys(trust),
     // Of those with "for" it is said who is meant.
     issuers: issuers.flatMap((one) => (one.for === undefined ? [one.issuer] : [])),

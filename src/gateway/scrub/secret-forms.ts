@@ -45,7 +45,7 @@ function textAndLines(text: string): readonly string[] {
  * The value in Base64, and what stands there for it alone, whatever is before and behind it (RFC 4648 §4, §5): three octets make
  * four characters, so there are three ways to lie, and the characters at the ends belong to the neighbours too.
  */
-function base64Forms(text: string): readonly string[] {
+export function base64Forms(text: string): readonly string[] {
   const bits = 8 * Buffer.byteLength(text);
   const cores = [0, 1, 2].flatMap((offset) => {
     const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]);

@@ -1,6 +1,7 @@
 // Searches a text that comes in pieces by one table, and marks what was found: with as many steps for each octet whatever it is.
 
-import type { Automaton, SearchTable } from './search-table.ts';
+import type { Automaton } from './automaton.ts';
+import type { SearchTable } from './search-table.ts';
 
 const markerByte = 0x2a;
 const lineFeed = 0x0a;

@@ -43,6 +43,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     store: 'sqlite:/var/lib/upstreamproxy/state.db',
     policy: { mode: 'files', paths: [] },
     credentials: {},
+    canaries: {},
     trust: {},
     discover: {},
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
@@ -109,6 +110,7 @@ credentials:
     placeholder: { env: GH_TOKEN, value: placeholder }
   git: { kind: basic, username: x-access-token, source: { file: secrets/git } }
   key: { kind: header, header: X-Api-Key, prefix: "Key ", source: { command: [/bin/vault, read] } }
+canaries: { notes: { source: { file: notes.canary } } }
 trust: { internal: { file: internal.pem } }
 discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
@@ -155,6 +157,7 @@ log: { level: debug, format: json }
         source: { command: ['/bin/vault', 'read'] },
       },
     },
+    canaries: { notes: { file: '/etc/gateway/notes.canary' } },
     trust: { internal: '/etc/gateway/internal.pem' },
     discover: { gems: { command: ['gem', 'sources'] }, mirrors: { file: '/etc/gateway/mirrors.txt' } },
     tokens: { issuer: 'me', audience: 'you', ttlSeconds: 60 },
@@ -358,6 +361,11 @@ describe('what is wrong is told with its place and what to write', () => {
       [/"policyRulesMax" is fixed at 10000 and no setting; remove it/],
     ],
     ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
+    [
+      'a canary of a bad name',
+      'canaries: { "no tes": { source: { env: A } } }',
+      [/the name of a canary is made of/],
+    ],
     ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
     ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
     [

@@ -16,6 +16,7 @@ import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
 import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
+import type { LeakLedger } from '../../../src/gateway/leaks/leak-ledger.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
@@ -50,6 +51,9 @@ export interface RequestPathOptions {
   readonly over?: (policy: Policy) => Policy;
   readonly credentials?: Readonly<Record<string, CredentialConfig>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables of `environment` with planted values, by name. */
+  readonly canaries?: Readonly<Record<string, { readonly env: string }>>;
+  readonly leakLedger?: LeakLedger;
   /** Names to addresses; default: every name of `hosts` to 127.0.0.1. */
   readonly hosts: readonly string[];
   readonly trust: readonly string[];
@@ -132,9 +136,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     options.credentials ?? {},
     options.environment ?? {},
     services.fetch,
-    {
-      limits,
-    },
+    { limits, ...(options.canaries === undefined ? {} : { canaries: options.canaries }) },
   );
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;
@@ -146,6 +148,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
     ...(options.captured === undefined ? {} : { captured: options.captured }),
+    ...(options.leakLedger === undefined ? {} : { leakLedger: options.leakLedger }),
     ...(options.loops === undefined ? {} : { loops: options.loops }),
     credentials,
     audit: sink,

@@ -2,6 +2,7 @@
 
 import type { GrowthCases } from './growth-case.ts';
 import { argumentCases } from './argument-cases.ts';
+import { leakCases } from './leak-cases.ts';
 import { requestCases } from './request-cases.ts';
 import { streamCases } from './stream-cases.ts';
 import { textCases } from './text-cases.ts';
@@ -9,4 +10,4 @@ import { textCases } from './text-cases.ts';
 /** Readers of short texts: what is wrong there often needs two pieces that alternate. */
 export const inPairs: GrowthCases = { ...requestCases, ...textCases, ...argumentCases };
 
-export const growthCases: GrowthCases = { ...inPairs, ...streamCases };
+export const growthCases: GrowthCases = { ...inPairs, ...streamCases, ...leakCases };

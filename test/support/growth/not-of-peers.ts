@@ -117,6 +117,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'a secret, or what a service that the configuration names says of one, of secretBytesMax or serviceResponseBytesMax':
     [
       'src/gateway/credentials/sources/',
+      'src/gateway/leaks/leak-forms.ts leakForms',
       'src/gateway/credentials/vault/',
       'src/gateway/credentials/request/field-value.ts asFieldValue',
       'src/gateway/credentials/sources/credential-source.ts usableSecret',

@@ -330,6 +330,60 @@ class AuditEventGraphql(_AuditEventGraphqlMust, _AuditEventGraphqlMay):
     pass
 
 
+_AuditEventLeaksItemMust = TypedDict(
+    "_AuditEventLeaksItemMust",
+    {
+        # `credential`, `canary`, `shape`; `unsearched` where it could not be searched.
+        "kind": Literal["credential", "canary", "shape", "unsearched"],
+        # Of the credential, the canary or the shape, or why it could not be searched.
+        "name": str,
+        # `url`, `field`, `body`, `trailer`, or `message` of a WebSocket.
+        "place": Literal["url", "field", "body", "trailer", "message"],
+        # `blocked`, `redacted` or `told`.
+        "action": Literal["blocked", "redacted", "told"],
+    },
+)
+
+
+_AuditEventLeaksItemMay = TypedDict(
+    "_AuditEventLeaksItemMay",
+    {
+        # Of a shape: by which `leaks.allow` lets this text through.
+        "hash": str,
+    },
+    total=False,
+)
+
+
+class AuditEventLeaksItem(_AuditEventLeaksItemMust, _AuditEventLeaksItemMay):
+    pass
+
+
+_AuditEventScreenedItemMust = TypedDict(
+    "_AuditEventScreenedItemMust",
+    {
+        # `hidden-text`, `canary`, `phrase`; `unscreened` where it came encoded.
+        "mark": Literal["hidden-text", "canary", "phrase", "unscreened"],
+        # Which one of its kind.
+        "name": str,
+        # `blocked`, `annotated` or `told`.
+        "action": Literal["blocked", "annotated", "told"],
+    },
+)
+
+
+_AuditEventScreenedItemMay = TypedDict(
+    "_AuditEventScreenedItemMay",
+    {
+    },
+    total=False,
+)
+
+
+class AuditEventScreenedItem(_AuditEventScreenedItemMust, _AuditEventScreenedItemMay):
+    pass
+
+
 _AuditEventCapturedMust = TypedDict(
     "_AuditEventCapturedMust",
     {
@@ -503,6 +557,10 @@ _AuditEventMay = TypedDict(
         "mcp": AuditEventMcp,
         # Of a request whose operations of GraphQL a rule looked at; each text is cut at 256 characters.
         "graphql": AuditEventGraphql,
+        # What a rule with `leaks` found in the request, never the text itself; the first 16. `requestBytes` says how much of the body had left.
+        "leaks": List[AuditEventLeaksItem],
+        # Marks that a rule with `screen` found at the beginning of the response; the first 16.
+        "screened": List[AuditEventScreenedItem],
         # Size of the body that was sent on, or of what a stream sent.
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
@@ -2445,12 +2503,14 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "leaks": ["list", ["is", "AuditEventLeaksItem"]], "screened": ["list", ["is", "AuditEventScreenedItem"]], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
     "AuditEventGraphql": [{"operations": ["list", ["is", "AuditEventGraphqlOperationsItem"]]}, {"operationsTotal": "int", "persisted": ["list", "str"]}],
     "AuditEventGraphqlOperationsItem": [{"type": ["one", ["query", "mutation", "subscription"]], "fields": ["list", "str"]}, {"name": "str"}],
+    "AuditEventLeaksItem": [{"kind": ["one", ["credential", "canary", "shape", "unsearched"]], "name": "str", "place": ["one", ["url", "field", "body", "trailer", "message"]], "action": ["one", ["blocked", "redacted", "told"]]}, {"hash": "str"}],
+    "AuditEventScreenedItem": [{"mark": ["one", ["hidden-text", "canary", "phrase", "unscreened"]], "name": "str", "action": ["one", ["blocked", "annotated", "told"]]}, {}],
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],

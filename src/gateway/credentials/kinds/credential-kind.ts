@@ -64,6 +64,8 @@ export interface CredentialKind<
   readonly shape: Shape;
   readonly foreign: ForeignDefaults;
   readonly placeholder: PlaceholderForm;
+  /** It signs what the client signed: nothing of the request can be changed then. */
+  readonly signs?: true;
   settings(written: z.infer<z.ZodObject<Shape>>, absolute: Absolute): Own;
   /** `name` is the credential's, for errors. @throws ProxyError config_invalid if a source cannot be opened */
   open(name: string, config: Own & CommonSettings, context: CredentialContext): Credential;

@@ -52,6 +52,7 @@ const keyIdVariable = /ACCESS_KEY_ID$/;
  */
 const sigv4 = credentialKind({
   kind: 'sigv4',
+  signs: true,
   summary: 'A signature of AWS.',
   shape: {
     accessKeyId: sourceSchema.describe(
