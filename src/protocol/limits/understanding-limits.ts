@@ -67,7 +67,7 @@ export const understandingLimits = {
   listItemsMax: row(
     1000,
     'origin_malformed',
-    'Items of such a list. The policy is asked about each of them, within decisionStepsPerItem, and no other session is served meanwhile.',
+    'Items of such a list. The policy is asked about each of them, a tool with a pin three times, each time within decisionStepsPerItem, and no other session is served meanwhile.',
   ),
   auditedFieldsMax: fixedRow(
     32,
