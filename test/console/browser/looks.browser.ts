@@ -93,7 +93,7 @@ const cutOff = `[...document.querySelectorAll('button, a.btn')]
   .filter((one) => one.offsetParent !== null && one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
   .map((one) => one.textContent)`;
 
-/** Hosts in lists of the most, of which not all is to be seen. */
-const cutHosts = `[...document.querySelectorAll('.bars .b1 .el')]
+/** Hosts in lists of the most and in rows, of which not all is to be seen. */
+const cutHosts = `[...document.querySelectorAll('.bars .b1 .el, .live .rows .dst')]
   .filter((one) => one.querySelector('b')?.getBoundingClientRect().right > one.getBoundingClientRect().right + 1)
   .map((one) => one.textContent)`;
