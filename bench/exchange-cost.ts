@@ -13,6 +13,7 @@ import { type AuditLog, openAuditLog } from '../src/gateway/audit/audit-log.ts';
 import { CredentialSet } from '../src/gateway/credentials/credential-set.ts';
 import { LearnedIds } from '../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../src/gateway/exchange/listed-tools.ts';
+import { ModelBudgets } from '../src/gateway/exchange/model-budgets.ts';
 import { SessionBudgets } from '../src/gateway/exchange/session-budgets.ts';
 import type { Forwarder } from '../src/gateway/forward/forwarder.ts';
 import { RuleTrust } from '../src/gateway/forward/rule-trust.ts';
@@ -23,6 +24,7 @@ import { LiveGrants } from '../src/gateway/policies/live-grants.ts';
 import { encodeRequestHead } from '../src/http/request-writer.ts';
 import { parsePolicy } from '../src/policy/parse-policy.ts';
 import { HeldOctets, unreadBounds } from '../src/protocol/held-octets.ts';
+import { LlmPrices } from '../src/understand/llm-prices.ts';
 import { defaultLimits } from '../src/protocol/limits.ts';
 import { openStore } from '../src/store/open-store.ts';
 
@@ -128,6 +130,7 @@ async function openFront(stack: AsyncDisposableStack): Promise<{ front: HttpFron
     budgets: stack.use(new SessionBudgets(store.budgets, { limits })),
     tools: new ListedTools(),
     ids: new LearnedIds(new HeldOctets(limits)),
+    models: new ModelBudgets(store.budgets, { prices: new LlmPrices([]), clock: Date.now }),
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     live: new LiveGrants(),

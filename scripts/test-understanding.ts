@@ -1,6 +1,6 @@
-// `npm run test:understanding`: what rules see inside of requests, beside what others make of the same: parsers of other languages, and the
-// client and server of MCP's own SDK, and clients and servers of GraphQL that people use. They are used here alone, so they come from npm for this command, and nothing is installed in the
-// checkout. `UNDERSTANDING_TOOLS=FOLDER` keeps it there for the next time.
+// `npm run test:understanding`: what rules see inside of requests, beside what others make of the same: parsers of other languages, the client and
+// server of MCP's own SDK, clients and servers of GraphQL that people use, and the SDKs of services of models. They are used here alone, so they
+// come from npm for this command, and nothing is installed in the checkout. `UNDERSTANDING_TOOLS=FOLDER` keeps it there for the next time.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -26,6 +26,10 @@ const packages = [
   'graphql-sse@2.6.1',
   'graphql-yoga@5.24.1',
   'rxjs@7.8.2',
+  'openai@7.57.0',
+  '@anthropic-ai/sdk@1.14.0',
+  '@google/genai@3.3.0',
+  '@aws-sdk/client-bedrock-runtime@3.1164.0',
 ];
 
 function main(): boolean {
@@ -36,13 +40,15 @@ function main(): boolean {
     const problem = existsSync(join(folder, 'node_modules'))
       ? undefined
       : fetchPackages(folder, packages, fetchTimeoutMs);
-    if (problem !== undefined)
-      console.log(
-        `﹣ the SDK of MCP and clients and servers of GraphQL cannot be fetched, and their tests skip: ${problem}`,
-      );
-    const own = ['inspected-body', 'list-filter', 'pinned-tools', 'graphql', 'learned-ids'].map(
-      (name) => `test/gateway/exchange/${name}.test.ts`,
-    );
+    if (problem !== undefined) console.log(`﹣ the SDKs cannot be fetched, and their tests skip: ${problem}`);
+    const own = [
+      'inspected-body',
+      'list-filter',
+      'model-calls',
+      'pinned-tools',
+      'graphql',
+      'learned-ids',
+    ].map((name) => `test/gateway/exchange/${name}.test.ts`);
     const files = [...globSync('test/understand/*.test.ts', { cwd: root }).sort(), ...own];
     const leaks = globSync('test/gateway/{leaks/*,exchange/leaks*,exchange/response-screen}.test.ts', {
       cwd: root,

@@ -75,6 +75,34 @@ const graphqlFactsSchema = z
   })
   .readonly()
   .describe('Of a request whose operations of GraphQL a rule looked at; each text is cut at 256 characters.');
+const tokens = z.int().nonnegative().optional();
+
+const llmFactsSchema = z
+  .object({
+    api: z.string().describe('Such as `openai-chat`.'),
+    model: z.string().describe('As the request names it, cut at 256 characters.'),
+    isCount: z.literal(true).optional().describe('It asked how many tokens a call would have.'),
+    streams: z.boolean().describe('Whether the response is a stream.'),
+    set: z
+      .array(z.string())
+      .optional()
+      .describe('Members that the gateway set in the request, such as `max_tokens`.'),
+    inputTokens: tokens.describe('Tokens that were read anew.'),
+    cachedTokens: tokens.describe('Tokens that were read from a cache.'),
+    cacheWrittenTokens: tokens.describe('Tokens that were read and written into a cache.'),
+    outputTokens: tokens.describe('Tokens that the model wrote.'),
+    nanoUsd: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('What it cost, in billionths of one US dollar, rounded up; absent where no price is known.'),
+    isEstimate: z
+      .literal(true)
+      .optional()
+      .describe('Nobody said what was used: the numbers are the most that it could have been.'),
+  })
+  .readonly()
+  .describe('Of a call of a model that a rule with `llm` looked into.');
 
 const leakFactsSchema = z
   .object({
@@ -117,6 +145,7 @@ export const factSchemas = {
     .readonly()
     .optional()
     .describe('Marks that a rule with `screen` found at the beginning of the response; the first 16.'),
+  llm: llmFactsSchema.optional(),
 } as const;
 
 /** What a message of the Model Context Protocol is about. */
@@ -124,6 +153,8 @@ export type McpFacts = z.output<typeof mcpFactsSchema>;
 
 /** What a request to a server of GraphQL asks for. */
 export type GraphqlFacts = z.output<typeof graphqlFactsSchema>;
+/** What a call of a model is about, and what it took. */
+export type LlmFacts = z.output<typeof llmFactsSchema>;
 
 /** One mark that was found in a response. */
 export type ScreenFacts = z.output<typeof screenFactsSchema>;

@@ -28,6 +28,9 @@ import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import type { TokenIssuer } from './sessions/session-token.ts';
 import { LearnedIds } from './exchange/learned-ids.ts';
 import { ListedTools } from './exchange/listed-tools.ts';
+import type { LlmPrices } from '../understand/llm-prices.ts';
+import { pricesOf } from './config/price-file.ts';
+import { ModelBudgets } from './exchange/model-budgets.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { ContinuedTraces } from './telemetry/trace-context.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
@@ -54,6 +57,8 @@ export interface PartsInput {
   readonly stack: AsyncDisposableStack;
   readonly onLimit: (limit: LimitName) => void;
   readonly budgetStore: BudgetStore;
+  /** Of models. */
+  readonly prices: LlmPrices;
   readonly onFault: (error: ProxyError) => void;
   readonly onStall: (stall: LoopStall) => void;
 }
@@ -66,6 +71,11 @@ export function readFiles(paths: readonly string[]): Promise<readonly string[]> 
 export async function loadTrust({ upstream }: GatewayConfig): Promise<readonly string[]> {
   const extra = await readFiles(upstream.ca);
   return upstream.systemTrust ? loadSystemTrust({ extra }) : extra.flatMap(checkCertificates);
+}
+
+/** What models cost. @throws InvalidFilesError */
+export async function loadPrices({ modelPrices: file }: GatewayConfig): Promise<LlmPrices> {
+  return pricesOf(file === undefined ? undefined : { file, text: await readFile(file, 'utf8') });
 }
 
 /** What the configuration's issuers are asked with: each is verified against its own authorities too, which count for nothing else. */
@@ -85,6 +95,9 @@ export function openParts(input: PartsInput): StreamParts {
   const { config, audit, clock, policy, credentials, held, authority, stack } = input;
   const { limits } = config;
   const { dialer } = input.upstream;
+  // Before what carries exchanges: they are settled when that has ended.
+  const { prices } = input;
+  const models = stack.use(new ModelBudgets(input.budgetStore, { prices, clock, onFault: input.onFault }));
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits, held));
   const terminator = stack.adopt(
     new TlsTerminator({ issuer: authority, limits, clock, isOwnName: (host) => input.loops.isOwnName(host) }),
@@ -108,6 +121,7 @@ export function openParts(input: PartsInput): StreamParts {
     budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
     tools: new ListedTools(),
     ids: new LearnedIds(held),
+    models,
     ruleTrust: input.ruleTrust,
     ...((config.telemetry?.otlp?.tracesSampled ?? 0) > 0
       ? { traces: new ContinuedTraces(limits.continuedTracesPerSecondMax) }

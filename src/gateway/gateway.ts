@@ -19,7 +19,7 @@ import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
 import type { IdentityPlaces } from './identity/identity-places.ts';
-import { loadTrust, openIssuers, openParts, readFiles } from './gateway-parts.ts';
+import { loadPrices, loadTrust, openIssuers, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
@@ -275,6 +275,7 @@ async function openServing(
     onLimit,
     budgetStore: store.budgets,
     leakLedger: openLeakLedger({ limits, clock, sessions, record, onFault }),
+    prices: await loadPrices(config),
     onFault,
     onStall: stallTeller(start),
   });

@@ -27,6 +27,12 @@ export function metricFamilies({ counts, restarts }: ProcessCounts): readonly Me
       'Events that a receiver of telemetry took, and those that were dropped; the audit has all of them.',
       sum.telemetry,
     ),
+    series('model_tokens', 'Tokens of calls of models that rules with `llm` admitted.', sum.modelTokens),
+    series(
+      'model_cost_nano_usd',
+      'What these calls cost, in billionths of one US dollar, where a price is known.',
+      sum.modelCosts,
+    ),
     gauge('workers', 'Processes of the gateway that serve.', serving),
     counter('worker_restarts', 'Worker processes that were started again.', restarts),
   ];

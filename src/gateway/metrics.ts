@@ -45,6 +45,9 @@ export interface Counts {
   readonly resumes: ReadonlyMap<string, number>;
   /** Events that receivers of telemetry took, and those that were dropped, by the labels of the series. */
   readonly telemetry: ReadonlyMap<string, number>;
+  /** What calls of models took, by the labels of the series: tokens, and billionths of one US dollar. */
+  readonly modelTokens: ReadonlyMap<string, number>;
+  readonly modelCosts: ReadonlyMap<string, number>;
   readonly latencies: LatencyCounts;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -58,6 +61,8 @@ export class Metrics {
   readonly #limitHits = new Map<LimitName, number>();
   readonly #resumes = new Map<string, number>();
   readonly #telemetry = new Map<string, number>();
+  readonly #modelTokens = new Map<string, number>();
+  readonly #modelCosts = new Map<string, number>();
   readonly #latencies = byLatency((name) => new LatencyHistogram(latencyBounds[name]));
   #requestBytes = 0;
   #responseBytes = 0;
@@ -76,9 +81,22 @@ export class Metrics {
     if (known !== undefined || this.#events.size < defaultLimits.metricsSeriesMax)
       this.#events.set(key, (known ?? 0) + 1);
     if (isLimitName(event.limit)) this.countLimit(event.limit);
+    if (event.llm !== undefined) this.#countModel(event.llm);
     this.#requestBytes += event.requestBytes ?? 0;
     this.#responseBytes += event.responseBytes ?? 0;
     if (event.kind === 'exchange' && event.durationMs !== undefined) this.#record(event, event.durationMs);
+  }
+
+  /** The APIs are words of ours. */
+  #countModel({ api, nanoUsd = 0, ...said }: NonNullable<AuditEvent['llm']>): void {
+    const add = (series: Map<string, number>, key: string, value: number): void => {
+      if (value > 0) series.set(key, (series.get(key) ?? 0) + value);
+    };
+    add(this.#modelTokens, `api="${api}",kind="input"`, said.inputTokens ?? 0);
+    add(this.#modelTokens, `api="${api}",kind="cached"`, said.cachedTokens ?? 0);
+    add(this.#modelTokens, `api="${api}",kind="cache_written"`, said.cacheWrittenTokens ?? 0);
+    add(this.#modelTokens, `api="${api}",kind="output"`, said.outputTokens ?? 0);
+    add(this.#modelCosts, `api="${api}"`, nanoUsd);
   }
 
   #record(event: AuditEvent, durationMs: number): void {
@@ -112,6 +130,8 @@ export class Metrics {
       limitHits: new Map(this.#limitHits),
       resumes: new Map(this.#resumes),
       telemetry: new Map(this.#telemetry),
+      modelTokens: new Map(this.#modelTokens),
+      modelCosts: new Map(this.#modelCosts),
       latencies: byLatency((name) => this.#latencies[name].counts()),
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
@@ -127,6 +147,8 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
     limitHits: addedSeries(all.map(({ limitHits }) => limitHits)),
     resumes: addedSeries(all.map(({ resumes }) => resumes)),
     telemetry: addedSeries(all.map(({ telemetry }) => telemetry)),
+    modelTokens: addedSeries(all.map(({ modelTokens }) => modelTokens)),
+    modelCosts: addedSeries(all.map(({ modelCosts }) => modelCosts)),
     latencies: byLatency((name) =>
       addedHistograms(
         latencyBounds[name],

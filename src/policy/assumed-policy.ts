@@ -35,7 +35,11 @@ export function* assumeSteps(
 function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule {
   const isWhenOpen = rule.when !== undefined && !(known.session && (known.headers || !rule.when.usesHeaders));
   // Of what is recorded no body is known.
-  const looksAtBody = rule.mcp !== undefined || rule.graphql !== undefined || rule.when?.usesBody === true;
+  const looksAtBody =
+    rule.mcp !== undefined ||
+    rule.graphql !== undefined ||
+    rule.llm !== undefined ||
+    rule.when?.usesBody === true;
   const isForOpen = !known.session && (rule.selectors.length > 0 || rule.require.length > 0);
   if (!isWhenOpen && !isForOpen && !looksAtBody) return rule;
   const isOn = (rule.effect === 'allow') === (assumption === 'open');
@@ -44,7 +48,7 @@ function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule
   return {
     ...rule,
     ...(isForOpen ? { selectors: [], require: [] } : {}),
-    ...(looksAtBody ? { mcp: undefined, graphql: undefined } : {}),
+    ...(looksAtBody ? { mcp: undefined, graphql: undefined, llm: undefined } : {}),
     ...((isWhenOpen || looksAtBody) && rule.when !== undefined
       ? { when: { ...rule.when, guard: undefined, usesBody: false, evaluate: () => true } }
       : {}),

@@ -8,10 +8,11 @@ import type { PolicyProblem } from './problem.ts';
 
 /** Limits are counted by the rule that admits a request, which is one of the policy below it. */
 export function checkCeiling({ rules }: CompiledPolicy): readonly PolicyProblem[] {
-  return rules.flatMap(({ limits, reference: { name, place = '' } }) => {
-    const [key] = Object.entries(limits).flatMap(([one, value]) =>
+  return rules.flatMap(({ limits, llm, reference: { name, place = '' } }) => {
+    const counted = Object.entries(limits).flatMap(([one, value]) =>
       one === 'bodyBytes' || value === undefined ? [] : [one],
     );
+    const [key] = [...counted, ...(llm?.budget === undefined ? [] : ['a budget of models'])];
     if (key === undefined) return [];
     const message = `the ceiling counts nothing: its rule ${name} has ${key}; write it in the policies below it`;
     return [{ ...placeOf(place), message, severity: 'error' as const }];

@@ -40,6 +40,7 @@ const ofRequests = [
   'git',
   'mcp',
   'graphql',
+  'llm',
   'when',
   'inject',
   'requestFields',

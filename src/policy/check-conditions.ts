@@ -34,6 +34,7 @@ export function checkConditions(rules: readonly Rule[]): readonly CrowdedRules[]
       rule.git?.repositories?.map(({ source }) => source),
       rule.mcp,
       rule.graphql,
+      rule.llm,
     ]);
     for (const host of new Set(rule.hosts.map(formatHostPattern))) {
       const key = `${host} ${alike}`;

@@ -8,6 +8,7 @@ import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
 import { compileGraphql } from './compile-graphql.ts';
 import { compileLeaks } from './compile-leaks.ts';
+import { compileLlm } from './compile-llm.ts';
 import { compileMcp } from './compile-mcp.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
@@ -89,6 +90,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     git: compileGit(document, context.report),
     mcp: compileMcp(document, context.report),
     graphql: compileGraphql(document, context.report),
+    llm: compileLlm(document, context.report),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],

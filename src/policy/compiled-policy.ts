@@ -349,6 +349,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.mcp !== undefined ? { showsLists: true } : {}),
     ...(isRequest && rule.graphql?.ids !== undefined ? { learnsIds: [rule.graphql.ids] } : {}),
+    ...(isRequest && rule.llm !== undefined ? { llm: rule.llm } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
     ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
     ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),

@@ -11,6 +11,7 @@ import type { ToolDefinition } from './mcp-pins.ts';
 import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
+import type { LlmCondition } from './llm-condition.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
 export interface Principal {
@@ -135,6 +136,8 @@ export interface AllowDecision {
   readonly showsLists?: true;
   /** Where in the response ids stand that mutations of the session may have. */
   readonly learnsIds?: readonly GraphqlIds[];
+  /** The rule bounds calls of models: what they may ask for, and what they take. */
+  readonly llm?: LlmCondition;
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**

@@ -9,6 +9,8 @@ import { pinProblem } from './mcp-pins.ts';
 import { gitText, optionsText, updatesText } from './git-rule.ts';
 import { graphqlRemedy, graphqlText, operationsText } from './graphql-rule.ts';
 import { argumentProblem, mcpText, messageOf, messageText } from './mcp-rule.ts';
+import { callNote, callRemedy } from './llm-denial.ts';
+import { llmRequestIn, llmRequestText, llmText } from './llm-rule.ts';
 import {
   type Asking,
   isForSession,
@@ -43,6 +45,8 @@ export function describeAccess(access: AccessRequest): string {
   const shown = `${access.method} ${origin}${path}`;
   if (access.graphql !== undefined && !(access.graphql instanceof UnreadableBody))
     return `${operationsText(access.graphql)} (${shown})`;
+  const call = llmRequestIn(access);
+  if (call !== undefined && !(call instanceof UnreadableBody)) return `${llmRequestText(call)} (${shown})`;
   const message = messageOf(access);
   return message === undefined || message instanceof UnreadableBody
     ? shown
@@ -53,8 +57,8 @@ export function describeAccess(access: AccessRequest): string {
 function bodyProblem(access: AccessRequest): string | undefined {
   if (access.depth === 'connect') return undefined;
   if (access.body?.kind === 'unreadable') return access.body.reason;
-  const message = messageOf(access);
-  return message instanceof UnreadableBody ? message.reason : undefined;
+  const read = llmRequestIn(access) ?? messageOf(access);
+  return read instanceof UnreadableBody ? read.reason : undefined;
 }
 
 /** The same for its operations of GraphQL. */
@@ -92,12 +96,12 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   };
 }
 
-function unreadText({ mcp, graphql, when }: Rule, access: AccessRequest): string {
+function unreadText({ mcp, graphql, llm, when }: Rule, access: AccessRequest): string {
   if (graphql !== undefined) {
     const problem = operationsProblem(access);
     return problem === undefined ? '' : `: it looks at the operations of the request, which ${problem}`;
   }
-  const problem = mcp !== undefined || when?.usesBody === true ? bodyProblem(access) : undefined;
+  const problem = (mcp ?? llm) !== undefined || when?.usesBody === true ? bodyProblem(access) : undefined;
   return problem === undefined ? '' : `: it looks into the body, which ${problem}`;
 }
 
@@ -226,7 +230,7 @@ function remedy(misses: Misses, principal: Principal, access: AccessRequest): st
     const options = (optioned.git.options ?? []).map(({ source }) => source).join(', ');
     return `The rule ${optioned.reference.name} allows this push with ${options === '' ? 'no options' : `the options ${options}`} (git push -o).`;
   }
-  const ofBody = bodyRemedy(misses, access) ?? operationsRemedy(misses, access);
+  const ofBody = bodyRemedy(misses, access) ?? callRemedy(misses, access) ?? operationsRemedy(misses, access);
   if (ofBody !== undefined) return ofBody;
   const { host, port, scheme } = access.destination;
   if (access.depth === 'connect') {
@@ -321,9 +325,11 @@ export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): 
       return rule.graphql === undefined ? '' : graphqlText(rule.graphql);
     case 'mcp':
     case 'pin':
+    case 'llm':
     case 'body':
     case 'unread-body':
-      return rule.mcp === undefined ? (rule.when?.source ?? '') : mcpText(rule.mcp);
+      if (rule.mcp !== undefined) return mcpText(rule.mcp);
+      return rule.llm === undefined ? (rule.when?.source ?? '') : llmText(rule.llm);
     case 'when':
       return rule.when?.source ?? '';
     case 'require':
@@ -375,6 +381,8 @@ export function explainMismatch(
       return `${subject} looks at the operations of the request, which ${operationsProblem(access) ?? 'it cannot read'}`;
     case 'unread-graphql':
       return `${subject} looks at the operations of the request, which are not known yet`;
+    case 'llm':
+      return `${subject} is for other calls of models (${rule.llm === undefined ? '' : llmText(rule.llm)})${callNote(rule, access)}`;
     case 'body':
       return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
     case 'unread-body':

@@ -33,6 +33,7 @@ const ruleConditions = [
   'git',
   'mcp',
   'graphql',
+  'llm',
   'when',
   'require',
 ] as const;
@@ -137,6 +138,7 @@ function conditionsOf(rule: Rule): readonly ConditionName[] {
     git: rule.git !== undefined,
     mcp: rule.mcp !== undefined,
     graphql: rule.graphql !== undefined,
+    llm: rule.llm !== undefined,
     when: rule.when !== undefined,
     require: rule.require.length > 0,
   };
@@ -161,6 +163,7 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
       return 'graphql';
     case 'body':
     case 'unread-body':
+      if (rule.llm !== undefined) return 'llm';
       return rule.mcp === undefined ? 'when' : 'mcp';
     default:
       return mismatch;

@@ -3,6 +3,7 @@
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { checkConditions } from './check-conditions.ts';
+import { checkCounted } from './check-llm.ts';
 import { checkRules } from './check-rules.ts';
 import { checkBudgets } from './rule-budget.ts';
 import { checkSessions, type SessionProblem } from './check-sessions.ts';
@@ -87,7 +88,7 @@ export function parsePolicy(
   }
   const { rules, places } = compileFiles(files, groups, options, reportTo);
   if (!problems.some(({ severity }) => severity === 'error')) {
-    for (const { index, key, message } of checkRules(rules)) {
+    for (const { index, key, message } of [...checkRules(rules), ...checkCounted(rules)]) {
       const place = places[index];
       if (place !== undefined)
         reportTo(place.file)(key === undefined ? place.path : [...place.path, key], message);

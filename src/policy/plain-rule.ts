@@ -63,10 +63,11 @@ function compiled<T extends object>(result: T | string): T {
 }
 
 /** How much there is to compile and to index, in parts such as a host or a path. */
-export function weightOf({ hosts, paths, git, mcp, graphql, ports, methods, when }: PlainRule): number {
+export function weightOf({ hosts, paths, git, mcp, graphql, llm, ports, methods, when }: PlainRule): number {
   const ofMcp = [mcp?.tools, mcp?.resources, mcp?.prompts, mcp?.methods];
   const ofGraphql = [graphql?.queries, graphql?.mutations, graphql?.subscriptions, graphql?.persisted];
-  const lists = [hosts, paths, git?.repositories, git?.refs, git?.options, ...ofMcp, ...ofGraphql];
+  const ofLlm = [llm?.models, llm?.tools, llm?.unbounded];
+  const lists = [hosts, paths, git?.repositories, git?.refs, git?.options, ...ofMcp, ...ofGraphql, ...ofLlm];
   const written = lists.reduce((sum, list) => sum + (list?.length ?? 0), 1);
   // A condition is some twenty times the work of a path.
   return written + (ports?.size ?? 0) + (methods?.size ?? 0) + (when === undefined ? 0 : 20);

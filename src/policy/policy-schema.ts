@@ -7,6 +7,7 @@ import { gitSchema } from './git-schema.ts';
 import { graphqlSchema } from './graphql-schema.ts';
 import { leaksSchema } from './leak-schema.ts';
 import { limitsSchema, sizeSchema } from './limits-schema.ts';
+import { llmSchema } from './llm-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import { screenSchema } from './screen-schema.ts';
@@ -185,6 +186,7 @@ const ruleSchema = strictMap(
     graphql: graphqlSchema
       .optional()
       .describe('Operations of GraphQL: fields of queries and mutations, and how large they may be.'),
+    llm: llmSchema.optional().describe('Calls of models: which ones, and what all of them may take.'),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),

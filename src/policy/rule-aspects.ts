@@ -5,6 +5,7 @@ import { gitCovers, gitText } from './git-rule.ts';
 import { graphqlCovers, graphqlText, rootKeys } from './graphql-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import { leaksCover, leaksText } from './leak-rule.ts';
+import { llmCovers, llmPairs, llmText } from './llm-rule.ts';
 import { mcpCovers, mcpText } from './mcp-rule.ts';
 import { rewriteCovers, rewriteText } from './rewrite-rule.ts';
 import { screenCovers, screenText } from './screen-rule.ts';
@@ -165,6 +166,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     text: ({ graphql }) => (graphql === undefined ? undefined : graphqlText(graphql)),
     covers: (outer, inner) =>
       graphqlPairs(outer, inner) <= pairsMax && graphqlCovers(outer.graphql, inner.graphql),
+  },
+  {
+    key: 'llm',
+    isMatch,
+    text: ({ llm }) => (llm === undefined ? undefined : llmText(llm)),
+    covers: (outer, inner) => llmPairs(outer, inner) <= pairsMax && llmCovers(outer, inner),
   },
   {
     key: 'when',

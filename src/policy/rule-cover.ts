@@ -3,6 +3,7 @@
 import { sameSelectors } from './claim-selector.ts';
 import { gitCovers } from './git-rule.ts';
 import { graphqlCovers } from './graphql-rule.ts';
+import { llmCovers } from './llm-rule.ts';
 import { mcpCovers } from './mcp-rule.ts';
 import { coversHosts } from './host-pattern.ts';
 import { type Rule, type RuleScheme, seesRequests } from './rule.ts';
@@ -54,7 +55,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (other.effect === 'allow' && other.handling !== 'intercept') return true;
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
   if (!gitCovers(other, rule) || !mcpCovers(other.mcp, rule.mcp)) return false;
-  if (!graphqlCovers(other.graphql, rule.graphql)) return false;
+  if (!graphqlCovers(other.graphql, rule.graphql) || !llmCovers(other, rule)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&

@@ -24,6 +24,8 @@ import type { HostPattern } from './host-pattern.ts';
 import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
+import type { LlmCondition } from './llm-condition.ts';
+import { type LlmMismatch, llmMismatch } from './llm-rule.ts';
 import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
@@ -54,6 +56,7 @@ export interface Rule {
   readonly git: GitCondition | undefined;
   readonly mcp: McpCondition | undefined;
   readonly graphql: GraphqlCondition | undefined;
+  readonly llm: LlmCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -99,6 +102,7 @@ export type Mismatch =
   | GitMismatch
   | McpMismatch
   | GraphqlMismatch
+  | LlmMismatch
   | 'when'
   | 'require';
 
@@ -166,6 +170,8 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
     if (graphql !== undefined) return graphql;
     // What cannot be read cannot be changed.
     if (rule.rewrite?.request !== undefined && access.body?.kind === 'unreadable') return 'body';
+    const llm = rule.llm === undefined ? undefined : llmMismatch(rule.llm, rule, access, work);
+    if (llm !== undefined) return llm;
     const when = rule.when === undefined ? undefined : whenMismatch(rule.when, rule.effect, access, asking);
     if (when !== undefined) return when;
   }
@@ -187,11 +193,12 @@ function whenMismatch(
 
 /** What of a body a rule that allows looks at, and has not seen. */
 export function awaitedOf(
-  { mcp, graphql, when, rewrite }: Rule,
+  { mcp, graphql, llm, when, rewrite }: Rule,
   access: AccessRequest,
 ): readonly AwaitedPart[] {
   if (access.depth === 'connect') return [];
-  const looksAtBody = mcp !== undefined || when?.usesBody === true || rewrite?.request !== undefined;
+  const looksAtBody =
+    mcp !== undefined || llm !== undefined || when?.usesBody === true || rewrite?.request !== undefined;
   return [
     ...(awaitsGraphql(graphql, access) ? (['graphql'] as const) : []),
     ...(looksAtBody && access.body === undefined ? (['body'] as const) : []),
@@ -215,8 +222,8 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
-  const { methods, paths, git, mcp, graphql, when } = rule;
-  return [methods, paths, git, mcp, graphql, when].some((one) => one !== undefined);
+  const { methods, paths, git, mcp, graphql, llm, when } = rule;
+  return [methods, paths, git, mcp, graphql, llm, when].some((one) => one !== undefined);
 }
 
 /** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */

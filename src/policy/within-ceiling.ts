@@ -11,6 +11,7 @@ import type {
   RuleScrub,
 } from './decision.ts';
 import { bothLeaks } from './leak-rule.ts';
+import type { LlmCondition } from './llm-condition.ts';
 import { networkCovers } from './network.ts';
 import { bothRewrites } from './rewrite-rule.ts';
 import { bothScreens } from './screen-rule.ts';
@@ -57,6 +58,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     ),
     ...some('showsLists', own.showsLists ?? bound.showsLists),
     ...some('learnsIds', bothIds(own.learnsIds, bound.learnsIds)),
+    ...some('llm', bothCalls(own.llm, bound.llm)),
     ...some('capture', bothCaptures(own.capture, bound.capture)),
     ...some('leaks', bothLeaks(own.leaks, bound.leaks)),
     ...some('rewrite', bothRewrites(own.rewrite, bound.rewrite)),
@@ -145,6 +147,13 @@ function bothCaptures(own: RuleCapture | undefined, bound: RuleCapture | undefin
     bytesMax: Math.max(own.bytesMax, bound.bytesMax),
     redact: [...new Set([...own.redact, ...bound.redact])],
   };
+}
+
+/** Both match the call already. A ceiling with a budget is refused when it is read, so that only the cap is left, which may have to be set. */
+function bothCalls(own: LlmCondition | undefined, bound: LlmCondition | undefined): LlmCondition | undefined {
+  if (own === undefined || bound === undefined) return own ?? bound;
+  const caps = [own.outputTokens, bound.outputTokens].filter((cap) => cap !== undefined);
+  return { ...own, outputTokens: caps.length === 0 ? undefined : Math.min(...caps) };
 }
 
 function some<Name extends string, Value>(

@@ -14,6 +14,7 @@ import { spoolLimits } from './limits/spool-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
 import { telemetryLimits } from './limits/telemetry-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
+import { llmLimits } from './limits/llm-limits.ts';
 import { understandingLimits } from './limits/understanding-limits.ts';
 import { workerLimits } from './limits/worker-limits.ts';
 
@@ -23,6 +24,7 @@ export const limitTable = {
   ...agentLimits,
   ...sessionLimits,
   ...exchangeLimits,
+  ...llmLimits,
   ...understandingLimits,
   ...leakLimits,
   ...captureLimits,

@@ -10,7 +10,64 @@ const bounds = { enrolmentsPerTokenMax: 10 };
 const name = { sessionId: 'a', budget: 'tickets' };
 const upTo = (max: number) => ({ max, budgetsPerSessionMax: 10 });
 
+/** Of a session `a` or `b` of one principal. */
+const owner = (sessionId: string) => ({ sessionId, principalId: newSession(sessionId).principalId });
+const few = { budgetsPerSessionMax: 10 };
+
 export function budgetConformance(open: () => Promise<Store>): void {
+  test('shares are set aside all or none, and the first that does not fit is told', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    const shares = (amount: number) =>
+      [
+        { of: 'session', budget: 'tokens', amount, max: 100 },
+        { of: 'session', budget: 'money', amount: 2 * amount, max: 100 },
+      ] as const;
+    const reserve = (amount: number) => store.budgets.reserve(owner('a'), shares(amount), few);
+    assert.deepEqual(await reserve(30), { kind: 'reserved' });
+    assert.deepEqual(await reserve(30), { kind: 'short', share: 1, left: 40 });
+    assert.deepEqual(await reserve(20), { kind: 'reserved' });
+    assert.deepEqual(await reserve(1), { kind: 'short', share: 1, left: 0 });
+    await store.budgets.settle(owner('a'), [{ of: 'session', budget: 'money', amount: -50 }]);
+    assert.deepEqual(await reserve(25), { kind: 'reserved' });
+    await store.budgets.settle(owner('a'), [{ of: 'session', budget: 'money', amount: 70 }]);
+    assert.deepEqual(await reserve(1), { kind: 'short', share: 1, left: 0 });
+  });
+
+  test('what all sessions of a principal took counts in its accounts, and those of another do not', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.enrol(newSession('b', { tokenKey: 'token-2' }), bounds);
+    await store.sessions.enrol(newSession('c', { tokenKey: 'token-3', principalId: 'other' }), bounds);
+    const share = [{ of: 'principal', budget: 'day', amount: 60, max: 100 }] as const;
+    assert.deepEqual(await store.budgets.reserve(owner('a'), share, few), { kind: 'reserved' });
+    assert.deepEqual(await store.budgets.reserve(owner('b'), share, few), {
+      kind: 'short',
+      share: 0,
+      left: 40,
+    });
+    assert.deepEqual(await store.budgets.reserve({ sessionId: 'c', principalId: 'other' }, share, few), {
+      kind: 'reserved',
+    });
+    await store.sessions.end('a', { state: 'ended', reason: 'done' }, 2000);
+    assert.deepEqual(await store.budgets.reserve(owner('a'), share, few), { kind: 'refused' });
+    await store.budgets.settle(owner('a'), [{ of: 'principal', budget: 'day', amount: -30 }]);
+    assert.deepEqual(await store.budgets.reserve(owner('b'), share, few), { kind: 'reserved' });
+  });
+
+  test('of fifty that ask at once only as many get something as there is', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.enrol(newSession('b', { tokenKey: 'token-2' }), bounds);
+    const share = [{ of: 'principal', budget: 'day', amount: 7, max: 100 }] as const;
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, at) =>
+        store.budgets.reserve(owner(at % 2 === 0 ? 'a' : 'b'), share, few),
+      ),
+    );
+    assert.equal(outcomes.filter(({ kind }) => kind === 'reserved').length, 14);
+  });
+
   test('a budget is borrowed to its end and no further', async () => {
     await using store = await open();
     await store.sessions.enrol(newSession('a'), bounds);

@@ -42,6 +42,11 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/prove-your-policy.md');
   });
 
+  test('the guide to a budget for calls of models does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/budget-for-model-calls.md');
+  });
+
   test('the guide to upgrades does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/upgrades.md');

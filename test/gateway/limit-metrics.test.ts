@@ -398,6 +398,9 @@ const uncounted: Partial<Record<LimitName, string>> = {
   ...forAll('the oldest is forgotten, and a call of it is held', 'listedToolsPerSessionMax'),
   ...forAll('the denial of a mutation with it says so', 'learnedIdsPerSessionMax', 'learnedResponseBytesMax'),
   ...forAll('the event of the list says it too', 'toolAlarmMs'),
+  ...forAll('it is set aside, and refuses nothing by itself', 'llmTokensPerCall', 'llmTokensPerItem'),
+  ...forAll('the most that a call could take is charged', 'llmDrainMs'),
+  ...forAll('the event shows the beginning', 'auditedNameCharactersMax'),
   ...forAll(
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',

@@ -10,6 +10,7 @@ import { JsonObject, UnreadableBody } from '../../src/understand/json-value.ts';
 import { loadGraphqlParser } from '../../src/understand/graphql-parser.ts';
 import { readGraphql } from '../../src/understand/graphql-request.ts';
 import { access, jsonBody, nowMs, policyOf, principal } from './fixture.ts';
+import { llmRows } from './llm-rows.ts';
 import { keysOf } from './schema-keys.ts';
 
 interface Row {
@@ -605,6 +606,7 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.effect === 'allow' && decision.scrub?.quietMs,
     expected: [200, undefined],
   },
+  ...llmRows,
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),

@@ -21,6 +21,17 @@ function allow(part: Part): AllowDecision {
   };
 }
 
+function call(outputTokens: number | undefined): NonNullable<AllowDecision['llm']> {
+  const open = {
+    models: undefined,
+    streaming: undefined,
+    tools: undefined,
+    unbounded: [],
+    budget: undefined,
+  };
+  return { api: 'anthropic', outputTokens, ...open };
+}
+
 /** Of a value that is the looser one and one that is the stricter one; the stricter holds, whoever says it. */
 function stricter(loose: Part, strict: Part): readonly Case[] {
   return [
@@ -48,6 +59,11 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: reado
     [credential, credential, credential],
     [{}, credential, {}],
     [credential, {}, 'deny'],
+  ],
+  llm: [
+    ...stricter({}, { llm: call(undefined) }),
+    ...stricter({ llm: call(2) }, { llm: call(1) }),
+    ...stricter({ llm: call(undefined) }, { llm: call(1) }),
   ],
   showsLists: stricter({}, { showsLists: true }),
   learnsIds: [

@@ -22,6 +22,22 @@ export function memoryBudgets(): CountedBudgets {
       taken.set(key, before + granted);
       return granted;
     },
+    async reserve({ sessionId, principalId }, shares) {
+      const keyOf = ({ of, budget }: { of: string; budget: string }): string =>
+        `${of === 'session' ? sessionId : principalId} ${budget}`;
+      for (const [share, one] of shares.entries()) {
+        const left = Math.max(0, one.max - (taken.get(keyOf(one)) ?? 0));
+        if (left < one.amount) return { kind: 'short', share, left };
+      }
+      for (const one of shares) taken.set(keyOf(one), (taken.get(keyOf(one)) ?? 0) + one.amount);
+      return { kind: 'reserved' };
+    },
+    async settle({ sessionId, principalId }, changes) {
+      for (const { of, budget, amount } of changes) {
+        const key = `${of === 'session' ? sessionId : principalId} ${budget}`;
+        taken.set(key, Math.max(0, (taken.get(key) ?? 0) + amount));
+      }
+    },
     async giveBack({ sessionId, budget }, amount) {
       calls.giveBack += 1;
       const key = `${sessionId} ${budget}`;

@@ -316,6 +316,9 @@ export const gatewayConfigSchema = strictMap(
       .optional()
       .describe('Serves the admin API at a Unix socket. Without it there is none.'),
     captured: capturedSchema.optional().describe('Bodies that rules have kept (`capture`).'),
+    modelPrices: text(pathHint)
+      .optional()
+      .describe('YAML file with prices of models, beside or in place of those that the gateway knows.'),
     audit: auditSchema.optional(),
     telemetry: telemetrySchema
       .optional()

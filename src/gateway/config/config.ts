@@ -88,6 +88,8 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly telemetry?: TelemetrySettings;
   /** Where other gateways on the same store reach this one, if they do. */
   readonly peers?: PeersSettings;
+  /** File with prices of models. */
+  readonly modelPrices?: string;
   readonly limits: Limits;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
 }
@@ -279,6 +281,7 @@ function completeConfig(
     ...peersSettings(document.peers),
     ...adminSettings(document, { absolute, socket: join(stateDirectory, 'admin', 'admin.sock') }),
     ...telemetrySettings(document.telemetry, absolute),
+    ...(document.modelPrices === undefined ? {} : { modelPrices: absolute(document.modelPrices) }),
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
@@ -333,6 +336,7 @@ function proxySettings(
 function fileReferences({
   admin,
   issuers,
+  modelPrices,
   store,
   telemetry,
   tls,
@@ -349,6 +353,7 @@ function fileReferences({
           { path: tls.key, at: ['tls', 'key'] },
         ]
       : []),
+    ...many(modelPrices, ['modelPrices']),
     ...(typeof store === 'object' ? many(store.ca, ['store', 'ca']) : []),
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),

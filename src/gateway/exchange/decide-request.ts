@@ -5,9 +5,11 @@ import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { AwaitedPart, Decision, Principal, RequestAccess } from '../../policy/decision.ts';
 import type { PushCommands } from '../../policy/git-commands.ts';
+import { llmRequestIn } from '../../policy/llm-rule.ts';
 import { messageOf } from '../../policy/mcp-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
+import { llmEndpointOf } from '../../understand/llm-endpoint.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusedPush } from '../git/refused-push.ts';
@@ -19,6 +21,7 @@ import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { holdBody } from './hold-body.ts';
 import { inspectBody } from './inspect-body.ts';
+import { modelFacts } from './model-facts.ts';
 
 export interface AskedRequest {
   readonly client: ClientExchange;
@@ -124,8 +127,10 @@ async function readPart(
       takesForms: part === 'graphql',
     });
     const message = messageOf({ ...access, body: read });
-    record.messageRead(message);
     const seen = { ...access, body: read, ...definitionOf(message, access, principal, parts) };
+    const endpoint = llmEndpointOf(head.path);
+    if (endpoint === undefined) record.messageRead(message);
+    else record.callRead(endpoint.api, modelFacts(llmRequestIn(seen)));
     return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
   }
   if (others.commands !== undefined) throw readTwice();

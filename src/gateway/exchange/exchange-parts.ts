@@ -23,6 +23,8 @@ import type { HomeInjected } from './inject-of-home.ts';
 import type { LearnedIds } from './learned-ids.ts';
 import type { ListedTools } from './listed-tools.ts';
 import type { LeakWatch } from './leak-watch.ts';
+import type { ModelBudgets, ModelSpend } from './model-budgets.ts';
+import type { ModelCall } from './model-call.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
 export interface ExchangeParts {
@@ -33,6 +35,8 @@ export interface ExchangeParts {
   readonly audit: ExchangeSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
+  /** Counts calls of models. */
+  readonly models: ModelBudgets;
   /** What is held of sessions, and of all. */
   readonly held: HeldOctets;
   /** What came of them, or for them, and nobody takes. */
@@ -69,6 +73,8 @@ export interface Admitted {
   readonly watch?: LeakWatch | undefined;
   /** What the client sent as its body, where a rule looked into it or it is searched; undefined: the body is the client's own. */
   readonly body?: Readable | undefined;
+  /** A call of a model, and what is set aside for it. */
+  readonly called?: { readonly call: ModelCall; readonly spend: ModelSpend } | undefined;
   readonly injected: InjectedRequest | HomeInjected;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;

@@ -17,6 +17,7 @@ import { gitFacts, type ReadPush } from '../git/git-facts.ts';
 import type { RefusedPush } from '../git/refused-push.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
 import type { GraphqlRequest } from '../../understand/graphql-request.ts';
+import type { LlmApi } from '../../understand/llm-endpoint.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
 import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.ts';
 import { ExchangeTimes } from './exchange-times.ts';
@@ -40,12 +41,14 @@ export class ExchangeRecord implements OpenExchange {
   readonly #principal: Principal;
   /** Why it may not be at all: its session fills the audit. It has no event of its own then. */
   readonly overRate: ProxyError | undefined;
+  /** Of clients that get their own form of response: of JSON-RPC, of GraphQL, and of a service of models. */
+  message: McpMessage | undefined;
+  graphql: GraphqlRequest | undefined;
+  modelApi: LlmApi | undefined;
   #state: State = 'began';
   #effect: Decision['effect'] | undefined;
   #mayAskAccess = false;
   #refusedPush: RefusedPush | undefined;
-  #message: McpMessage | undefined;
-  #graphql: GraphqlRequest | undefined;
   #hidden = 0;
   #aliases: OriginConnection['aliases'];
 
@@ -74,16 +77,6 @@ export class ExchangeRecord implements OpenExchange {
   /** Set where the refs of a push were refused: git gets its own form of response. */
   get refusedPush(): RefusedPush | undefined {
     return this.#refusedPush;
-  }
-
-  /** Of a client that speaks JSON-RPC, which gets its own form of response too. */
-  get message(): McpMessage | undefined {
-    return this.#message;
-  }
-
-  /** Of a client that speaks GraphQL, which gets its own form too. */
-  get graphql(): GraphqlRequest | undefined {
-    return this.#graphql;
   }
 
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
@@ -138,15 +131,21 @@ export class ExchangeRecord implements OpenExchange {
   /** The message in its body; undefined: it has none. */
   messageRead(message: McpMessage | UnreadableBody | undefined): void {
     if (message === undefined || message instanceof UnreadableBody) return;
-    this.#message = message;
+    this.message = message;
     this.#facts.mcp = mcpFacts(message);
   }
 
   /** The operations that it asks for. */
   graphqlRead(graphql: GraphqlRequest | UnreadableBody): void {
     if (graphql instanceof UnreadableBody) return;
-    this.#graphql = graphql;
+    this.graphql = graphql;
     this.#facts.graphql = graphqlFacts(graphql);
+  }
+
+  /** A call of a model, as far as it could be read; again with what it took. */
+  callRead(api: LlmApi, facts: ExchangeFacts['llm']): void {
+    this.modelApi = api;
+    if (facts !== undefined) this.#facts.llm = facts;
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */

@@ -16,10 +16,13 @@ import { confirmDecision } from './confirm-decision.ts';
 import { decidedRequest } from './decided-request.ts';
 import { decideRequest } from './decide-request.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
-import { type IdLearner, idLearner, learnedQuery, withLearnedIds } from './learn-ids.ts';
-import { mayHaveLists, withShownLists } from './list-filter.ts';
+import { idLearner, learnedQuery } from './learn-ids.ts';
+import { mayHaveLists } from './list-filter.ts';
 import { graphqlResponder } from './graphql-denial.ts';
+import { calledRequest, setAsideFor } from './admit-call.ts';
 import { mcpResponder } from './mcp-denial.ts';
+import { modelResponder } from './model-denial.ts';
+import { type ModelResponse, modelResponseOf } from './model-response.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import { captureOf } from './body-capture.ts';
@@ -30,10 +33,8 @@ import { ExchangeRecord } from './exchange-record.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import { releaseBody } from './hold-body.ts';
 import { refusePush } from './git-denial.ts';
-import type { ForwardRequest } from '../forward/forwarder.ts';
+import { clientLeft, type ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
-import { type ChangedTool, tellChangedTools } from './pinned-tools.ts';
-import type { ResponseClient } from './response-client.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { ResponseRoom } from './response-room.ts';
 import { leakWatchOf } from './leak-watch.ts';
@@ -42,7 +43,7 @@ import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
 import { rewriteRequest } from './rewrite-request.ts';
-import { withRewrittenJson } from './rewrite-response.ts';
+import { shownResponse } from './shown-response.ts';
 import { screenOf } from './screen-of.ts';
 import { TokenGuard } from './token-guard.ts';
 
@@ -69,8 +70,11 @@ export async function runExchange(
     }
   } catch (error) {
     const fault = asProxyError(error);
-    const { refusedPush: push, message, graphql } = record;
-    const responder = mcpResponder(fault, message, client.rawHeaders) ?? graphqlResponder(fault, graphql);
+    const { refusedPush: push, message, graphql, modelApi } = record;
+    const responder =
+      modelResponder(fault, modelApi) ??
+      mcpResponder(fault, message, client.rawHeaders) ??
+      graphqlResponder(fault, graphql);
     if (push === undefined) refuse(client, fault, record, responder);
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
@@ -107,13 +111,13 @@ export async function admit(
     record,
   );
   const { decision, basis } = decided;
-  const { access, body, ...changed } = rewriteRequest(
+  const rewritten = rewriteRequest(
     { validated: decidedRequest(asked, decision, parts, record), ...decided, body: decided.body },
     scene.principal,
     parts,
     record,
   );
-  const own = changed.validated;
+  const { access, call, validated: own, body } = calledRequest(rewritten, decision);
   const isRead =
     mayHaveLists(record.message, access, decision) ||
     learnedQuery(access, decision) !== undefined ||
@@ -127,6 +131,7 @@ export async function admit(
   const { sessionId } = scene.principal;
   const spendBytes = await parts.budgets.admit(sessionId, decision, parts.clock());
   const spendOut = await parts.budgets.information.admit(sessionId, decision, validated.head, parts.clock());
+  const called = await setAsideFor(call, scene.principal, parts, record);
   const facts = bodyFacts(sent, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
@@ -137,7 +142,7 @@ export async function admit(
     decision.inject.map(({ credential }) => credential),
   );
   const ownBody = sent === client ? undefined : sent.body;
-  return { validated, access, decision, basis, body: ownBody, watch, injected, spendBytes, spendOut };
+  return { validated, access, decision, basis, body: ownBody, watch, injected, spendBytes, spendOut, called };
 }
 
 /** What is shown of a response has to be read first: whole, and not encoded. */
@@ -234,14 +239,10 @@ export function responseRoom(
   return room;
 }
 
-interface Responding extends Forwarding {
-  readonly room: ResponseRoom;
-  readonly learner: IdLearner | undefined;
-}
-
 interface Forwarding {
   readonly admitted: Admitted;
   readonly record: ExchangeRecord;
+  readonly model?: ModelResponse | undefined;
 }
 
 async function forward(
@@ -251,15 +252,18 @@ async function forward(
   { admitted, record }: Forwarding,
 ): Promise<void> {
   let ended: ProxyError | undefined;
+  using model = modelResponseOf(client, admitted, parts);
   const end = (error: ProxyError): void => {
     ended = error;
     client.abort(error);
+    model?.end();
   };
   const room = responseRoom(scene, parts, admitted.injected.searched);
   const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
   using screen = screenOf(client, parts, { admitted, record, room, end });
+  const shown = { admitted, record, room, learner, model };
   using relay = new ResponseRelay({
-    client: responseClient(screen?.client ?? client, scene, parts, { admitted, record, room, learner }),
+    client: shownResponse(screen?.client ?? client, scene, parts, shown),
     fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
@@ -271,7 +275,7 @@ async function forward(
     room,
     onStatus: (status) => record.responded(status),
   });
-  const request = forwardRequest(client, scene, parts, { admitted, record });
+  const request = forwardRequest(client, scene, parts, { admitted, record, model });
   const release = parts.live.add({
     principal: scene.principal,
     access: admitted.access,
@@ -288,6 +292,7 @@ async function forward(
     const { protocol } = await parts.forwarder.forward(request, guard ?? relay);
     guard?.end();
     await relay.end();
+    if (model !== undefined && client.signal.aborted) throw client.fault ?? clientLeft();
     record.succeeded(protocol);
   } catch (error) {
     // What broke is the consequence of that.
@@ -296,39 +301,11 @@ async function forward(
     release();
     releaseBody(client, request);
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
+    model?.tell(record);
     record.received(relay.bodyBytes);
     record.scrubbed(relay.scrubbed);
     admitted.capture?.keep(record);
   }
-}
-
-/** Behind the relay: what is kept of the response is what the client gets, and lists are without what the session may not use. */
-function responseClient(
-  client: ResponseClient,
-  { principal }: ExchangeScene,
-  parts: ExchangeParts,
-  { admitted, record, room, learner }: Responding,
-): ResponseClient {
-  const { access, decision, capture } = admitted;
-  const captured = capture?.ofResponse(client) ?? client;
-  const keep = (octets: number): void => room.keep(octets);
-  const rewrite = decision.rewrite?.response;
-  const onRewritten = (changes: number): void => record.rewrote('response', changes);
-  const { limits } = parts;
-  const sent =
-    rewrite === undefined
-      ? captured
-      : withRewrittenJson({ client: captured, rewrite, limits, keep, onRewritten });
-  if (learner !== undefined) return withLearnedIds(learner, { client: sent, keep });
-  if (!mayHaveLists(record.message, access, decision)) return sent;
-  const onHidden = (count: number): void => record.hid(count);
-  const onChanged = (changed: readonly ChangedTool[]): void => {
-    record.foundChanged(changed.map(({ tool }) => tool));
-    tellChangedTools(changed, parts, { principal, access });
-  };
-  const { policy, clock, tools } = parts;
-  const asked = { principal, access, policy, clock, limits, tools, message: record.message };
-  return withShownLists({ client: sent, ...asked, keep, onHidden, onChanged });
 }
 
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
@@ -336,7 +313,7 @@ export function forwardRequest(
   client: ClientExchange,
   scene: ExchangeScene,
   { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
-  { admitted, record }: Forwarding,
+  { admitted, record, model }: Forwarding,
 ): ForwardRequest {
   const { validated, decision, injected, watch } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
@@ -359,9 +336,10 @@ export function forwardRequest(
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),
     absence: scene.absence,
-    signal: client.signal,
+    signal: model?.signal ?? client.signal,
     onConnection: (connection) => {
       record.dialled(connection);
+      model?.begun();
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;

@@ -12,6 +12,7 @@ export const lockClasses = {
   policies: 1_970_432_005,
   /** Who removes events of the audit (0), or makes parts of it (1). */
   auditParts: 1_970_432_006,
+  budgets: 1_970_432_007,
 } as const;
 
 /** Held until the transaction ends. What is read behind it is as those who had it before have left it. */

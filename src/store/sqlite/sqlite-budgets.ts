@@ -1,6 +1,13 @@
 // What was taken of budgets, in SQLite. The rows go with their session.
 
-import type { BudgetName, BudgetStore } from '../budget-store.ts';
+import type {
+  BudgetAccount,
+  BudgetName,
+  BudgetOwner,
+  BudgetShare,
+  BudgetStore,
+  ReserveOutcome,
+} from '../budget-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from '../stored-row.ts';
 
@@ -38,6 +45,58 @@ export class SqliteBudgets implements BudgetStore {
        WHERE session_id = :sessionId AND budget = :budget`,
       { ...name, amount },
     );
+  }
+
+  async reserve(
+    owner: BudgetOwner,
+    shares: readonly BudgetShare[],
+    { budgetsPerSessionMax }: { readonly budgetsPerSessionMax: number },
+  ): Promise<ReserveOutcome> {
+    const { sessionId } = owner;
+    return this.#database.transaction((): ReserveOutcome => {
+      const living = `SELECT 1 AS living FROM session WHERE id = :sessionId AND state IN ('enrolled', 'committed')`;
+      if (this.#database.get(living, { sessionId }) === undefined) return { kind: 'refused' };
+      for (const [share, { budget, of, amount, max }] of shares.entries()) {
+        const own = this.#taken({ sessionId, budget });
+        if (own === undefined && !this.#hasRoom(sessionId, budgetsPerSessionMax - shares.length + 1))
+          return { kind: 'refused' };
+        const left = Math.max(
+          0,
+          max - (of === 'session' ? (own ?? 0) : this.#takenByPrincipal(owner, budget)),
+        );
+        if (left < amount) return { kind: 'short', share, left };
+      }
+      for (const { budget, amount } of shares)
+        this.#database.run(
+          `INSERT INTO session_budget (session_id, budget, taken) VALUES (:sessionId, :budget, :amount)
+           ON CONFLICT (session_id, budget) DO UPDATE SET taken = taken + excluded.taken`,
+          { sessionId, budget, amount },
+        );
+      return { kind: 'reserved' };
+    });
+  }
+
+  async settle(
+    { sessionId }: BudgetOwner,
+    changes: readonly (BudgetAccount & { readonly amount: number })[],
+  ): Promise<void> {
+    this.#database.transaction(() => {
+      for (const { budget, amount } of changes)
+        this.#database.run(
+          `UPDATE session_budget SET taken = max(0, taken + :amount)
+           WHERE session_id = :sessionId AND budget = :budget`,
+          { sessionId, budget, amount },
+        );
+    });
+  }
+
+  #takenByPrincipal({ principalId }: BudgetOwner, budget: string): number {
+    const row = this.#database.get(
+      `SELECT coalesce(sum(taken), 0) AS taken FROM session_budget JOIN session ON id = session_id
+       WHERE budget = :budget AND principal_id = :principalId`,
+      { budget, principalId },
+    );
+    return row === undefined ? 0 : integerOf(row, 'taken');
   }
 
   #taken(name: BudgetName): number | undefined {

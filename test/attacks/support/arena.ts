@@ -15,6 +15,8 @@ import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
+import { ModelBudgets } from '../../../src/gateway/exchange/model-budgets.ts';
+import { LlmPrices } from '../../../src/understand/llm-prices.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
@@ -398,6 +400,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       budgets: new SessionBudgets(memoryBudgets(), { limits }),
       tools: new ListedTools(),
       ids: new LearnedIds(new HeldOctets(limits)),
+      models: new ModelBudgets(memoryBudgets(), { prices: new LlmPrices([]), clock: Date.now }),
       held: new HeldOctets(limits),
       unread: new HeldOctets(limits, unreadBounds),
       ruleTrust: new RuleTrust(),

@@ -21,6 +21,9 @@ import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
+import { ModelBudgets } from '../../../src/gateway/exchange/model-budgets.ts';
+import type { BudgetStore } from '../../../src/store/budget-store.ts';
+import { builtInPrices, LlmPrices } from '../../../src/understand/llm-prices.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
@@ -62,6 +65,8 @@ export interface RequestPathOptions {
   readonly limits?: Partial<Limits>;
   /** A desk for requests for access, whose host is then the gateway's own. */
   readonly loops?: LoopGuard;
+  /** What budgets are counted in. */
+  readonly budgetStore?: BudgetStore;
   readonly desk?: AccessDesk;
   /** Takes what rules have kept. */
   readonly captured?: CapturedBodies;
@@ -144,6 +149,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     if (options.over !== undefined) return options.over(policy);
     return desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes });
   };
+  const store = options.budgetStore ?? memoryBudgets();
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
@@ -156,9 +162,10 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     limits,
     clock: Date.now,
     live: new LiveGrants(),
-    budgets: new SessionBudgets(memoryBudgets(), { limits }),
     tools: new ListedTools(),
     ids: new LearnedIds(held),
+    budgets: new SessionBudgets(store, { limits }),
+    models: new ModelBudgets(store, { prices: new LlmPrices(builtInPrices()), clock: Date.now }),
     held,
     unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),

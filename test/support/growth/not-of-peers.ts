@@ -183,6 +183,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'it takes words of ours, or what a reader with a case has made': [
     'src/policy/mcp-pins.ts isPinned',
     'src/policy/mcp-pins.ts pinProblem',
+    'src/gateway/exchange/model-facts.ts usageFacts',
     'src/gateway/sessions/session-token.ts tokenKeyOf',
     'src/cli/policy/recorded-exchange.ts policyGone',
     'src/cli/terminal/notes.ts note',

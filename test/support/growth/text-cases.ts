@@ -39,6 +39,9 @@ import { idsIn } from '../../../src/understand/graphql-ids.ts';
 import { loadGraphqlParser } from '../../../src/understand/graphql-parser.ts';
 import { readGraphql } from '../../../src/understand/graphql-request.ts';
 import { JsonObject, UnreadableBody } from '../../../src/understand/json-value.ts';
+import { isModelList, llmEndpointOf } from '../../../src/understand/llm-endpoint.ts';
+import { LlmMeter } from '../../../src/understand/llm-meter.ts';
+import { llmRequestOf } from '../../../src/understand/llm-request.ts';
 import { mcpMessageOf } from '../../../src/understand/mcp-message.ts';
 import { jsonCodingOf } from '../../../src/understand/read-body.ts';
 import { readJson } from '../../../src/understand/read-json.ts';
@@ -416,6 +419,32 @@ export const textCases: GrowthCases = {
   'patterns for what a workload names': {
     pieces: ['a', 'aa*', '*', 'É', '/'],
     read: (text) => [matchesText('*a*aab', text, unmeasured), matchesAnyCase('*A*b', text, unmeasured)],
+  },
+  'calls of models': {
+    pieces: ['a', '"', ',', '{"a":', '{"type":"text"},', '/models/', ':', '%41', '_', '/model/'],
+    read: (text) => [
+      llmEndpointOf(`/v1/models/${text}:generateContent`),
+      llmEndpointOf(`/model/${text}/converse`),
+      isModelList('gemini', `/v1beta${text}`, false),
+      ...['/v1/chat/completions', '/v1/responses', '/v1/messages', '/v1/models/m:generateContent'].map(
+        (path) => {
+          const octets = new TextEncoder().encode(
+            `{"model":"m","messages":[{"content":[${text}]}],"a":[${text}]}`,
+          );
+          const body = readJson(octets, { depthMax: 64, valuesMax: 100_000 });
+          if (body instanceof UnreadableBody) return body;
+          return llmRequestOf(body.value, { path, query: text, headers: ofFields([]).headers });
+        },
+      ),
+      ...['application/json', 'text/event-stream', 'application/vnd.amazon.eventstream'].map(
+        (contentType) => {
+          const meter = new LlmMeter({ api: 'gemini', choices: 1, contentType, octetsMax: 1 << 20 });
+          for (const octet of new TextEncoder().encode(text)) meter.push(Uint8Array.of(octet));
+          meter.end();
+          return meter.usage;
+        },
+      ),
+    ],
   },
   'options of a push': {
     pieces: ['a', 'aa*', '*', 'merge_request.', '/'],

@@ -384,6 +384,47 @@ class AuditEventScreenedItem(_AuditEventScreenedItemMust, _AuditEventScreenedIte
     pass
 
 
+_AuditEventLlmMust = TypedDict(
+    "_AuditEventLlmMust",
+    {
+        # Such as `openai-chat`.
+        "api": str,
+        # As the request names it, cut at 256 characters.
+        "model": str,
+        # Whether the response is a stream.
+        "streams": bool,
+    },
+)
+
+
+_AuditEventLlmMay = TypedDict(
+    "_AuditEventLlmMay",
+    {
+        # It asked how many tokens a call would have.
+        "isCount": Literal[True],
+        # Members that the gateway set in the request, such as `max_tokens`.
+        "set": List[str],
+        # Tokens that were read anew.
+        "inputTokens": int,
+        # Tokens that were read from a cache.
+        "cachedTokens": int,
+        # Tokens that were read and written into a cache.
+        "cacheWrittenTokens": int,
+        # Tokens that the model wrote.
+        "outputTokens": int,
+        # What it cost, in billionths of one US dollar, rounded up; absent where no price is known.
+        "nanoUsd": int,
+        # Nobody said what was used: the numbers are the most that it could have been.
+        "isEstimate": Literal[True],
+    },
+    total=False,
+)
+
+
+class AuditEventLlm(_AuditEventLlmMust, _AuditEventLlmMay):
+    pass
+
+
 _AuditEventCapturedMust = TypedDict(
     "_AuditEventCapturedMust",
     {
@@ -561,6 +602,8 @@ _AuditEventMay = TypedDict(
         "leaks": List[AuditEventLeaksItem],
         # Marks that a rule with `screen` found at the beginning of the response; the first 16.
         "screened": List[AuditEventScreenedItem],
+        # Of a call of a model that a rule with `llm` looked into.
+        "llm": AuditEventLlm,
         # Size of the body that was sent on, or of what a stream sent.
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
@@ -2503,7 +2546,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "leaks": ["list", ["is", "AuditEventLeaksItem"]], "screened": ["list", ["is", "AuditEventScreenedItem"]], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "leaks": ["list", ["is", "AuditEventLeaksItem"]], "screened": ["list", ["is", "AuditEventScreenedItem"]], "llm": ["is", "AuditEventLlm"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
@@ -2511,6 +2554,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "AuditEventGraphqlOperationsItem": [{"type": ["one", ["query", "mutation", "subscription"]], "fields": ["list", "str"]}, {"name": "str"}],
     "AuditEventLeaksItem": [{"kind": ["one", ["credential", "canary", "shape", "unsearched"]], "name": "str", "place": ["one", ["url", "field", "body", "trailer", "message"]], "action": ["one", ["blocked", "redacted", "told"]]}, {"hash": "str"}],
     "AuditEventScreenedItem": [{"mark": ["one", ["hidden-text", "canary", "phrase", "unscreened"]], "name": "str", "action": ["one", ["blocked", "annotated", "told"]]}, {}],
+    "AuditEventLlm": [{"api": "str", "model": "str", "streams": "bool"}, {"isCount": ["one", [True]], "set": ["list", "str"], "inputTokens": "int", "cachedTokens": "int", "cacheWrittenTokens": "int", "outputTokens": "int", "nanoUsd": "int", "isEstimate": ["one", [True]]}],
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],

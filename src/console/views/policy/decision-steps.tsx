@@ -57,6 +57,7 @@ const conditions = [
   'git',
   'mcp',
   'graphql',
+  'llm',
   'when',
   'require',
 ] as const;
@@ -70,6 +71,7 @@ const headings = [
   'git',
   'mcp',
   'graphql',
+  'llm',
   'when',
   'facts',
 ];

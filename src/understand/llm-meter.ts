@@ -1,0 +1,124 @@
+// Reads what a call took out of its response as that passes by: one document of JSON, a stream of events, or Amazon's frames.
+
+import { GatheredOctets } from '../protocol/gathered-octets.ts';
+import { AmazonEventReader } from './amazon-event-stream.ts';
+import { EventStreamReader } from './event-stream.ts';
+import type { LlmApi } from './llm-endpoint.ts';
+import { type LlmUsage, UsageTally } from './llm-usage.ts';
+
+export interface LlmMeterOptions {
+  readonly api: LlmApi;
+  /** Alternatives that were asked for. */
+  readonly choices: number;
+  readonly contentType: string | undefined;
+  /** Of a document, an event or a frame that is held until it is whole. */
+  readonly octetsMax: number;
+}
+
+interface Reading {
+  push(octets: Uint8Array): void;
+  end(): void;
+  /** What it holds. */
+  readonly octets: number;
+}
+
+/** Never throws: what cannot be read says nothing of what was used. */
+export class LlmMeter {
+  readonly #tally: UsageTally;
+  #reading: Reading | undefined;
+  readonly #max: number;
+
+  constructor({ api, choices, contentType, octetsMax }: LlmMeterOptions) {
+    this.#tally = new UsageTally(api, choices);
+    this.#max = octetsMax;
+    this.#reading = readingOf(contentType, this.#tally, octetsMax);
+  }
+
+  /** What is held of the response. */
+  get octets(): number {
+    return this.#reading?.octets ?? 0;
+  }
+
+  get usage(): LlmUsage | undefined {
+    return this.#tally.usage;
+  }
+
+  get isFinal(): boolean {
+    return this.#tally.isFinal;
+  }
+
+  push(octets: Uint8Array): void {
+    this.#reading?.push(octets);
+    // Of what is longer nothing more is known: what was said so far is not all.
+    if (this.octets > this.#max) this.#reading = undefined;
+  }
+
+  end(): void {
+    this.#reading?.end();
+    this.#reading = undefined;
+  }
+}
+
+function readingOf(contentType: string | undefined, tally: UsageTally, max: number): Reading | undefined {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'text/event-stream') return eventsReading(tally, max);
+  if (type === 'application/vnd.amazon.eventstream') return framesReading(tally, max);
+  return type === 'application/json' ? documentReading(tally, max) : undefined;
+}
+
+function take(tally: UsageTally, text: string): void {
+  try {
+    tally.take(JSON.parse(text));
+  } catch {
+    // `[DONE]`, or nothing that says what was used.
+  }
+}
+
+function eventsReading(tally: UsageTally, max: number): Reading {
+  const reader = new EventStreamReader(max);
+  return {
+    push: (octets) => {
+      for (const { data } of reader.push(octets)) if (data !== undefined && isOfUse(data)) take(tally, data);
+    },
+    end: () => undefined,
+    get octets() {
+      return reader.characters;
+    },
+  };
+}
+
+const marks = ['usage', 'message_stop', 'finish', 'blockReason'];
+
+/** Most events are pieces of text, which need no reading. */
+function isOfUse(data: string): boolean {
+  return marks.some((mark) => data.includes(mark));
+}
+
+function framesReading(tally: UsageTally, max: number): Reading {
+  const reader = new AmazonEventReader(max);
+  const decoder = new TextDecoder();
+  return {
+    push: (octets) => {
+      for (const { type, payload } of reader.push(octets))
+        if (type === 'metadata') take(tally, decoder.decode(payload));
+    },
+    end: () => undefined,
+    get octets() {
+      return reader.octets;
+    },
+  };
+}
+
+function documentReading(tally: UsageTally, max: number): Reading {
+  const held = new GatheredOctets();
+  const decoder = new TextDecoder();
+  return {
+    push: (octets) => {
+      if (held.length <= max) held.push(octets);
+    },
+    end: () => take(tally, decoder.decode(held.take())),
+    get octets() {
+      return held.length;
+    },
+  };
+}

@@ -1,0 +1,192 @@
+// How many tokens a call took, as its service counts them. What is cached stands inside of the prompt in some APIs, and beside it in others.
+
+import type { LlmApi } from './llm-endpoint.ts';
+
+/** Tokens, each counted once. */
+export interface LlmUsage {
+  /** Read anew. */
+  readonly input: number;
+  /** Read from a cache. */
+  readonly cached: number;
+  /** Read, and written into a cache. */
+  readonly cacheWritten: number;
+  /** Of `cacheWritten`: for longer, at another price. */
+  readonly cacheWrittenLong: number;
+  /** All that the model wrote, what it thought included. */
+  readonly output: number;
+}
+
+export function tokensOf({ input, cached, cacheWritten, output }: LlmUsage): number {
+  return input + cached + cacheWritten + output;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+const membersOf = (value: unknown): Members | undefined =>
+  // An object that JSON.parse made: its members can be asked for by any name.
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
+
+/** Undefined: it is no number of tokens. */
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** Takes what a service says, message by message, and keeps the most that it said of each kind: what is said again is said of all so far. */
+export class UsageTally {
+  readonly #api: LlmApi;
+  readonly #choices: number;
+  #most: LlmUsage | undefined;
+  #finished = 0;
+  #isFinal = false;
+
+  constructor(api: LlmApi, choices = 1) {
+    this.#api = api;
+    this.#choices = choices;
+  }
+
+  /** Undefined: nothing was said. */
+  get usage(): LlmUsage | undefined {
+    return this.#most;
+  }
+
+  /** Nothing follows that counts. */
+  get isFinal(): boolean {
+    return this.#isFinal && this.#most !== undefined;
+  }
+
+  take(value: unknown): void {
+    if (Array.isArray(value)) {
+      // What Array.isArray leaves is `any[]`; each item is looked at as unknown.
+      for (const one of value as readonly unknown[]) this.take(one);
+      return;
+    }
+    const message = membersOf(value);
+    if (message === undefined) return;
+    takers[this.#api](message, {
+      said: (usage) => this.#said(usage),
+      finished: () => {
+        this.#finished += 1;
+        if (this.#finished >= this.#choices) this.#isFinal = true;
+      },
+      final: () => {
+        this.#isFinal = true;
+      },
+    });
+  }
+
+  #said(usage: LlmUsage | undefined): void {
+    if (usage === undefined) return;
+    const before = this.#most ?? usage;
+    this.#most = {
+      input: Math.max(before.input, usage.input),
+      cached: Math.max(before.cached, usage.cached),
+      cacheWritten: Math.max(before.cacheWritten, usage.cacheWritten),
+      cacheWrittenLong: Math.max(before.cacheWrittenLong, usage.cacheWrittenLong),
+      output: Math.max(before.output, usage.output),
+    };
+  }
+}
+
+interface Told {
+  said(usage: LlmUsage | undefined): void;
+  /** One alternative is whole. */
+  finished(): void;
+  final(): void;
+}
+
+type Taker = (message: Members, told: Told) => void;
+
+const isSaid = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** Of those that count what is cached inside of the prompt. */
+function inclusive(
+  all: number | undefined,
+  output: number | undefined,
+  {
+    cached = 0,
+    written = 0,
+  }: { readonly cached?: number | undefined; readonly written?: number | undefined },
+): LlmUsage | undefined {
+  if (all === undefined || output === undefined) return undefined;
+  const input = Math.max(0, all - cached - written);
+  return { input, cached, cacheWritten: written, cacheWrittenLong: 0, output };
+}
+
+function openaiUsage(
+  value: unknown,
+  [all, output, details]: readonly [string, string, string],
+): LlmUsage | undefined {
+  const usage = membersOf(value);
+  const parts = membersOf(usage?.[details]);
+  return inclusive(count(usage?.[all]), count(usage?.[output]), {
+    cached: count(parts?.['cached_tokens']),
+    written: count(parts?.['cache_write_tokens']),
+  });
+}
+
+const responsesEnds: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
+
+const takers: Readonly<Record<LlmApi, Taker>> = {
+  'openai-chat': (message, told) => {
+    const choices = Array.isArray(message['choices']) ? (message['choices'] as readonly unknown[]) : [];
+    if (isSaid(message['usage']))
+      told.said(
+        openaiUsage(message['usage'], ['prompt_tokens', 'completion_tokens', 'prompt_tokens_details']),
+      );
+    const isWhole = choices.length === 0 || choices.some((one) => isSaid(membersOf(one)?.['finish_reason']));
+    // Some services count along, so that what stands before the end is not all.
+    if (isSaid(message['usage']) && isWhole) told.final();
+  },
+  'openai-responses': (message, told) => {
+    const response = membersOf(message['response']) ?? message;
+    if (!responsesEnds.has(response['status'])) return;
+    told.said(openaiUsage(response['usage'], ['input_tokens', 'output_tokens', 'input_tokens_details']));
+    if (isSaid(response['usage'])) told.final();
+  },
+  anthropic: (message, told) => {
+    const started = membersOf(message['message']);
+    told.said(anthropicUsage(membersOf((started ?? message)['usage'])));
+    const delta = membersOf(message['delta']);
+    const isEnd = message['type'] === 'message' || message['type'] === 'message_stop';
+    if (isEnd || (message['type'] === 'message_delta' && isSaid(delta?.['stop_reason']))) told.final();
+  },
+  gemini: (message, told) => {
+    const usage = membersOf(message['usageMetadata']);
+    if (usage !== undefined) {
+      const part = (name: string): number => count(usage[name]) ?? 0;
+      const written = part('candidatesTokenCount') + part('thoughtsTokenCount');
+      const prompt = count(usage['promptTokenCount']);
+      const read = prompt === undefined ? undefined : prompt + part('toolUsePromptTokenCount');
+      told.said(inclusive(read, written, { cached: part('cachedContentTokenCount') }));
+    }
+    const candidates = Array.isArray(message['candidates'])
+      ? (message['candidates'] as readonly unknown[])
+      : [];
+    for (const one of candidates) if (isSaid(membersOf(one)?.['finishReason'])) told.finished();
+    if (isSaid(membersOf(message['promptFeedback'])?.['blockReason'])) told.final();
+  },
+  bedrock: (message, told) => {
+    const usage = membersOf(message['usage']);
+    const [input, output] = [count(usage?.['inputTokens']), count(usage?.['outputTokens'])];
+    if (input === undefined || output === undefined) return;
+    const cached = count(usage?.['cacheReadInputTokens']) ?? 0;
+    const cacheWritten = count(usage?.['cacheWriteInputTokens']) ?? 0;
+    told.said({ input, cached, cacheWritten, cacheWrittenLong: 0, output });
+    told.final();
+  },
+};
+
+/** What a later message does not say has not changed. */
+function anthropicUsage(usage: Members | undefined): LlmUsage | undefined {
+  if (usage === undefined) return undefined;
+  const part = (name: string): number => count(usage[name]) ?? 0;
+  const made = membersOf(usage['cache_creation']);
+  return {
+    input: part('input_tokens'),
+    cached: part('cache_read_input_tokens'),
+    // What is told by its time may leave out some of the whole.
+    cacheWritten: part('cache_creation_input_tokens'),
+    cacheWrittenLong: count(made?.['ephemeral_1h_input_tokens']) ?? 0,
+    output: part('output_tokens'),
+  };
+}
