@@ -38,13 +38,12 @@ export function idPlacesOf({ from, at }: GraphqlIds): IdPlaces {
   };
 }
 
-/** The first text or number in the arguments of a field that is neither known nor said to be text; undefined: there is none. */
-export function unknownIdIn(
-  { input }: GraphqlField,
+/** Finds the first text or number in the arguments of a field that is neither known nor said to be text; undefined: there is none. */
+export function unknownIdFinder(
   ids: GraphqlIds,
   known: KnownIds | undefined,
   work: MatchingWork,
-): string | undefined {
+): (field: GraphqlField) => string | undefined {
   const source = idSourceOf(ids);
   const isText = new Set(ids.text);
   const visit = (value: JsonValue, name: string): string | undefined => {
@@ -54,10 +53,13 @@ export function unknownIdIn(
     if (isList(value)) return firstOf(value, (one) => visit(one, name));
     if (value === null || typeof value === 'boolean' || isText.has(name)) return undefined;
     const id = value instanceof InexactNumber ? value.text : String(value);
+    if (!work.spend(id.length / charactersPerStep)) return '';
     return known?.has(source, id) === true ? undefined : id;
   };
-  return visit(input, '');
+  return ({ input }) => visit(input, '');
 }
+
+const charactersPerStep = 8;
 
 function firstOf<T>(items: Iterable<T>, visit: (item: T) => string | undefined): string | undefined {
   for (const item of items) {

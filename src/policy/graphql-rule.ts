@@ -6,7 +6,7 @@ import { UnreadableBody } from '../understand/json-value.ts';
 import { fitsMembers, matchesAnyCase, matchesText, patternCovers } from './argument-pattern.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 import type { AccessRequest, RequestAccess } from './decision.ts';
-import { type GraphqlIds, unknownIdIn } from './graphql-ids.ts';
+import { type GraphqlIds, unknownIdFinder } from './graphql-ids.ts';
 import { MatchingWork, unmeasured } from './matching-work.ts';
 
 /** Keys with fields of the root. */
@@ -64,12 +64,14 @@ function unknownId(
   work: MatchingWork,
 ): string | undefined {
   if (ids === undefined || graphql === undefined || graphql instanceof UnreadableBody) return undefined;
+  const unknownIn = unknownIdFinder(ids, knownIds, work);
   for (const one of graphql.asked) {
     if (one.kind === 'kept') continue;
-    for (const { type, fields } of one.operations) {
+    for (const { type, fields, inner } of one.operations) {
       if (type === 'query') continue;
-      for (const field of fields) {
-        const id = unknownIdIn(field, ids, knownIds, work);
+      // Below its root a mutation can change something too.
+      for (const field of [...fields, ...inner]) {
+        const id = unknownIn(field);
         if (id !== undefined) return id;
       }
     }
@@ -136,30 +138,45 @@ function isMeant(
   work: MatchingWork,
 ): boolean {
   if ((isBatch && rule.batch) || (hasFiles && rule.uploads)) return true;
+  const inputs = inputsOf(rule);
   // What the server keeps under a name could be anything.
   return asked.some(
     (one) =>
-      one.kind === 'kept' || one.operations.some((operation) => isMeantOperation(rule, operation, work)),
+      one.kind === 'kept' ||
+      one.operations.some((operation) => isMeantOperation(rule, operation, inputs, work)),
   );
 }
 
 function isMeantOperation(
   rule: GraphqlCondition,
   { type, fields }: GraphqlOperation,
+  inputs: Inputs,
   work: MatchingWork,
 ): boolean {
   const patterns = rule[keyOf[type]];
   return fields.some((field) => {
     if (rule.introspection && schemaFields.has(field.name)) return true;
-    return patterns.some((one) => matchesAnyCase(one, field.name, work)) && isMeantInput(rule, field, work);
+    return patterns.some((one) => matchesAnyCase(one, field.name, work)) && isMeantInput(inputs, field, work);
   });
 }
 
-function isMeantInput({ input = {} }: GraphqlCondition, field: GraphqlField, work: MatchingWork): boolean {
-  const entries = Object.entries(input).filter(([name]) => name.toLowerCase() === field.name.toLowerCase());
-  return (
-    entries.length === 0 || entries.some(([, patterns]) => fitsMembers(patterns, field.input, work, true))
-  );
+/** What arguments must be, by the field in lower case. */
+type Inputs = ReadonlyMap<string, readonly Readonly<Record<string, ClaimPattern>>[]>;
+
+function inputsOf({ input = {} }: GraphqlCondition): Inputs {
+  const found = new Map<string, Readonly<Record<string, ClaimPattern>>[]>();
+  for (const [name, patterns] of Object.entries(input)) {
+    const key = name.toLowerCase();
+    const alike = found.get(key);
+    if (alike === undefined) found.set(key, [patterns]);
+    else alike.push(patterns);
+  }
+  return found;
+}
+
+function isMeantInput(inputs: Inputs, field: GraphqlField, work: MatchingWork): boolean {
+  const found = inputs.get(field.name.toLowerCase());
+  return found === undefined || found.some((patterns) => fitsMembers(patterns, field.input, work, true));
 }
 
 /** What is written, for people. */

@@ -1,9 +1,15 @@
 // What the operations of a document of GraphQL ask for (specification of September 2025). The package `graphql` parses it; what it could run out of
 // memory, stack or time by is bounded before, and fragments are never written out.
 
-import type { DocumentNode, FragmentDefinitionNode, OperationDefinitionNode } from 'graphql/language/ast.js';
+import type {
+  DocumentNode,
+  FieldNode,
+  FragmentDefinitionNode,
+  OperationDefinitionNode,
+} from 'graphql/language/ast.js';
 import { defaultLimits } from '../protocol/limits.ts';
 import type { GraphqlParser } from './graphql-parser.ts';
+import { NodeCount } from './graphql-nodes.ts';
 import { GraphqlValues } from './graphql-values.ts';
 import { type JsonObject, shownName, UnreadableBody } from './json-value.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
@@ -24,6 +30,8 @@ export interface GraphqlOperation {
   readonly name: string;
   /** Also those that a directive may leave out. */
   readonly fields: readonly GraphqlField[];
+  /** Fields below those, with arguments, of all but queries. */
+  readonly inner: readonly GraphqlField[];
   /** Fields inside each other. */
   readonly depth: number;
   /** Fields under another name, written out. */
@@ -34,7 +42,7 @@ export interface GraphqlOperation {
 
 export interface ReadDocument {
   readonly operations: readonly GraphqlOperation[];
-  /** Or fields of all operations, where these are more. */
+  /** Or fields, or what is made of them, of all operations, where these are more. */
   readonly tokens: number;
 }
 
@@ -55,6 +63,7 @@ export function readOperations(
     const { operations, fragments } = readDefinitions(parser.parse(text, tokensMax));
     const read: GraphqlOperation[] = [];
     let fields = 0;
+    const nodes = new NodeCount(tokensMax);
     for (const operation of operations) {
       // Each operation can spread the same fragments.
       fields += rootFields(operation.selectionSet, fragments).length;
@@ -62,9 +71,9 @@ export function readOperations(
         throw new UnreadableDocument(
           'has a document of GraphQL whose operations have more than graphqlTokensMax fields',
         );
-      read.push(operationOf(operation, fragments, variables));
+      read.push(operationOf(operation, { fragments, variables, nodes }));
     }
-    return { operations: read, tokens: Math.max(tokens, fields) };
+    return { operations: read, tokens: Math.max(tokens, fields, nodes.count) };
   } catch (error) {
     if (error instanceof UnreadableDocument) return new UnreadableBody(error.message);
     // Of what the parser throws the workload wrote most.
@@ -76,11 +85,16 @@ export function readOperations(
 
 /** Marks that some skip and some do not, and ends of lines that only some know: behind one of them a comment would be code. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
-const oddCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029\ufeff]/;
+const oddCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\r(?!\n)/;
+
+/** Quotes in block strings of which servers take different ones for the end. Clients write a space or a comma between two ordinary strings. */
+const oddQuotes = /"{4}|\\"{3}/;
 
 function checkCharacters(text: string): void {
   if (oddCharacter.test(text))
     throw new UnreadableDocument('has a document of GraphQL with a character that servers read in two ways');
+  if (oddQuotes.test(text))
+    throw new UnreadableDocument('has a document of GraphQL with quotes that servers read in two ways');
   // A comment is no token, and costs as much as some.
   let comments = 0;
   for (let at = text.indexOf('#'); at >= 0; at = text.indexOf('#', at + 1)) {
@@ -142,21 +156,32 @@ function checkOperations(operations: readonly OperationDefinitionNode[]): void {
     throw new UnreadableDocument('has an operation without a name beside others in a document of GraphQL');
 }
 
+interface OperationScene {
+  readonly fragments: Fragments;
+  readonly variables: JsonObject | undefined;
+  readonly nodes: NodeCount;
+}
+
 function operationOf(
   operation: OperationDefinitionNode,
-  fragments: Fragments,
-  variables: JsonObject | undefined,
+  { fragments, variables, nodes }: OperationScene,
 ): GraphqlOperation {
-  const values = new GraphqlValues(operation.variableDefinitions ?? [], variables);
+  const values = new GraphqlValues(operation.variableDefinitions ?? [], variables, nodes);
   const { selectionSet } = operation;
+  const fieldOf = (field: FieldNode): GraphqlField => ({
+    name: field.name.value,
+    input: values.inputOf(field.arguments ?? []),
+  });
+  const inner: GraphqlField[] = [];
+  const onInner = (field: FieldNode): void => {
+    if (operation.operation !== 'query' && (field.arguments ?? []).length > 0) inner.push(fieldOf(field));
+  };
   return {
     type: operation.operation,
     name: operation.name?.value ?? '',
     // The sizes first: it tells of fragments that lead to themselves.
-    ...measure(selectionSet, { fragments, values }),
-    fields: rootFields(selectionSet, fragments).map((field) => ({
-      name: field.name.value,
-      input: values.inputOf(field.arguments ?? []),
-    })),
+    ...measure(selectionSet, { fragments, values, nodes, onInner }),
+    fields: rootFields(selectionSet, fragments).map(fieldOf),
+    inner,
   };
 }

@@ -1,13 +1,15 @@
 // Ids in the response to a query, at places of the graph that an operator names: `repository(owner: acme) → issue → id`. What a place is called in the
 // response is the client's choice, so the query says which member of it is which field.
 
-import type { DirectiveNode, FieldNode, SelectionSetNode } from 'graphql/language/ast.js';
+import type { DirectiveNode, DocumentNode, FieldNode, SelectionSetNode } from 'graphql/language/ast.js';
 import { defaultLimits } from '../protocol/limits.ts';
 import { readDefinitions } from './graphql-document.ts';
 import type { GraphqlParser } from './graphql-parser.ts';
 import { type Fragments, rootFields } from './graphql-selection.ts';
+import { NodeCount } from './graphql-nodes.ts';
 import { GraphqlValues } from './graphql-values.ts';
-import { JsonObject, type JsonValue } from './json-value.ts';
+import { InexactNumber, JsonObject, type JsonValue } from './json-value.ts';
+import { UnreadableDocument } from './unreadable-document.ts';
 import { isList } from './write-json.ts';
 
 /** Where ids stand: below a field of the root that has such arguments, names of fields with the one of the id last. */
@@ -28,16 +30,20 @@ interface Plan {
 }
 
 /**
- * Ids in the response to a query that was read before. None where it could be something else: a member that is another field of another type, a
+ * Ids of each of the places in the response to a query that was read before. None where it could be something else: a member that is another field of another type, a
  * directive that servers know and this does not. Linear in the query and the response.
  */
 export function idsIn(
   response: JsonValue,
   query: AskedQuery,
-  places: IdPlaces,
+  sources: readonly IdPlaces[],
   parser: GraphqlParser,
-): readonly string[] {
-  const plan = planOf(query, places, parser);
+): readonly (readonly string[])[] {
+  const document = parser.parse(query.text, defaultLimits.graphqlTokensMax);
+  return sources.map((places) => idsAt(response, boundedPlan(document, query, places)));
+}
+
+function idsAt(response: JsonValue, plan: Plan | undefined): readonly string[] {
   const data = response instanceof JsonObject ? response.members.get('data') : undefined;
   const found = new Set<string>();
   if (plan !== undefined && data !== undefined) collect(data, plan, found);
@@ -50,7 +56,9 @@ function collect(value: JsonValue, plan: Plan, found: Set<string>): void {
     for (const item of value) collect(item, plan, found);
     return;
   }
-  if (plan.isId && typeof value === 'string') found.add(value);
+  // A number as rules ask for it: by its text.
+  if (plan.isId && (typeof value === 'string' || typeof value === 'number')) found.add(String(value));
+  if (plan.isId && value instanceof InexactNumber) found.add(value.text);
   if (!(value instanceof JsonObject)) return;
   // Whichever is shorter: a response can have many short objects, and a query many names.
   if (value.members.size < plan.members.size) {
@@ -66,15 +74,26 @@ function collect(value: JsonValue, plan: Plan, found: Set<string>): void {
   }
 }
 
+/** A query that comes to more than is looked at tells nothing. */
+function boundedPlan(document: DocumentNode, query: AskedQuery, places: IdPlaces): Plan | undefined {
+  try {
+    return planOf(document, query, places);
+  } catch (error) {
+    if (error instanceof UnreadableDocument) return undefined;
+    throw error;
+  }
+}
+
 /** Undefined: nothing can be said of the response. */
-function planOf(query: AskedQuery, { isRoot, paths }: IdPlaces, parser: GraphqlParser): Plan | undefined {
-  const { operations, fragments } = readDefinitions(parser.parse(query.text, defaultLimits.graphqlTokensMax));
+function planOf(document: DocumentNode, query: AskedQuery, { isRoot, paths }: IdPlaces): Plan | undefined {
+  const { operations, fragments } = readDefinitions(document);
   const [operation, ...others] = operations;
   if (operation === undefined || others.length > 0 || operation.operation !== 'query') return undefined;
-  const values = new GraphqlValues(operation.variableDefinitions ?? [], query.variables);
+  const nodes = new NodeCount(defaultLimits.graphqlTokensMax);
+  const values = new GraphqlValues(operation.variableDefinitions ?? [], query.variables, nodes);
   const isOfRoot = (field: FieldNode): boolean =>
     isRoot(field.name.value, values.inputOf(field.arguments ?? []));
-  const planner = new Planner(fragments);
+  const planner = new Planner(fragments, nodes);
   const selections = planner.fieldsOf([operation.selectionSet]);
   const members = new Map<string, Plan>();
   for (const [name, fields] of selections) {
@@ -93,30 +112,30 @@ function isKnown({ name }: DirectiveNode): boolean {
 class Planner {
   readonly #fragments: Fragments;
   /** With fragments written out: those that share them could be endless. */
-  #fields = 0;
+  readonly #nodes: NodeCount;
   #isPlain = true;
 
-  constructor(fragments: Fragments) {
+  constructor(fragments: Fragments, nodes: NodeCount) {
     this.#fragments = fragments;
+    this.#nodes = nodes;
   }
 
-  /** What was looked at has no directive that could change it, and was not too much. */
+  /** What was looked at has no directive that could change it. */
   get isPlain(): boolean {
-    return this.#isPlain && this.#fields <= defaultLimits.graphqlTokensMax;
+    return this.#isPlain;
   }
 
   /** Fields by their names in the response, for whatever type they are. */
   fieldsOf(selections: readonly SelectionSetNode[]): ReadonlyMap<string, readonly FieldNode[]> {
     const found = new Map<string, FieldNode[]>();
     const directives: DirectiveNode[] = [];
-    const fields = selections.flatMap((one) => rootFields(one, this.#fragments, directives));
+    const fields = selections.flatMap((one) => rootFields(one, this.#fragments, directives, this.#nodes));
     for (const field of fields) {
       const name = field.alias?.value ?? field.name.value;
       const alike = found.get(name);
       if (alike === undefined) found.set(name, [field]);
       else alike.push(field);
     }
-    this.#fields += 1 + fields.length;
     this.#isPlain &&= directives.every(isKnown);
     return found;
   }

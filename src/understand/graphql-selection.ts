@@ -8,6 +8,7 @@ import type {
   SelectionSetNode,
 } from 'graphql/language/ast.js';
 import { defaultLimits } from '../protocol/limits.ts';
+import type { NodeCount } from './graphql-nodes.ts';
 import type { GraphqlValues } from './graphql-values.ts';
 import { shownName } from './json-value.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
@@ -23,6 +24,9 @@ export interface SelectionSizes {
 export interface SelectionScene {
   readonly fragments: Fragments;
   readonly values: GraphqlValues;
+  readonly nodes: NodeCount;
+  /** Gets fields that are below another one. */
+  readonly onInner: (field: FieldNode) => void;
 }
 
 const nothing: SelectionSizes = { depth: 0, aliases: 0, cost: 0 };
@@ -37,6 +41,9 @@ class SelectionMeter {
   /** `undefined`: it is being measured, so that what spreads it now spreads itself. */
   readonly #known = new Map<string, SelectionSizes | undefined>();
 
+  /** Of which it is inside. */
+  #fields = 0;
+
   constructor(scene: SelectionScene) {
     this.#scene = scene;
   }
@@ -49,12 +56,16 @@ class SelectionMeter {
       );
     let { depth, aliases, cost } = nothing;
     for (const one of selections) {
+      this.#scene.nodes.add();
+      if (one.kind === 'Field' && this.#fields > 0) this.#scene.onInner(one);
+      if (one.kind === 'Field') this.#fields += 1;
       const inner =
         one.kind === 'FragmentSpread'
           ? this.#fragment(one.name.value, nesting + 1)
           : one.selectionSet === undefined
             ? nothing
             : this.measure(one.selectionSet, nesting + 1);
+      if (one.kind === 'Field') this.#fields -= 1;
       const own = one.kind === 'Field' ? this.#field(one, inner) : inner;
       depth = Math.max(depth, own.depth);
       aliases += own.aliases;
@@ -84,17 +95,19 @@ class SelectionMeter {
 }
 
 /** The fields of a selection, those of fragments too, whatever type they are for. Fragments that lead to themselves were refused before. `directives`: gets
- * those of all that is looked at. */
+ * those of all that is looked at, which `nodes` counts. */
 export function rootFields(
   selection: SelectionSetNode,
   fragments: Fragments,
   directives: DirectiveNode[] = [],
+  nodes?: NodeCount,
 ): readonly FieldNode[] {
   const fields: FieldNode[] = [];
   const seen = new Set<string>();
   const waiting = [selection];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const one of next.selections) {
+      nodes?.add();
       directives.push(...(one.directives ?? []));
       if (one.kind === 'Field') fields.push(one);
       else if (one.kind === 'InlineFragment') waiting.push(one.selectionSet);

@@ -7,6 +7,7 @@ import type {
   ValueNode,
   VariableDefinitionNode,
 } from 'graphql/language/ast.js';
+import type { NodeCount } from './graphql-nodes.ts';
 import { JsonObject, type JsonValue } from './json-value.ts';
 import { numberOf } from './read-json.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
@@ -22,7 +23,14 @@ export class GraphqlValues {
   /** Undefined: it is declared, and has no value. */
   readonly #variables = new Map<string, JsonValue | undefined>();
 
-  constructor(definitions: readonly VariableDefinitionNode[], given: JsonObject | undefined) {
+  readonly #nodes: NodeCount;
+
+  constructor(
+    definitions: readonly VariableDefinitionNode[],
+    given: JsonObject | undefined,
+    nodes: NodeCount,
+  ) {
+    this.#nodes = nodes;
     for (const { variable, defaultValue } of definitions) {
       const name = variable.name.value;
       if (this.#variables.has(name))
@@ -63,6 +71,7 @@ export class GraphqlValues {
   }
 
   #valueOf(node: ValueNode): JsonValue | undefined {
+    this.#nodes.add();
     switch (node.kind) {
       case 'Variable':
         if (!this.#variables.has(node.name.value))

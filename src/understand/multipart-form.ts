@@ -1,7 +1,7 @@
 // A form with operations of GraphQL and files (GraphQL multipart request specification), where all servers take it for the same one: two
 // fields of JSON in their order, then a file for each name of the second one, and not one octet in between.
 
-import { JsonObject, type JsonValue, shownName, UnreadableBody } from './json-value.ts';
+import { isAlike, JsonObject, type JsonValue, shownName, UnreadableBody } from './json-value.ts';
 import { type JsonBounds, type JsonText, readJson } from './read-json.ts';
 import { isList } from './write-json.ts';
 
@@ -24,6 +24,17 @@ export function readOperationsForm(
     throw fault;
   }
 }
+
+/** What servers look for in a form, some of them whether or not it is a file. */
+const fieldNames = [
+  'operations',
+  'map',
+  'query',
+  'variables',
+  'operationName',
+  'extensions',
+  'documentId',
+] as const;
 
 /** Thrown inside of this file alone. */
 class Fault extends Error {}
@@ -52,6 +63,8 @@ class FormReader {
     if (!(map.value instanceof JsonObject)) throw new Fault('is a form whose map is no object');
     const places = new Map(map.value.members);
     for (const { name, isFile } of files) {
+      if (fieldNames.some((one) => isAlike(one, name)))
+        throw new Fault(`is a form with a file ${shownName(name)}, which some servers take for the field`);
       if (!isFile || !places.delete(name))
         throw new Fault(`is a form with the field ${shownName(name)}, which its map does not name, or twice`);
     }

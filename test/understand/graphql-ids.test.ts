@@ -18,7 +18,8 @@ function learned(text: string, data: object, variables: object = {}): readonly s
   assert.ok(read.kind === 'json' && read.value instanceof JsonObject);
   const given = read.value.members.get('variables');
   assert.ok(given instanceof JsonObject);
-  return idsIn(read.value.members.get('response') ?? null, { text, variables: given }, places, parser);
+  const response = read.value.members.get('response') ?? null;
+  return idsIn(response, { text, variables: given }, [places], parser)[0] ?? [];
 }
 
 const root = 'repository(owner: "acme", name: "app")';
@@ -73,10 +74,19 @@ test('what only looks like an id is none', () => {
     [`query A { ${root} { id } } query B { ${root} { id } }`, { repository: { id: 'X' } }],
     // No text.
     [`{ ${root} { id } }`, { repository: { id: { id: 'X' } } }],
-    [`{ ${root} { id } }`, { repository: { id: 7 } }],
+    [`{ ${root} { id } }`, { repository: { id: true } }],
   ];
   for (const [text, data, variables] of none) assert.deepEqual(learned(text, data, variables), [], text);
   assert.deepEqual(learned(`{ ${root} { id @include(if: true) } }`, { repository: { id: 'R' } }), ['R']);
+});
+
+test('a number is learned by its text', () => {
+  assert.deepEqual(learned(`{ ${root} { id } }`, { repository: { id: 7 } }), ['7']);
+});
+
+test('a fragment that many fields of one name share is not walked for each', () => {
+  const text = `{ ${root} { ${'issue { ...F } '.repeat(1000)} } } fragment F on X { id ${'a '.repeat(3000)} }`;
+  assert.deepEqual(learned(text, { repository: { issue: { id: 'I' } } }), []);
 });
 
 test('fragments that are shared again and again are not written out', () => {
@@ -90,5 +100,7 @@ test('fragments that are shared again and again are not written out', () => {
   assert.deepEqual(learned(many, { repository: { issues: { nodes } } }), ['Z']);
   const deep = { isRoot: places.isRoot, paths: [['issue', 'issue', 'issue', 'issue', 'id']] };
   const bomb = `{ ${root} { ...A } } ${wide('A', '{ ...B }')} ${wide('B', '{ ...C }')} ${wide('C', '{ ...D }')} ${wide('D', '{ id }')}`;
-  assert.deepEqual(idsIn(new JsonObject(new Map()), { text: bomb, variables: undefined }, deep, parser), []);
+  assert.deepEqual(idsIn(new JsonObject(new Map()), { text: bomb, variables: undefined }, [deep], parser), [
+    [],
+  ]);
 });

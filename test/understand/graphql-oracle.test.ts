@@ -72,7 +72,7 @@ function requests(seed: number, count: number): readonly string[] {
   ];
   const fragments = ['F', 'G', 'H'];
   const gap = (): string =>
-    pick([' ', ' ', ' ', ' ', '\n', ',', '\r', '\t', ' # } mutation { x }\n', ' #\r', '\r\n', '  ,  ']);
+    pick([' ', ' ', ' ', ' ', '\n', ',', '\r\n', '\t', ' # } mutation { x }\n', ' #\r\n', '\r\n', '  ,  ']);
   const text = (): string =>
     pick([
       '""',
@@ -82,7 +82,7 @@ function requests(seed: number, count: number): readonly string[] {
       String.raw`"\u0041\n"`,
       '"é😀"',
       '"""\n  } mutation { b\n    c\n  """',
-      String.raw`"""a \""" } "b" """`,
+      String.raw`"""a \" } "b" """`,
       '"""x"""',
       '"# not"',
     ]);
@@ -139,6 +139,8 @@ function requests(seed: number, count: number): readonly string[] {
         '\u2028',
         '\ufeff',
         '\0',
+        '\r',
+        String.raw`\"""`,
         '&',
         '|',
         '...',

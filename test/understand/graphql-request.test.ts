@@ -58,7 +58,7 @@ describe('what a document asks for', () => {
       'mutation  plain,inner,a,b 2/0/8',
     ],
     // Comments, block strings and commas.
-    ['# mutation { a }\r{ b(x: """ } mutation { a } """), # }\n c }', 'query  b,c 1/0/2'],
+    ['# mutation { a }\r\n{ b(x: """ } mutation { a } """), # }\n c }', 'query  b,c 1/0/2'],
     ['{a,,b:a}', 'query  a,a 1/1/2'],
     // Pages multiply what is in them.
     ['{ a(first: 50) { nodes { b(last: 10) { c } } } }', 'query  a 4/0/1100'],
@@ -98,6 +98,13 @@ describe('documents that are not read', () => {
     ['{ a(x: "\\q") }', /not a document of GraphQL/],
     ['{ a } # \u2028 } mutation { b }', /a character that servers read in two ways/],
     ['\ufeff{ a }', /a character that servers read in two ways/],
+    ['mutation { deleteRef #\r: addComment\n (id:"x") { id } }', /a character that servers read in two ways/],
+    [
+      'mutation { addComment(x: ["""\\"""""", "] ) deleteRef(y: [" ] ) # " ] )\n}',
+      /quotes that servers read/,
+    ],
+    ['{ a(x: """a""""""b""") }', /quotes that servers read in two ways/],
+    ['{ a(x: """"b""") }', /quotes that servers read in two ways/],
     ['{ a } # \0', /a character that servers read in two ways/],
     ['{ a } { b }', /two operations of one name/],
     ['query A { a } query A { b }', /two operations of one name/],
@@ -122,6 +129,14 @@ describe('documents that are not read', () => {
     [
       `${Array.from({ length: 20 }, (_, i) => `query A${i} { ...F }`).join(' ')} fragment F on Q { ${'a '.repeat(600)} }`,
       /operations have more than graphqlTokensMax fields/,
+    ],
+    [
+      `${Array.from({ length: 32 }, (_, i) => `query A${i} { ...F }`).join(' ')} fragment F on Q { a(x: [${'1 '.repeat(4000)}]) }`,
+      /operations come to more than graphqlTokensMax fields and values/,
+    ],
+    [
+      `${Array.from({ length: 32 }, (_, i) => `query A${i} { ...F }`).join(' ')} fragment F on Q { a { ${'b '.repeat(4000)} } }`,
+      /operations come to more than graphqlTokensMax fields and values/,
     ],
     [Array.from({ length: 33 }, (_, i) => `query A${i} { a }`).join(' '), /more than 32 operations/],
   ] as const)

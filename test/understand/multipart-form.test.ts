@@ -60,6 +60,13 @@ describe('forms that are not read', () => {
   };
   for (const [what, text] of [
     ['no octets', ''],
+    ...['operations', 'Map', 'QUERY', 'variables', 'operationname', 'extensions', 'documentId'].map(
+      (name) =>
+        [
+          `a file named ${name}`,
+          part('operations', asked) + part('map', `{"${name}":["variables.f"]}`) + file(name) + end,
+        ] as const,
+    ),
     ['no parts', end],
     ['a preamble', `x\r\n${sound}`],
     ['an epilogue', `${sound}x`],

@@ -101,6 +101,7 @@ function learn(octets: Uint8Array, { sessionId, access, sources, query, ids, par
   const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
   const text = readJson(octets, { depthMax, valuesMax });
   if (text instanceof UnreadableBody) return;
-  for (const source of sources)
-    ids.learn(sessionId, access, idSourceOf(source), idsIn(text.value, query, idPlacesOf(source), parser));
+  const found = idsIn(text.value, query, sources.map(idPlacesOf), parser);
+  for (const [at, source] of sources.entries())
+    ids.learn(sessionId, access, idSourceOf(source), found[at] ?? []);
 }

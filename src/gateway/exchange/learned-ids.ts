@@ -1,6 +1,7 @@
 // Ids that responses of a session had where rules say that ids of one thing stand. They are of this gateway and this session alone; a session that goes on
 // elsewhere has to ask for them again.
 
+import { createHash } from 'node:crypto';
 import type { RequestAccess } from '../../policy/decision.ts';
 import type { KnownIds } from '../../policy/graphql-ids.ts';
 import type { HeldOctets, Reservation } from '../../protocol/held-octets.ts';
@@ -25,16 +26,24 @@ export class LearnedIds {
 
   /** What is known of a server at the time that it is asked. */
   of(sessionId: string, server: IdServer): KnownIds {
-    return { has: (source, id) => this.#sessions.get(sessionId)?.has(keyOf(server, source, id)) === true };
+    const prefixes = new Map<string, string>();
+    return {
+      has: (source, id) => {
+        const prefix = prefixes.get(source) ?? prefixOf(server, source);
+        prefixes.set(source, prefix);
+        return this.#sessions.get(sessionId)?.has(`${prefix} ${id}`) === true;
+      },
+    };
   }
 
   /** Those that are longer than any, and those for which the session has no room, stay unknown. */
   learn(sessionId: string, server: IdServer, source: string, ids: readonly string[]): void {
     const known = this.#sessions.get(sessionId) ?? new Map<string, Reservation>();
     this.#sessions.set(sessionId, known);
+    const prefix = prefixOf(server, source);
     for (const id of ids) {
       if (id.length > defaultLimits.auditedNameCharactersMax) continue;
-      const key = keyOf(server, source, id);
+      const key = `${prefix} ${id}`;
       const before = known.get(key);
       known.delete(key);
       const room = before ?? this.#held.reserveSpare(sessionId, 2 * key.length + octetsPerId);
@@ -57,6 +66,8 @@ export class LearnedIds {
 /** Of an entry, beside its text. */
 const octetsPerId = 200;
 
-function keyOf({ destination: { scheme, host, port }, path }: IdServer, source: string, id: string): string {
-  return `${scheme}://${host}:${String(port)}${path} ${source} ${id}`;
+/** Short, whatever path a workload chooses and however much a rule says. */
+function prefixOf({ destination: { scheme, host, port }, path }: IdServer, source: string): string {
+  const text = JSON.stringify([scheme, host, port, path, source]);
+  return createHash('sha256').update(text).digest('base64');
 }

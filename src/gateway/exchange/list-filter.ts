@@ -218,7 +218,7 @@ function shownText(octets: Uint8Array, options: ListFilterOptions): string | und
     );
   const pinned = new PinnedTools(options);
   const { tools, principal, message } = options;
-  const listing = tools.listing(principal.sessionId, message?.goesOn === true);
+  const listing = tools.listing(principal.sessionId, options.access, message?.goesOn === true);
   const { value, hidden } = showLists(text.value, ({ kind, name, definition }) =>
     kind === 'tool' ? pinned.isShown(name, definition, listing) : isUsable({ kind, name }, options),
   );

@@ -1,6 +1,7 @@
 // How servers of MCP define the tools that rules have pins for, as lists in a session said last: what the session's model reads,
 // and what a call is judged by. It is of this gateway and this session alone; a session that goes on elsewhere has to list again.
 
+import { createHash } from 'node:crypto';
 import type { RequestAccess } from '../../policy/decision.ts';
 import type { ToolDefinition } from '../../policy/mcp-pins.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -16,6 +17,8 @@ interface Session {
   /** By server and tool; the oldest first. */
   readonly tools: Map<string, Listed>;
   listings: number;
+  /** The last listing of each server, by its origin and path; the oldest first. */
+  readonly last: Map<string, number>;
   /** When an alarm was last raised for it. */
   alarmMs: number;
 }
@@ -36,10 +39,17 @@ export class ListedTools {
   }
 
   /** The number of a listing that begins, or of the one that goes on. */
-  listing(sessionId: string, goesOn: boolean): number {
+  listing(sessionId: string, server: Server, goesOn: boolean): number {
     const session = this.#session(sessionId);
-    if (!goesOn) session.listings += 1;
-    return session.listings;
+    const { last } = session;
+    const key = digestOf([originOf(server), server.path]);
+    const before = last.get(key);
+    if (!goesOn || before === undefined) session.listings += 1;
+    const listing = goesOn && before !== undefined ? before : session.listings;
+    last.delete(key);
+    last.set(key, listing);
+    dropOldest(last);
+    return listing;
   }
 
   /** What the list of a server says of a tool. */
@@ -51,10 +61,7 @@ export class ListedTools {
       tools.delete(key);
       tools.set(key, { digest, listing, isDiffering });
     }
-    for (const oldest of tools.keys()) {
-      if (tools.size <= defaultLimits.listedToolsPerSessionMax) break;
-      tools.delete(oldest);
-    }
+    dropOldest(tools);
   }
 
   of(sessionId: string, server: Server, tool: string): ToolDefinition | undefined {
@@ -75,10 +82,17 @@ export class ListedTools {
   #session(sessionId: string): Session {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = { tools: new Map(), listings: 0, alarmMs: -Infinity };
+      session = { tools: new Map(), listings: 0, last: new Map(), alarmMs: -Infinity };
       this.#sessions.set(sessionId, session);
     }
     return session;
+  }
+}
+
+function dropOldest(known: Map<string, unknown>): void {
+  for (const oldest of known.keys()) {
+    if (known.size <= defaultLimits.listedToolsPerSessionMax) break;
+    known.delete(oldest);
   }
 }
 
@@ -94,11 +108,16 @@ function keysOf(server: Server, tool: string): readonly string[] {
 }
 
 function keyOf(server: Server, tool: string): string {
-  return `${originOf(server)}${server.path} ${tool}`;
+  return digestOf([originOf(server), server.path, tool]);
 }
 
 function streamKeyOf(server: Server, tool: string): string {
-  return `${originOf(server)} ${tool}`;
+  return digestOf([originOf(server), tool]);
+}
+
+/** Keys are kept by the thousand, and a workload chooses how long a path is. */
+function digestOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }
 
 function originOf({ destination: { scheme, host, port } }: Server): string {

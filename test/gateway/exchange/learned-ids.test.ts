@@ -136,6 +136,17 @@ test('what was not learned stays unknown: of another place, another session, ano
   assert.ok(!isDenied(await scene.ask(comment, {}, { id: ['I_1', 'R_app'], body: 'x' })));
 });
 
+test('ids of fields below the one of a mutation are looked at too, in fragments as well', async () => {
+  await using scene = await openScene();
+  await scene.ask(read, response);
+  const asking = (fields: string): string =>
+    `mutation { addComment(input: { subjectId: "I_1" }) { ${fields} } } fragment F on X { x }`;
+  const inFragment = asking('...F').replace('{ x }', '{ issue { delete(id: "OTHER") { x } } }');
+  for (const query of [asking('issue { delete(id: "OTHER") { x } } ...F'), inFragment])
+    assert.ok(isDenied(await scene.ask(query)), query);
+  assert.ok(!isDenied(await scene.ask(asking('issue { show(id: "I_1") { x } } ...F'))));
+});
+
 test('a list of lists that variables make costs no more than a decision may', async () => {
   await using scene = await openScene();
   const list = `[${'$v '.repeat(3000)}]`;

@@ -231,6 +231,19 @@ test('a rule without a pin shows and takes the tool whatever it says, and anothe
   assert.equal(server.path.audit.findLast(({ mcp }) => mcp?.tool === 'search')?.rule, 'guarded');
 });
 
+test('a list of another server does not end the listing of this one', () => {
+  const tools = new ListedTools();
+  const at = (path: string) =>
+    ({ destination: { scheme: 'https', host: 'a.test', port: 443 }, path, method: 'POST' }) as const;
+  const first = tools.listing('s', at('/a'), false);
+  tools.note('s', at('/a'), { tool: 't', digest: 'one', listing: first });
+  assert.notEqual(tools.listing('s', at('/b'), false), first);
+  const next = tools.listing('s', at('/a'), true);
+  tools.note('s', at('/a'), { tool: 't', digest: 'two', listing: next });
+  assert.deepEqual(tools.of('s', at('/a'), 't'), { kind: 'differing' });
+  assert.notEqual(tools.listing('s', at('/a'), false), first);
+});
+
 test('what is known of a session is bounded, and forgotten with it', () => {
   const tools = new ListedTools();
   const place = {

@@ -405,7 +405,7 @@ export const textCases: GrowthCases = {
             const request = readGraphql({ method: 'POST', query: '', body }, graphqlTools);
             if (request instanceof UnreadableBody) return request.reason;
             const asked = { text: query, variables: undefined };
-            const learned = idsIn(body.value, asked, idPlaces, graphqlTools.parser);
+            const learned = idsIn(body.value, asked, [idPlaces], graphqlTools.parser);
             return [
               learned,
               operationsText(request),
