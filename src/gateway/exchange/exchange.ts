@@ -325,7 +325,9 @@ export function forwardRequest(
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => {
       const trailers = validateTrailers(client.trailers(), 'request', limits);
-      return (watch?.judgeTrailers(trailers) ?? trailers).toRaw();
+      const judged = watch?.judgeTrailers(trailers) ?? trailers;
+      // They come when all else was paid for, and nothing pays for them.
+      return admitted.spendOut === undefined ? judged.toRaw() : [];
     },
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,

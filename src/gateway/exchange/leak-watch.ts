@@ -137,10 +137,15 @@ export class LeakWatch {
       if (fault !== undefined) throw fault;
       return undefined;
     }
+    const borders = this.#borders(headers);
+    const decoded = isForm(headers) ? new LeakSearch(this.#sought) : undefined;
     if (coding !== '' && coding !== 'identity')
       return new CodedBodyGuard({
         coding,
         search,
+        raw: new LeakSearch(this.#sought),
+        decoded,
+        borders,
         onLeak: this.#onLeak('body', false),
         hold: (octets) => this.#hold(octets),
         onUnsearchable: (reason) => this.#unsearchable(`its ${coding} cannot be read: ${reason}`),
@@ -149,8 +154,8 @@ export class LeakWatch {
     return new BodyGuard({
       search,
       isWaiting: this.#options.leaks.on !== 'alert',
-      borders: this.#borders(headers),
-      decoded: isForm(headers) ? new LeakSearch(this.#sought) : undefined,
+      borders,
+      decoded,
       onLeak: this.#onLeak('body', canRedact),
     });
   }

@@ -50,9 +50,9 @@ export const leakLimits = {
     'What waits goes on when nothing came for so long: a client may wait for a response before it goes on.',
   ),
   leakExpansionMax: fixedRow(
-    100,
+    20,
     'body_too_large',
-    'How many times as long an encoded body may be when it is decoded to be searched, beyond 1 MiB.',
+    'How many times as long an encoded body may be when it is decoded to be searched, beyond 64 KiB. What it decodes to is what the search costs.',
   ),
   auditedLeaksMax: fixedRow(16, 'limit_exceeded', 'Of one exchange, in its event; each is counted.'),
 } as const satisfies Record<string, LimitRow>;

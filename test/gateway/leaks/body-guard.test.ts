@@ -189,6 +189,8 @@ async function passCoded(coding: string, pieces: readonly Buffer[]): Promise<Pas
   const guard = new CodedBodyGuard({
     coding,
     search: new LeakSearch(soughtFor({ held: sample.token })),
+    raw: new LeakSearch(soughtFor({ held: sample.token })),
+    borders: noBorders,
     onLeak: blocking,
     hold: () => undefined,
     onUnsearchable: (why) => new ProxyError('leak_found', why),
@@ -228,6 +230,7 @@ for (const [coding, encode] of Object.entries(encoders)) {
       ['cut', encoded.subarray(0, -3)],
       ['broken', Buffer.concat([encoded.subarray(0, 6), Buffer.alloc(40, 0xff)])],
       ['a bomb', encode(Buffer.alloc(64 * 1024 * 1024))],
+      ['a small bomb', encode(Buffer.alloc(256 * 1024))],
     ] as const) {
       const { error } = await passCoded(coding, [body]);
       assert.ok(error instanceof ProxyError, `${coding} ${what}: ${String(error)}`);

@@ -99,6 +99,9 @@ export const leakCases: GrowthCases = {
       const guard = new CodedBodyGuard({
         coding: 'gzip',
         search: search(),
+        raw: search(),
+        decoded: search(),
+        borders: noBorders,
         onLeak: nothing,
         hold: nothing,
         onUnsearchable: nothing,
