@@ -6,10 +6,15 @@ import { UnreadableBody } from '../../understand/json-value.ts';
 import type { LlmRequest } from '../../understand/llm-request.ts';
 import type { ModelCost } from './model-budgets.ts';
 
-/** Undefined: it could not be read. */
-export function modelFacts(request: LlmRequest | UnreadableBody | undefined): LlmFacts | undefined {
-  if (request === undefined || request instanceof UnreadableBody) return undefined;
-  const { api, model, kind, streams } = request;
+/** With the API as one of those that are known. */
+export type CallFacts = LlmFacts & Pick<LlmRequest, 'api'>;
+
+/** Undefined: it is none, or could not be read. */
+export function modelFacts(request: LlmRequest | UnreadableBody | undefined): CallFacts | undefined {
+  return request === undefined || request instanceof UnreadableBody ? undefined : callFacts(request);
+}
+
+function callFacts({ api, model, kind, streams }: LlmRequest): CallFacts {
   return {
     api,
     model: model.slice(0, defaultLimits.auditedNameCharactersMax).toWellFormed(),
@@ -20,11 +25,11 @@ export function modelFacts(request: LlmRequest | UnreadableBody | undefined): Ll
 
 /** What it took, and what was set in it. */
 export function usageFacts(
-  facts: LlmFacts | undefined,
+  request: LlmRequest,
   cost: ModelCost | undefined,
   set: readonly string[],
-): LlmFacts | undefined {
-  if (facts === undefined) return undefined;
+): CallFacts {
+  const facts = callFacts(request);
   const changed = set.length === 0 ? {} : { set: [...set] };
   if (cost === undefined) return { ...facts, ...changed };
   const { input, cached, cacheWritten, output } = cost.usage;
