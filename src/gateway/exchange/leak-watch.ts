@@ -58,8 +58,8 @@ export async function leakWatchOf(
   record: ExchangeRecord,
 ): Promise<LeakWatch | undefined> {
   const { leaks, screen } = decision;
-  if (leaks === undefined && screen === undefined) return undefined;
   // Responses are searched for canaries, too.
+  if (leaks === undefined && screen?.find.includes('canary') !== true) return undefined;
   const table = await credentials.leaks.current(clock());
   if (leaks === undefined) return undefined;
   const placeholders = Object.values(credentials.placeholders);
@@ -125,7 +125,12 @@ export class LeakWatch {
   webSocketGuard(onEnd: (fault: ProxyError) => void): Transform {
     this.#hold(defaultLimits.leakWindowBytes);
     const searches = { messages: new LeakSearch(this.#sought), controls: new LeakSearch(this.#sought) };
-    return new WebSocketGuard({ searches, onEnd, onLeak: this.#onLeak('message', false) });
+    return new WebSocketGuard({
+      searches,
+      isWaiting: this.#isWaiting,
+      onEnd,
+      onLeak: this.#onLeak('message', false),
+    });
   }
 
   #guardOf(headers: HeaderList): Transform | undefined {
@@ -146,6 +151,7 @@ export class LeakWatch {
         raw: new LeakSearch(this.#sought),
         decoded,
         borders,
+        isWaiting: this.#isWaiting,
         onLeak: this.#onLeak('body', false),
         hold: (octets) => this.#hold(octets),
         onUnsearchable: (reason) => this.#unsearchable(`its ${coding} cannot be read: ${reason}`),
@@ -153,7 +159,7 @@ export class LeakWatch {
     const canRedact = ![...headers].some(([name]) => bodyDigestFields.test(name));
     return new BodyGuard({
       search,
-      isWaiting: this.#options.leaks.on !== 'alert',
+      isWaiting: this.#isWaiting,
       borders,
       decoded,
       onLeak: this.#onLeak('body', canRedact),
@@ -176,17 +182,24 @@ export class LeakWatch {
     return { last: (text, from) => guarded(() => borders.last(text, from)) };
   }
 
+  get #isWaiting(): boolean {
+    return this.#options.leaks.on !== 'alert';
+  }
+
   #onLeak(place: Place, canRedact: boolean): OnLeak {
     return (match, isKept) => this.#found(match, place, canRedact && isKept);
   }
 
   /** It is told, and counted. Gives the error that ends the request, where it may not go on. */
-  #found({ kind, name, hash }: LeakMatch, place: Place, canRedact: boolean): ProxyError | undefined {
+  #found(match: LeakMatch, place: Place, canRedact: boolean): ProxyError | undefined {
+    const { kind, name, hash, isRepeat } = match;
     const { leaks, record, ledger, sessionId } = this.#options;
     const action =
       leaks.on === 'alert' ? 'told' : leaks.on === 'redact' && canRedact ? 'redacted' : 'blocked';
+    // It is of an occurrence that was told; but where it cannot be replaced, it may not go on.
+    if (isRepeat && action !== 'blocked') return undefined;
     record.leaked({ kind, name, place, action, ...(hash === undefined ? {} : { hash }) });
-    ledger?.count(sessionId);
+    if (!isRepeat) ledger?.count(sessionId);
     if (ledger?.isExceeded(sessionId) === true) return this.#exceeded();
     return action === 'blocked' ? blocked(kind, name, place) : undefined;
   }

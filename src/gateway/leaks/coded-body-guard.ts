@@ -10,6 +10,7 @@ import { codingMemory } from '../scrub/coding-memory.ts';
 import type { OnLeak } from './body-guard.ts';
 import type { LeakMatch, LeakSearch } from './leak-search.ts';
 import { PercentDecoder } from './percent-decoder.ts';
+import { QuietTimer } from './quiet-timer.ts';
 
 const { leakWindowBytes, leakExpansionMax } = defaultLimits;
 const freeBytes = 64 * 1024;
@@ -35,6 +36,8 @@ export interface CodedBodyGuardOptions {
   readonly decoded?: LeakSearch | undefined;
   /** Of what it decodes to. They let nothing go, and throw at what cannot be searched. */
   readonly borders: Borders;
+  /** Nothing waits where nothing is stopped. */
+  readonly isWaiting: boolean;
   readonly onLeak: OnLeak;
   /** Told once what the decoder will hold. @throws ProxyError limit_exceeded */
   readonly hold: (octets: number) => void;
@@ -56,6 +59,14 @@ export class CodedBodyGuard extends Transform {
   #isBroken = false;
   #rawBytes = 0;
   #decodedBytes = 0;
+  readonly #quiet = new QuietTimer(() => {
+    if (this.destroyed || this.writableEnded || this.#decoder === undefined || this.#held.length === 0)
+      return;
+    // Its decoder gives nothing of a block that has not come whole, so what waits may not have been searched.
+    if (this.#options.coding === 'zstd') return;
+    this.push(this.#held);
+    this.#held = Buffer.alloc(0);
+  });
 
   constructor(options: CodedBodyGuardOptions) {
     super();
@@ -67,9 +78,11 @@ export class CodedBodyGuard extends Transform {
     this.#take(chunk).then(
       () => {
         const all = Buffer.concat([this.#held, chunk]);
-        const spare = this.#isUnsearched ? all.length : Math.max(0, all.length - leakWindowBytes);
+        const isWaiting = this.#options.isWaiting && !this.#isUnsearched;
+        const spare = isWaiting ? Math.max(0, all.length - leakWindowBytes) : all.length;
         this.#held = Buffer.from(all.subarray(spare));
         if (spare > 0) this.push(all.subarray(0, spare));
+        if (isWaiting) this.#quiet.restart();
         done();
       },
       (error: unknown) => {
@@ -91,6 +104,7 @@ export class CodedBodyGuard extends Transform {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#quiet[Symbol.dispose]();
     this.#decoder?.destroy();
     done(error);
   }
@@ -166,7 +180,7 @@ export class CodedBodyGuard extends Transform {
   #search(piece: Buffer): void {
     const { search, decoded, borders, onLeak } = this.#options;
     const found = search.run(piece);
-    const more: readonly LeakMatch[] = decoded?.run(this.#percents.push(piece)) ?? [];
+    const more: readonly LeakMatch[] = decoded?.run(this.#percents.push(piece).text) ?? [];
     const others = more.filter(({ name }) => !found.some((one) => one.name === name));
     for (const match of [...found, ...others])
       if (!this.#told.has(match.name)) this.#fault ??= onLeak(match, false);

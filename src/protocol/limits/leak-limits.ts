@@ -11,7 +11,7 @@ export const leakLimits = {
   leakTableBytesMax: row(
     64 * MiB,
     'credential_unavailable',
-    'The table by which requests are searched for the values of all credentials and canaries: some 0.5 MB for a token of 40 characters.',
+    'The table by which requests are searched for the values of all credentials and canaries: some 0.5 MB for a token of 40 characters, 8 MB for an RSA key of 2048 bits in PEM. Of a value that changes, a few generations count.',
   ),
   urlsPerSessionMax: fixedRow(
     10_000,
@@ -47,7 +47,7 @@ export const leakLimits = {
   leakQuietMs: fixedRow(
     1000,
     'leak_found',
-    'What waits goes on when nothing came for so long: a client may wait for a response before it goes on.',
+    'What waits goes on when nothing came for so long: a client may wait for a response before it goes on. A body in zstd waits on: it is decoded in blocks.',
   ),
   leakExpansionMax: fixedRow(
     20,

@@ -102,6 +102,7 @@ export const leakCases: GrowthCases = {
         raw: search(),
         decoded: search(),
         borders: noBorders,
+        isWaiting: true,
         onLeak: nothing,
         hold: nothing,
         onUnsearchable: nothing,
@@ -117,6 +118,7 @@ export const leakCases: GrowthCases = {
         openTransform(
           new WebSocketGuard({
             searches: { messages: search(), controls: search() },
+            isWaiting: true,
             onLeak: nothing,
             onEnd: nothing,
           }),
