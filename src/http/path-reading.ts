@@ -61,7 +61,8 @@ function scanFeatures(path: string): number {
       if (octet === percentCode) features |= featuresOfTwice(octetAt(path, at + 3), before);
       else if (octet !== undefined && isReserved[octet] === 1) features |= featuresOf(octet, before);
       if (octet !== undefined) at += 2;
-      before = 0;
+      // Decoded, it is one: what follows may leave an empty segment behind it.
+      before = octet === slashCode ? slashCode : 0;
       continue;
     }
     before = code;

@@ -75,13 +75,12 @@ export class BoundPolicies implements Policy {
     return 'policy' in own ? own.policy.capturePorts(principal) : [];
   }
 
-  /** Without a policy of its own a session is denied everything, and has no rules. */
-  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
+  /** Without a policy of its own a session is denied everything, and has no rules. Of the ceiling it is told that there is one. */
+  rulesFor(...[principal, bounds]: Parameters<Policy['rulesFor']>): ReturnType<Policy['rulesFor']> {
     const own = this.#ownOf(principal);
-    if (!('policy' in own)) return [];
-    return [own, this.#ceiling].flatMap((one) =>
-      one === undefined ? [] : one.policy.rulesFor(principal, nowMs),
-    );
+    const isBounded = this.#ceiling !== undefined;
+    if (!('policy' in own)) return { rules: [], notShown: 0, isBounded, mayBeObserved: false };
+    return { ...own.policy.rulesFor(principal, bounds), isBounded };
   }
 
   blindHosts(principal: Principal): readonly string[] {

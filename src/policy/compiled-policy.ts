@@ -9,6 +9,7 @@ import type {
   Policy,
   Principal,
   RuleReference,
+  SessionRules,
 } from './decision.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { UnreadableBody } from '../understand/json-value.ts';
@@ -168,8 +169,9 @@ export class CompiledPolicy implements Policy {
     return [...ports].toSorted((a, b) => a - b);
   }
 
-  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
-    return [viewRules(this.rules, principal, nowMs)];
+  rulesFor(principal: Principal, bounds: Parameters<Policy['rulesFor']>[1]): SessionRules {
+    const mayBeObserved = [...this.files, ...this.rules].some(({ mode }) => mode === 'observe');
+    return { ...viewRules(this.rules, principal, bounds), isBounded: false, mayBeObserved };
   }
 
   blindHosts(principal: Principal): readonly string[] {

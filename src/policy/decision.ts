@@ -174,6 +174,20 @@ export interface DenyDecision {
 
 export type Decision = AllowDecision | DenyDecision;
 
+/** Rules of one policy that are shown, and how many are not. */
+export interface RuleView {
+  readonly rules: readonly ViewedRule[];
+  readonly notShown: number;
+}
+
+/** What a session is told of its rules. */
+export interface SessionRules extends RuleView {
+  /** A ceiling stands above them, which has to allow too. */
+  readonly isBounded: boolean;
+  /** What no rule allows may be let through, and told to the operator. */
+  readonly mayBeObserved: boolean;
+}
+
 /** A rule as the session that it is for sees it. */
 export interface ViewedRule {
   readonly name: string;
@@ -200,8 +214,8 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
-  /** What is told to this principal of the rules that are for it, by policy; each of several has to allow. */
-  rulesFor(principal: Principal, nowMs: number): readonly (readonly ViewedRule[])[];
+  /** What is told to this principal of the rules that are for it, at most `max` of them. */
+  rulesFor(principal: Principal, bounds: { readonly nowMs: number; readonly max: number }): SessionRules;
   /** Where some rule may take the bytes of a connection as they are, for this principal: `host:port`, `*.name:port`, `*:port`. */
   blindHosts(principal: Principal): readonly string[];
   /**

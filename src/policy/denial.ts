@@ -14,7 +14,6 @@ import { llmRequestIn, llmRequestText, llmText } from './llm-rule.ts';
 import {
   type Asking,
   isForSession,
-  looksAtBody,
   measuredMismatch,
   type Mismatch,
   missingFacts,
@@ -55,8 +54,10 @@ export function describeAccess(access: AccessRequest): string {
 }
 
 /** Why the body of a request is none that all servers read alike, as the end of a sentence. */
-function bodyProblem({ llm }: Rule, access: AccessRequest): string | undefined {
-  const read = llm === undefined ? messageOf(access) : llmRequestIn(access);
+function bodyProblem(access: AccessRequest): string | undefined {
+  if (access.depth === 'connect') return undefined;
+  if (access.body?.kind === 'unreadable') return access.body.reason;
+  const read = llmRequestIn(access) ?? messageOf(access);
   return read instanceof UnreadableBody ? read.reason : undefined;
 }
 
@@ -95,12 +96,12 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   };
 }
 
-function unreadText(rule: Rule, access: AccessRequest): string {
-  if (rule.graphql !== undefined) {
+function unreadText({ mcp, graphql, llm, when }: Rule, access: AccessRequest): string {
+  if (graphql !== undefined) {
     const problem = operationsProblem(access);
     return problem === undefined ? '' : `: it looks at the operations of the request, which ${problem}`;
   }
-  const problem = looksAtBody(rule) ? bodyProblem(rule, access) : undefined;
+  const problem = (mcp ?? llm) !== undefined || when?.usesBody === true ? bodyProblem(access) : undefined;
   return problem === undefined ? '' : `: it looks into the body, which ${problem}`;
 }
 
@@ -247,7 +248,7 @@ function remedy(misses: Misses, principal: Principal, access: AccessRequest): st
 function bodyRemedy(misses: Misses, access: AccessRequest): string | undefined {
   const unread = misses.find(({ mismatch }) => mismatch === 'body')?.rule;
   if (unread !== undefined)
-    return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(unread, access) ?? 'it cannot read'}.`;
+    return `The rule ${unread.reference.name} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}.`;
   const held = misses.find(({ mismatch }) => mismatch === 'pin')?.rule;
   if (held !== undefined) return pinProblem(held.reference.name, definitionIn(access));
   for (const { rule, mismatch } of misses) {
@@ -383,7 +384,7 @@ export function explainMismatch(
     case 'llm':
       return `${subject} is for other calls of models (${rule.llm === undefined ? '' : llmText(rule.llm)})${callNote(rule, access)}`;
     case 'body':
-      return `${subject} looks into the body, which ${bodyProblem(rule, access) ?? 'it cannot read'}`;
+      return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
     case 'unread-body':
       return `${subject} looks into the body, which is not known yet`;
     case 'when':

@@ -75,8 +75,8 @@ export class GrantedPolicy implements Policy {
   }
 
   /** Without the grants. */
-  rulesFor(principal: Principal, nowMs: number): ReturnType<Policy['rulesFor']> {
-    return this.#base.rulesFor(principal, nowMs);
+  rulesFor(...asked: Parameters<Policy['rulesFor']>): ReturnType<Policy['rulesFor']> {
+    return this.#base.rulesFor(...asked);
   }
 
   /** A grant opens requests, never blind bytes. */

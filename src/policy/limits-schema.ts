@@ -45,20 +45,20 @@ export const limitsSchema = strictMap(
       .describe('URLs that differ, of one session through this rule.'),
     urlBytesPerSession: sizeSchema
       .optional()
-      .describe('Bytes of these URLs and their methods, host included, each counted once.'),
+      .describe('Bytes of the paths and queries of these URLs, each counted once.'),
     bytesPerSession: sizeSchema.optional().describe('Bytes of one session through this rule, both ways.'),
     budget: z
       .string({ error: budgetHint })
       .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, { error: budgetHint })
       .optional()
       .describe(
-        'What the limits whose names end in PerSession are counted in: rules of the same budget share it, and a change of the rule keeps it.',
+        'What requestsPerSession and bytesPerSession are counted in: rules of the same budget share it, and a change of the rule keeps it.',
       ),
     whenStoreAway: z
       .enum(['deny', 'continue'], { error: 'write deny or continue' })
       .optional()
       .describe(
-        'What the limits whose names end in PerSession do while PostgreSQL is away and what was borrowed is used up: deny, which is the default, or continue with one more block at each gateway.',
+        'What requestsPerSession and bytesPerSession do while PostgreSQL is away and what was borrowed is used up: deny, which is the default, or continue with one more block at each gateway.',
       ),
   },
   {

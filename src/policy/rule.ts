@@ -191,18 +191,17 @@ function whenMismatch(
   return conditionHolds(when, effect, access, asking) ? undefined : 'when';
 }
 
-/** Whether a condition of the rule is about the body. */
-export function looksAtBody({ mcp, llm, when }: Rule): boolean {
-  return mcp !== undefined || llm !== undefined || when?.usesBody === true;
-}
-
 /** What of a body a rule that allows looks at, and has not seen. */
-export function awaitedOf(rule: Rule, access: AccessRequest): readonly AwaitedPart[] {
+export function awaitedOf(
+  { mcp, graphql, llm, when, rewrite }: Rule,
+  access: AccessRequest,
+): readonly AwaitedPart[] {
   if (access.depth === 'connect') return [];
-  const isOfBody = looksAtBody(rule) || rule.rewrite?.request !== undefined;
+  const looksAtBody =
+    mcp !== undefined || llm !== undefined || when?.usesBody === true || rewrite?.request !== undefined;
   return [
-    ...(awaitsGraphql(rule.graphql, access) ? (['graphql'] as const) : []),
-    ...(isOfBody && access.body === undefined ? (['body'] as const) : []),
+    ...(awaitsGraphql(graphql, access) ? (['graphql'] as const) : []),
+    ...(looksAtBody && access.body === undefined ? (['body'] as const) : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 // What a policy says to one session, for the session itself: what it may do and what is closed to it, and nothing of what is for others.
 
-import type { Principal, ViewedRule } from './decision.ts';
+import type { Principal, RuleView, ViewedRule } from './decision.ts';
 import { formatHostPattern } from './host-pattern.ts';
 import { effectivePorts, ruleAspects } from './rule-aspects.ts';
 import { isForSession, missingFacts, type Rule } from './rule.ts';
@@ -9,18 +9,25 @@ import { isForSession, missingFacts, type Rule } from './rule.ts';
 const told = new Set(['hosts', 'scheme', 'ports', 'methods', 'paths', 'expires', 'for', 'require', 'when']);
 const lookedAt = ruleAspects.filter(({ key, isMatch }) => isMatch && !told.has(key));
 
-/** The rules that are for this session now, in their order. */
+/** The rules that are for this session now, in their order; the others are counted. */
 export function viewRules(
   rules: readonly Rule[],
   principal: Principal,
-  nowMs: number,
-): readonly ViewedRule[] {
+  { nowMs, max }: { readonly nowMs: number; readonly max: number },
+): RuleView {
+  const own = rulesOf(rules, principal, nowMs);
+  return {
+    rules: own.slice(0, max).map((rule) => viewRule(rule, principal)),
+    notShown: Math.max(0, own.length - max),
+  };
+}
+
+function rulesOf(rules: readonly Rule[], principal: Principal, nowMs: number): readonly Rule[] {
   return (
     rules
       .filter((rule) => isForSession(rule, principal) && nowMs < (rule.expiresMs ?? Infinity))
       // It refuses nothing, and tells the operator alone.
       .filter(({ effect, mode }) => !(effect === 'deny' && mode === 'observe'))
-      .map((rule) => viewRule(rule, principal))
   );
 }
 

@@ -17,8 +17,6 @@ export interface RewrittenJson {
   readonly value: JsonValue;
   /** How many fields became others. */
   readonly changes: number;
-  /** False: a path that is set has nowhere to stand, for the whole value is no object. */
-  readonly hasPlaces: boolean;
 }
 
 const redacted = '[redacted]';
@@ -42,25 +40,13 @@ export function rewriteJson(value: JsonValue, { set, drop, redact }: JsonRewrite
   };
   for (const path of drop) run(path, 'drop', null);
   for (const path of redact) run(path, 'redact', redacted);
-  const hasPlaces = set.every(({ path }) => !isReplaced(current, path));
-  if (hasPlaces) for (const { path, value: to } of set) run(path, 'set', to);
-  return { value: current, changes, hasPlaces };
+  for (const { path, value: to } of set) run(path, 'set', to);
+  return { value: current, changes };
 }
 
 function edited(value: JsonValue, path: FieldPath, edit: Edit): JsonValue {
   if (value instanceof JsonObject) return editedObject(value, path, edit);
-  if (edit.kind === 'set' && isReplaced(value, path)) return editedObject(emptyObject(), path, edit);
   return isList(value) ? editedList(value, path, edit) : value;
-}
-
-/** Whether an object has to stand in its place, so that what is set has one. */
-function isReplaced(value: JsonValue, [name = '']: FieldPath): boolean {
-  if (value instanceof JsonObject || name === each) return false;
-  return !(isList(value) && /^\d+$/.test(name));
-}
-
-function emptyObject(): JsonObject {
-  return new JsonObject(new Map());
 }
 
 function editedObject(object: JsonObject, [name = '', ...rest]: FieldPath, edit: Edit): JsonObject {
@@ -81,7 +67,7 @@ function editedObject(object: JsonObject, [name = '', ...rest]: FieldPath, edit:
   }
   if (edit.kind === 'set' && name !== each && !isThere) {
     if (rest.length === 0) edit.changes += 1;
-    members.set(name, rest.length === 0 ? edit.to : edited(emptyObject(), rest, edit));
+    members.set(name, rest.length === 0 ? edit.to : edited(new JsonObject(new Map()), rest, edit));
   }
   return new JsonObject(members);
 }

@@ -21,13 +21,13 @@ export async function proveCommand({
   const { policy } = await openPolicy(options.policy ?? [], options.config);
   const ceiling =
     options.ceiling === undefined ? [] : [(await openPolicy([options.ceiling], options.config)).policy];
-  const isForOne = options.claims !== undefined || options.posture !== undefined;
   const task: ProofTask = {
     policies: [policy, ...ceiling],
     claim,
-    asker: isForOne
-      ? { claims: await readClaims(options.claims), posture: postureOption(options.posture) }
-      : undefined,
+    asker: {
+      claims: options.claims === undefined ? undefined : await readClaims(options.claims),
+      posture: options.posture === undefined ? undefined : postureOption(options.posture),
+    },
     nowMs: Date.now(),
     statesMax: defaultLimits.proofStatesMax,
   };

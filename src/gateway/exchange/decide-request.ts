@@ -9,6 +9,7 @@ import { llmRequestIn } from '../../policy/llm-rule.ts';
 import { messageOf } from '../../policy/mcp-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
+import { llmEndpointOf } from '../../understand/llm-endpoint.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusedPush } from '../git/refused-push.ts';
@@ -127,10 +128,9 @@ async function readPart(
     });
     const message = messageOf({ ...access, body: read });
     const seen = { ...access, body: read, ...definitionOf(message, access, principal, parts) };
-    // A path does not say it: messages of MCP go to /messages too.
-    const call = modelFacts(llmRequestIn(seen));
-    if (call === undefined) record.messageRead(message);
-    else record.callRead(call);
+    const endpoint = llmEndpointOf(head.path);
+    if (endpoint === undefined) record.messageRead(message);
+    else record.callRead(endpoint.api, modelFacts(llmRequestIn(seen)));
     return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
   }
   if (others.commands !== undefined) throw readTwice();

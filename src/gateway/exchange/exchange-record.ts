@@ -23,7 +23,6 @@ import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.t
 import { ExchangeTimes } from './exchange-times.ts';
 import { graphqlFacts } from './graphql-facts.ts';
 import { mcpFacts } from './mcp-facts.ts';
-import type { CallFacts } from './model-facts.ts';
 import { noteLeak, noteMark } from './note-finding.ts';
 import type { AskedRequest, FaultNotes, JudgedBy } from './record-inputs.ts';
 
@@ -143,10 +142,10 @@ export class ExchangeRecord implements OpenExchange {
     this.#facts.graphql = graphqlFacts(graphql);
   }
 
-  /** A call of a model; again with what it took. */
-  callRead(facts: CallFacts): void {
-    this.modelApi = facts.api;
-    this.#facts.llm = facts;
+  /** A call of a model, as far as it could be read; again with what it took. */
+  callRead(api: LlmApi, facts: ExchangeFacts['llm']): void {
+    this.modelApi = api;
+    if (facts !== undefined) this.#facts.llm = facts;
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */

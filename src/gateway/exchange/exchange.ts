@@ -325,9 +325,7 @@ export function forwardRequest(
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => {
       const trailers = validateTrailers(client.trailers(), 'request', limits);
-      const judged = watch?.judgeTrailers(trailers) ?? trailers;
-      // They come when all else was paid for, and nothing pays for them.
-      return admitted.spendOut === undefined ? judged.toRaw() : [];
+      return (watch?.judgeTrailers(trailers) ?? trailers).toRaw();
     },
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,

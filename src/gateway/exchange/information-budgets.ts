@@ -74,7 +74,7 @@ export class InformationBudgets {
     const bytes = this.#lender.borrowed(sessionId, decision, 'urlBytesPerSession', nowMs);
     if (urls !== undefined && !(await urls.take(1)))
       throw spent(rule.name, `${limits.urlsPerSession} different URLs in a session (urlsPerSession)`);
-    if (bytes !== undefined && !(await bytes.take(urlBytes(head)))) {
+    if (bytes !== undefined && !(await bytes.take(head.path.length + head.query.length))) {
       urls?.putBack(1);
       throw spent(rule.name, `${limits.urlBytesPerSession} bytes of URLs in a session (urlBytesPerSession)`);
     }
@@ -98,14 +98,9 @@ export class InformationBudgets {
 }
 
 /** What a client chooses of it. */
-function headBytes(head: RequestHead): number {
-  return [...head.headers].reduce((sum, [name, value]) => sum + name.length + value.length, urlBytes(head));
-}
-
-/** The host too: under `*.example.com` it is the client that chooses it. */
-function urlBytes({ method, destination, path, query }: RequestHead): number {
-  const { scheme, host, port } = destination;
-  return method.length + scheme.length + host.length + String(port).length + path.length + query.length;
+function headBytes({ method, path, query, headers }: RequestHead): number {
+  const fields = [...headers].reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return method.length + path.length + query.length + fields;
 }
 
 function spent(rule: string, what: string): ProxyError {

@@ -58,8 +58,8 @@ export async function leakWatchOf(
   record: ExchangeRecord,
 ): Promise<LeakWatch | undefined> {
   const { leaks, screen } = decision;
+  if (leaks === undefined && screen === undefined) return undefined;
   // Responses are searched for canaries, too.
-  if (leaks === undefined && screen?.find.includes('canary') !== true) return undefined;
   const table = await credentials.leaks.current(clock());
   if (leaks === undefined) return undefined;
   const placeholders = Object.values(credentials.placeholders);
@@ -125,12 +125,7 @@ export class LeakWatch {
   webSocketGuard(onEnd: (fault: ProxyError) => void): Transform {
     this.#hold(defaultLimits.leakWindowBytes);
     const searches = { messages: new LeakSearch(this.#sought), controls: new LeakSearch(this.#sought) };
-    return new WebSocketGuard({
-      searches,
-      isWaiting: this.#isWaiting,
-      onEnd,
-      onLeak: this.#onLeak('message', false),
-    });
+    return new WebSocketGuard({ searches, onEnd, onLeak: this.#onLeak('message', false) });
   }
 
   #guardOf(headers: HeaderList): Transform | undefined {
@@ -142,16 +137,10 @@ export class LeakWatch {
       if (fault !== undefined) throw fault;
       return undefined;
     }
-    const borders = this.#borders(headers);
-    const decoded = isForm(headers) ? new LeakSearch(this.#sought) : undefined;
     if (coding !== '' && coding !== 'identity')
       return new CodedBodyGuard({
         coding,
         search,
-        raw: new LeakSearch(this.#sought),
-        decoded,
-        borders,
-        isWaiting: this.#isWaiting,
         onLeak: this.#onLeak('body', false),
         hold: (octets) => this.#hold(octets),
         onUnsearchable: (reason) => this.#unsearchable(`its ${coding} cannot be read: ${reason}`),
@@ -159,9 +148,9 @@ export class LeakWatch {
     const canRedact = ![...headers].some(([name]) => bodyDigestFields.test(name));
     return new BodyGuard({
       search,
-      isWaiting: this.#isWaiting,
-      borders,
-      decoded,
+      isWaiting: this.#options.leaks.on !== 'alert',
+      borders: this.#borders(headers),
+      decoded: isForm(headers) ? new LeakSearch(this.#sought) : undefined,
       onLeak: this.#onLeak('body', canRedact),
     });
   }
@@ -182,24 +171,17 @@ export class LeakWatch {
     return { last: (text, from) => guarded(() => borders.last(text, from)) };
   }
 
-  get #isWaiting(): boolean {
-    return this.#options.leaks.on !== 'alert';
-  }
-
   #onLeak(place: Place, canRedact: boolean): OnLeak {
     return (match, isKept) => this.#found(match, place, canRedact && isKept);
   }
 
   /** It is told, and counted. Gives the error that ends the request, where it may not go on. */
-  #found(match: LeakMatch, place: Place, canRedact: boolean): ProxyError | undefined {
-    const { kind, name, hash, isRepeat } = match;
+  #found({ kind, name, hash }: LeakMatch, place: Place, canRedact: boolean): ProxyError | undefined {
     const { leaks, record, ledger, sessionId } = this.#options;
     const action =
       leaks.on === 'alert' ? 'told' : leaks.on === 'redact' && canRedact ? 'redacted' : 'blocked';
-    // It is of an occurrence that was told; but where it cannot be replaced, it may not go on.
-    if (isRepeat && action !== 'blocked') return undefined;
     record.leaked({ kind, name, place, action, ...(hash === undefined ? {} : { hash }) });
-    if (!isRepeat) ledger?.count(sessionId);
+    ledger?.count(sessionId);
     if (ledger?.isExceeded(sessionId) === true) return this.#exceeded();
     return action === 'blocked' ? blocked(kind, name, place) : undefined;
   }

@@ -6,15 +6,10 @@ import { UnreadableBody } from '../../understand/json-value.ts';
 import type { LlmRequest } from '../../understand/llm-request.ts';
 import type { ModelCost } from './model-budgets.ts';
 
-/** With the API as one of those that are known. */
-export type CallFacts = LlmFacts & Pick<LlmRequest, 'api'>;
-
-/** Undefined: it is none, or could not be read. */
-export function modelFacts(request: LlmRequest | UnreadableBody | undefined): CallFacts | undefined {
-  return request === undefined || request instanceof UnreadableBody ? undefined : callFacts(request);
-}
-
-function callFacts({ api, model, kind, streams }: LlmRequest): CallFacts {
+/** Undefined: it could not be read. */
+export function modelFacts(request: LlmRequest | UnreadableBody | undefined): LlmFacts | undefined {
+  if (request === undefined || request instanceof UnreadableBody) return undefined;
+  const { api, model, kind, streams } = request;
   return {
     api,
     model: model.slice(0, defaultLimits.auditedNameCharactersMax).toWellFormed(),
@@ -25,11 +20,11 @@ function callFacts({ api, model, kind, streams }: LlmRequest): CallFacts {
 
 /** What it took, and what was set in it. */
 export function usageFacts(
-  request: LlmRequest,
+  facts: LlmFacts | undefined,
   cost: ModelCost | undefined,
   set: readonly string[],
-): CallFacts {
-  const facts = callFacts(request);
+): LlmFacts | undefined {
+  if (facts === undefined) return undefined;
   const changed = set.length === 0 ? {} : { set: [...set] };
   if (cost === undefined) return { ...facts, ...changed };
   const { input, cached, cacheWritten, output } = cost.usage;

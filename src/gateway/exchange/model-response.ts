@@ -111,9 +111,9 @@ export class ModelResponse implements Disposable {
   }
 
   /** Settles it, and says what it took. */
-  tell(record: Pick<ExchangeRecord, 'callRead'>): void {
+  tell(record: Pick<ExchangeRecord, 'facts' | 'callRead'>): void {
     const { request, set } = this.#options.call;
-    record.callRead(usageFacts(request, this.#settle(), set));
+    record.callRead(request.api, usageFacts(record.facts.llm, this.#settle(), set));
   }
 
   /** What the call took, as far as it is known. Undefined: nothing bounds it, and nobody said it. */

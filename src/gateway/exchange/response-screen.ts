@@ -14,8 +14,7 @@ import type { ResponseClient } from './response-client.ts';
 export interface ResponseScreenOptions {
   readonly client: ResponseClient;
   readonly screen: RuleScreen;
-  /** Undefined where it looks for none. */
-  readonly canaries: LeakSought | undefined;
+  readonly canaries: LeakSought;
   readonly limits: Pick<Limits, 'screenBytesMax' | 'screenWaitMs'>;
   /** Takes room for what is held. @throws ProxyError limit_exceeded */
   readonly keep: (octets: number) => void;

@@ -35,12 +35,7 @@ export function rewriteRequest(
   const { validated, access, decision, body } = input;
   const rewrite = decision.rewrite?.request;
   if (rewrite === undefined || access.body?.kind !== 'json' || body === undefined) return input;
-  const { value, changes, hasPlaces } = rewriteJson(access.body.value, rewrite);
-  if (!hasPlaces)
-    throw new ProxyError(
-      'policy_denied',
-      `rule ${decision.rule.name} sets fields of the body, which is no object`,
-    );
+  const { value, changes } = rewriteJson(access.body.value, rewrite);
   if (changes === 0) return input;
   const { head } = validated;
   const digest = [...head.headers].find(([name]) => bodyDigestFields.test(name))?.[0];

@@ -74,8 +74,7 @@ function sendRewritten(
     const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
     const text = readJson(octets, { depthMax, valuesMax });
     if (text instanceof UnreadableBody) throw unreadable(`it ${text.reason}`);
-    const { value, changes, hasPlaces } = rewriteJson(text.value, rewrite);
-    if (!hasPlaces) throw unreadable('fields are set, and it is no object');
+    const { value, changes } = rewriteJson(text.value, rewrite);
     if (changes > 0) {
       onRewritten(changes);
       body = Buffer.from(writeJson(value));

@@ -22,15 +22,12 @@ export function screenOf(
 ): ResponseScreen | undefined {
   const { screen } = admitted.decision;
   if (screen === undefined) return undefined;
-  const none = { own: new Set<string>(), allowed: new Set<string>(), placeholders: [] };
-  // The table can be too large, which is nothing to a rule without canaries.
-  const canaries = screen.find.includes('canary')
-    ? { table: credentials.leaks.table, kinds: new Set(['canary'] as const), ...none }
-    : undefined;
+  const { table } = credentials.leaks;
+  const none = new Set<string>();
   return new ResponseScreen({
     client,
     screen,
-    canaries,
+    canaries: { table, kinds: new Set(['canary']), own: none, allowed: none, placeholders: [] },
     limits,
     keep: (octets) => room.keep(octets),
     onMark: (fact) => record.screened(fact),

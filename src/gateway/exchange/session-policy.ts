@@ -1,6 +1,6 @@
 // What the gateway tells a session of the policy that it is judged by: as JSON for a program, as text for a person or a language model.
 
-import type { Policy, Principal, ViewedRule } from '../../policy/decision.ts';
+import type { Policy, Principal, SessionRules, ViewedRule } from '../../policy/decision.ts';
 import { accessUrl } from '../access/access-desk.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { DoctorResponse } from './doctor-response.ts';
@@ -25,34 +25,39 @@ export function sessionPolicy({
   nowMs,
 }: SessionPolicyOptions): DoctorResponse {
   const { sessionViewRulesMax: max } = defaultLimits;
-  const [own, ceiling] = policy.rulesFor(principal, nowMs);
-  const rules = own ?? [];
+  const { rules, notShown, isBounded, mayBeObserved } = policy.rulesFor(principal, { nowMs, max });
+  const message = messageOf(rules, { isBounded, mayBeObserved });
   const view = {
     policy: policy.version,
-    message: messageOf(rules),
-    rules: rules.slice(0, max),
-    ...(rules.length > max ? { rules_not_shown: rules.length - max } : {}),
-    ...(ceiling === undefined ? {} : { ceiling: ceiling.slice(0, max) }),
-    ...(ceiling !== undefined && ceiling.length > max ? { ceiling_not_shown: ceiling.length - max } : {}),
+    message,
+    rules,
+    ...(notShown > 0 ? { rules_not_shown: notShown } : {}),
     ...(requests === undefined ? {} : { requests, request_access: { method: 'POST', url: accessUrl } }),
   };
   if (wantsJson)
     return { status: 200, type: 'application/json', text: `${JSON.stringify(view, undefined, 2)}\n` };
   const lines = [
-    view.message,
-    ...view.rules.map(lineOf),
-    ...(rules.length > max ? [`and ${String(rules.length - max)} more rules`] : []),
-    ...(ceiling === undefined ? [] : ['', 'Above it stands a ceiling, which has to allow too:']),
-    ...(ceiling ?? []).slice(0, max).map(lineOf),
+    message,
+    ...rules.map(lineOf),
+    ...(notShown > 0 ? [`and ${String(notShown)} more rules`] : []),
     ...(requests === undefined ? [] : ['', `To ask for more: POST ${accessUrl}; GET it for what was asked.`]),
     '',
   ];
   return { status: 200, type: 'text/plain; charset=utf-8', text: lines.join('\n') };
 }
 
-function messageOf(rules: readonly ViewedRule[]): string {
-  if (rules.length === 0) return 'No rule is for this session: everything is denied.';
-  return 'Everything is denied but what a rule allows; a rule that denies goes before all that allow.';
+function messageOf(
+  rules: readonly ViewedRule[],
+  { isBounded, mayBeObserved }: Pick<SessionRules, 'isBounded' | 'mayBeObserved'>,
+): string {
+  const said = [
+    rules.length === 0 ? 'No rule is for this session.' : 'A rule that denies goes before all that allow.',
+    mayBeObserved
+      ? 'What no rule allows may be let through, and the operator is told.'
+      : 'Everything that no rule allows is denied.',
+    ...(isBounded ? ['A ceiling of the operators, which is not shown, has to allow too.'] : []),
+  ];
+  return said.join(' ');
 }
 
 /** One rule in one line. */

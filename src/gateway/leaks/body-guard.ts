@@ -9,11 +9,8 @@ import type { Borders } from '../scrub/borders.ts';
 import type { LeakMatch, LeakSearch } from './leak-search.ts';
 import { isLetterOrDigit } from './leak-table.ts';
 import { PercentDecoder } from './percent-decoder.ts';
-import { QuietTimer } from './quiet-timer.ts';
 
-const { leakWindowBytes } = defaultLimits;
-/** As many octets of a piece are decoded with the next one, at most. */
-const openBytes = 2;
+const { leakWindowBytes, leakQuietMs } = defaultLimits;
 const asterisk = 0x2a;
 
 /** Told what was found; `isKept`: asterisks can stand in its place. Gives the error with which the body ends, if it does. */
@@ -43,13 +40,7 @@ export class BodyGuard extends Transform {
   /** Octets that left. */
   #left = 0;
   #replaced: Replaced[] = [];
-  /** Octets that came. */
-  #came = 0;
-  /** What was found as it stands, where of all that came it ended: in the last piece, and in octets before it that were not decoded yet. */
-  #plain: readonly LeakMatch[] = [];
-  readonly #quiet = new QuietTimer(() => {
-    if (!this.destroyed && !this.writableEnded) this.#letGo(this.#held, this.#held.length);
-  });
+  #quiet: NodeJS.Timeout | undefined;
 
   constructor(options: BodyGuardOptions) {
     super();
@@ -71,13 +62,14 @@ export class BodyGuard extends Transform {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#quiet[Symbol.dispose]();
+    clearTimeout(this.#quiet);
     done(error);
   }
 
   #pass(chunk: Buffer): ProxyError | undefined {
     const found = this.#options.search.run(chunk);
-    for (const match of [...found, ...this.#onlyDecoded(chunk, found)]) {
+    const more = this.#inDecoded(chunk).filter(({ name }) => !found.some((one) => one.name === name));
+    for (const match of [...found, ...more]) {
       const fault = this.#options.onLeak(match, false);
       if (fault !== undefined) return fault;
     }
@@ -85,24 +77,8 @@ export class BodyGuard extends Transform {
     return undefined;
   }
 
-  /** What is read where it is decoded, and does not end where the same was found as it stands. */
-  #onlyDecoded(chunk: Buffer, found: readonly LeakMatch[]): readonly LeakMatch[] {
-    const { decoded } = this.#options;
-    if (decoded === undefined) return [];
-    const before = this.#came;
-    this.#came += chunk.length;
-    const plain = this.#plain.filter(({ end }) => end >= before - openBytes);
-    this.#plain = [...plain, ...found.map((one) => ({ ...one, end: before + one.end }))];
-    const { text, ends } = this.#decoder.push(chunk);
-    const matches = decoded.run(text);
-    if (matches.length === 0) return matches;
-    const lengths = new Map<string, number>();
-    for (const one of this.#plain)
-      lengths.set(placeOf(one, one.end), Math.max(one.length, lengths.get(placeOf(one, one.end)) ?? 0));
-    return matches.filter((match) => {
-      const end = before + (ends[match.end - 1] ?? 0);
-      return (lengths.get(placeOf(match, end)) ?? 0) < match.length;
-    });
+  #inDecoded(chunk: Buffer): readonly LeakMatch[] {
+    return this.#options.decoded?.run(this.#decoder.push(chunk)) ?? [];
   }
 
   #search(chunk: Buffer): ProxyError | undefined {
@@ -114,24 +90,20 @@ export class BodyGuard extends Transform {
       const fault = this.#options.onLeak(match, start !== undefined);
       if (fault !== undefined) return fault;
       const end = this.#left + from + match.end;
-      if (start !== undefined) this.#replace({ start: this.#left + start, end, isLoose: match.isLoose });
+      if (start !== undefined)
+        this.#replaced.push({ start: this.#left + start, end, isLoose: match.isLoose });
     }
-    for (const match of this.#onlyDecoded(chunk, found)) {
-      const fault = this.#options.onLeak(match, false);
+    for (const match of this.#inDecoded(chunk)) {
+      // What stands there as it is was found already.
+      const fault = found.some(({ name }) => name === match.name)
+        ? undefined
+        : this.#options.onLeak(match, false);
       if (fault !== undefined) return fault;
     }
     const border = this.#options.borders.last(text, from);
     this.#letGo(text, border + Math.max(0, text.length - border - leakWindowBytes));
-    this.#quiet.restart();
+    this.#awaitQuiet();
     return undefined;
-  }
-
-  /** Those that overlap become one, so that each octet is replaced once. */
-  #replace({ start, end, isLoose }: Replaced): void {
-    const last = this.#replaced.at(-1);
-    if (last === undefined || last.isLoose !== isLoose || start > last.end)
-      this.#replaced.push({ start, end, isLoose });
-    else this.#replaced[this.#replaced.length - 1] = { start: Math.min(start, last.start), end, isLoose };
   }
 
   #letGo(text: Buffer, length: number): void {
@@ -144,10 +116,14 @@ export class BodyGuard extends Transform {
     this.#held = Buffer.from(text.subarray(length));
     if (length > 0) this.push(going);
   }
-}
 
-function placeOf({ kind, name }: LeakMatch, end: number): string {
-  return `${kind} ${name} ${end}`;
+  #awaitQuiet(): void {
+    if (this.#quiet !== undefined) this.#quiet.refresh();
+    else
+      this.#quiet = setTimeout(() => {
+        if (!this.destroyed && !this.writableEnded) this.#letGo(this.#held, this.#held.length);
+      }, leakQuietMs).unref();
+  }
 }
 
 /** Where it begins; undefined: not in what is there. */

@@ -5,15 +5,12 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { Borders } from '../scrub/borders.ts';
 import { codingMemory } from '../scrub/coding-memory.ts';
 import type { OnLeak } from './body-guard.ts';
-import type { LeakMatch, LeakSearch } from './leak-search.ts';
-import { PercentDecoder } from './percent-decoder.ts';
-import { QuietTimer } from './quiet-timer.ts';
+import type { LeakSearch } from './leak-search.ts';
 
 const { leakWindowBytes, leakExpansionMax } = defaultLimits;
-const freeBytes = 64 * 1024;
+const freeBytes = 1024 * 1024;
 
 const openers: ReadonlyMap<string, (windowLog: number) => Transform> = new Map([
   ['gzip', () => createGunzip()],
@@ -30,14 +27,6 @@ export function isSearchableCoding(coding: string): boolean {
 export interface CodedBodyGuardOptions {
   readonly coding: string;
   readonly search: LeakSearch;
-  /** Octets that decode to nothing are searched too: a name or a comment of gzip, frames that are skipped. */
-  readonly raw: LeakSearch;
-  /** Of a form: what is read where percent signs are decoded. */
-  readonly decoded?: LeakSearch | undefined;
-  /** Of what it decodes to. They let nothing go, and throw at what cannot be searched. */
-  readonly borders: Borders;
-  /** Nothing waits where nothing is stopped. */
-  readonly isWaiting: boolean;
   readonly onLeak: OnLeak;
   /** Told once what the decoder will hold. @throws ProxyError limit_exceeded */
   readonly hold: (octets: number) => void;
@@ -47,9 +36,6 @@ export interface CodedBodyGuardOptions {
 
 export class CodedBodyGuard extends Transform {
   readonly #options: CodedBodyGuardOptions;
-  readonly #percents = new PercentDecoder();
-  /** What was told by the octets as they came, and is not told once more when they are decoded. */
-  readonly #told = new Set<string>();
   #decoder: Transform | undefined;
   /** What tells how large the decoder is has not come whole. */
   #start: Buffer = Buffer.alloc(0);
@@ -59,14 +45,6 @@ export class CodedBodyGuard extends Transform {
   #isBroken = false;
   #rawBytes = 0;
   #decodedBytes = 0;
-  readonly #quiet = new QuietTimer(() => {
-    if (this.destroyed || this.writableEnded || this.#decoder === undefined || this.#held.length === 0)
-      return;
-    // Its decoder gives nothing of a block that has not come whole, so what waits may not have been searched.
-    if (this.#options.coding === 'zstd') return;
-    this.push(this.#held);
-    this.#held = Buffer.alloc(0);
-  });
 
   constructor(options: CodedBodyGuardOptions) {
     super();
@@ -78,11 +56,9 @@ export class CodedBodyGuard extends Transform {
     this.#take(chunk).then(
       () => {
         const all = Buffer.concat([this.#held, chunk]);
-        const isWaiting = this.#options.isWaiting && !this.#isUnsearched;
-        const spare = isWaiting ? Math.max(0, all.length - leakWindowBytes) : all.length;
+        const spare = this.#isUnsearched ? all.length : Math.max(0, all.length - leakWindowBytes);
         this.#held = Buffer.from(all.subarray(spare));
         if (spare > 0) this.push(all.subarray(0, spare));
-        if (isWaiting) this.#quiet.restart();
         done();
       },
       (error: unknown) => {
@@ -104,18 +80,12 @@ export class CodedBodyGuard extends Transform {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#quiet[Symbol.dispose]();
     this.#decoder?.destroy();
     done(error);
   }
 
   /** Resolves when all that the chunk decodes to was searched. @throws ProxyError */
   async #take(chunk: Buffer): Promise<void> {
-    for (const match of this.#options.raw.run(chunk)) {
-      this.#told.add(match.name);
-      const fault = this.#options.onLeak(match, false);
-      if (fault !== undefined) throw fault;
-    }
     if (this.#isUnsearched) return;
     const isOpen = this.#decoder !== undefined;
     if (!isOpen) this.#start = Buffer.concat([this.#start, chunk]);
@@ -170,24 +140,10 @@ export class CodedBodyGuard extends Transform {
     for (let piece = readPiece(decoder); piece !== undefined; piece = readPiece(decoder)) {
       this.#decodedBytes += piece.length;
       if (this.#fault !== undefined || this.#isBroken) continue;
-      this.#search(piece);
+      for (const match of this.#options.search.run(piece)) this.#fault ??= this.#options.onLeak(match, false);
       if (this.#decodedBytes <= freeBytes + leakExpansionMax * this.#rawBytes) continue;
       this.#isBroken = true;
       decoder.destroy();
-    }
-  }
-
-  #search(piece: Buffer): void {
-    const { search, decoded, borders, onLeak } = this.#options;
-    const found = search.run(piece);
-    const more: readonly LeakMatch[] = decoded?.run(this.#percents.push(piece).text) ?? [];
-    const others = more.filter(({ name }) => !found.some((one) => one.name === name));
-    for (const match of [...found, ...others])
-      if (!this.#told.has(match.name)) this.#fault ??= onLeak(match, false);
-    try {
-      borders.last(piece, 0);
-    } catch (error) {
-      this.#fault ??= asProxyError(error);
     }
   }
 

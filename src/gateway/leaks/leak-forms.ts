@@ -8,7 +8,7 @@ import { percentForms, writtenForms } from '../scrub/written-forms.ts';
 export const leakValueBytesMin = 16;
 /** As many letters and digits of a form make it one that is found whatever stands between them, in any case. */
 const looseBytesMin = 16;
-/** Of a longer value what was encoded twice is not made, and of one with lines, such as a key, its lines alone: the whole has them. */
+/** Of a longer text what was encoded twice is not made: a table of it would be large, and its lines are searched for too. */
 const nestedBytes = 512;
 /** First and last line of PEM: known to everybody. */
 const pemBorder = '-----';
@@ -23,9 +23,8 @@ export interface LeakForms {
 /** None for a value that is too short. */
 export function leakForms(value: string): LeakForms {
   const [loose, exact] = [new Set<string>(), new Set<string>()];
-  const isLong = Buffer.byteLength(value) > nestedBytes;
-  for (const text of textAndLines(value, isLong)) {
-    for (const form of formsOf(text, isLong)) {
+  for (const text of textAndLines(value)) {
+    for (const form of formsOf(text)) {
       const core = lettersAndDigits(form);
       if (core.length >= looseBytesMin) loose.add(core);
       else if (Buffer.byteLength(form) >= leakValueBytesMin) exact.add(form);
@@ -38,16 +37,15 @@ function lettersAndDigits(form: string): string {
   return form.replaceAll(/[^A-Za-z0-9]/g, '').toLowerCase();
 }
 
-function textAndLines(value: string, isLong: boolean): readonly string[] {
-  const isSought = (text: string): boolean => Buffer.byteLength(text) >= leakValueBytesMin;
-  if (!isSought(value)) return [];
-  const all = value.split(/\r\n|\r|\n/);
-  if (all.length === 1) return all;
-  const lines = all.filter((line) => isSought(line) && !line.startsWith(pemBorder));
-  return isLong && lines.length > 0 ? lines : [value, ...lines];
+function textAndLines(value: string): readonly string[] {
+  const lines = value.split(/\r\n|\r|\n/);
+  const texts = lines.length === 1 ? lines : [value, ...lines];
+  return texts.filter(
+    (text) => Buffer.byteLength(text) >= leakValueBytesMin && !(text !== value && text.startsWith(pemBorder)),
+  );
 }
 
-function* formsOf(text: string, isLong: boolean): Iterable<string> {
+function* formsOf(text: string): Iterable<string> {
   yield* writtenForms(text);
   const base64 = base64Forms(text);
   for (const form of base64) {
@@ -63,7 +61,7 @@ function* formsOf(text: string, isLong: boolean): Iterable<string> {
   yield inHex.map((digits) => `u00${digits}`).join('');
   yield inHex.map((digits) => `x${digits}`).join('');
   yield octets.join('');
-  if (isLong) return;
+  if (Buffer.byteLength(text) > nestedBytes) return;
   yield* base64Forms(hex);
   for (const form of base64) yield* base64Forms(form);
 }

@@ -16,8 +16,6 @@ export interface LeakMatch {
   /** Octets of it; where it is loose, letters and digits alone. */
   readonly length: number;
   readonly isLoose: boolean;
-  /** It overlaps the one of its name before it: both are told as one, and none of their octets may leave. */
-  readonly isRepeat: boolean;
   /** Of a shape: by which `allow` lets this one text through. */
   readonly hash?: string;
 }
@@ -43,7 +41,7 @@ export class LeakSearch {
   readonly #values: ValueSearch;
   readonly #shapes: ShapeSearch | undefined;
   #before = 0;
-  /** Where the last one of each name ended: what overlaps it repeats it. */
+  /** Where the last one of each name ended: what overlaps is one occurrence. */
   readonly #ends = new Map<string, number>();
 
   constructor(sought: LeakSought) {
@@ -64,7 +62,8 @@ export class LeakSearch {
     const { kinds, own } = this.#sought;
     for (const { kind, name } of owners) {
       if (!kinds.has(kind) || (kind === 'credential' && own.has(name))) continue;
-      found.push({ kind, name, end, length, isLoose, isRepeat: this.#isRepeat(kind, name, end, length) });
+      const match = { kind, name, end, length, isLoose };
+      if (this.#isNew(match)) found.push(match);
     }
   }
 
@@ -72,16 +71,15 @@ export class LeakSearch {
     const own = leakHash(text);
     const { allowed, placeholders } = this.#sought;
     if (allowed.has(own) || placeholders.some((one) => one.includes(text))) return;
-    const { length } = text;
-    const isRepeat = this.#isRepeat('shape', name, end, length);
-    found.push({ kind: 'shape', name, end, length, isLoose: false, isRepeat, hash: own });
+    const match = { kind: 'shape', name, end, length: text.length, isLoose: false, hash: own } as const;
+    if (this.#isNew(match)) found.push(match);
   }
 
-  #isRepeat(kind: LeakKind, name: string, end: number, length: number): boolean {
+  #isNew({ kind, name, end, length }: LeakMatch): boolean {
     const key = `${kind} ${name}`;
     const last = this.#ends.get(key) ?? 0;
     const endAt = this.#before + end;
     this.#ends.set(key, endAt);
-    return endAt - length < last;
+    return endAt - length >= last;
   }
 }

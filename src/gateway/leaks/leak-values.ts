@@ -19,8 +19,6 @@ export class LeakValues {
   /** By owner: the values of a few generations, the newest last. */
   readonly #known = new Map<string, { readonly owner: LeakOwner; generations: readonly string[] }>();
   #table: LeakTable | undefined;
-  /** To try again costs what a table costs, and gives the same while nothing new is known. */
-  #isTooLarge = false;
   #checkedMs = Number.NEGATIVE_INFINITY;
   #checking: Promise<undefined> | undefined;
 
@@ -58,7 +56,6 @@ export class LeakValues {
       generations: generations.slice(-defaultLimits.scrubTablesPerCredentialMax),
     });
     this.#table = undefined;
-    this.#isTooLarge = false;
   }
 
   async #check(nowMs: number): Promise<undefined> {
@@ -73,20 +70,15 @@ export class LeakValues {
   }
 
   #build(): LeakTable {
-    const table = this.#isTooLarge ? undefined : this.#tableOfAll();
+    const values = [...this.#known.values()].flatMap(({ owner, generations }) =>
+      [...new Set(generations.flatMap((one) => one.split('\0')))].map((value) => ({ owner, value })),
+    );
+    const table = buildLeakTable(values, this.#limits.leakTableBytesMax);
     if (table !== undefined) return table;
-    this.#isTooLarge = true;
     throw new ProxyError(
       'credential_unavailable',
       'the values of credentials and canaries are too many or too long to search requests for them (leakTableBytesMax)',
       { limit: 'leakTableBytesMax' },
     );
-  }
-
-  #tableOfAll(): LeakTable | undefined {
-    const values = [...this.#known.values()].flatMap(({ owner, generations }) =>
-      [...new Set(generations.flatMap((one) => one.split('\0')))].map((value) => ({ owner, value })),
-    );
-    return buildLeakTable(values, this.#limits.leakTableBytesMax);
   }
 }

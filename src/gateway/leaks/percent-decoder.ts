@@ -4,43 +4,30 @@ import { Buffer } from 'node:buffer';
 
 const percent = 0x25;
 
-export interface DecodedPiece {
-  readonly text: Buffer;
-  /** By the place of an octet in it: behind what stands for it in the piece; below 1 where that was in the piece before. */
-  readonly ends: Int32Array;
-}
-
 export class PercentDecoder {
   /** A percent sign and a digit, at most, of which the rest is to come. */
   #open: number[] = [];
 
-  push(piece: Uint8Array): DecodedPiece {
+  push(piece: Uint8Array): Buffer {
     const out = Buffer.allocUnsafe(piece.length + this.#open.length);
-    const ends = new Int32Array(out.length);
     let length = 0;
-    let at = 0;
-    const add = (octet: number, end: number): void => {
-      out[length] = octet;
-      ends[length++] = end;
-    };
     for (const octet of piece) {
-      at += 1;
       if (this.#open.length === 0) {
         if (octet === percent) this.#open.push(octet);
-        else add(octet, at);
+        else out[length++] = octet;
         continue;
       }
       if (hexValue(octet) < 0) {
-        for (const [i, one] of this.#open.entries()) add(one, at - this.#open.length + i);
+        for (const one of this.#open) out[length++] = one;
         this.#open = octet === percent ? [octet] : [];
-        if (octet !== percent) add(octet, at);
+        if (octet !== percent) out[length++] = octet;
       } else if (this.#open.length === 1) this.#open.push(octet);
       else {
-        add(hexValue(this.#open[1] ?? 0) * 16 + hexValue(octet), at);
+        out[length++] = hexValue(this.#open[1] ?? 0) * 16 + hexValue(octet);
         this.#open = [];
       }
     }
-    return { text: out.subarray(0, length), ends };
+    return out.subarray(0, length);
   }
 }
 

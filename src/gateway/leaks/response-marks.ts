@@ -38,12 +38,12 @@ const phrases: readonly string[] = [
 /** `text` is bounded by whoever has it. */
 export function marksOf(
   octets: Uint8Array,
-  { marks, canaries }: { readonly marks: ReadonlySet<ScreenMark>; readonly canaries: LeakSought | undefined },
+  { marks, canaries }: { readonly marks: ReadonlySet<ScreenMark>; readonly canaries: LeakSought },
 ): readonly FoundMark[] {
   const text = unescaped(Buffer.from(octets).toString('utf8'));
   const found: FoundMark[] = [];
   if (marks.has('hidden-text') && hasHiddenText(text)) found.push({ mark: 'hidden-text', name: 'invisible' });
-  if (marks.has('canary') && canaries !== undefined) {
+  if (marks.has('canary')) {
     const names = new LeakSearch(canaries).run(Buffer.from(octets)).map(({ name }) => name);
     for (const name of new Set(names)) found.push({ mark: 'canary', name });
   }

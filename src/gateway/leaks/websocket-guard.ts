@@ -17,14 +17,11 @@ import type { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { OnLeak } from './body-guard.ts';
 import type { LeakMatch, LeakSearch } from './leak-search.ts';
-import { QuietTimer } from './quiet-timer.ts';
 
 const { leakWindowBytes } = defaultLimits;
 
 export interface WebSocketGuardOptions {
   readonly searches: { readonly messages: LeakSearch; readonly controls: LeakSearch };
-  /** Nothing waits where nothing is stopped. */
-  readonly isWaiting: boolean;
   readonly onLeak: OnLeak;
   /** Nothing more leaves but a close. */
   readonly onEnd: (fault: ProxyError) => void;
@@ -45,9 +42,6 @@ export class WebSocketGuard extends Transform {
   /** What left ends where a frame does. */
   #leftWhole = true;
   #isOver = false;
-  readonly #quiet = new QuietTimer(() => {
-    if (!this.destroyed && !this.writableEnded && !this.#isOver) this.#letGo(this.#held, this.#held.length);
-  });
 
   constructor(options: WebSocketGuardOptions) {
     super();
@@ -64,11 +58,6 @@ export class WebSocketGuard extends Transform {
     done();
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#quiet[Symbol.dispose]();
-    done(error);
-  }
-
   #take(chunk: Buffer): void {
     const text = Buffer.concat([this.#held, chunk]);
     const from = this.#held.length;
@@ -76,24 +65,12 @@ export class WebSocketGuard extends Transform {
     for (let at = 0; at < chunk.length;) {
       at = this.#payloadLeft > 0 ? this.#takePayload(chunk, at) : this.#takeHeader(chunk, at);
       if (this.#isOver) return;
-      if (this.#isFinal && this.#isAtFrame) border = from + at;
+      if (this.#headerBytes === 0 && this.#payloadLeft === 0 && this.#isFinal) border = from + at;
     }
-    const { isWaiting } = this.#options;
-    const spare = isWaiting ? Math.max(0, text.length - border - leakWindowBytes) : text.length - border;
-    this.#letGo(text, border + spare, border);
-    if (isWaiting) this.#quiet.restart();
-  }
-
-  get #isAtFrame(): boolean {
-    return this.#headerBytes === 0 && this.#payloadLeft === 0;
-  }
-
-  /** @param border behind the last message that is whole */
-  #letGo(text: Buffer, length: number, border?: number): void {
+    const length = border + Math.max(0, text.length - border - leakWindowBytes);
     this.#held = Buffer.from(text.subarray(length));
-    if (length === 0) return;
-    this.#leftWhole = length === border || (length === text.length && this.#isAtFrame);
-    this.push(text.subarray(0, length));
+    if (length > 0) this.#leftWhole = length === border;
+    if (length > 0) this.push(text.subarray(0, length));
   }
 
   #takeHeader(chunk: Buffer, at: number): number {

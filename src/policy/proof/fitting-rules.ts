@@ -15,8 +15,11 @@ export interface RequestClass {
   readonly atMs: number;
 }
 
-/** Whose sessions it is about; undefined: whoever comes. */
-export type ProofAsker = Pick<Principal, 'claims' | 'posture'> | undefined;
+/** Whose sessions it is about. Without claims, or without a posture, they can be whichever. */
+export interface ProofAsker {
+  readonly claims?: Principal['claims'] | undefined;
+  readonly posture?: Principal['posture'] | undefined;
+}
 
 /** A rule that is for such requests, and what has to hold for it beside the path. */
 export interface FittingRule {
@@ -29,10 +32,11 @@ export interface Fitting {
   readonly denies: readonly FittingRule[];
   /** What no rule allows is let through, for certain or perhaps. */
   readonly observed: 'yes' | 'perhaps' | 'no';
-  /** Rules that pass connections on unopened, so that no request of them is seen. */
+  /** The rule that may pass connections on unopened, so that no request of them is seen. */
   readonly blind: FittingRule | undefined;
-  /** Whether that is so for certain. */
-  readonly isBlindForCertain: boolean;
+  readonly blindness: 'yes' | 'perhaps' | 'no';
+  /** Whether connections are refused, because a rule that denies would have to see what such a rule does not show. */
+  readonly refusal: 'yes' | 'perhaps' | 'no';
 }
 
 /** The keys of a rule that are looked at here; of every other one it is not known whether it holds. */
@@ -44,7 +48,7 @@ export function fittingRules(
   { destination, method, atMs }: RequestClass,
   asker: ProofAsker,
 ): Fitting {
-  const principal: Principal = { id: 'proof', sessionId: 'proof', claims: {}, posture: [], ...asker };
+  const principal = principalOf(asker);
   const connect: AccessRequest = { depth: 'connect', destination };
   const rules = new Set(policy.candidates(destination.host).flat());
   const fitting = [...rules]
@@ -53,9 +57,9 @@ export function fittingRules(
     .flatMap((rule): readonly FittingRule[] => {
       const mismatch = destinationMismatch(rule, principal, connect, atMs);
       const isForOthers = mismatch === 'for';
-      if (mismatch !== undefined && !(isForOthers && asker === undefined)) return [];
+      if (mismatch !== undefined && !(isForOthers && asker.claims === undefined)) return [];
       const lacks = missingFacts(rule, principal).length > 0;
-      if (lacks && asker !== undefined) return [];
+      if (lacks && asker.posture !== undefined) return [];
       return [{ rule, unknown: [...(isForOthers ? ['for'] : []), ...(lacks ? ['require'] : [])] }];
     });
   const requests = fitting
@@ -70,23 +74,34 @@ export function fittingRules(
 }
 
 function unknownOf(rule: Rule): readonly string[] {
-  return unknownAspects.flatMap(({ key, text }) => (text(rule) === undefined ? [] : [key]));
+  const keys = unknownAspects.flatMap(({ key, text }) => (text(rule) === undefined ? [] : [key]));
+  // It needs a body that can be read.
+  return rule.rewrite?.request === undefined ? keys : [...keys, 'rewrite'];
+}
+
+/** Who asks, as far as that is known. */
+export function principalOf({ claims = {}, posture = [] }: ProofAsker): Principal {
+  return { id: 'proof', sessionId: 'proof', claims, posture };
 }
 
 /** The first rule that allows a connection says what becomes of it, if no rule denies that could see the requests. */
-function blindOf(fitting: readonly FittingRule[]): Pick<Fitting, 'blind' | 'isBlindForCertain'> {
+function blindOf(fitting: readonly FittingRule[]): Pick<Fitting, 'blind' | 'blindness' | 'refusal'> {
   const allows = fitting.filter(({ rule }) => rule.effect === 'allow');
   const isOpened = ({ rule, unknown }: FittingRule): boolean =>
     rule.handling === 'intercept' && unknown.length === 0;
   const opened = allows.findIndex(isOpened);
   const before = opened < 0 ? allows : allows.slice(0, opened);
   const blind = before.find(({ rule }) => rule.handling !== 'intercept');
+  if (blind === undefined) return { blind, blindness: 'no', refusal: 'no' };
+  // One that denies, whatever it looks at, keeps the connection from being passed on unopened: it is refused.
   const denies = fitting.filter(({ rule }) => rule.effect === 'deny');
-  // One that looks at requests keeps the connection from being passed on unopened, whatever it would make of them.
-  const isClosed = denies.some(({ unknown }) => unknown.length === 0);
-  if (blind === undefined || isClosed) return { blind: undefined, isBlindForCertain: false };
   const isFirst = before[0] === blind && blind.unknown.length === 0;
-  return { blind, isBlindForCertain: isFirst && denies.length === 0 };
+  const isClosed = denies.some(({ unknown }) => unknown.length === 0);
+  return {
+    blind,
+    blindness: isClosed ? 'no' : isFirst && denies.length === 0 ? 'yes' : 'perhaps',
+    refusal: denies.length === 0 ? 'no' : isFirst && isClosed ? 'yes' : 'perhaps',
+  };
 }
 
 function observedOf(
@@ -98,23 +113,28 @@ function observedOf(
     asker,
   }: { readonly access: AccessRequest; readonly atMs: number; readonly asker: ProofAsker },
 ): Fitting['observed'] {
-  if (policy.isObserved(principal, access, atMs)) return 'yes';
-  if (asker !== undefined) return 'no';
+  const isObserved = policy.isObserved(principal, access, atMs);
+  if (asker.claims !== undefined) return isObserved ? 'yes' : 'no';
   const own = policy
     .candidates(access.destination.host)
     .flat()
-    .some(({ mode }) => mode === 'observe');
-  return own || policy.files.some(({ mode }) => mode === 'observe') ? 'perhaps' : 'no';
+    .filter(({ hasOwnMode }) => hasOwnMode);
+  const bySession =
+    own.some(({ selectors }) => selectors.length > 0) ||
+    policy.files.some(({ selectors }) => selectors.length > 0);
+  if (!bySession) return isObserved ? 'yes' : 'no';
+  const mayObserve = [...own, ...policy.files].some(({ mode }) => mode === 'observe');
+  return mayObserve ? 'perhaps' : 'no';
 }
 
 /** `certain`: what is not known does not help; `possible`: it does. `grants`: somebody may allow what no rule denies. */
-export function pathRulesOf(
-  { allows, denies, observed, blind, isBlindForCertain }: Fitting,
-  mode: 'certain' | 'possible',
-  grants = false,
-): PathRules {
+export function pathRulesOf(fitting: Fitting, mode: 'certain' | 'possible', grants = false): PathRules {
+  const { allows, denies, observed, blindness, refusal } = fitting;
   const isPossible = mode === 'possible';
-  if (isPossible ? blind !== undefined : isBlindForCertain) return { allows: [], denies: [], isOpen: true };
+  if (blindness === 'yes' || (isPossible && blindness === 'perhaps'))
+    return { allows: [], denies: [], isOpen: true };
+  if (refusal === 'yes' || (!isPossible && refusal === 'perhaps'))
+    return { allows: [], denies: [undefined], isOpen: false };
   const counts = (isWanted: boolean) => (one: FittingRule) => isWanted || one.unknown.length === 0;
   return {
     allows: allows.filter(counts(isPossible)).map(({ rule }) => rule.paths),

@@ -3,12 +3,14 @@
 import { bracketed } from '../../http/authority.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import type { CompiledPolicy } from '../compiled-policy.ts';
-import type { Decision, Principal, RequestAccess } from '../decision.ts';
+import { BoundPolicies, ceilingName, mainName } from '../bound-policies.ts';
+import type { AccessRequest, Decision, RequestAccess } from '../decision.ts';
 import {
   type Fitting,
   type FittingRule,
   fittingRules,
   pathRulesOf,
+  principalOf,
   type ProofAsker,
   type RequestClass,
 } from './fitting-rules.ts';
@@ -168,24 +170,35 @@ class Proof {
       query: '',
       headers: new HeaderList(),
     };
-    const refused = found.fittings.some(({ isBlindForCertain }) => isBlindForCertain)
-      ? undefined
-      : this.#decisions(access, atMs).find(({ effect }) => effect === 'deny');
-    if (refused?.effect === 'deny')
-      return { kind: 'inconclusive', why: `${method} ${url} is denied after all: ${refused.operatorReason}` };
+    const decision = this.#decide(access, atMs, found.fittings);
+    // Beyond hosts and paths a ceiling can say more of what a rule below it gives, such as a credential.
+    if (decision.effect === 'deny')
+      return {
+        kind: 'possible',
+        example: { ...example, needs: [`this does not hold: ${decision.operatorReason}`] },
+      };
     return { kind: 'counterexample', example: { ...example, needs: [] } };
   }
 
-  #decisions(access: RequestAccess, atMs: number): readonly Decision[] {
-    const { policies, asker } = this.#task;
-    const principal: Principal = { id: 'proof', sessionId: 'proof', claims: {}, posture: [], ...asker };
-    return policies.map((policy) => policy.decide(principal, access, atMs));
+  #decide(access: RequestAccess, atMs: number, fittings: readonly Fitting[]): Decision {
+    const [main, ceiling] = this.#task.policies;
+    if (main === undefined) throw new TypeError('a proof is about a policy');
+    const policy =
+      ceiling === undefined
+        ? main
+        : new BoundPolicies('proof', [
+            { name: mainName, policy: main },
+            { name: ceilingName, policy: ceiling },
+          ]);
+    const isBlind = fittings.some(({ blindness }) => blindness === 'yes');
+    const asked: AccessRequest = isBlind ? { depth: 'connect', destination: access.destination } : access;
+    return policy.decide(principalOf(this.#task.asker), asked, atMs);
   }
 }
 
 /** What has to hold so that the rules let the path through. */
-function needsOf({ allows, denies, blind, observed }: Fitting, path: string): readonly string[] {
-  if (blind !== undefined)
+function needsOf({ allows, denies, blind, blindness, observed }: Fitting, path: string): readonly string[] {
+  if (blind !== undefined && blindness !== 'no')
     return blind.unknown.length === 0
       ? [`${nameOf(blind)} passes the connection on unopened`]
       : [`${nameOf(blind)} passes the connection on unopened, if ${saidOf(blind)} holds`];

@@ -28,24 +28,13 @@ export function hostsFor(policies: readonly CompiledPolicy[], asked: HostPattern
 /** A host that the pattern matches, and no narrower one. */
 function hostOf(pattern: HostPattern, exact: ReadonlySet<string>, suffixes: ReadonlySet<string>): string {
   if (pattern.kind === 'exact') return pattern.host;
-  const below = pattern.kind === 'suffix' ? pattern.suffix : 'example';
   for (let i = 0; ; i++) {
     const label = i === 0 ? 'any' : `any${String(i)}`;
-    const host = pattern.kind === 'suffix' ? `${label}.${below}` : `www.${label}-host.${below}`;
-    const names = host.split('.').map((_, at, labels) => labels.slice(at).join('.'));
-    const isOther = names.slice(1).some((name) => suffixes.has(name) && name !== below);
-    const isNarrow = pattern.kind === 'any' && names.slice(1).some((name) => suffixes.has(name));
-    if (!exact.has(host) && !isOther && !isNarrow) return host;
-    // Where every name below `example` is matched by a wildcard, another end is tried.
-    if (pattern.kind === 'any' && suffixes.has(below)) return hostOutside(exact, suffixes);
-  }
-}
-
-function hostOutside(exact: ReadonlySet<string>, suffixes: ReadonlySet<string>): string {
-  for (let i = 0; ; i++) {
-    const end = `zone${String(i)}`;
-    const host = `www.any.${end}`;
-    if (!exact.has(host) && ![end, `any.${end}`].some((name) => suffixes.has(name))) return host;
+    // Below a name that nobody names, so that no wildcard over whole labels has it.
+    const host = pattern.kind === 'suffix' ? `${label}.${pattern.suffix}` : `www.host.${label}`;
+    const above = host.split('.').map((_, at, labels) => labels.slice(at).join('.'));
+    const isNarrow = pattern.kind === 'any' && above.slice(1).some((name) => suffixes.has(name));
+    if (!exact.has(host) && !isNarrow) return host;
   }
 }
 

@@ -11,7 +11,7 @@ export const leakLimits = {
   leakTableBytesMax: row(
     64 * MiB,
     'credential_unavailable',
-    'The table by which requests are searched for the values of all credentials and canaries: some 0.5 MB for a token of 40 characters, 8 MB for an RSA key of 2048 bits in PEM. Of a value that changes, a few generations count.',
+    'The table by which requests are searched for the values of all credentials and canaries: some 0.5 MB for a token of 40 characters.',
   ),
   urlsPerSessionMax: fixedRow(
     10_000,
@@ -47,12 +47,12 @@ export const leakLimits = {
   leakQuietMs: fixedRow(
     1000,
     'leak_found',
-    'What waits goes on when nothing came for so long: a client may wait for a response before it goes on. A body in zstd waits on: it is decoded in blocks.',
+    'What waits goes on when nothing came for so long: a client may wait for a response before it goes on.',
   ),
   leakExpansionMax: fixedRow(
-    20,
+    100,
     'body_too_large',
-    'How many times as long an encoded body may be when it is decoded to be searched, beyond 64 KiB. What it decodes to is what the search costs.',
+    'How many times as long an encoded body may be when it is decoded to be searched, beyond 1 MiB.',
   ),
   auditedLeaksMax: fixedRow(16, 'limit_exceeded', 'Of one exchange, in its event; each is counted.'),
 } as const satisfies Record<string, LimitRow>;

@@ -125,7 +125,9 @@ describe('a connection of the chunk protocol', () => {
   });
 
   test('whose response is none, is of another make, never ends or never comes is the fault of the gateway', async () => {
-    await using scene = await setting({ headTimeoutMs: 50, connectHeadBytesMax: 4096 });
+    // Only who says nothing is waited for that long, however busy the machine is.
+    await using patient = await setting({ connectHeadBytesMax: 4096 });
+    await using impatient = await setting({ headTimeoutMs: 50 });
     const attempts: readonly (readonly [code: string, respond: (connection: Duplex) => void])[] = [
       ['gateway_protocol', (connection) => void connection.write('SSH-2.0-x\r\n\r\n')],
       ['gateway_protocol', (connection) => void connection.end('HTTP/1.1 403 No\r\n\r\n')],
@@ -137,6 +139,7 @@ describe('a connection of the chunk protocol', () => {
       ['timeout', () => {}],
     ];
     for (const [code, respond] of attempts) {
+      const scene = code === 'timeout' ? impatient : patient;
       const { promise, resolve } = Promise.withResolvers<Duplex>();
       scene.fake.onChunks = (connection) => {
         resolve(connection);

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect as connectHttp2, createSecureServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { LeakLedger } from '../../../src/gateway/leaks/leak-ledger.ts';
 import { leakHash } from '../../../src/gateway/leaks/leak-search.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -267,53 +267,8 @@ test('what cannot be searched is refused by name', async () => {
       headers: { 'content-type': 'multipart/form-data; boundary=x' },
     },
   ];
-  // A coding does not hide what has to be read behind it.
-  const coded = cases.slice(2).map(({ body = '', headers }) => ({
-    body: gzipSync(body),
-    headers: { ...headers, 'content-encoding': 'gzip' },
-  }));
-  const all = [...cases, ...coded];
-  for (const [i, sent] of all.entries()) assert.equal(await send(path, origin.port, sent), 403, String(i));
-  for (const event of await path.events(all.length)) assert.equal(event.leaks?.[0]?.kind, 'unsearched');
-});
-
-test('a form in gzip is decoded as one that is not, and octets that decode to nothing are searched', async () => {
-  await using origin = await openCollector();
-  await using path = openPath(origin.port, '{ on: block }');
-  const escaped = [...sample.token].map((char) => `%${char.charCodeAt(0).toString(16)}`);
-  const form = `a=${sample.token.slice(0, 9)}${escaped.slice(9, 12).join('')}${sample.token.slice(12)}`;
-  const type = { 'content-type': 'application/x-www-form-urlencoded' };
-  const gzip = { 'content-encoding': 'gzip' };
-  const named = gzipSync('nothing');
-  named[3] = 0x10;
-  const comment = Buffer.concat([
-    named.subarray(0, 10),
-    Buffer.from(`${sample.token}\0`),
-    named.subarray(10),
-  ]);
-  const skipped = Buffer.from('\x50\x2a\x4d\x18\0\0\0\0', 'latin1');
-  skipped.writeUInt32LE(sample.token.length, 4);
-  const frames = Buffer.concat([zstdCompressSync('nothing'), skipped, Buffer.from(sample.token)]);
-  const cases: readonly Sent[] = [
-    { body: form, headers: type },
-    { body: gzipSync(form), headers: { ...type, ...gzip } },
-    { body: comment, headers: gzip },
-    { body: frames, headers: { 'content-encoding': 'zstd' } },
-  ];
   for (const [i, sent] of cases.entries()) assert.equal(await send(path, origin.port, sent), 403, String(i));
-  for (const event of await path.events(cases.length)) assert.equal(event.leaks?.[0]?.name, 'deploy');
-});
-
-test('trailers that no budget pays for do not go on', async () => {
-  await using origin = await openCollector();
-  await using path = openPath(origin.port, 'false', {}, ', limits: { bytesOutPerSession: 1 kB }');
-  await using free = openPath(origin.port, 'false');
-  for (const one of [path, free])
-    assert.equal(await send(one, origin.port, { body: 'x', trailers: { 'grpc-note': 'n' } }), 200);
-  assert.deepEqual(
-    origin.received.map(({ trailers }) => trailers['grpc-note']),
-    [undefined, 'n'],
-  );
+  for (const event of await path.events(cases.length)) assert.equal(event.leaks?.[0]?.kind, 'unsearched');
 });
 
 test('a body that is cut says how much of it had left', async () => {

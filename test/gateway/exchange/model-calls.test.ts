@@ -178,18 +178,6 @@ describe('a call of a model', () => {
     assert.deepEqual([event.verdict, event.errorCode], ['deny', 'limit_exceeded']);
   });
 
-  test('is none for its path alone: a message of MCP to /messages is one of MCP', async () => {
-    await using one = await scene(
-      '{ api: anthropic }',
-      `, paths: /* }, { name: tools, hosts: ${host}, deny: true, paths: /messages, mcp: { tools: rm }`,
-    );
-    const message = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'rm' } };
-    const response = await one.call('/messages', message);
-    assert.match(await response.text(), /^upstreamproxy: The rule tools refuses a call of the tool "rm"/);
-    const event = await last(one.path);
-    assert.deepEqual([event.mcp?.tool, event.llm], ['rm', undefined]);
-  });
-
   test('of a model without a price is refused under a budget of money', async () => {
     await using one = await scene('{ api: openai-chat, outputTokens: 30, budget: { money: { day: 5 } } }');
     const response = await one.call(chat, { model: 'gpt-99', messages: said('say 5') });

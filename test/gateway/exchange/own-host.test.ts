@@ -8,9 +8,11 @@ import { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
 import type { Principal } from '../../../src/policy/decision.ts';
 import { openAccess } from '../../../src/gateway/access/open-access.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
+import { BoundPolicies } from '../../../src/policy/bound-policies.ts';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
+import { policyOf } from '../../policy/fixture.ts';
 import { RecordingAudit } from '../session-fixture.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
 import { compilePolicy, openRequestPath } from '../support/request-path.ts';
@@ -238,4 +240,17 @@ test('what was asked for is told with the policy, and a policy of many rules is 
   );
   const view = JSON.parse(many.body) as { rules: readonly unknown[]; rules_not_shown: number };
   assert.deepEqual([view.rules.length, view.rules_not_shown], [1000, 5]);
+});
+
+test('a session that may be observed is not told that everything is denied, and of a ceiling only that there is one', async () => {
+  await using scene = await openScene({}, 'mode: observe\nrules: [{ name: x, hosts: x.test }]');
+  const observed = await sendRaw(await scene.path.tls(`${host}:443`), get(host, '/policy'));
+  assert.match(observed.body, /What no rule allows may be let through/);
+  const main = { name: 'main', policy: policyOf('rules: [{ name: mine, hosts: a.test }]') };
+  const ceiling = { name: 'ceiling', policy: policyOf('rules: [{ name: merger, hosts: deal.test }]') };
+  const { rules, isBounded } = new BoundPolicies('v', [main, ceiling]).rulesFor(
+    { id: 'p', sessionId: 's', claims: {}, posture: [] },
+    { nowMs: 0, max: 10 },
+  );
+  assert.deepEqual([rules.map(({ name }) => name), isBounded], [['mine'], true]);
 });

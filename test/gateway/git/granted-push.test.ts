@@ -24,7 +24,7 @@ test('a branch of the grant is pushed; another one, a deletion, an option and a 
       version: granted.version,
       decide,
       capturePorts: (principal) => granted.capturePorts(principal),
-      rulesFor: (principal, nowMs) => granted.rulesFor(principal, nowMs),
+      rulesFor: (...args) => granted.rulesFor(...args),
       blindHosts: (principal) => granted.blindHosts(principal),
       changesBetween: (fromMs, toMs, host) => granted.changesBetween(fromMs, toMs, host),
     };

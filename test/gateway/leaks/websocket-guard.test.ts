@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { LeakSearch } from '../../../src/gateway/leaks/leak-search.ts';
 import { WebSocketGuard } from '../../../src/gateway/leaks/websocket-guard.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
-import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { sample, soughtFor } from '../support/leaks.ts';
 
 const sought = soughtFor({ held: sample.token });
@@ -21,7 +20,6 @@ function passed(bytes: Buffer, size: number): { readonly left: Buffer; readonly 
   let fault: unknown;
   const guard = new WebSocketGuard({
     searches: { messages: new LeakSearch(sought), controls: new LeakSearch(sought) },
-    isWaiting: true,
     onLeak: ({ name }) => new ProxyError('leak_found', name),
     onEnd: (error) => (fault = error),
   });
@@ -66,29 +64,4 @@ test('frames without a value leave as they came, whole at the end of each messag
     frame('b', { code: 0 }),
   ]);
   for (const size of [1, 5, 1000]) assert.deepEqual(passed(bytes, size), { left: bytes, fault: undefined });
-});
-
-/** What left of the beginning of a message: at once, and when nothing came for the quiet time. */
-function leftOf(isWaiting: boolean, bytes: Buffer, timers: TestContext['mock']['timers']): readonly number[] {
-  timers.enable({ apis: ['setTimeout'] });
-  const guard = new WebSocketGuard({
-    searches: { messages: new LeakSearch(sought), controls: new LeakSearch(sought) },
-    isWaiting,
-    onLeak: () => undefined,
-    onEnd: () => undefined,
-  });
-  guard.write(bytes);
-  const left = (): number => (guard.read() as Buffer | null)?.length ?? 0;
-  const atOnce = left();
-  timers.tick(defaultLimits.leakQuietMs);
-  const later = left();
-  guard.destroy();
-  return [atOnce, later];
-}
-
-test('within a message what waits leaves when nothing came for a second, and at once where nothing is stopped', (t) => {
-  const bytes = Buffer.concat([frame('a', { isFinal: false }), frame('ping', { code: 9 })]);
-  assert.deepEqual(leftOf(true, bytes, t.mock.timers), [0, bytes.length]);
-  t.mock.timers.reset();
-  assert.deepEqual(leftOf(false, bytes, t.mock.timers), [bytes.length, 0]);
 });

@@ -31,7 +31,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
     blindHosts: () => hosts,
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],
-    rulesFor: () => [],
+    rulesFor: () => ({ rules: [], notShown: 0, isBounded: false, mayBeObserved: false }),
     changesBetween: () => false,
   };
   const modes = new LinkModes({

@@ -21,7 +21,7 @@ function questionOf(text: string): ProofQuestion {
 }
 
 function prove(policies: readonly CompiledPolicy[], claim: ProofTask['claim']): ProofResult {
-  return provePolicy({ policies, claim, asker: undefined, nowMs, statesMax });
+  return provePolicy({ policies, claim, asker: {}, nowMs, statesMax });
 }
 
 const never = (text: string, grants = false): ProofTask['claim'] => ({
@@ -42,7 +42,7 @@ interface WrittenRule {
 
 const anyRule: fc.Arbitrary<WrittenRule> = fc.record({
   deny: fc.boolean(),
-  host: fc.constantFrom('a.test', '*.a.test', 'b.a.test', '*'),
+  host: fc.constantFrom('a.test', '*.a.test', 'b.a.test', '*.b.a.test', '*'),
   methods: fc.subarray(['GET', 'POST'], { minLength: 0 }),
   paths: fc.subarray(['/*', '/a', '/a/*', '/:x', '/@s/*', '/a%2Fb', '/a/b'], { minLength: 0, maxLength: 2 }),
   port: fc.constantFrom(undefined, undefined, 8443),
@@ -314,9 +314,63 @@ test('more states than are allowed is said, and nothing is proven', () => {
   const task: ProofTask = {
     policies: [policyOf(api)],
     claim: never('* api.test/v1/admin/*'),
-    asker: undefined,
+    asker: {},
     nowMs,
     statesMax: 50,
   };
   assert.equal(provePolicy(task).kind, 'inconclusive');
+});
+
+const jailed = 'rules: [{ name: r, hosts: a.test, for: { team: web }, require: [jailed] }]';
+const proofOf = (text: string, question: string, asker: ProofTask['asker']): string =>
+  provePolicy({ policies: [policyOf(text)], claim: never(question), asker, nowMs, statesMax }).kind;
+
+test('claims without a posture, and a posture without claims, leave the other open', () => {
+  assert.equal(proofOf(jailed, 'GET https://a.test/x', { posture: ['jailed'] }), 'possible');
+  assert.equal(proofOf(jailed, 'GET https://a.test/x', { claims: { team: 'web' } }), 'possible');
+  assert.equal(proofOf(jailed, 'GET https://a.test/x', { claims: { team: 'other' } }), 'proven');
+  const both = { claims: { team: 'web' }, posture: ['jailed'] };
+  assert.equal(proofOf(jailed, 'GET https://a.test/x', both), 'counterexample');
+});
+
+test('wildcards below wildcards have hosts of their own', () => {
+  const policy = policyOf(`rules:
+  - { name: r, hosts: "*.example.com" }
+  - { name: d, hosts: "*.admin.example.com", deny: "No." }
+`);
+  const result = prove([policy], never('GET https://*.example.com/x'));
+  assert.equal(result.kind, 'counterexample');
+  assert.equal(prove([policy], never('GET https://*.admin.example.com/x')).kind, 'proven');
+});
+
+test('a bound that observes some sessions alone bounds the others', () => {
+  const policy = policyOf('rules: [{ name: r, hosts: a.test }]');
+  const bound = policyOf(
+    'mode: observe\nrules: [{ name: x, hosts: a.test, mode: enforce, for: { team: web }, methods: [GET] }]',
+  );
+  assert.notEqual(prove([policy], { kind: 'only', bound }).kind, 'proven');
+});
+
+test('a bound that changes a body needs one that can be read', () => {
+  const rule = '- { name: g, hosts: a.test, methods: [POST]';
+  const policy = policyOf(`rules:\n  ${rule} }\n`);
+  const bound = policyOf(`rules:\n  ${rule}, rewrite: { request: { set: { /model: small } } } }\n`);
+  assert.equal(prove([policy], { kind: 'only', bound }).kind, 'possible');
+});
+
+test('what a ceiling denies beyond hosts and paths is no counterexample', () => {
+  const blind = policyOf('rules: [{ name: r, hosts: a.test, tls: passthrough }]');
+  const ceiling = policyOf('rules: [{ name: c, hosts: a.test }]');
+  assert.notEqual(prove([blind, ceiling], never('GET https://a.test/')).kind, 'counterexample');
+});
+
+test('a connection that one rule would pass on and another has to see is refused', () => {
+  const policy = policyOf(`rules:
+  - { name: pass, hosts: a.test, tls: passthrough, for: { team: web } }
+  - { name: g, hosts: a.test, methods: [GET] }
+  - { name: d, hosts: a.test, paths: [/x], for: { role: ops }, deny: "No." }
+`);
+  const asker = { claims: { team: 'web', role: 'ops' }, posture: [] };
+  const claim = never('GET https://a.test/y');
+  assert.equal(provePolicy({ policies: [policy], claim, asker, nowMs, statesMax }).kind, 'proven');
 });

@@ -99,10 +99,6 @@ export const leakCases: GrowthCases = {
       const guard = new CodedBodyGuard({
         coding: 'gzip',
         search: search(),
-        raw: search(),
-        decoded: search(),
-        borders: noBorders,
-        isWaiting: true,
         onLeak: nothing,
         hold: nothing,
         onUnsearchable: nothing,
@@ -118,7 +114,6 @@ export const leakCases: GrowthCases = {
         openTransform(
           new WebSocketGuard({
             searches: { messages: search(), controls: search() },
-            isWaiting: true,
             onLeak: nothing,
             onEnd: nothing,
           }),
