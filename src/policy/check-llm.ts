@@ -2,18 +2,45 @@
 
 import type { RuleProblem } from './check-rules.ts';
 import { formatHostPattern, hostsOverlap } from './host-pattern.ts';
+import type { PathPattern } from './path-pattern.ts';
 import type { Rule } from './rule.ts';
 import { TouchingIndex } from './touching-index.ts';
 
-/** Where services have what costs something, one path of each. */
+/** Where services have what costs something. */
 const billedPaths = [
   '/v1/chat/completions',
   '/v1/responses',
   '/v1/messages',
-  '/v1beta/models/m:generateContent',
-  '/v1/models/m:generateContent',
-  '/model/m/converse',
+  '/v1/messages/batches',
+  '/v1/batches',
 ];
+
+/** The same where the model stands in the path: what comes before it, and what behind it. */
+const billedAround: readonly Around[] = [
+  ...['/v1beta/models/', '/v1/models/'].flatMap((before) =>
+    [':generateContent', ':streamGenerateContent', ':batchGenerateContent'].map((behind) => ({
+      before,
+      behind,
+    })),
+  ),
+  ...['/converse', '/converse-stream', '/invoke', '/invoke-with-response-stream'].map((behind) => ({
+    before: '/model/',
+    behind,
+  })),
+];
+
+/** How the paths of calls end wherever an API stands. */
+const callEndings = [
+  '/chat/completions',
+  '/responses',
+  '/messages',
+  ...new Set(billedAround.map(({ behind }) => behind)),
+];
+
+interface Around {
+  readonly before: string;
+  readonly behind: string;
+}
 
 /**
  * Rules are alternatives: what the rule with the budget does not admit, another one would. So no other rule for its hosts may be for all
@@ -33,7 +60,7 @@ export function checkCounted(rules: readonly Rule[]): readonly RuleProblem[] {
       const other = index.find(
         host,
         where,
-        (one) => one !== rule && one.hosts.some((its) => hostsOverlap(host, its)),
+        (one) => one !== rule && one.hosts.some((its) => hostsOverlap(host, its)) && maySkip(rule, one),
       );
       if (other === undefined) continue;
       const { name, place = 'unknown place' } = other.reference;
@@ -46,10 +73,33 @@ export function checkCounted(rules: readonly Rule[]): readonly RuleProblem[] {
   });
 }
 
-function letsCallsThrough({ effect, handling, methods, paths, llm, git, mcp }: Rule): boolean {
+function letsCallsThrough({ effect, handling, methods, llm, git, mcp }: Rule): boolean {
   if (effect === 'deny' || git !== undefined || mcp !== undefined) return false;
-  if (llm !== undefined) return llm.budget === undefined && llm.models === undefined;
-  if (handling !== 'intercept') return true;
-  if (methods !== undefined && !methods.has('POST')) return false;
-  return paths === undefined || billedPaths.some((path) => paths.some((one) => one.matches(path)));
+  // Who names models means that they are not counted.
+  if (llm !== undefined)
+    return llm.budget === undefined && llm.models?.every((name) => !/^\*+$/.test(name)) !== true;
+  return handling !== 'intercept' || methods === undefined || methods.has('POST');
+}
+
+/** Whether calls could take the paths of this rule instead of those of the rule that counts. In doubt they could. */
+function maySkip({ handling, llm, paths }: Rule, counted: Rule): boolean {
+  if (llm !== undefined || handling !== 'intercept' || paths === undefined) return true;
+  const own = (counted.paths ?? []).flatMap(({ literalPrefix }) =>
+    callEndings.map((behind) => ({ before: literalPrefix, behind })),
+  );
+  return paths.some(
+    (path) =>
+      billedPaths.some((billed) => path.matches(billed)) ||
+      [...billedAround, ...own].some((around) => mayMeet(path, around)),
+  );
+}
+
+function mayMeet({ shape, literalPrefix, parts }: PathPattern, { before, behind }: Around): boolean {
+  if (shape === 'exact') return literalPrefix.startsWith(before) && literalPrefix.endsWith(behind);
+  const last = parts.at(-1);
+  const tail = last?.kind === 'literal' ? last.text : '';
+  return (
+    (literalPrefix.startsWith(before) || before.startsWith(literalPrefix)) &&
+    (tail.endsWith(behind) || behind.endsWith(tail))
+  );
 }

@@ -87,7 +87,7 @@ function eventsReading(tally: UsageTally, max: number): Reading {
   };
 }
 
-const marks = ['usage', 'message_stop', 'finish', 'blockReason'];
+const marks = ['usage', 'finish', 'blockReason'];
 
 /** Most events are pieces of text, which need no reading. */
 function isOfUse(data: string): boolean {

@@ -46,8 +46,9 @@ function typedParts(value: JsonValue | undefined, bounded: ReadonlySet<string>, 
   for (const part of reading.list(value, 'parts of content')) {
     const type = textOf(memberIn(part, 'type', 'a part of content'), 'a type of content');
     if (!bounded.has(type)) reading.unbounded.add(type);
-    // Of a result of a tool: parts too.
-    if (type === 'tool_result') typedParts(memberIn(part, 'content', 'a result'), bounded, reading);
+    // Of a result of a tool or of a search: parts too.
+    if (type === 'tool_result' || type === 'search_result')
+      typedParts(memberIn(part, 'content', 'a result'), bounded, reading);
   }
 }
 
@@ -112,7 +113,7 @@ const responsesItems = names(
 );
 const responsesParts = names('input_text output_text text refusal summary_text reasoning_text');
 /** The client runs them, and has no name for them. */
-const clientTypes = names('local_shell shell apply_patch computer_use_preview computer');
+const clientTypes = names('local_shell apply_patch computer_use_preview computer');
 
 const openaiResponses: LlmShape = {
   read(value, reading) {
@@ -135,7 +136,9 @@ const openaiResponses: LlmShape = {
 
 function responsesItem(item: JsonValue, reading: LlmReading): void {
   const said = memberIn(item, 'type', 'an item of input');
-  const type = said === undefined ? 'message' : textOf(said, 'a type of input');
+  // What has no type is a message if it says who speaks; else the service takes its id for an item that it kept.
+  const untyped = typeof memberIn(item, 'role', 'an item') === 'string' ? 'message' : 'item_reference';
+  const type = said === undefined || said === null ? untyped : textOf(said, 'a type of input');
   if (!responsesItems.has(type)) reading.unbounded.add(type);
   // What the service kept of it, by its id.
   if (type === 'reasoning' && typeof memberIn(item, 'encrypted_content', 'an item') !== 'string')
@@ -148,9 +151,14 @@ function responsesTool(tool: JsonValue, reading: LlmReading): void {
   const type = textOf(memberIn(tool, 'type', 'a tool'), 'a type of a tool');
   if (type === 'function' || type === 'custom')
     reading.tools.push({ name: nameOf(tool), isOfService: false });
-  else if (clientTypes.has(type)) reading.tools.push({ name: type, isOfService: false });
+  else if (clientTypes.has(type) || (type === 'shell' && isLocal(memberIn(tool, 'environment', 'a tool'))))
+    reading.tools.push({ name: type, isOfService: false });
   else ofService(type, reading);
 }
+
+/** Elsewhere the service runs it, in a container of its own. */
+const isLocal = (value: JsonValue | undefined): boolean =>
+  value instanceof JsonObject && value.members.get('type') === 'local';
 
 const anthropicBody = names(
   'model messages system max_tokens stream temperature top_p top_k stop_sequences tools tool_choice thinking metadata',
@@ -292,6 +300,7 @@ const bedrock: LlmShape = {
 function bedrockContent(value: JsonValue | undefined, reading: LlmReading): void {
   for (const block of reading.list(value, 'blocks of content')) {
     const said = reading.members(block, bedrockParts, { what: 'a block of content' });
+    bedrockCache(said.get('cachePoint'), reading);
     const result = said.get('toolResult');
     if (result !== undefined) bedrockContent(memberIn(result, 'content', 'a result'), reading);
   }
@@ -301,7 +310,15 @@ function bedrockTool(tool: JsonValue, reading: LlmReading): void {
   if (!(tool instanceof JsonObject)) throw new LlmFault('has a tool that is no object');
   for (const [name, said] of tool.members)
     if (name === 'toolSpec') reading.tools.push({ name: nameOf(said), isOfService: false });
-    else if (name !== 'cachePoint') ofService(name, reading);
+    else if (name === 'cachePoint') bedrockCache(said, reading);
+    else ofService(name, reading);
+}
+
+/** What is kept for longer has another price. */
+function bedrockCache(point: JsonValue | undefined, reading: LlmReading): void {
+  if (!(point instanceof JsonObject)) return;
+  const ttl = point.members.get('ttl');
+  if (ttl !== undefined && ttl !== null && ttl !== '5m') reading.unbounded.add('ttl');
 }
 
 export const llmShapes: Readonly<Record<LlmApi, LlmShape>> = {

@@ -26,9 +26,14 @@ const membersOf = (value: unknown): Members | undefined =>
   // An object that JSON.parse made: its members can be asked for by any name.
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
 
-/** Undefined: it is no number of tokens. */
+/** A member that says how many tokens, and says no number of them: nothing that the service says is then relied on. */
+class NoCount extends Error {}
+
+/** Undefined: it is not said. */
 function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new NoCount('is no number of tokens');
 }
 
 /** Takes what a service says, message by message, and keeps the most that it said of each kind: what is said again is said of all so far. */
@@ -38,20 +43,21 @@ export class UsageTally {
   #most: LlmUsage | undefined;
   #finished = 0;
   #isFinal = false;
+  #isOdd = false;
 
   constructor(api: LlmApi, choices = 1) {
     this.#api = api;
     this.#choices = choices;
   }
 
-  /** Undefined: nothing was said. */
+  /** Undefined: nothing was said, or something that is no number of tokens. */
   get usage(): LlmUsage | undefined {
-    return this.#most;
+    return this.#isOdd ? undefined : this.#most;
   }
 
   /** Nothing follows that counts. */
   get isFinal(): boolean {
-    return this.#isFinal && this.#most !== undefined;
+    return this.#isFinal && this.usage !== undefined;
   }
 
   take(value: unknown): void {
@@ -62,6 +68,15 @@ export class UsageTally {
     }
     const message = membersOf(value);
     if (message === undefined) return;
+    try {
+      this.#take(message);
+    } catch (error) {
+      if (!(error instanceof NoCount)) throw error;
+      this.#isOdd = true;
+    }
+  }
+
+  #take(message: Members): void {
     takers[this.#api](message, {
       said: (usage) => this.#said(usage),
       finished: () => {
@@ -112,13 +127,28 @@ function inclusive(
   return { input, cached, cacheWritten: written, cacheWrittenLong: 0, output };
 }
 
+/** Some services count what the model thought in the sum alone. */
+function writtenOf(
+  written: number | undefined,
+  total: number | undefined,
+  read: number | undefined,
+): number | undefined {
+  if (written === undefined || total === undefined || read === undefined) return written;
+  return Math.max(written, total - read);
+}
+
 function openaiUsage(
   value: unknown,
   [all, output, details]: readonly [string, string, string],
 ): LlmUsage | undefined {
   const usage = membersOf(value);
   const parts = membersOf(usage?.[details]);
-  return inclusive(count(usage?.[all]), count(usage?.[output]), {
+  const [read, written, total] = [
+    count(usage?.[all]),
+    count(usage?.[output]),
+    count(usage?.['total_tokens']),
+  ];
+  return inclusive(read, writtenOf(written, total, read), {
     cached: count(parts?.['cached_tokens']),
     written: count(parts?.['cache_write_tokens']),
   });
@@ -145,10 +175,12 @@ const takers: Readonly<Record<LlmApi, Taker>> = {
   },
   anthropic: (message, told) => {
     const started = membersOf(message['message']);
-    told.said(anthropicUsage(membersOf((started ?? message)['usage'])));
-    const delta = membersOf(message['delta']);
-    const isEnd = message['type'] === 'message' || message['type'] === 'message_stop';
-    if (isEnd || (message['type'] === 'message_delta' && isSaid(delta?.['stop_reason']))) told.final();
+    const usage = membersOf((started ?? message)['usage']);
+    told.said(anthropicUsage(usage));
+    const isStopped = isSaid(membersOf(message['delta'])?.['stop_reason']);
+    const isEnd = message['type'] === 'message' || (message['type'] === 'message_delta' && isStopped);
+    // Before its end a message says a few tokens of output, which are not all.
+    if (isEnd && isSaid(usage?.['output_tokens'])) told.final();
   },
   gemini: (message, told) => {
     const usage = membersOf(message['usageMetadata']);
@@ -157,7 +189,11 @@ const takers: Readonly<Record<LlmApi, Taker>> = {
       const written = part('candidatesTokenCount') + part('thoughtsTokenCount');
       const prompt = count(usage['promptTokenCount']);
       const read = prompt === undefined ? undefined : prompt + part('toolUsePromptTokenCount');
-      told.said(inclusive(read, written, { cached: part('cachedContentTokenCount') }));
+      told.said(
+        inclusive(read, writtenOf(written, count(usage['totalTokenCount']), read), {
+          cached: part('cachedContentTokenCount'),
+        }),
+      );
     }
     const candidates = Array.isArray(message['candidates'])
       ? (message['candidates'] as readonly unknown[])
@@ -171,7 +207,13 @@ const takers: Readonly<Record<LlmApi, Taker>> = {
     if (input === undefined || output === undefined) return;
     const cached = count(usage?.['cacheReadInputTokens']) ?? 0;
     const cacheWritten = count(usage?.['cacheWriteInputTokens']) ?? 0;
-    told.said({ input, cached, cacheWritten, cacheWrittenLong: 0, output });
+    told.said({
+      input,
+      cached,
+      cacheWritten,
+      cacheWrittenLong: bedrockLong(usage?.['cacheDetails']),
+      output,
+    });
     told.final();
   },
 };
@@ -189,4 +231,14 @@ function anthropicUsage(usage: Members | undefined): LlmUsage | undefined {
     cacheWrittenLong: count(made?.['ephemeral_1h_input_tokens']) ?? 0,
     output: part('output_tokens'),
   };
+}
+
+/** Of what Bedrock wrote into a cache, by how long it is kept. */
+function bedrockLong(details: unknown): number {
+  if (!isSaid(details)) return 0;
+  if (!Array.isArray(details)) throw new NoCount('is no list of numbers of tokens');
+  return (details as readonly unknown[])
+    .map(membersOf)
+    .filter((one) => one?.['ttl'] === '1h')
+    .reduce((sum, one) => sum + (count(one?.['inputTokens']) ?? 0), 0);
 }

@@ -412,6 +412,31 @@ describe('what cannot be written', () => {
   for (const [text, problem] of cases)
     test(text.slice(8, 100), () => assert.match(problems(text).join('\n'), problem));
 
+  const beside: readonly (readonly [llm: string, paths: string, other: string])[] = [
+    ['bedrock', '', 'paths: "/model/anthropic.*/converse"'],
+    ['bedrock', '', 'paths: "/model/*/invoke"'],
+    ['gemini', '', String.raw`paths: '/v1beta/models/gemini-2.5-pro\:generateContent'`],
+    ['anthropic', '', 'paths: /v1/messages/batches'],
+    ['openai-chat', ', paths: "/openai/v1/chat/completions"', 'paths: "/openai/**"'],
+    ['openai-chat', ', paths: "/openai/**"', 'paths: "/openai/v1/chat/completions"'],
+    ['openai-chat', '', 'llm: { api: openai-chat, models: "*" }'],
+  ];
+  for (const [api, paths, other] of beside)
+    test(`beside a budget of ${api}${paths}: ${other}`, () => {
+      const text = `rules: [{ name: a, ${host}, llm: { api: ${api}, ${budget} }${paths} }, { name: b, ${host}, ${other} }]`;
+      assert.match(problems(text).join('\n'), /would not count/);
+    });
+  for (const [paths, other] of [
+    [', paths: "/openai/**"', 'paths: "/openai/files"'],
+    ['', 'paths: "/model/*/list"'],
+    ['', 'paths: "/v1/messages/count_tokens"'],
+    ['', 'llm: { api: openai-chat, models: our-model }'],
+  ])
+    test(`beside a budget may stand ${other}`, () => {
+      const text = `rules: [{ name: a, ${host}, llm: { api: openai-chat, ${budget} }${paths} }, { name: b, ${host}, ${other} }]`;
+      assert.deepEqual(problems(text), []);
+    });
+
   test('beside a budget other paths, other methods and other hosts may be allowed', () => {
     const others = ['paths: /v1/files/*', 'methods: GET'].map(
       (key, at) => `{ name: o${at}, ${host}, ${key} }`,
