@@ -264,7 +264,7 @@ describe('how a connection ends', () => {
   });
 
   test('a connection whose tunnel has no link is not idle', async () => {
-    await using fixture = await relayFixture({ idleTimeoutMs: 50 });
+    await using fixture = await relayFixture({ idleTimeoutMs: 300 });
     const { client, stream } = await connected(fixture);
     let asked = 0;
     // Of the stream of a tunnel: while it is away, and not any more at the third time.

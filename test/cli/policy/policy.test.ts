@@ -66,7 +66,7 @@ test('without an audit, a policy or a known word the command says what to write'
     [['diff', 'one.yaml'], /name NEW, .*: upstreamproxy policy diff OLD NEW/],
     [
       ['constructor'],
-      /check, explain, learn, replay, diff, publish, history, show, rollback, withdraw or pins/,
+      /check, explain, learn, replay, diff, publish, history, show, rollback, withdraw, pins, uses or prove/,
     ],
   ] as const) {
     const { code, stderr } = await policy(...args);
