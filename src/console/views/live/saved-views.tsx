@@ -61,7 +61,6 @@ export function SavedViews({ filter, show }: SavedViewsProps): ReactElement {
           ))}
         </ul>
         <SaveForm
-          filter={filter}
           isFull={views.length >= viewsMost}
           save={(name) => kept.change(withView(views, { name, filter }))}
         />
@@ -71,12 +70,11 @@ export function SavedViews({ filter, show }: SavedViewsProps): ReactElement {
 }
 
 interface SaveFormProps {
-  readonly filter: string;
   readonly isFull: boolean;
   readonly save: (name: string) => void;
 }
 
-function SaveForm({ filter, isFull, save }: SaveFormProps): ReactElement {
+function SaveForm({ isFull, save }: SaveFormProps): ReactElement {
   const [name, setName] = useState('');
   return (
     <form
@@ -90,7 +88,7 @@ function SaveForm({ filter, isFull, save }: SaveFormProps): ReactElement {
       <input
         className="field"
         aria-label="Name of the view"
-        placeholder={filter === '' ? 'A name for all events' : 'A name for the filter that is written'}
+        placeholder="A name for this view"
         maxLength={60}
         autoComplete="off"
         value={name}
