@@ -318,7 +318,7 @@ const usageCases: readonly (readonly [args: readonly string[], text: RegExp])[] 
   [['token', 'issue', '--subject', 'x'], /which gateway/],
   [['audit'], /audit tail/],
   [['ca'], /ca show/],
-  [['policy', 'guess'], /check, explain, learn, replay, diff, publish, .* or [a-z]+;/],
+  [['policy', 'nothing'], /check, explain, learn, replay, diff, publish, .* or [a-z]+;/],
   [['policy', 'explain', 'GET', 'ftp://x', '--policy', '/x'], /not an http or https URL/],
 ];
 
