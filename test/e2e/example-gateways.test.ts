@@ -50,7 +50,8 @@ async function prepare(): Promise<void> {
   const leaf = authority.issueFor(['gateway.example.com', 'gateway.internal.example.com'], Date.now());
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   assert.ok(typeof leaf.privateKey === 'string');
-  await put('run/secrets/git-token', 'example\n');
+  for (const name of ['git-token', 'anthropic-key', 'openai-key', 'gemini-key', 'mcp-token', 'github-token'])
+    await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);
   await put('etc/upstreamproxy/tls.key', leaf.privateKey);
   await put('etc/upstreamproxy/corporate-ca.pem', authority.certificatesPem, 0o644);
