@@ -150,6 +150,16 @@ async function exercise(
   assert.equal(await set.gateway.ended, 0, set.gateway.log());
   const next = stack.use(await startGatewayProcess(set.configFile, {}, [], program));
   relay.leadTo(Number(new URL(next.url).port));
+  // An agent of before tries again in its own time, which is longer than a request waits: whatever asks meanwhile is refused at its relay.
+  const probe = async (): Promise<boolean> => {
+    const client = await agentThrough(target).catch((error: unknown) => {
+      if (String(error).includes('no tunnel to the gateway')) return undefined;
+      throw error;
+    });
+    client?.destroy();
+    return client !== undefined;
+  };
+  await waitUntil('the agent is back', probe);
   await upload(target, '/next');
 
   const events = (await set.audit()).filter(({ kind }) => kind === 'exchange');
