@@ -99,28 +99,34 @@ export function modelFeatures(path: string): number {
   let features = path.includes('//') ? emptySegment : 0;
   for (let at = path.indexOf(';'); at >= 0; at = path.indexOf(';', at + 1)) {
     features |= parameter;
-    if (path[at - 1] === '/') features |= emptySegment;
+    if (isBehindSlash(path, at)) features |= emptySegment;
   }
   for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 3)) {
     const octet = octetAt(path, at + 1);
-    if (octet === 0x25) features |= featuresOfTwice(octetAt(path, at + 3), path[at - 1]);
-    else if (octet !== undefined && reservedOctets.has(octet)) features |= featuresOf(octet, path[at - 1]);
+    if (octet === 0x25) features |= featuresOfTwice(octetAt(path, at + 3), isBehindSlash(path, at));
+    else if (octet !== undefined && reservedOctets.has(octet))
+      features |= featuresOf(octet, isBehindSlash(path, at));
   }
   return features;
 }
 
-function featuresOf(octet: number, before: string | undefined): number {
+/** Plain, or encoded, which some decode before they look. */
+function isBehindSlash(path: string, at: number): boolean {
+  return path[at - 1] === '/' || path.slice(Math.max(0, at - 3), at) === '%2F';
+}
+
+function featuresOf(octet: number, isBehind: boolean): number {
   if (octet === 0x2f) return slash;
   if (octet === 0x3f || octet === 0x23) return reserved | mark;
-  if (octet === 0x3b) return reserved | parameterEncoded | (before === '/' ? emptySegment : 0);
+  if (octet === 0x3b) return reserved | parameterEncoded | (isBehind ? emptySegment : 0);
   return reserved;
 }
 
-function featuresOfTwice(octet: number | undefined, before: string | undefined): number {
+function featuresOfTwice(octet: number | undefined, isBehind: boolean): number {
   if (octet === undefined) return 0;
   if (octet === 0x2f) return twice | slashTwice | emptySegment;
   if (!reservedOctets.has(octet)) return twice;
-  return twice | (featuresOf(octet, before) & ~reserved);
+  return twice | (featuresOf(octet, isBehind) & ~reserved);
 }
 
 export function modelReading(path: string, reading: PathReading): string {
