@@ -2,7 +2,7 @@
 // the version before a trigger does (postgres-use-schema.ts).
 
 import { pruneBatch } from '../store.ts';
-import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import { integerOf } from '../stored-row.ts';
 import {
   allHoursMs,
   grantRulePrefix,
@@ -16,6 +16,7 @@ import {
   type UseStore,
 } from '../use-store.ts';
 import { hourMs, type UseTally } from '../uses/event-uses.ts';
+import { countsOf, useOf } from '../uses/use-row.ts';
 import { lockAudit } from './postgres-audit-lock.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import type { PostgresShare } from './postgres-share.ts';
@@ -138,28 +139,4 @@ function columns<Name extends string>(
   names: readonly Name[],
 ): readonly (readonly (string | number)[])[] {
   return names.map((name) => rows.map((row) => row[name]));
-}
-
-function useOf(row: StoredRow): Omit<UseRecord, 'kind'> {
-  const failedMs = row['failed_ms'];
-  return {
-    policy: textOf(row, 'policy'),
-    name: textOf(row, 'name'),
-    uses: integerOf(row, 'uses'),
-    lastMs: integerOf(row, 'last_ms'),
-    recent: countsOf(row),
-    ...(typeof failedMs === 'number'
-      ? {
-          failure: { ms: failedMs, code: textOf(row, 'failed_code'), trace: textOf(row, 'failed_trace') },
-        }
-      : {}),
-  };
-}
-
-function countsOf(row: StoredRow): UseRecord['recent'] {
-  return {
-    allowed: integerOf(row, 'allowed'),
-    denied: integerOf(row, 'denied'),
-    failed: integerOf(row, 'failed'),
-  };
 }

@@ -17,7 +17,8 @@ import {
 } from '../use-store.ts';
 import { hourMs, useFields, UseTally } from '../uses/event-uses.ts';
 import { jsonFields } from '../uses/json-fields.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { countsOf, useOf } from '../uses/use-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Events that were stored without being counted, of one transaction. */
 const leftBatch = 1000;
@@ -186,28 +187,4 @@ function writeTally(database: SqliteDatabase, tally: UseTally, through: number):
       { hour, kind, policy, name, allowed, denied, failed },
     );
   database.run('UPDATE audit_use_state SET through = :through', { through });
-}
-
-function useOf(row: Row): Omit<UseRecord, 'kind'> {
-  const failedMs = row['failed_ms'];
-  return {
-    policy: textOf(row, 'policy'),
-    name: textOf(row, 'name'),
-    uses: integerOf(row, 'uses'),
-    lastMs: integerOf(row, 'last_ms'),
-    recent: countsOf(row),
-    ...(typeof failedMs === 'number'
-      ? {
-          failure: { ms: failedMs, code: textOf(row, 'failed_code'), trace: textOf(row, 'failed_trace') },
-        }
-      : {}),
-  };
-}
-
-function countsOf(row: Row): UseRecord['recent'] {
-  return {
-    allowed: integerOf(row, 'allowed'),
-    denied: integerOf(row, 'denied'),
-    failed: integerOf(row, 'failed'),
-  };
 }
