@@ -24,10 +24,23 @@ export interface PathGoal {
 }
 
 /**
- * Every reading of every path is one of these. One that a path does not have gives the same text as one that it has, so
- * that all of them can be asked about each path.
+ * Every reading of every path is one of these. One that a path does not have gives the same text as one that it has. So all
+ * of them can be asked about each path, but for patterns that `areReadTogether` excepts.
  */
 export const allReadings: readonly PathReading[] = readingsFor(0xff);
+
+/**
+ * Whether a rule that allows by these patterns is asked alike in all readings and in those that a path has. Where one pattern
+ * matches in one reading and another in the next, or a part may be absent, a pattern can have text for readings that the path
+ * does not have: then fewer paths are found to be allowed than are.
+ */
+export function areReadTogether(patterns: PathCondition): boolean {
+  const encoded = (patterns ?? []).filter(({ features }) => features !== 0);
+  const areWhole = encoded.every(({ parts }) =>
+    parts.every((part) => part.kind === 'literal' || part.modifier === ''),
+  );
+  return encoded.length === 0 || (patterns?.length === 1 && areWhole);
+}
 
 export function matchesIn(patterns: PathCondition, path: string, reading: PathReading): boolean {
   if (patterns === undefined) return true;

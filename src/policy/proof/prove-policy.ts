@@ -14,7 +14,14 @@ import {
   type ProofAsker,
   type RequestClass,
 } from './fitting-rules.ts';
-import { allowsPath, matchesIn, allReadings, type PathGoal, type PathRules } from './path-goal.ts';
+import {
+  allowsPath,
+  areReadTogether,
+  matchesIn,
+  allReadings,
+  type PathGoal,
+  type PathRules,
+} from './path-goal.ts';
 import { type PathResult, searchPath } from './path-search.ts';
 import { anyRequest, type ProofQuestion } from './proof-question.ts';
 import { hostsFor, methodsFor, portsFor, timesFor } from './request-classes.ts';
@@ -62,6 +69,12 @@ export function provePolicy(task: ProofTask): ProofResult {
       const result = proof.look(one, reach);
       if (result !== undefined) return result;
     }
+  const { doubtful } = proof;
+  if (doubtful !== undefined)
+    return {
+      kind: 'inconclusive',
+      why: `${doubtful} has paths that are read in several ways beside others; give each of them a rule of its own, without optional parts`,
+    };
   return { kind: 'proven', classes: classes.length };
 }
 
@@ -87,10 +100,17 @@ class Proof {
   readonly #known = new Map<string, PathResult>();
   readonly #numbers = new Map<object, number>();
   #left: number;
+  /** A rule that may allow more than was found. */
+  #doubtful: FittingRule | undefined;
 
   constructor(task: ProofTask) {
     this.#task = task;
     this.#left = task.statesMax;
+  }
+
+  /** Names a rule that may allow more than was found. */
+  get doubtful(): string | undefined {
+    return this.#doubtful === undefined ? undefined : nameOf(this.#doubtful);
   }
 
   /** Undefined: nothing of this class is a counterexample. */
@@ -107,7 +127,11 @@ class Proof {
       claim.kind === 'never' && claim.question.path !== undefined ? [claim.question.path] : undefined;
     const goal: PathGoal = { question, allowing, refusing };
     const result = this.#search(goal);
-    if (result.kind === 'none') return undefined;
+    if (result.kind === 'none') {
+      const allows = fittings.flatMap((fitting) => fitting.allows);
+      this.#doubtful ??= allows.find(({ rule }) => !areReadTogether(rule.paths));
+      return undefined;
+    }
     if (result.kind === 'too-many')
       return {
         kind: 'inconclusive',

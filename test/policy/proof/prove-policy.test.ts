@@ -184,7 +184,9 @@ test('never is proven where no request of a small world is allowed, and a reques
           assert.ok(isAsked(question, requestOf(result.example)));
           break;
         case 'inconclusive':
-          assert.fail(result.why);
+          // Of two patterns that are read in several ways nothing is proven.
+          assert.match(result.why, /read in several ways/);
+          assert.ok(!verdicts.has('always'));
       }
     }),
     { numRuns: runs },
@@ -224,7 +226,11 @@ test('only is proven where no request of a small world is allowed beyond the bou
           assert.ok(isBeyond(requestOf(result.example), 'certain'), JSON.stringify(result));
           break;
         case 'inconclusive':
-          assert.fail(result.why);
+          assert.match(result.why, /read in several ways/);
+          assert.equal(
+            world.find((request) => isBeyond(request, 'certain')),
+            undefined,
+          );
       }
     }),
     { numRuns: Math.ceil(runs / 2) },
@@ -373,4 +379,14 @@ test('a connection that one rule would pass on and another has to see is refused
   const asker = { claims: { team: 'web', role: 'ops' }, posture: [] };
   const claim = never('GET https://a.test/y');
   assert.equal(provePolicy({ policies: [policy], claim, asker, nowMs, statesMax }).kind, 'proven');
+});
+
+test('nothing is proven of patterns of which one is read in one way and another in the next', () => {
+  const policy = policyOf("rules: [{ name: r, hosts: a.test, paths: ['/%3B*', '/;@/;%252F'] }]");
+  const request = access('GET https://a.test/%3B%40/');
+  assert.equal(policy.decide(principal(), request, nowMs).effect, 'allow');
+  assert.notEqual(prove([policy], never('GET https://a.test/%3B%40/')).kind, 'proven');
+  const alone = policyOf("rules: [{ name: r, hosts: a.test, paths: '/@:scope%2F:name' }]");
+  assert.equal(prove([alone], never('POST https://b.test/*')).kind, 'proven');
+  assert.equal(prove([alone], never('* https://a.test/admin/*')).kind, 'proven');
 });
