@@ -20,6 +20,9 @@ import { RuleTrust } from '../src/gateway/forward/rule-trust.ts';
 import { HttpFront } from '../src/gateway/front/http-front.ts';
 import { countingSink, Metrics } from '../src/gateway/metrics.ts';
 import { createSigningKey } from '../src/gateway/sessions/signing-key.ts';
+import { PublishTimes } from '../src/gateway/packages/publish-times.ts';
+import { SeenVersions } from '../src/gateway/packages/seen-versions.ts';
+import { memoryFirstSeen } from '../test/support/first-seen-store.ts';
 import { LiveGrants } from '../src/gateway/policies/live-grants.ts';
 import { encodeRequestHead } from '../src/http/request-writer.ts';
 import { parsePolicy } from '../src/policy/parse-policy.ts';
@@ -134,6 +137,8 @@ async function openFront(stack: AsyncDisposableStack): Promise<{ front: HttpFron
     held: new HeldOctets(limits),
     unread: new HeldOctets(limits, unreadBounds),
     live: new LiveGrants(),
+    publishTimes: new PublishTimes(defaultLimits, Date.now),
+    seenVersions: new SeenVersions(memoryFirstSeen(), Date.now),
     ruleTrust: new RuleTrust({}, new Map()),
     limits,
     clock: Date.now,

@@ -35,6 +35,11 @@ switch (name) {
     await benchAudit(rest);
     break;
   }
+  case 'cache': {
+    const { benchCache } = await import('./cache.ts');
+    await benchCache(rest);
+    break;
+  }
   case 'cluster': {
     const { benchCluster } = await import('./cluster.ts');
     await benchCluster(rest);
@@ -43,6 +48,11 @@ switch (name) {
   case 'console': {
     const { benchObserving } = await import('./observing.ts');
     await benchObserving(rest);
+    break;
+  }
+  case 'understanding': {
+    const { benchUnderstanding } = await import('./understanding.ts');
+    await benchUnderstanding(rest);
     break;
   }
   default:

@@ -11,8 +11,8 @@ import { originHost } from './contenders.ts';
 import type { Contender, OriginProcess } from './contenders.ts';
 import { withDescendants } from './process-usage.ts';
 
-const squidProgram = '/usr/sbin/squid';
-const squidMinter = '/usr/lib/squid/security_file_certgen';
+export const squidProgram = '/usr/sbin/squid';
+export const squidMinter = '/usr/lib/squid/security_file_certgen';
 
 /** squid with ssl-bump, or the reason why it is not there. Its user has to be able to pass through the folders above `directory`. */
 export async function squid(directory: string, origin: OriginProcess): Promise<Contender | string> {
@@ -41,7 +41,7 @@ export async function squid(directory: string, origin: OriginProcess): Promise<C
 }
 
 /** A P-256 authority by openssl, as squid wants it: certificate and key in one file. */
-async function squidAuthority(home: string): Promise<string> {
+export async function squidAuthority(home: string): Promise<string> {
   const script =
     `openssl ecparam -name prime256v1 -genkey -noout -out ${home}/ca.key && ` +
     `openssl req -x509 -new -key ${home}/ca.key -days 30 -subj '/CN=bench squid' -out ${home}/ca.pem ` +

@@ -13,8 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export interface BrowserTests {
   /** Of the folder of pictures. */
   readonly name: string;
-  /** The script that builds what is looked at. */
-  readonly build: string;
+  /** The script that builds what is looked at, and its arguments. */
+  readonly build: readonly [string, ...string[]];
   readonly files: readonly string[];
   /** The variable that tells the tests where pictures go. */
   readonly picturesVariable: string;
@@ -35,7 +35,7 @@ export async function runBrowserTests(tests: BrowserTests): Promise<boolean> {
     console.error('no browser is installed here; "apt-get install chromium" has one');
     return false;
   }
-  if (!run([tests.build])) return false;
+  if (!run(tests.build)) return false;
   const pictures = await mkdtemp(join(tmpdir(), `upstreamproxy-${tests.name}-`));
   const passed = run(['--test', '--test-concurrency=1', ...tests.files], {
     [tests.picturesVariable]: pictures,

@@ -1,4 +1,4 @@
-// `npm run build:release [-- --out DIR] [--architecture x64,arm64] [--also deb,rpm,images] [--maintainer 'NAME <ADDRESS>'] [--quick]
+// `npm run build:release [-- --out DIR] [--architecture x64,arm64] [--also deb,rpm,images,docs] [--site DIR] [--maintainer 'NAME <ADDRESS>'] [--quick]
 // [--builder URI]`: the single files for each architecture, packages and images of them, and what stands beside them in a release (docs/reference/release.md). The same source gives the same bytes, wherever and whenever it is built.
 
 import { spawnSync } from 'node:child_process';
@@ -30,6 +30,7 @@ import { provenanceStatement } from './release/provenance.ts';
 import { isReleasePart, needReleaseTools, type ReleasePart, releaseParts } from './release/release-parts.ts';
 import { releaseImages } from './release/release-images.ts';
 import { buildSingleFile, programs, type ProgramKind } from './release/single-file.ts';
+import { runIn } from './site/site-tools.ts';
 import { type Architecture, architectures, fetchedNode, type TargetNode } from './release/target-node.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -78,6 +79,8 @@ interface Release {
   /** What is made of the programs. */
   readonly also: readonly ReleasePart[];
   readonly maintainer: string;
+  /** The folder of the documents of all versions. */
+  readonly site: string | undefined;
   /** Packages are packed in little time: larger, and for tests. */
   readonly isQuick: boolean;
 }
@@ -143,6 +146,7 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
     const { images, archives: debian } = release.also.includes('images')
       ? releaseImages({ folder, work, version, programs: programFiles })
       : { images: [], archives: [] };
+    if (release.also.includes('docs')) buildDocs(release, work);
     const [{ node } = { node: undefined }] = nodes;
     const files = built.map(({ file }) => file);
     const facts = {
@@ -174,13 +178,26 @@ function build(release: Release, wanted: readonly Architecture[], builder: strin
       builder,
       archives,
       debian,
-      lockSha256: sha256(join(root, 'package-lock.json')),
+      locks: ['package-lock.json', ...(release.also.includes('docs') ? ['site/package-lock.json'] : [])].map(
+        (name) => ({ name, sha256: sha256(join(root, name)) }),
+      ),
     });
     writeFileSync(join(folder, 'provenance.json'), json(statement));
     writeSums(folder, files);
   } finally {
     rmSync(work, { recursive: true });
   }
+}
+
+/** The documents of this version as one file; and in the folder of all versions, if one is named. */
+function buildDocs({ folder, version, site }: Release, work: string): void {
+  const args = [
+    '--out',
+    site ?? join(work, 'site'),
+    '--archive',
+    join(folder, `upstreamproxy-docs-${version}.tar.zst`),
+  ];
+  runIn(root, process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/build-site.ts', ...args]);
 }
 
 /** Archives of npm of which something is in the programs. */
@@ -244,7 +261,7 @@ function distributionPackages(
   { folder, version, created, also, maintainer, isQuick }: Release,
   programFiles: readonly ProgramFiles[],
 ): readonly PackageFacts[] {
-  const formats = also.filter((part) => part !== 'images');
+  const formats = also.filter((part) => part === 'deb' || part === 'rpm');
   const [agent, gateway] = imageNames.map((kind) => programFiles.find((one) => one.kind === kind));
   if (formats.length === 0 || agent === undefined || gateway === undefined) return [];
   const licences = { agent: agent.licences, gateway: gateway.licences };
@@ -275,6 +292,7 @@ const { values } = parseArgs({
     architecture: { type: 'string', default: architectures.join(',') },
     also: { type: 'string', default: releaseParts.join(',') },
     maintainer: { type: 'string', default: defaultMaintainer },
+    site: { type: 'string' },
     quick: { type: 'boolean', default: false },
     builder: { type: 'string', default: 'urn:upstreamproxy:builder:unnamed' },
   },
@@ -284,6 +302,7 @@ if (!wanted.every(isArchitecture)) throw new Error(`--architecture is some of ${
 const also = values.also.split(',').filter((part) => part !== '');
 if (!also.every(isReleasePart)) throw new Error(`--also is some of ${releaseParts.join(',')}, or ''`);
 needReleaseTools(also);
+if (values.site !== undefined && !also.includes('docs')) throw new Error('--site needs docs in --also');
 // Folders of packages and images have the same mode, whoever builds.
 process.umask(0o022);
 const folder = resolve(values.out);
@@ -298,5 +317,6 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   readonly version: string;
 };
 const { builder, maintainer, quick: isQuick } = values;
-build({ folder, version, created: sourceTime(), source, also, maintainer, isQuick }, wanted, builder);
+const site = values.site === undefined ? undefined : resolve(values.site);
+build({ folder, version, created: sourceTime(), source, also, maintainer, site, isQuick }, wanted, builder);
 console.log(`${folder}: the release`);

@@ -1,17 +1,20 @@
-// `npm run build:site`: the documents as a site, in dist/site. VitePress comes by a package of its own (site/), so that `npm ci` of the
-// project stays quick; after the first time the build needs no network.
+// `npm run build:site [-- --out DIR] [--at /PATH/] [--named VERSION] [--archive FILE]`: the documents as a site. The pages of this version go to
+// DIR/VERSION, and other versions that are in DIR stay. VitePress comes by a package of its own (site/), so that `npm ci` of the project stays
+// quick; after the first time the build needs no network.
 
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pageText, sidebar, sitePages, sitePictures } from './site/site-pages.ts';
+import { parseArgs } from 'node:util';
 import { relativeAddresses } from './site/relative-addresses.ts';
+import { filesBelow, siteArchive } from './site/site-archive.ts';
+import { pageText, sidebar, sitePages, sitePictures } from './site/site-pages.ts';
 import { installSiteTools, runIn } from './site/site-tools.ts';
+import { isVersion, leadingPage, versionList, writeVersions } from './site/site-versions.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const site = join(root, 'site');
 const pagesFolder = join(site, 'pages');
-const output = join(root, 'dist/site');
 
 /** An arrow that goes up, out of a box; in the page itself. */
 const icon = `data:image/svg+xml,${encodeURIComponent(
@@ -31,33 +34,50 @@ function writePages(): void {
     cpSync(join(root, picture), join(pagesFolder, 'public/images', basename(picture)));
 }
 
-function writeConfiguration(): void {
-  // The project's own file.
-  const { version, description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    version: string;
-    description: string;
-  };
+interface SiteBuild {
+  readonly version: string;
+  readonly description: string;
+  /** The path that serves this version, with a slash at both ends. */
+  readonly base: string;
+  readonly output: string;
+}
+
+/** Of the blocks of code, in an order that is the same each time. */
+function languagesOf(folder: string): readonly string[] {
+  const texts = globSync('**/*.md', { cwd: folder }).map((file) => readFileSync(join(folder, file), 'utf8'));
+  const named = texts.flatMap((text) => [...text.matchAll(/^ *```([a-z]+)$/gm)].map(([, name = '']) => name));
+  return [...new Set(named)].filter((name) => name !== 'haproxy').toSorted();
+}
+
+function writeConfiguration({ version, description, base, output }: SiteBuild): void {
   const configuration = {
     lang: 'en',
     title: 'upstreamproxy',
     description,
+    base,
     srcDir: 'pages',
     outDir: output,
     lastUpdated: false,
     head: [['link', { rel: 'icon', type: 'image/svg+xml', href: icon }]],
     metaChunk: true,
+    // One after the other: else the index of the search has the order in which pages were ready, and colours of code depend on which languages were
+    // known by then.
+    buildConcurrency: 1,
     markdown: {
       html: false,
+      languages: languagesOf(pagesFolder),
+      languageAlias: { haproxy: 'ini' },
       theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     },
     themeConfig: {
+      version,
       search: { provider: 'local', options: { detailedView: true } },
       nav: [
         { text: 'First steps', link: '/guides/first-steps' },
         { text: 'Commands', link: '/reference/commands' },
         { text: 'Errors', link: '/reference/errors' },
         { text: 'All documents', link: '/documents' },
-        { text: version, link: '/project/changelog' },
+        { text: 'Changes', link: '/project/changelog' },
       ],
       sidebar: sidebar(root),
       outline: [2, 3],
@@ -66,27 +86,62 @@ function writeConfiguration(): void {
     },
   };
   const folder = join(site, '.vitepress');
-  mkdirSync(join(folder, 'theme'), { recursive: true });
+  mkdirSync(folder, { recursive: true });
   const text = `const configuration = ${JSON.stringify(configuration, null, 2)};
 // Names of headings as sites for code make them, and as test/documents.test.ts looks for them.
 const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 _-]/g, '').replaceAll(' ', '-');
 configuration.markdown.anchor = { slugify };
 configuration.markdown.toc = { slugify };
 configuration.markdown.headers = { slugify };
+// A line that takes long on a busy machine would else lose its colours, and two builds would differ.
+configuration.markdown.shikiSetup = (highlighter) => {
+  const { codeToHtml } = highlighter;
+  highlighter.codeToHtml = (code, options) => codeToHtml(code, { ...options, tokenizeTimeLimit: 0 });
+};
 export { configuration as default };
 `;
   writeFileSync(join(folder, 'config.mjs'), text);
-  cpSync(join(site, 'style.css'), join(folder, 'theme/style.css'));
-  writeFileSync(
-    join(folder, 'theme/index.mjs'),
-    "import DefaultTheme from 'vitepress/theme-without-fonts';\nimport './style.css';\n\nexport default DefaultTheme;\n",
-  );
+  rmSync(join(folder, 'theme'), { recursive: true, force: true });
+  cpSync(join(site, 'theme'), join(folder, 'theme'), { recursive: true });
 }
 
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(root, 'dist', 'site') },
+    at: { type: 'string', default: '/' },
+    named: { type: 'string' },
+    archive: { type: 'string' },
+  },
+});
+// The project's own file.
+const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly version: string;
+  readonly description: string;
+};
+const { named: version = own.version, at } = values;
+if (!isVersion(version)) throw new Error(`--named is a version such as 1.2.3, not ${version}`);
+if (!/^\/(?:[\w.-]+\/)*$/.test(at)) throw new Error('--at is a path with a slash at both ends');
+const folder = resolve(values.out);
+const build = {
+  version,
+  description: own.description,
+  base: `${at}${version}/`,
+  output: join(folder, version),
+};
 installSiteTools(root);
 writePages();
-writeConfiguration();
-rmSync(output, { recursive: true, force: true });
+writeConfiguration(build);
+rmSync(build.output, { recursive: true, force: true });
 runIn(site, process.execPath, ['node_modules/vitepress/bin/vitepress.js', 'build', '.']);
-relativeAddresses(output);
-console.log(`dist/site: ${sitePages(root).length} pages; serve the folder with any static server`);
+relativeAddresses(build.output, build.base);
+const { versions } = writeVersions(folder);
+console.log(`${folder}: ${sitePages(root).length} pages of ${version}; versions ${versions.join(', ')}`);
+if (values.archive !== undefined) {
+  const archive = siteArchive([
+    ...filesBelow(build.output, `${version}/`),
+    { name: 'versions.json', body: Buffer.from(versionList({ latest: version, versions: [version] })) },
+    { name: 'index.html', body: Buffer.from(leadingPage(`${version}/index.html`)) },
+  ]);
+  writeFileSync(resolve(values.archive), archive);
+  console.log(`${values.archive}: ${(archive.length / 1e6).toFixed(2)} MB`);
+}

@@ -70,6 +70,12 @@ const parts: readonly Part[] = [
     environment: { UPSTREAMPROXY_CLUSTER_VERSIONS: 'all' },
   },
   {
+    what: 'the store behind PgBouncer, in both of its modes',
+    pattern: '/./',
+    file: 'test/store/postgres/postgres-pooler.test.ts',
+    environment: { UPSTREAMPROXY_POOL_MODES: 'session transaction' },
+  },
+  {
     what: `${rounds} rounds of each race`,
     pattern: '/^races: postgres/',
     file: 'test/store/postgres/postgres-store.test.ts',

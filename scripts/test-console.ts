@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const named = process.argv.slice(2);
 const passed = await runBrowserTests({
   name: 'console',
-  build: 'scripts/build-console.ts',
+  build: ['scripts/build-console.ts'],
   files: named.length > 0 ? named : globSync('test/console/browser/*.browser.ts', { cwd: root }).sort(),
   picturesVariable: 'UPSTREAMPROXY_CONSOLE_PICTURES',
 });

@@ -4,7 +4,7 @@ import { runBrowserTests } from './browser-tests.ts';
 
 const passed = await runBrowserTests({
   name: 'site',
-  build: 'scripts/build-site.ts',
+  build: ['scripts/build-site.ts', '--archive', 'site/documents.tar.zst'],
   files: ['test/site/site.browser.ts'],
   picturesVariable: 'UPSTREAMPROXY_SITE_PICTURES',
 });

@@ -24,8 +24,10 @@ const packages = [
   'graphql-http@1.23.1',
   'graphql-request@7.4.0',
   'graphql-sse@2.6.1',
+  'graphql-ws@6.4.2',
   'graphql-yoga@5.24.1',
   'rxjs@7.8.2',
+  'subscriptions-transport-ws@0.11.0',
   'openai@7.57.0',
   '@anthropic-ai/sdk@1.14.0',
   '@google/genai@3.3.0',
@@ -47,6 +49,8 @@ function main(): boolean {
       'model-calls',
       'pinned-tools',
       'graphql',
+      'graphql-websocket',
+      'server-questions',
       'learned-ids',
     ].map((name) => `test/gateway/exchange/${name}.test.ts`);
     const files = [...globSync('test/understand/*.test.ts', { cwd: root }).sort(), ...own];

@@ -11,6 +11,14 @@ export interface BannedWord {
 const nameService =
   /\b(?:name server|names? are answered|resolv\w*|alias|addresse?s?|RFC 8305|TTL|answered|cache)\b/i;
 
+/** Questions that rules ask people. */
+const aboutQuestions =
+  /^(?:src|test)\/.*(?:question|\/ask[-.]|hold-for-answer|seen-access|\/(?:commands|operator)\/access|webhook|notice|callback)[^/]*\.(?:ts|tsx)$|^docs\/guides\/ask-a-person\.md$/;
+const withQuestions =
+  /^(?:schema|deploy\/chart|sdk\/python|docs\/reference)\/|^src\/(?:api|protocol|console|store|gateway\/(?:admin|access|audit|config|exchange)|policy|cli\/operator)\/|^test\/(?:policy|gateway|console|scripts)\//;
+const ofPeople =
+  /[Qq]uestion|QUESTION|asks? |asked|\bpersons?\b|people|somebody|who answered|access answer|[Aa]n answer (?:may|of|so|that|to|opens|holds|waits|is|comes|for|goes)|held for an answer|hold-for-answer|let an answer go|wait for an answer|[Ww]ho answered|answers? (?:so|for|may|that)|the answer holds|answered(?:\b|Text|Of)|answer(?:Question|Desk|: z|":)|Answered|\bANSWER\b|\| answer \||'answer'|answer: \{/;
+
 export const bannedWords: readonly BannedWord[] = [
   {
     word: 'answer',
@@ -46,6 +54,8 @@ export const bannedWords: readonly BannedWord[] = [
       { file: /^ARCHITECTURE\.md$/, line: /^\| (?:response|answer) \|/, why: 'the glossary' },
       { file: /^CONTRIBUTING\.md$/, line: /vocabulary/, why: 'names the rule' },
       { file: /^(?:scripts|test\/scripts)\/vocabulary(?:\.test)?\.ts$/, why: 'the table and its test' },
+      { file: aboutQuestions, why: 'what people say to questions' },
+      { file: withQuestions, line: ofPeople, why: 'what people say to questions' },
       { file: /^CHANGELOG\.md$/, why: 'what was said of earlier versions' },
     ],
   },

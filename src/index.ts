@@ -1,8 +1,9 @@
-// The public library: five functions and their types. It can be imported under runtimes that it does not work under, to say so.
+// The public library: six functions and their types. It can be imported under runtimes that it does not work under, to say so.
 
 import { disabledProxy } from './agent/disabled-proxy.ts';
 import { type NonDumpable, setNonDumpable as clearDumpable } from './agent/hardening/posture.ts';
 import type { InitOptions, UpstreamProxy } from './agent/init.ts';
+import type { NarrowedSession, NarrowOptions } from './agent/narrow-session.ts';
 import type { Relay, RelayOptions } from './agent/relay/relay.ts';
 import type { GatewayRelay, GatewayRelayOptions } from './agent/start-relay.ts';
 import type { DownloadCaBundleOptions } from './agent/trust/download-ca-bundle.ts';
@@ -12,6 +13,7 @@ import { requireRuntime, runtimeProblem } from './system/runtime-support.ts';
 
 export type { DisabledProxy } from './agent/disabled-proxy.ts';
 export type { EnabledProxy, InitOptions, UpstreamProxy } from './agent/init.ts';
+export type { NarrowedSession, NarrowOptions } from './agent/narrow-session.ts';
 export type { Relay, RelayOptions } from './agent/relay/relay.ts';
 export type { GatewayRelay, GatewayRelayOptions } from './agent/start-relay.ts';
 export type { RelayStream } from './agent/relay/join.ts';
@@ -52,6 +54,16 @@ export async function startUpstreamProxyRelay(options: GatewayRelayOptions | Rel
   requireRuntime();
   const { startUpstreamProxyRelay: start } = await import('./agent/start-relay.ts');
   return 'tunnel' in options ? await start(options) : await start(options);
+}
+
+/**
+ * A session that may less than the one of this container, for a program that starts sub-agents: the agent, which is another process,
+ * makes it, and ends it with `close` or with this process. It confines nothing: a command that wants to finds the relay of the container.
+ * Rejects with what the agent or the gateway refuses it with, config_invalid, usage and runtime_unsupported.
+ */
+export async function narrowSession(options: NarrowOptions): Promise<NarrowedSession> {
+  requireRuntime();
+  return await (await import('./agent/narrow-session.ts')).narrowSession(options);
 }
 
 /**

@@ -70,6 +70,19 @@ const rows: readonly Row[] = [
   // The same as with curl, but that its registry is another company's.
   { document: 'README.md', has: 'npm view', way: { not: "it needs another company's service" } },
   { document: 'README.md', way: { test: blocks } },
+  { document: 'docs/guides/packages.md', has: 'cache ', way: { test: 'test/cli/gateway/cache.test.ts' } },
+  {
+    document: 'docs/reference/package-registries.md',
+    has: 'packages report',
+    way: { test: 'test/cli/operator/package-report.test.ts', names: "'packages', 'report'" },
+  },
+  {
+    document: 'docs/reference/package-registries.md',
+    has: 'packages test',
+    way: { test: 'test/cli/policy/test-packages.test.ts', names: "'packages', 'test'" },
+  },
+  { document: 'docs/reference/package-registries.md', way: { test: 'test/cli/gateway/packages.test.ts' } },
+  { document: 'docs/guides/packages.md', way: { test: 'test/cli/gateway/packages.test.ts' } },
   { document: 'docs/what-is-not-there.md', way: { not: 'it needs another system' } },
   { document: 'docs/guides/ci-jobs.md', has: 'ci/upstreamproxy', way: { test: 'test/action/lock.test.ts' } },
   { document: 'docs/guides/ci-jobs.md', has: 'npm init', way: { test: 'test/action/lock.test.ts' } },
@@ -78,7 +91,7 @@ const rows: readonly Row[] = [
     has: 'npm install --save-exact',
     way: { test: 'test/action/lock.test.ts' },
   },
-  { document: 'docs/guides/service.md', way: { test: 'scripts/test-packages.ts' } },
+  { document: 'docs/guides/service.md', way: { test: 'scripts/test-distributions.ts' } },
   ...recipes.flatMap((name) => [
     {
       document: `docs/guides/${name}.md`,
@@ -170,6 +183,11 @@ const rows: readonly Row[] = [
   },
   { document: 'docs/reference/certificates.md', way: { test: blocks } },
   { document: 'docs/reference/doctor.md', way: { test: blocks } },
+  {
+    document: 'docs/reference/policy.md',
+    has: 'policy prove',
+    way: { test: guides, names: 'docs/guides/prove-your-policy.md' },
+  },
   {
     document: 'docs/reference/policy.md',
     way: { test: 'test/cli/policy/published.test.ts', names: "'publish'" },

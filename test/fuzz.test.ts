@@ -31,6 +31,7 @@ test('parsers of foreign bytes each have a target', () => {
     'dns',
     'frames',
     'policy',
+    'postgres-session',
     'request-head',
     'request-parser',
     'request-target',

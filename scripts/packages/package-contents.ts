@@ -13,7 +13,7 @@ import { completionPlaces } from '../../src/cli/help/completion-places.ts';
 import { fishCompletion } from '../../src/cli/help/fish-completion.ts';
 import { renderMan } from '../../src/cli/help/render-man.ts';
 import { zshCompletion } from '../../src/cli/help/zsh-completion.ts';
-import { agentCommands, gatewayCommands } from '../../src/cli/single-file-commands.ts';
+import { agentDefinitions, gatewayCommands } from '../../src/cli/single-file-commands.ts';
 
 /** One file of a package. Everything is root's. */
 export type PackageFile = {
@@ -57,7 +57,7 @@ const first: FirstGateway = {
 
 export function agentContents(needs: ContentNeeds): PackageContents {
   const name = 'upstreamproxy-agent';
-  const own = definitionsOf(agentCommands);
+  const own = agentDefinitions(definitions);
   return {
     name,
     summary: 'lets a locked-down container reach what a gateway allows',

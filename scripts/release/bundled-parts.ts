@@ -1,7 +1,7 @@
 // What a single file is made of, beside our own source: packages, Node, and what is built into Node. Each with its version and its licence.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TargetNode } from './target-node.ts';
 
@@ -24,8 +24,11 @@ export interface Part {
 interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly license: string;
+  readonly license?: string;
+  /** The same, as npm had it before 2014. */
+  readonly licenses?: readonly { readonly type: string }[];
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly repository?: { readonly url?: string };
 }
 
 const readManifest = (folder: string): Manifest =>
@@ -46,10 +49,10 @@ export function bundledPackages(sources: readonly string[]): readonly Part[] {
   const packages = [...folders].map(([folder, taken]) => ({ folder, taken, manifest: readManifest(folder) }));
   const purls = new Map(packages.map(({ manifest }) => [manifest.name, purlOf(manifest)]));
   return packages
-    .map(({ folder, taken, manifest: { name, version, license, dependencies = {} } }) => ({
+    .map(({ folder, taken, manifest: { name, version, license, licenses, dependencies = {} } }) => ({
       name,
       version,
-      license: checked(license, name),
+      license: checked(license ?? (licenses?.length === 1 ? licenses[0]?.type : undefined), name),
       purl: purlOf({ name, version }),
       uses: Object.keys(dependencies).flatMap((other) => purls.get(other) ?? []),
       licenseText: licenseTextOf(folder, name, taken),
@@ -87,7 +90,24 @@ function licenseTextOf(folder: string, name: string, taken: readonly string[] = 
     const said = texts.map((text) => text.trim()).filter((text) => /copyright|licen[cs]e/i.test(text));
     if (said.length > 0) return [...new Set(said)].join('\n\n');
   }
+  const shared = sharedLicense(folder, name);
+  if (shared !== undefined) return shared;
   throw new Error(`${name} brings no text of its licence`);
+}
+
+/** That of another package out of the same repository, under the same licence and name of a maker. */
+function sharedLicense(folder: string, name: string): string | undefined {
+  if (!name.startsWith('@')) return undefined;
+  const own = readManifest(folder);
+  for (const other of readdirSync(dirname(folder)).toSorted()) {
+    const place = resolve(dirname(folder), other);
+    const { license, repository } = readManifest(place);
+    if (license !== own.license || repository?.url === undefined || repository.url !== own.repository?.url)
+      continue;
+    const file = readdirSync(place).find((one) => /^licen[cs]e\b/i.test(one));
+    if (file !== undefined) return readFileSync(resolve(place, file), 'utf8').replaceAll('\r\n', '\n').trim();
+  }
+  return undefined;
 }
 
 /** Licences of what Node has built in and names in `process.versions`; numbers of interfaces and data are no parts. */

@@ -15,7 +15,8 @@ export interface Provenance {
   readonly archives: readonly { readonly purl: string; readonly integrity: string }[];
   /** Packages of Debian of which something is in the images. */
   readonly debian: readonly { readonly purl: string; readonly sha256: string }[];
-  readonly lockSha256: string;
+  /** The lock files that named what was fetched. */
+  readonly locks: readonly { readonly name: string; readonly sha256: string }[];
 }
 
 /** What the parameters below mean (docs/reference/release.md). */
@@ -34,7 +35,7 @@ export function provenanceStatement(facts: Provenance): object {
         internalParameters: { sourceModified: facts.isModified },
         resolvedDependencies: [
           ...(facts.commit === undefined ? [] : [{ name: 'source', digest: { gitCommit: facts.commit } }]),
-          { name: 'package-lock.json', digest: { sha256: facts.lockSha256 } },
+          ...facts.locks.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
           ...facts.archives.map(({ purl, integrity }) => ({
             uri: purl,
             digest: { sha512: hexOf(integrity) },

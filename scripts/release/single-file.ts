@@ -30,6 +30,11 @@ export const programs = {
   gateway: { name: 'upstreamproxy-gateway', entry: 'src/cli/single-file-gateway.ts', execArgv: [] },
 } as const;
 
+/** What src/gateway/databases/postgres/sql/statement-reader.ts looks for. */
+const parserAsset: Readonly<Record<string, string>> = {
+  'libpg-query.wasm': join(root, 'node_modules/libpg-query/wasm/libpg-query.wasm'),
+};
+
 export type ProgramKind = keyof typeof programs;
 
 export interface SingleFileOptions {
@@ -50,10 +55,11 @@ export function buildSingleFile({ program, out, node, start }: SingleFileOptions
   try {
     const sources = bundle(program, work);
     const pages = program === 'gateway' ? buildConsole(work) : { sources: [], assets: {} };
+    const assets = { ...pages.assets, ...(program === 'gateway' ? parserAsset : {}) };
     compile(work, start);
     writeFileSync(join(work, 'node'), stripSymbols(readFileSync(node)), { mode: 0o755 });
     copyFileSync(new URL('../single-file-loader.cjs', import.meta.url), join(work, 'loader.cjs'));
-    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program, pages.assets)));
+    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program, assets)));
     run(process.execPath, ['--build-sea', 'sea.json'], work);
     mkdirSync(dirname(out), { recursive: true });
     rmSync(out, { force: true });
@@ -98,6 +104,8 @@ function bundle(program: ProgramKind, work: string): readonly string[] {
     `--define=import.meta.url=${JSON.stringify('file:///')}`,
     // The same for packages in CommonJS.
     ...['__filename', '__dirname'].map((name) => `--define=${name}=${JSON.stringify('/package')}`),
+    // Optional parts of packages, which are not used where they are not built.
+    '--external=cpu-features',
     '--minify-syntax',
     '--minify-whitespace',
   ];

@@ -60,6 +60,7 @@ const cursorFields = {
   accessRequests: 'before',
   exchanges: 'before',
   exportEvents: 'behind',
+  openExchanges: 'after',
   policyHistory: 'before',
   credentials: undefined,
   uses: undefined,

@@ -25,7 +25,10 @@ export function serverOf(text: string): URL | undefined {
 export function readToken(text: string): Secret<string> {
   const token = text.trim();
   if (/^upadm_[A-Za-z0-9_-]{43}$/.test(token)) return new Secret(token);
-  throw new ProxyError('config_invalid', 'that is no token of the admin API; one begins with upadm_');
+  throw new ProxyError(
+    'config_invalid',
+    'that is no token of the admin API, which begins with upadm_; `upstreamproxy operator token` makes one',
+  );
 }
 
 /** @throws ProxyError config_invalid */

@@ -2,6 +2,7 @@
 
 import type { WorkloadFiles } from './trust/workload-stores.ts';
 import { mercurialPath } from './trust/hgrc.ts';
+import { knownHostsSetting } from './trust/known-hosts.ts';
 
 /** What the values are made of. Files that were not written leave out the variables that name them. */
 export interface WorkloadFacts {
@@ -101,6 +102,7 @@ export const environmentTable: readonly EnvironmentRow[] = [
     'hg',
   ),
   row('RSYNC_PROXY', ({ port }) => `127.0.0.1:${port}`, 'rsync'),
+  row('GIT_SSH_COMMAND', gitSshCommand, 'git over SSH, where the gateway ends it'),
   row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt before version 3'),
   row('CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE', bundle, 'gcloud'),
   row('JULIA_SSL_CA_ROOTS_PATH', bundle, 'julia'),
@@ -152,6 +154,16 @@ function noProxy({ base }: WorkloadFacts): string {
 /** Only in place of the user's: rclone and others with a transport of their own stop where it is set, and who needs one has another. */
 function awsBundle({ base, files }: WorkloadFacts): string | undefined {
   return base['AWS_CA_BUNDLE'] === undefined ? undefined : files.bundle;
+}
+
+/** Only where the user says nothing: a command of theirs has its own way to know servers. */
+function gitSshCommand({ base, files }: WorkloadFacts): string | undefined {
+  const isOwn = base['GIT_SSH_COMMAND'] !== undefined || base['GIT_SSH'] !== undefined;
+  if (files.knownHosts === undefined || isOwn) return undefined;
+  const setting = knownHostsSetting(files.knownHosts);
+  return setting === undefined
+    ? undefined
+    : `ssh -o 'UserKnownHostsFile=${setting.replaceAll("'", `'\\''`)}'`;
 }
 
 function nodeOptions({ base, files }: WorkloadFacts): string | undefined {

@@ -57,6 +57,16 @@ export function openTrustAhead(
   return opening;
 }
 
+/** The trust files, with the servers of SSH that the session knows. */
+export async function trustWithHosts(
+  opening: Promise<TrustFiles>,
+  { response }: Pick<AgentSession, 'response'>,
+): Promise<TrustFiles> {
+  const trust = await opening;
+  await trust.setKnownHosts(response.known_hosts);
+  return trust;
+}
+
 /** Whether the file is gone; the token is used up in any case. */
 export function eraseToken(token: SessionToken, logger: Logger): boolean {
   const erasure = token.erase();
@@ -146,17 +156,22 @@ export function followTrust(
 interface Supervision {
   readonly session: AgentSession;
   readonly client: TunnelClient;
-  readonly following: RepeatedLook;
+  readonly following: Pick<RepeatedLook, 'now'>;
+  /** Whose known hosts are the session's own; a session of another one has those. */
+  readonly trust?: Pick<TrustFiles, 'setKnownHosts'>;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-export async function superviseRenewal({ client, following, ...renewal }: Supervision): Promise<void> {
+export async function superviseRenewal({ client, following, trust, ...renewal }: Supervision): Promise<void> {
   const failure = await keepRenewed({
     ...renewal,
-    // The gateway may have begun to rotate its CA.
-    onRenewed: () => following.now(),
+    onRenewed: async () => {
+      await trust?.setKnownHosts(renewal.session.response.known_hosts);
+      // The gateway may have begun to rotate its CA.
+      await following.now();
+    },
   });
   if (failure !== undefined) client.destroy(failure);
 }

@@ -6,6 +6,7 @@ import type { Posture } from '../protocol/session-messages.ts';
 import type { Capture, CaptureStarter } from './capture/capture.ts';
 import { entrancePorts } from './capture/entrances.ts';
 import { openCapture } from './capture/open-capture.ts';
+import { Children, type MakingSession } from './children.ts';
 import { type AgentSession, enrol } from './uplink/enrol.ts';
 import {
   captureVariable,
@@ -33,6 +34,7 @@ import {
   proveTunnel,
   readToken,
   superviseRenewal,
+  trustWithHosts,
   type TokenSource,
 } from './session-steps.ts';
 import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
@@ -145,7 +147,8 @@ export async function openSession(
   const ownRoot = clientTls?.rootPem;
   const opening = openTrustAhead({ ...options, gateway, system, first: certificates, ownRoot }, ahead, stack);
   let client: TunnelClient | undefined;
-  const listening = listenAhead(options, () => client, { stack, clientTls });
+  const children = stack.use(new Children({ limits, logger }));
+  const listening = listenAhead(options, () => client, { stack, clientTls, children });
   const posture = postureWithJail(own, await options.jail);
   const cancel = signal === undefined ? {} : { signal };
   const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
@@ -154,7 +157,7 @@ export async function openSession(
   stack.defer(() => (endsByItself ? undefined : endAtGateway(session, logger)));
   await atStep('enrolled');
 
-  const trust = await opening;
+  const trust = await trustWithHosts(opening, session);
   await atStep('trusted');
 
   const link = { session, limits, logger, asksForModes: clientTls !== undefined };
@@ -178,12 +181,14 @@ export async function openSession(
   const life = new AbortController();
   stack.defer(() => life.abort());
   const following = stack.use(followTrust(trust, logger, options.trustLookIntervalMs));
-  void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
+  void superviseRenewal({ session, client, following, trust, limits, logger, signal: life.signal });
   // From here on it is the end that tells the gateway, in its order.
   endsByItself = true;
   const known = { session, client, relay, capture, trust };
   const end = new SessionEnd({ ...known, life, logger, stack: stack.move() });
-  return new RunningSession({ ...known, end, options, erased, posture: { ...posture, tlsEndsIn } });
+  const running = new RunningSession({ ...known, end, options, erased, posture: { ...posture, tlsEndsIn } });
+  children.begin({ session, clientTls, ...running.forChildren });
+  return running;
 }
 
 function openSessionCapture(
@@ -215,10 +220,18 @@ function openClientTls(
 function listenAhead(
   { relayPort: port, relaySocket, limits, logger }: SessionOptions,
   current: () => TunnelClient | undefined,
-  { stack, clientTls }: { readonly stack: AsyncDisposableStack; readonly clientTls: ClientTls | undefined },
+  {
+    stack,
+    clientTls,
+    children,
+  }: {
+    readonly stack: AsyncDisposableStack;
+    readonly clientTls: ClientTls | undefined;
+    readonly children: Children;
+  },
 ): Promise<Relay> {
   const place = { port, ...(relaySocket === undefined ? {} : { socketPath: relaySocket }), limits, logger };
-  const listening = startRelay({ tunnel: laterTunnel(current), ...place }, clientTls);
+  const listening = startRelay({ tunnel: laterTunnel(current), ...place }, clientTls, children.serve);
   listening.catch(() => {});
   stack.defer(async () => await (await listening.catch(() => undefined))?.close());
   return listening;
@@ -266,6 +279,7 @@ class RunningSession implements OpenSession {
   readonly loopbackCapture: LoopbackFacts | undefined;
   readonly tokenErased: boolean;
   readonly ended: Promise<ProxyError | undefined>;
+  readonly forChildren: Pick<MakingSession, 'environment' | 'relaySockets'>;
   readonly #client: TunnelClient;
   readonly #session: AgentSession;
   readonly #end: SessionEnd;
@@ -295,6 +309,13 @@ class RunningSession implements OpenSession {
       ...environment,
       ...(capture === undefined ? {} : { [captureVariable]: '1' }),
       ...(relay.socketPath === undefined ? {} : { [relaySocketVariable]: relay.socketPath }),
+    };
+    this.forChildren = {
+      environment: {
+        of: (port, placeholders) => workloadEnvironment({ ...facts, port, placeholders }),
+        own: () => Object.keys(this.environment),
+      },
+      relaySockets: relay.socketPath === undefined ? [] : [relay.socketPath],
     };
   }
 

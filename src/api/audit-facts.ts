@@ -103,6 +103,48 @@ const llmFactsSchema = z
   })
   .readonly()
   .describe('Of a call of a model that a rule with `llm` looked into.');
+const packageFactsSchema = z
+  .object({
+    registry: z.string().describe('How the registry speaks, such as `npm`.'),
+    name: z.string().describe('In the form in which the registry compares names.'),
+    version: z.string().optional().describe('Of a request for one version.'),
+    isArchive: z
+      .literal(true)
+      .optional()
+      .describe('The request is for what is installed, and not for a list or a description of it.'),
+    operation: z
+      .enum(['publish', 'tag', 'deprecate', 'unpublish', 'yank', 'unyank', 'owners'])
+      .optional()
+      .describe(
+        'What the request does, where it does not fetch: `publish`, `tag`, `deprecate`, `unpublish`, `yank`, `unyank` or `owners`.',
+      ),
+    published: z
+      .string()
+      .optional()
+      .describe(
+        'When the version came out, or of PyPI the file, as far as the gateway had to know it. Of Go and Maven: when it was seen first.',
+      ),
+    digest: z
+      .string()
+      .optional()
+      .describe(
+        'What came, where it was checked to be what the registry promises: `sha512-` and base64. Of `operation: publish`: what was sent.',
+      ),
+    installScripts: z
+      .enum(['yes', 'no', 'unknown'])
+      .optional()
+      .describe(
+        'Whether clients run something of the archive when they install it, as far as the registry says; of a rule with `installScripts: tell`.',
+      ),
+    cache: z
+      .enum(['hit', 'joined', 'revalidated', 'stale'])
+      .optional()
+      .describe(
+        '`hit`: it came from the cache; `joined`: by the fetch of another request. Of metadata also `revalidated`: the registry said that what the cache has did not change; `stale`: the registry was away. Absent where the origin was asked for this one.',
+      ),
+  })
+  .readonly()
+  .describe('Of a request for a package, where rules for its host are about packages.');
 
 const leakFactsSchema = z
   .object({
@@ -127,10 +169,46 @@ const leaksFactsSchema = z
 const screenFactsSchema = z
   .object({
     mark: z
-      .enum(['hidden-text', 'canary', 'phrase', 'unscreened'])
-      .describe('`hidden-text`, `canary`, `phrase`; `unscreened` where it came encoded.'),
-    name: z.string().describe('Which one of its kind.'),
+      .enum(['hidden-text', 'canary', 'phrase', 'decider', 'unscreened'])
+      .describe(
+        '`hidden-text`, `canary`, `phrase`; `decider` where one does not allow it; `unscreened` where it came encoded, switched to a WebSocket, is a stream of events that goes on, or a decider said nothing.',
+      ),
+    name: z.string().describe('Which one of its kind; the name of the decider.'),
     action: z.enum(['blocked', 'annotated', 'told']).describe('`blocked`, `annotated` or `told`.'),
+  })
+  .readonly();
+
+const questionFactsSchema = z
+  .object({
+    id: z.string().describe('Of the question, by which a client joins it again.'),
+    outcome: z
+      .enum(['allowed', 'denied', 'open'])
+      .describe(
+        '`allowed`, `denied`, or `open` where nobody had answered when its client was told, or left.',
+      ),
+    answer: z.enum(['once', 'session', 'minutes', 'always']).optional().describe('How far it was allowed.'),
+    by: z.string().optional().describe('Who answered.'),
+    heldMs: z.int().nonnegative().describe('How long the request waited.'),
+  })
+  .readonly()
+  .describe('What a person was asked about a request of a rule with `ask`.');
+const deciderFactsSchema = z
+  .object({
+    name: z.string().describe("In the gateway's configuration."),
+    outcome: z
+      .enum(['allowed', 'denied', 'undefined', 'unavailable'])
+      .describe('`allowed`, `denied`, `undefined` (it said nothing), `unavailable` (it could not be asked).'),
+    durationMs: z.int().nonnegative().describe('How long it took.'),
+    of: z.literal('response').optional().describe('`screen` of the rule asked it about the response.'),
+    isCached: z.literal(true).optional().describe('What it had said before was used.'),
+    isOnTrial: z
+      .literal(true)
+      .optional()
+      .describe('Its rule observes: the request was let through whatever it said.'),
+    said: z.string().optional().describe('Why, cut at 256 characters; of `unavailable`, what failed.'),
+    decisionId: z.string().optional().describe('By which its own log has it.'),
+    set: z.array(z.string()).readonly().optional().describe('Request fields that it set.'),
+    removed: z.array(z.string()).readonly().optional().describe('Request fields that it took out.'),
   })
   .readonly();
 
@@ -146,6 +224,13 @@ export const factSchemas = {
     .optional()
     .describe('Marks that a rule with `screen` found at the beginning of the response; the first 16.'),
   llm: llmFactsSchema.optional(),
+  question: questionFactsSchema.optional(),
+  package: packageFactsSchema.optional(),
+  deciders: z
+    .array(deciderFactsSchema)
+    .readonly()
+    .optional()
+    .describe('Systems of the operator that a rule with `decide`, or `screen`, asked, in their order.'),
 } as const;
 
 /** What a message of the Model Context Protocol is about. */
@@ -156,11 +241,20 @@ export type GraphqlFacts = z.output<typeof graphqlFactsSchema>;
 /** What a call of a model is about, and what it took. */
 export type LlmFacts = z.output<typeof llmFactsSchema>;
 
+/** What became of a question about a request. */
+export type QuestionFacts = z.output<typeof questionFactsSchema>;
+
 /** One mark that was found in a response. */
 export type ScreenFacts = z.output<typeof screenFactsSchema>;
 
+/** One system that was asked about a request. */
+export type DeciderFacts = z.output<typeof deciderFactsSchema>;
+
 /** One thing that was found in a request. */
 export type LeakFacts = z.output<typeof leakFactsSchema>;
+
+/** Which package a request is for. */
+export type PackageFacts = z.output<typeof packageFactsSchema>;
 
 /** What a request by git is about. */
 export type GitFacts = z.output<typeof gitFactsSchema>;

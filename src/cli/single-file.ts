@@ -1,5 +1,6 @@
 // The program of the single-file agent: what a container needs, and no gateway.
 
+import { agentDefinitions } from './single-file-commands.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
 import { setAsideForWorkload } from './terminal/workload-environment.ts';
 
@@ -10,6 +11,7 @@ const commands: CommandTable = new Map([
   ['doctor', async () => (await import('./agent/doctor.ts')).doctorCommand],
   ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
   ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
+  ['session', async () => (await import('./run/container-session.ts')).containerSessionCommand],
   // Not for people: `run` starts it.
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);
@@ -22,6 +24,6 @@ void runProgram({
   commands,
   definitions: async () => {
     const { definitions } = await import('./commands/definitions.ts');
-    return definitions.filter(({ name }) => commands.has(name));
+    return agentDefinitions(definitions);
   },
 });

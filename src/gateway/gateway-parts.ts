@@ -1,16 +1,22 @@
 // What every stream of the gateway is served with: forwarder, TLS termination and the HTTP fronts.
 
 import { readFile } from 'node:fs/promises';
+import { ProtocolEnds } from './tunnels/protocol-ends.ts';
 import { TlsTerminator } from '../intercept/tls-terminator.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
+import type { QuestionDesk } from './access/question-desk.ts';
 import type { AccessDesk } from './access/access-desk.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { HeldOctets, unreadBounds } from '../protocol/held-octets.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { BudgetStore } from '../store/budget-store.ts';
+import type { FirstSeenStore } from '../store/first-seen-store.ts';
+import type { KnownIdStore } from '../store/known-id-store.ts';
 import type { RefusalCounts } from './audit/refusal-counts.ts';
+import type { MetadataCache } from './cache/metadata-cache.ts';
+import type { PackageCache } from './cache/package-cache.ts';
 import type { CapturedBodies } from './captured/captured-bodies.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
@@ -18,13 +24,19 @@ import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
 import { HttpFront } from './front/http-front.ts';
 import { Http2Front } from './front/http2-front.ts';
 import type { LeakLedger } from './leaks/leak-ledger.ts';
+import type { LiveAdvisories } from './packages/advisories/live-advisories.ts';
+import type { PackageProvenance } from './packages/package-provenance.ts';
+import { PublishTimes } from './packages/publish-times.ts';
+import { SeenVersions } from './packages/seen-versions.ts';
 import { LiveGrants } from './policies/live-grants.ts';
+import type { Deciders } from './deciders/deciders.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import type { RuleTrust } from './forward/rule-trust.ts';
 import type { ServiceFetch } from './forward/service-fetch.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
+import type { SigningKey } from './sessions/signing-key.ts';
 import type { TokenIssuer } from './sessions/session-token.ts';
 import { LearnedIds } from './exchange/learned-ids.ts';
 import { ListedTools } from './exchange/listed-tools.ts';
@@ -44,19 +56,30 @@ export interface PartsInput {
   readonly clock: () => number;
   readonly policy: () => Policy;
   readonly desk: AccessDesk | undefined;
+  readonly questions: QuestionDesk;
   readonly credentials: CredentialSet;
   readonly homes: HomeCredentials | undefined;
   readonly held: HeldOctets;
   readonly captured: CapturedBodies;
+  readonly cache: PackageCache | undefined;
+  readonly metadata: MetadataCache | undefined;
   readonly leakLedger: LeakLedger;
+  readonly deciders: Deciders;
+  readonly advisories: LiveAdvisories | undefined;
+  readonly provenance: PackageProvenance | undefined;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
+  readonly signingKey: Pick<SigningKey, 'signText'>;
   /** What rules pin beside it. */
   readonly ruleTrust: RuleTrust;
   readonly loops: LoopGuard;
   readonly stack: AsyncDisposableStack;
   readonly onLimit: (limit: LimitName) => void;
   readonly budgetStore: BudgetStore;
+  readonly knownIds: KnownIdStore;
+  readonly firstSeen: FirstSeenStore;
+  /** Of sessions, as far back as it is kept. */
+  readonly hasEnded: (sessionId: string) => boolean;
   /** Of models. */
   readonly prices: LlmPrices;
   readonly onFault: (error: ProxyError) => void;
@@ -111,7 +134,12 @@ export function openParts(input: PartsInput): StreamParts {
     ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
     captured: input.captured,
+    cache: input.cache,
+    metadata: input.metadata,
     leakLedger: input.leakLedger,
+    deciders: input.deciders,
+    ...(input.advisories === undefined ? {} : { advisories: input.advisories }),
+    ...(input.provenance === undefined ? {} : { provenance: input.provenance }),
     unread: new HeldOctets(limits, unreadBounds),
     audit,
     forwarder,
@@ -120,13 +148,17 @@ export function openParts(input: PartsInput): StreamParts {
     live: new LiveGrants(),
     budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
     tools: new ListedTools(),
-    ids: new LearnedIds(held),
+    ids: new LearnedIds(held, { store: input.knownIds, clock, onFault: input.onFault }, input.hasEnded),
     models,
+    publishTimes: new PublishTimes(limits, clock),
+    seenVersions: new SeenVersions(input.firstSeen, clock),
     ruleTrust: input.ruleTrust,
     ...((config.telemetry?.otlp?.tracesSampled ?? 0) > 0
       ? { traces: new ContinuedTraces(limits.continuedTracesPerSecondMax) }
       : {}),
     loops: input.loops,
+    questions: input.questions,
+    help: config.denials,
     ...(input.desk === undefined ? {} : { desk: input.desk }),
   };
   const close = (one: HttpFront | Http2Front): void => {
@@ -136,5 +168,9 @@ export function openParts(input: PartsInput): StreamParts {
   const http2 = stack.adopt(new Http2Front(front), close);
   const loopWatch = new LoopWatch({ stallMs: limits.loopStallMs, onStall: input.onStall });
   const { onLimit, refusals } = input;
-  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit, refusals, loopWatch };
+  const protocolEnds = stack.adopt(new ProtocolEnds(limits, input.signingKey), (one) => {
+    one.close();
+  });
+  const ends = { front: http1, http2Front: http2, terminator, protocolEnds };
+  return { ...front, ...ends, dialer, onLimit, refusals, loopWatch };
 }

@@ -4,18 +4,20 @@ import type { Policy } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
 import type { Store } from '../store/store.ts';
-import { openAccess } from './access/open-access.ts';
+import { openAccess, withNarrowed } from './access/open-access.ts';
+import { openQuestions } from './access/open-questions.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
-import { openCaptured } from './open-captured.ts';
+import { openKept } from './open-kept.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { checkCanaries } from './credentials/leak-sources.ts';
 import { drainGateway } from './drain.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
+import { Deciders } from './deciders/deciders.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
 import type { IdentityPlaces } from './identity/identity-places.ts';
@@ -24,6 +26,7 @@ import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts'
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
+import { openPackageFacts } from './open-package-facts.ts';
 import { openLeakLedger } from './open-leaks.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { type GatewayKeys, isSharedStore, openGatewayKeys, readKeysAgain } from './open-gateway-keys.ts';
@@ -35,6 +38,7 @@ import type { GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
+import { openCallbacks } from './open-callbacks.ts';
 import { countsOf, openAdmin, openMetrics } from './open-observing.ts';
 import { openTelemetry } from './open-telemetry.ts';
 import { localUrl } from './public-listener.ts';
@@ -42,9 +46,12 @@ import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey, type KeysReading } from './sessions/followed-signing-key.ts';
 import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
+import { newNonceGiver } from './sessions/proof-nonces.ts';
 import { openSessionService } from './sessions/session-service.ts';
 import type { SessionService } from './sessions/session-service.ts';
+import type { SessionServiceOptions } from './sessions/session-service-options.ts';
 import { ownIssuer } from './sessions/session-token.ts';
+import { gatewayNameOf } from './tunnels/incarnation.ts';
 import type { LoopStall } from './tunnels/loop-watch.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
@@ -82,16 +89,15 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const signingKey = stack.use(await FollowedSigningKey.open({ place, readAgain, log: start.log }));
   const records = await openRecords(start, opened, signingKey);
   const rules = await openRules(start, records);
-  const ways = await openWays(start, keys.places);
-  const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
+  const ways = await openWays(start, keys.places, signingKey);
+  const sessions = await openSessions(start, { ...records, ...ways }, rules.policies.current);
   const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
   const served = { ...records, parts, policies, keys };
   const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey, changes });
   const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
-  await openMetrics(observed);
-  await openTelemetry(observed, ways.upstream);
+  await openOutlooks(observed, ways.upstream);
   const { port, serverCaPem, isReady, stopBeingReady, stopListening } = await openPublicPort({
     ...start,
     authority: ways.authority,
@@ -160,12 +166,15 @@ interface Ways {
   readonly credentials: CredentialSet;
   /** The budget of what is held of sessions. */
   readonly held: HeldOctets;
+  /** Of tokens, and of what clients of SSH see of servers. */
+  readonly signingKey: FollowedSigningKey;
 }
 
 /** How it goes out, as whom, and how it is believed inside. */
 async function openWays(
   { config, stack, clock, log, environment, place }: Start,
   places: IdentityPlaces,
+  signingKey: FollowedSigningKey,
 ): Promise<Ways> {
   const authority = stack.use(await FollowedAuthority.open({ place: places.interception, clock, log }));
   const followed = await followServerAuthority(config, places, { clock, log });
@@ -185,26 +194,18 @@ async function openWays(
       held,
     }),
   );
-  return { authority, serverAuthority, upstream, loops, credentials, held };
+  return { authority, serverAuthority, upstream, loops, credentials, held, signingKey };
 }
 
 /** Who may come in. */
 async function openSessions(
-  { config, stack, clock, onFault, onSessionEvent, isOnDuty, place }: Start,
-  {
-    store,
-    audit,
-    outage,
-    known,
-    upstream,
-    credentials,
-    serverAuthority,
-    signingKey,
-  }: Records & Ways & { readonly signingKey: FollowedSigningKey },
+  { config, stack, clock, onFault, onSessionEvent, isOnDuty, place, incarnation }: Start,
+  { store, audit, outage, known, upstream, credentials, serverAuthority, signingKey }: Records & Ways,
   policy: () => Policy,
 ): Promise<SessionService> {
   const { limits, tokens } = config;
   const { strangerRefusalsPerMinuteMax } = limits;
+  const judging = withNarrowed(policy);
   const sessions = stack.use(
     await openSessionService({
       store,
@@ -214,7 +215,7 @@ async function openSessions(
       audience: tokens.audience,
       trust: [ownIssuer(signingKey, tokens.issuer), ...(await openIssuers(config, upstream.fetch))],
       sessionFacts: (principal) => ({
-        ...factsOf(principal, policy(), { credentials, limits }),
+        ...factsOf(principal, judging(), { credentials, limits, signingKey, onFault }),
         gatewayCa: serverAuthority?.certificatesPem,
       }),
       limits,
@@ -223,11 +224,18 @@ async function openSessions(
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
       absence: outage,
+      nonces: noncesOf(incarnation, place),
       handed: () => known?.handed?.endings,
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));
   return sessions;
+}
+
+function noncesOf(incarnation: string, place: Start['place']): NonNullable<SessionServiceOptions['nonces']> {
+  const gatewayName = gatewayNameOf(incarnation);
+  if (place === undefined) return { giver: newNonceGiver(gatewayName) };
+  return { giver: { gatewayName, key: place.nonceKey }, memory: place.seat.proofs };
 }
 
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
@@ -240,7 +248,6 @@ async function openServing(
     ruleTrust,
     authority,
     upstream,
-    loops,
     credentials,
     held,
     sessions,
@@ -254,7 +261,6 @@ async function openServing(
   const access = await openAccess({ ...start, store, audit: sink, base: policies.current });
   const { policy, desk } = access;
   const refusals = new RefusalCounts();
-  const { limits } = config;
   const record: SessionAudit['record'] = (step) => new SessionAudit(sink).record(step);
   const parts = openParts({
     config,
@@ -263,32 +269,42 @@ async function openServing(
     clock,
     policy,
     desk,
+    questions: openQuestions({ ...start, store, record, limits: config.limits }),
     credentials,
     homes,
     held,
-    captured: stack.use(await openCaptured(config.captured, start)),
+    ...(await openKept(start, held, sink)),
     authority,
     upstream,
+    signingKey: known.signingKey,
     ruleTrust,
-    loops,
+    loops: known.loops,
     stack,
     onLimit,
     budgetStore: store.budgets,
-    leakLedger: openLeakLedger({ limits, clock, sessions, record, onFault }),
+    knownIds: store.knownIds,
+    firstSeen: store.firstSeen,
+    hasEnded: (sessionId) => sessions.watch.ended.has(sessionId),
+    deciders: stack.use(await openDeciders(start, upstream)),
+    ...(await openPackageFacts(start, record)),
+    leakLedger: openLeakLedger({ limits: config.limits, clock, sessions, record, onFault }),
     prices: await loadPrices(config),
     onFault,
     onStall: stallTeller(start),
   });
   sessions.onEnded((sessionId) => {
-    parts.budgets.forget(sessionId);
-    parts.tools.forget(sessionId);
-    parts.ids.forget(sessionId);
-    refusals.forget(sessionId);
+    for (const one of [parts.budgets, parts.tools, parts.ids, refusals]) one.forget(sessionId);
   });
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));
-  policies.onChange(() => review.now());
-  access.onChange(() => review.now());
+  for (const changing of [policies, access]) changing.onChange(() => review.now());
   return { parts, changes: await openChanges(start, { ...known, store, audit, sessions, policies, access }) };
+}
+
+function openDeciders(
+  { config: { deciders, limits }, environment, clock, onFault }: Start,
+  { dialersBy }: Upstream,
+): Promise<Deciders> {
+  return Deciders.open(deciders, { environment, clock, limits, onFault, dialersBy });
 }
 
 function stallTeller({ metrics, log }: Start): (stall: LoopStall) => void {
@@ -313,7 +329,8 @@ async function openTunnels(
   { store, audit, outage, known, from, parts, sessions, signingKey, policies, changes, keys }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
-  const following = { changes, watch: sessions.watch, outage, known, from };
+  const { watch, nonceProofs } = sessions;
+  const following = { changes, watch, nonceProofs, outage, known, from };
   const peers = await openPeers(start, store, following, keys);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
@@ -354,4 +371,14 @@ async function openTunnels(
 
 function awayTooLong(): ProxyError {
   return new ProxyError('store_unavailable', 'the store of the gateway is away for too long (storeOutageMs)');
+}
+
+/** What is told to others, and what they may send back. */
+async function openOutlooks(
+  observed: Parameters<typeof openTelemetry>[0],
+  upstream: Upstream,
+): Promise<void> {
+  await openMetrics(observed);
+  await openTelemetry(observed, upstream);
+  await openCallbacks(observed);
 }

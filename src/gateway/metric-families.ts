@@ -33,12 +33,22 @@ export function metricFamilies({ counts, restarts }: ProcessCounts): readonly Me
       'What these calls cost, in billionths of one US dollar, where a price is known.',
       sum.modelCosts,
     ),
+    series(
+      'decider_questions',
+      'What deciders said of requests and responses, by decider and outcome; cached: they had said it before.',
+      sum.deciders,
+    ),
+    series(
+      'cache_archives',
+      'Archives that the cache may keep, by where they came from; those that were stored, left or were damaged; writes that failed. With `metadata_` before it: the same of what registries tell of packages.',
+      labelled('outcome', sum.cache),
+    ),
     gauge('workers', 'Processes of the gateway that serve.', serving),
     counter('worker_restarts', 'Worker processes that were started again.', restarts),
   ];
 }
 
-function latencies({ latencies: { duration, firstByte, decide } }: Counts): MetricFamily[] {
+function latencies({ latencies: { duration, firstByte, decide, decider } }: Counts): MetricFamily[] {
   const made = (
     name: string,
     help: string,
@@ -59,6 +69,12 @@ function latencies({ latencies: { duration, firstByte, decide } }: Counts): Metr
       firstByte,
     ),
     made('decide_seconds', "From the request's head to the policy's decision.", latencyBounds.decide, decide),
+    made(
+      'decider_seconds',
+      'How long a decider took that was asked; what was remembered is not in it.',
+      latencyBounds.decider,
+      decider,
+    ),
   ];
 }
 
@@ -76,6 +92,11 @@ function gauges(all: NonNullable<Counts['gauges']>): MetricFamily[] {
       all.policyStaleSeconds,
     ),
     gauge(
+      'advisories_stale_seconds',
+      'How long what is known against packages has been older than advisories.staleDays, or could not be read; 0 while it is neither, or not configured.',
+      all.advisoriesStaleSeconds,
+    ),
+    gauge(
       'store_away_seconds',
       'How long PostgreSQL has been away; 0 while it is there. Nothing is forwarded beyond storeOutageMs.',
       all.storeAwaySeconds,
@@ -85,6 +106,7 @@ function gauges(all: NonNullable<Counts['gauges']>): MetricFamily[] {
       'What of the audit waits in files of this machine for PostgreSQL, with the file that is being written.',
       all.spoolBytes,
     ),
+    gauge('cache_bytes', 'What the cache of archives and metadata takes of the disk.', all.cacheBytes),
   ];
 }
 

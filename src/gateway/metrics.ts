@@ -1,6 +1,7 @@
 // Counters, gauges and latencies of the gateway, fed by the audit: what is not audited did not happen.
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import type { DeciderFacts } from '../api/audit-facts.ts';
 import { limitTable } from '../protocol/limits.ts';
 import { defaultLimits, type LimitName } from '../protocol/limits.ts';
 import type { ExchangeSink } from './audit/audit-log.ts';
@@ -17,6 +18,8 @@ export const latencyBounds = {
   firstByte: requestBounds,
   /** A decision takes some 20 µs; one that awaits the commands of a push takes as long as these. */
   decide: [0.0001, 0.0005, 0.0025, 0.01, 0.05, 0.25, 1],
+  /** From a policy engine beside the gateway to a model that reads a page. */
+  decider: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60],
 } as const;
 export type Latency = keyof typeof latencyBounds;
 
@@ -32,8 +35,10 @@ export interface Gauges {
   readonly auditHealthy: boolean;
   readonly policyAgeSeconds: number;
   readonly policyStaleSeconds: number;
+  readonly advisoriesStaleSeconds: number;
   readonly storeAwaySeconds: number;
   readonly spoolBytes: number;
+  readonly cacheBytes: number;
 }
 
 /** What a process has counted, as plain data: those of several processes add up. */
@@ -48,6 +53,10 @@ export interface Counts {
   /** What calls of models took, by the labels of the series: tokens, and billionths of one US dollar. */
   readonly modelTokens: ReadonlyMap<string, number>;
   readonly modelCosts: ReadonlyMap<string, number>;
+  /** What deciders were asked, by the labels of the series. */
+  readonly deciders: ReadonlyMap<string, number>;
+  /** What became of archives that the cache may keep, and of the cache. */
+  readonly cache: ReadonlyMap<string, number>;
   readonly latencies: LatencyCounts;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -63,6 +72,8 @@ export class Metrics {
   readonly #telemetry = new Map<string, number>();
   readonly #modelTokens = new Map<string, number>();
   readonly #modelCosts = new Map<string, number>();
+  readonly #deciders = new Map<string, number>();
+  readonly #cache = new Map<string, number>();
   readonly #latencies = byLatency((name) => new LatencyHistogram(latencyBounds[name]));
   #requestBytes = 0;
   #responseBytes = 0;
@@ -82,6 +93,7 @@ export class Metrics {
       this.#events.set(key, (known ?? 0) + 1);
     if (isLimitName(event.limit)) this.countLimit(event.limit);
     if (event.llm !== undefined) this.#countModel(event.llm);
+    for (const one of event.deciders ?? []) this.#countDecider(one, event);
     this.#requestBytes += event.requestBytes ?? 0;
     this.#responseBytes += event.responseBytes ?? 0;
     if (event.kind === 'exchange' && event.durationMs !== undefined) this.#record(event, event.durationMs);
@@ -99,10 +111,26 @@ export class Metrics {
     add(this.#modelCosts, `api="${api}"`, nanoUsd);
   }
 
-  #record(event: AuditEvent, durationMs: number): void {
-    const { traceId, traceparent, time, times = {} } = event;
+  #countDecider({ name, of, outcome, isCached, durationMs }: DeciderFacts, event: AuditEvent): void {
+    // The operator chose the name; one that would have to be escaped is not told.
+    const decider = /^[\w.-]{1,64}$/.test(name) ? name : 'other';
+    const about = `of="${of ?? 'request'}",outcome="${outcome}",cached="${String(isCached === true)}"`;
+    const key = `decider="${decider}",${about}`;
+    const known = this.#deciders.get(key);
+    if (known !== undefined || this.#deciders.size < defaultLimits.metricsSeriesMax)
+      this.#deciders.set(key, (known ?? 0) + 1);
+    if (isCached !== true) this.#latencies.decider.record(durationMs, this.#traceOf(event));
+  }
+
+  #traceOf(event: AuditEvent): { readonly id: string; readonly atMs: number } | undefined {
+    const { traceId, traceparent, time } = event;
     const isSent = traceparent !== undefined || this.#hasTrace(traceId);
-    const trace = isSent ? { id: traceOf(event).traceId, atMs: parseIsoTime(time) } : undefined;
+    return isSent ? { id: traceOf(event).traceId, atMs: parseIsoTime(time) } : undefined;
+  }
+
+  #record(event: AuditEvent, durationMs: number): void {
+    const { times = {} } = event;
+    const trace = this.#traceOf(event);
     this.#latencies.duration.record(durationMs, trace);
     if (times.firstByteMs !== undefined) this.#latencies.firstByte.record(times.firstByteMs, trace);
     if (times.decidedMs !== undefined) this.#latencies.decide.record(times.decidedMs, trace);
@@ -124,6 +152,11 @@ export class Metrics {
     this.#telemetry.set(key, (this.#telemetry.get(key) ?? 0) + count);
   }
 
+  /** What is counted is a word of ours. */
+  countCache(outcome: string, count: number): void {
+    if (count > 0) this.#cache.set(outcome, (this.#cache.get(outcome) ?? 0) + count);
+  }
+
   counts(gauges?: Gauges): Counts {
     return {
       events: new Map(this.#events),
@@ -132,6 +165,8 @@ export class Metrics {
       telemetry: new Map(this.#telemetry),
       modelTokens: new Map(this.#modelTokens),
       modelCosts: new Map(this.#modelCosts),
+      deciders: new Map(this.#deciders),
+      cache: new Map(this.#cache),
       latencies: byLatency((name) => this.#latencies[name].counts()),
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
@@ -149,6 +184,8 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
     telemetry: addedSeries(all.map(({ telemetry }) => telemetry)),
     modelTokens: addedSeries(all.map(({ modelTokens }) => modelTokens)),
     modelCosts: addedSeries(all.map(({ modelCosts }) => modelCosts)),
+    deciders: addedSeries(all.map(({ deciders }) => deciders)),
+    cache: addedSeries(all.map(({ cache }) => cache)),
     latencies: byLatency((name) =>
       addedHistograms(
         latencyBounds[name],
@@ -171,8 +208,11 @@ function addedGauges(all: readonly Gauges[]): Gauges {
     auditHealthy: all.length > 0 && all.every(({ auditHealthy }) => auditHealthy),
     policyAgeSeconds: Math.max(0, ...all.map((one) => one.policyAgeSeconds)),
     policyStaleSeconds: Math.max(0, ...all.map((one) => one.policyStaleSeconds)),
+    advisoriesStaleSeconds: Math.max(0, ...all.map((one) => one.advisoriesStaleSeconds)),
     storeAwaySeconds: Math.max(0, ...all.map((one) => one.storeAwaySeconds)),
     spoolBytes: sumOf(all, ({ spoolBytes }) => spoolBytes),
+    // All processes have one folder.
+    cacheBytes: Math.max(0, ...all.map((one) => one.cacheBytes)),
   };
 }
 
@@ -219,5 +259,10 @@ function isLimitName(name: string | undefined): name is LimitName {
 }
 
 function byLatency<One>(make: (name: Latency) => One): Readonly<Record<Latency, One>> {
-  return { duration: make('duration'), firstByte: make('firstByte'), decide: make('decide') };
+  return {
+    duration: make('duration'),
+    firstByte: make('firstByte'),
+    decide: make('decide'),
+    decider: make('decider'),
+  };
 }

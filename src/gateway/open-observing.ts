@@ -73,8 +73,10 @@ export function countsOf({
       auditHealthy: audit.healthy,
       policyAgeSeconds: policies.ageMs() / 1000,
       policyStaleSeconds: policies.staleMs() / 1000,
+      advisoriesStaleSeconds: (parts.advisories?.state().staleForMs ?? 0) / 1000,
       storeAwaySeconds: (outage?.awayMs ?? 0) / 1000,
       spoolBytes: spool.state?.waitingBytes ?? 0,
+      cacheBytes: (parts.cache?.bytes ?? 0) + (parts.metadata?.bytes ?? 0),
     });
 }
 
@@ -127,6 +129,7 @@ export async function openAdmin(
     isReady: observed.isReady,
     followers,
     captured: serving.captured,
+    advisories: serving.advisories,
     policyReads: new PolicyReads(),
     wholeAudit: new WholeAuditReads(),
     clock,

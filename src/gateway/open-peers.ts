@@ -22,10 +22,12 @@ import { hearEndings } from './peers/heard-endings.ts';
 import { HeardFacts, type HeardFactsOptions } from './peers/heard-facts.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { listenForPeers, type PeerListenerOptions } from './peers/peer-listener.ts';
+import { PeerProofs, type PeerProofsOptions, serveProofs } from './peers/peer-proofs.ts';
 import { PeerStarts } from './peers/peer-starts.ts';
 import { PeerTunnels } from './peers/peer-tunnels.ts';
 import { readSeenPeers, type SeenPeers, SeenPeersFile } from './peers/seen-peers.ts';
 import { endedKeptMsOf } from './sessions/ended-sessions.ts';
+import type { NonceProof, NonceProofs } from './sessions/nonce-proofs.ts';
 import type { SessionWatch } from './sessions/session-watch.ts';
 import { orderedPlaces, type TunnelPlaces } from './tunnels/tunnel-places.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
@@ -42,6 +44,7 @@ export interface Peers {
 interface Following {
   readonly changes: TakenChanges;
   readonly watch: SessionWatch;
+  readonly nonceProofs: NonceProofs;
   /** Of a store that is another process. */
   readonly outage: StoreOutage | undefined;
   readonly known: KnownStore | undefined;
@@ -91,7 +94,8 @@ export async function openPeers(
       const known = (): readonly KnownPeer[] =>
         directory.lastCurrent.filter((one) => one.incarnation !== incarnation);
       const starts = startsOf(start, following, known);
-      const listening = { identity, listen, limits, clock, take, follow, start: starts, onFault };
+      const proofs = openProofs(start, following, { identity, known });
+      const listening = { identity, listen, limits, clock, take, follow, start: starts, proofs, onFault };
       const { port } = stack.use(await listenForPeers(listening));
       const address = formatAuthority({ host, port });
       const presence = await present(address);
@@ -102,6 +106,18 @@ export async function openPeers(
       return presence;
     },
   };
+}
+
+/** Other gateways are asked of nonces of theirs, and ask of those of this one. */
+function openProofs(
+  { stack, clock, onFault }: Start,
+  { nonceProofs }: Following,
+  asking: PeerProofsOptions,
+): PeerListenerOptions['proofs'] {
+  const others = stack.use(new PeerProofs(asking));
+  nonceProofs.askOthers((gatewayName, proof) => others.ask(gatewayName, proof));
+  const own = { takeOwn: (proof: NonceProof) => nonceProofs.takeOwn(proof, clock()) };
+  return (socket) => serveProofs(socket, own, onFault);
 }
 
 /** What others are told that follow this process. */

@@ -43,7 +43,7 @@ export async function openRecords(
       onFault,
       onLimit,
       ...(file === undefined ? {} : { file }),
-      ...(config.telemetry === undefined ? {} : { onTaken: start.tap.take }),
+      ...(config.telemetry === undefined && config.notices === undefined ? {} : { onTaken: start.tap.take }),
     }),
   );
   const recover = (): Promise<void> => audit.recover((event) => metrics.count(event));

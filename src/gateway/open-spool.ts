@@ -2,11 +2,10 @@
 
 import { join } from 'node:path';
 import type { AuditEvent } from '../api/audit-event.ts';
-import { auditEventVersion } from '../api/audit-event-version.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { AuditStore, Store } from '../store/store.ts';
 import type { AuditPlace } from './audit/audit-log.ts';
-import { newEventId, newTraceId } from './audit/event-identity.ts';
+import { gatewayAlarm } from './audit/gateway-alarm.ts';
 import { MovingAudit } from './audit/spool/moving-audit.ts';
 import { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { gapMessage } from './audit/spool/spool-delivery.ts';
@@ -69,16 +68,14 @@ function gone(): ProxyError {
 
 /** What was there and is not any more is part of the record. */
 function gapEvent(spool: string, gap: SpoolGap): AuditEvent {
-  return {
-    v: auditEventVersion,
-    id: newEventId(),
-    time: new Date().toISOString(),
-    kind: 'alarm',
-    action: 'audit_records_missing',
-    traceId: newTraceId(),
-    verdict: 'error',
-    errorCode: 'audit_unavailable',
-    message: gapMessage(spool, gap),
-    details: { spool, ...gap },
-  };
+  const message = gapMessage(spool, gap);
+  return gatewayAlarm(
+    {
+      action: 'audit_records_missing',
+      errorCode: 'audit_unavailable',
+      message,
+      details: { spool, ...gap },
+    },
+    Date.now(),
+  );
 }

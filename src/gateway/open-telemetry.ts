@@ -12,7 +12,8 @@ export async function openTelemetry(
   { fetch, serviceDialer }: Upstream,
 ): Promise<void> {
   const { config, tap, metrics, place, clock } = observed;
-  if (config.telemetry === undefined) return;
+  const { telemetry, notices } = config;
+  if (telemetry === undefined && notices === undefined) return;
   const counts = allCounts(observed);
   const needs = {
     ...observed,
@@ -25,7 +26,7 @@ export async function openTelemetry(
     startedMs: place?.startedMs ?? clock(),
   };
   const takers: EventTaker[] = [];
-  const { otlp, syslog } = config.telemetry;
+  const { otlp, syslog } = telemetry ?? {};
   if (otlp !== undefined) {
     const { openOtlp } = await import('./telemetry/open-otlp.ts');
     takers.push(...(await openOtlp(otlp, needs)));
@@ -34,5 +35,8 @@ export async function openTelemetry(
     const { openSyslog } = await import('./telemetry/open-syslog.ts');
     takers.push(await openSyslog(syslog, { ...needs, dialer: serviceDialer }));
   }
-  tap.attach(takers);
+  if (notices === undefined) return tap.attach(takers);
+  const { openNotices } = await import('./notices/open-notices.ts');
+  const opened = await openNotices(notices, { ...needs, gateway: observed.incarnation });
+  tap.attach([...takers, ...opened.takers], opened.reachesPeople);
 }

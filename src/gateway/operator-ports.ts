@@ -7,10 +7,15 @@ import { peerPorts } from './open-peers.ts';
 
 /** Known before they are open, so that no worker dials one of another process. */
 export function keepOperatorPorts(
-  { metrics, admin, peers }: GatewayConfig,
+  { metrics, admin, callbacks, peers }: GatewayConfig,
   loops: LoopGuard,
   workers: number,
 ): void {
-  for (const place of [metrics, ...adminPlaces(admin?.listen), ...peerPorts(peers, workers)])
+  for (const place of [
+    metrics,
+    ...adminPlaces(admin?.listen),
+    ...adminPlaces(callbacks?.listen),
+    ...peerPorts(peers, workers),
+  ])
     if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
 }

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
-import type { Socket } from 'node:net';
+import { closeServer, socketsOf } from '../net/close-server.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { StoreAbsence } from '../store/store-outage.ts';
 import type { ProxyError } from '../protocol/error.ts';
@@ -190,20 +190,4 @@ function serveHanded(server: Server, { seat, port }: WorkerPlace): number {
 
 function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
   server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });
-}
-
-/** Those that were upgraded too, of which the server itself does not know any more. */
-export function socketsOf(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  return sockets;
-}
-
-export async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const socket of sockets) socket.destroy();
-  await closed;
 }

@@ -6,8 +6,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { encodeLastResponse } from '../http/response-writer.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
-import { caCertPath, sessionCommitPath, sessionPath } from '../protocol/session-messages.ts';
-import { problemType } from '../protocol/problem-document.ts';
+import {
+  caCertPath,
+  sessionCommitPath,
+  sessionNarrowPath,
+  sessionPath,
+} from '../protocol/session-messages.ts';
+import { problemResponse } from '../net/problem-response.ts';
 import { sessionProblem } from '../protocol/session-messages.ts';
 
 export interface PublicServerOptions {
@@ -68,6 +73,7 @@ function route(request: IncomingMessage, response: ServerResponse, options: Publ
       return;
     case sessionPath:
     case sessionCommitPath:
+    case sessionNarrowPath:
       void options.handleSession(request, response);
       return;
     case '/healthz':
@@ -117,11 +123,5 @@ function sendText(response: ServerResponse, status: number, text: string): void 
 }
 
 function sendProblem(response: ServerResponse, status: number, message: string): void {
-  const body = JSON.stringify(sessionProblem('request_malformed', message, { status }));
-  response
-    .writeHead(status, {
-      'content-type': problemType,
-      'content-length': Buffer.byteLength(body),
-    })
-    .end(body);
+  problemResponse(response, sessionProblem('request_malformed', message, { status }));
 }

@@ -1,23 +1,48 @@
 // What the policy says of a session, for its agent.
 
 import type { Policy, Principal } from '../policy/decision.ts';
+import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
+import type { SigningKey } from './sessions/signing-key.ts';
+import { knownHosts } from './ssh/host-key.ts';
 
 /** Placeholders, ports and modes of the principal's session. */
 export function factsOf(
   principal: Principal,
   policy: Policy,
-  { credentials, limits }: { readonly credentials: CredentialSet; readonly limits: Limits },
+  {
+    credentials,
+    limits,
+    signingKey,
+    onFault,
+  }: {
+    readonly credentials: CredentialSet;
+    readonly limits: Limits;
+    readonly signingKey: Pick<SigningKey, 'signText'>;
+    readonly onFault: (error: ProxyError) => void;
+  },
 ): {
   placeholders: Readonly<Record<string, string>>;
   capturePorts: readonly number[];
   modes: readonly string[];
+  knownHosts: string;
 } {
+  const known = knownHosts(policy.sshHosts(principal), signingKey);
+  if (known.leftOut > 0) onFault(tooManyHosts(principal, known.leftOut));
   return {
     placeholders: credentials.placeholders,
     // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
+    knownHosts: known.text,
     modes: ['raw', 'tls', 'proxy', 'refusals'],
   };
+}
+
+function tooManyHosts({ sessionId }: Principal, leftOut: number): ProxyError {
+  return new ProxyError(
+    'limit_exceeded',
+    `known_hosts of session ${sessionId} leaves out ${leftOut} servers of SSH, whose key clients do not know (knownHostsOctetsMax)`,
+    { limit: 'knownHostsOctetsMax' },
+  );
 }

@@ -12,6 +12,8 @@ import { listen, localUrl, openFailures, openStrangers } from './public-listener
 import { SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
 import { openPassageFolder, type PassageFolder } from './passage-folder.ts';
+import { ProofMemory } from './sessions/proof-memory.ts';
+import { newNonceKey } from './sessions/proof-nonces.ts';
 import { newGatewayName } from './tunnels/incarnation.ts';
 import { HandedConnections, type Taker } from './workers/handed-connections.ts';
 import { SessionPlaces } from './workers/session-places.ts';
@@ -51,6 +53,9 @@ interface Shared {
   readonly options: SupervisorOptions;
   readonly startedMs: number;
   readonly gatewayName: string;
+  readonly nonceKey: Uint8Array;
+  /** Those with a nonce. */
+  readonly proofs: ProofMemory;
   readonly port: number;
   readonly identity: SharedIdentity;
   readonly passage: PassageFolder;
@@ -88,7 +93,8 @@ export async function startSupervisor(
   const operatorPorts = await openOperatorPorts(config, { stack, counts, descriptor: sockets.metrics });
   options.beforeWorkers?.();
   const [failures, places] = [openFailures(config, clock), new SessionPlaces()];
-  const passing = { identity, passage, hands, places, counts, failures };
+  const nonces = { nonceKey: newNonceKey(), proofs: new ProofMemory() };
+  const passing = { identity, passage, hands, places, counts, failures, ...nonces };
   const opened = openWorkers(
     { config, options, startedMs, gatewayName: newGatewayName(), port, operatorPorts, ...passing },
     takers,
@@ -133,7 +139,7 @@ async function unlessAborted(opened: WorkerProcesses, signal?: AbortSignal): Pro
 
 /** Serves the metrics of all, and gives every port that is for operators alone. @throws ProxyError gateway_port_unusable */
 async function openOperatorPorts(
-  { metrics, admin }: GatewayConfig,
+  { metrics, admin, callbacks }: GatewayConfig,
   {
     stack,
     counts,
@@ -144,7 +150,7 @@ async function openOperatorPorts(
     readonly descriptor: number | undefined;
   },
 ): Promise<WorkerStart['operatorPorts']> {
-  const ports = admin?.listen === undefined ? [] : [admin.listen];
+  const ports = [admin?.listen, callbacks?.listen].filter((place) => place !== undefined);
   if (metrics === undefined) return ports;
   const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts.all(), format);
   const { address, port } = stack.use(await listenMetrics({ ...metrics, text, descriptor }));
@@ -184,15 +190,20 @@ function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProc
 }
 
 function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart {
-  const { options, startedMs, gatewayName, port, identity, passage, operatorPorts } = shared;
-  // Metrics are served here, for all; the admin API by one worker, for all.
-  const { metrics: _, admin, ...rest } = shared.config;
-  const config = number === 1 && admin !== undefined ? { ...rest, admin } : rest;
+  const { options, startedMs, gatewayName, nonceKey, port, identity, passage, operatorPorts } = shared;
+  // Metrics are served here, for all; the admin API and callbacks by one worker, for all.
+  const { metrics: _, admin, callbacks, ...rest } = shared.config;
+  const first = {
+    ...(admin === undefined ? {} : { admin }),
+    ...(callbacks === undefined ? {} : { callbacks }),
+  };
+  const config = number === 1 ? { ...rest, ...first } : rest;
   const { folder, secret, nameOf } = passage;
   return {
     number,
     workers: options.workers,
     gatewayName,
+    nonceKey,
     startedMs,
     config: { ...config, limits: limitsOfWorker(config.limits, options.workers) },
     gatewayLimits: shared.config.limits,
@@ -205,7 +216,8 @@ function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart
   };
 }
 
-function respondersOf({ places, hands, counts, failures, passage }: Shared, number: number): Responders {
+function respondersOf(shared: Shared, number: number): Responders {
+  const { places, hands, counts, failures, passage, proofs, config, options } = shared;
   return {
     place: (sessionId) => {
       const at = places.place(sessionId, number);
@@ -217,6 +229,7 @@ function respondersOf({ places, hands, counts, failures, passage }: Shared, numb
       return limit;
     },
     failure: (source) => failures.take(source),
+    proof: (proof) => proofs.remember(proof, { nowMs: (options.clock ?? Date.now)(), ...config.limits }),
     all: () => counts.all(),
   };
 }

@@ -8,7 +8,7 @@ import { Secret } from '../protocol/secret.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { openCredentialSource } from './credentials/sources/credential-source.ts';
 import { openServiceFetch } from './forward/service-fetch.ts';
-import type { ServiceOctetFetch } from './forward/service-fetch.ts';
+import type { ServiceDialers, ServiceOctetFetch } from './forward/service-fetch.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 
 export interface UpstreamInput {
@@ -30,6 +30,8 @@ export interface Upstream {
   readonly fetch: ServiceOctetFetch;
   /** For what it tells services that the operator names, over TLS. */
   readonly serviceDialer: Dialer;
+  /** The same for services that are verified by these certificates alone; of what is in the clear none leaves this machine. */
+  readonly dialersBy: (trust: readonly string[] | undefined) => ServiceDialers;
 }
 
 export function openUpstream(input: UpstreamInput): Upstream {
@@ -49,12 +51,14 @@ export function openUpstream(input: UpstreamInput): Upstream {
   // The operator wrote these URLs, so a service on this machine may be meant.
   const own = { ...common, reachesThisMachine: true };
   const serviceDialer = createDialer({ ...own, ...through });
+  const loopback = createDialer(own);
   const services = openServiceFetch(
-    { dialer: serviceDialer, loopback: createDialer(own) },
+    { dialer: serviceDialer, loopback },
     {
       isUsed:
         Object.keys(config.credentials).length + config.issuers.length > 0 ||
         config.telemetry?.otlp !== undefined ||
+        config.notices !== undefined ||
         config.admin?.oidc !== undefined ||
         (config.identity.kind === 'store' && 'vault' in config.identity.keyEncryptionKey),
     },
@@ -63,6 +67,10 @@ export function openUpstream(input: UpstreamInput): Upstream {
     dialer: createDialer({ ...common, ...through, isNever }),
     fetch: stack.use(services).fetch,
     serviceDialer,
+    dialersBy: (alone) => ({
+      dialer: alone === undefined ? serviceDialer : createDialer({ ...own, ...through, trust: alone }),
+      loopback,
+    }),
   };
 }
 

@@ -3,16 +3,17 @@
 import type { ServerResponse } from 'node:http';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
+import { closeServer, socketsOf } from '../net/close-server.ts';
+import { problemResponse } from '../net/problem-response.ts';
 import { refuseUpgrade } from '../net/websocket-handshake.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
-import { problemType } from '../protocol/problem-document.ts';
 import { sessionProblem } from '../protocol/session-messages.ts';
 import { followServerAuthority, openIdentity } from './gateway-identity.ts';
 import type { Start } from './gateway-start.ts';
 import type { IdentityPlaces } from './identity/identity-places.ts';
 import { listen } from './public-listener.ts';
-import { closeServer, openAdmission, socketsOf } from './public-port.ts';
+import { openAdmission } from './public-port.ts';
 import { createPublicServer } from './public-server.ts';
 
 /**
@@ -60,15 +61,10 @@ function problem(): ReturnType<typeof sessionProblem> {
 }
 
 function refuse(response: ServerResponse): void {
-  const body = Buffer.from(JSON.stringify(problem()));
-  response
-    .writeHead(503, {
-      'content-type': problemType,
-      'content-length': body.length,
-      'cache-control': 'no-store',
-      'retry-after': retryAfter,
-      // Its body was not read.
-      connection: 'close',
-    })
-    .end(body);
+  problemResponse(response, problem(), {
+    'cache-control': 'no-store',
+    'retry-after': retryAfter,
+    // Its body was not read.
+    connection: 'close',
+  });
 }

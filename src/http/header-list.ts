@@ -111,6 +111,16 @@ export class HeaderList {
     return raw;
   }
 
+  /** The fields as one text, each as `line` writes it. */
+  lines(line: (name: string, value: string) => string): string {
+    let text = '';
+    for (let at = 0; at < this.#fields.length; at += 1) {
+      const field = this.#fields[at];
+      if (field !== undefined) text += line(field[0], field[1]);
+    }
+    return text;
+  }
+
   [Symbol.iterator](): Iterator<HeaderField> {
     return this.#fields[Symbol.iterator]();
   }

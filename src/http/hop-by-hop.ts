@@ -125,7 +125,8 @@ function isEndToEnd(name: string): boolean {
   return !hopByHop.has(name) && !name.startsWith('proxy-');
 }
 
-function isForwardable(name: string): boolean {
+/** Whether a request field may go on at all, by its name in lower case. */
+export function isForwardable(name: string): boolean {
   if (plainRequestFields.has(name)) return true;
   return isEndToEnd(name) && !isRouting(name.includes('_') ? name.replaceAll('_', '-') : name);
 }

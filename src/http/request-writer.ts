@@ -34,7 +34,7 @@ export function encodeRequestHead(
       ? `connection: ${closes ? 'close' : 'keep-alive'}`
       : `connection: Upgrade\r\nupgrade: ${switchTo}`
   }\r\n`;
-  for (const [name, value] of headers) text += fieldLine(name, value);
+  text += headers.lines(fieldLine);
   if (typeof framing === 'number') text += `content-length: ${framing}\r\n`;
   else if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n';
   return `${text}\r\n`;

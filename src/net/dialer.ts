@@ -14,6 +14,7 @@ import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
 import { OwnAddresses, checkConnected } from './own-addresses.ts';
 import type { ProxyChain } from './proxy-chain.ts';
+import { knownAddresses } from './known-addresses.ts';
 import { interleaveFamilies, raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
 import type { TlsSessions } from './tls-sessions.ts';
@@ -40,6 +41,10 @@ export interface DialRequest {
   readonly tls?: DialTls;
   /** Sessions of TLS of those who share connections with this dial; without it every handshake is a full one. */
   readonly sessions?: TlsSessions;
+  /** Asks for TLS in the way of the protocol that is spoken; false: it goes on without. Absent: TLS begins at once. */
+  readonly startTls?: (socket: Socket) => Promise<boolean>;
+  /** One that an earlier dial was connected to: it alone is checked and dialled. */
+  readonly address?: string;
   /** Hops before this one, for a proxy in between. */
   readonly via?: string;
   readonly signal?: AbortSignal;
@@ -127,7 +132,7 @@ class GuardedDialer implements Dialer {
     if (signal?.aborted === true) throw cancelled(destination);
     const { socket, address, aliases, resolvedMs } = await this.#open(request);
     const dialledMs = performance.now();
-    const secured = destination.scheme === 'https' ? await this.#secure(socket, request) : undefined;
+    const secured = (await startsTls(socket, request)) ? await this.#secure(socket, request) : undefined;
     return {
       socket: secured ?? socket,
       address,
@@ -193,10 +198,11 @@ class GuardedDialer implements Dialer {
   async #resolveAndCheck(request: DialRequest): Promise<readonly string[]> {
     const { destination, addresses: opened, principalId, sessionId, signal } = request;
     const { host } = destination;
-    const isLiteral = isAddressLiteral(host) !== 0;
-    const found = isLiteral
-      ? [host]
-      : await this.#options.resolver.resolve(host, { principalId, sessionId, signal });
+    const literal = request.address ?? (isAddressLiteral(host) === 0 ? undefined : host);
+    const found =
+      literal !== undefined
+        ? [literal]
+        : await this.#options.resolver.resolve(host, { principalId, sessionId, signal });
     const { dialAddressesMax } = this.#options.limits;
     if (found.length === 0) throw new ProxyError('name_not_found', `The name ${host} has no address.`);
     if (found.length > dialAddressesMax) {
@@ -327,6 +333,16 @@ class GuardedDialer implements Dialer {
   }
 }
 
+async function startsTls(socket: Socket, { destination, startTls }: DialRequest): Promise<boolean> {
+  if (destination.scheme !== 'https' || startTls === undefined) return destination.scheme === 'https';
+  try {
+    return await startTls(socket);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
 interface OpenedSocket {
   readonly socket: Socket;
   readonly address: string;
@@ -334,20 +350,6 @@ interface OpenedSocket {
   readonly aliases: Promise<readonly string[]> | undefined;
   readonly resolvedMs?: number;
 }
-
-/** Names that mean the same everywhere (RFC 6761 §6.3, clouds), whoever resolves them. */
-function knownAddresses(host: string): readonly string[] {
-  if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1'];
-  return metadataNames.has(host) ? ['169.254.169.254'] : [];
-}
-
-const metadataNames: ReadonlySet<string> = new Set([
-  'metadata',
-  'metadata.google.internal',
-  'metadata.goog',
-  'instance-data',
-  'instance-data.ec2.internal',
-]);
 
 function connectError(destination: Destination, failure: RaceFailure, timeoutMs: number): ProxyError {
   const where = formatAuthority(destination);

@@ -3,7 +3,8 @@
 import { pathFeatures, readingsFor, readPath } from '../http/path-reading.ts';
 import type { AccessRequest, RequestAccess } from './decision.ts';
 import { gitRequestsOf } from './git-request.ts';
-import { type GitCondition, gitMismatch } from './git-rule.ts';
+import type { GitCondition } from './git-condition.ts';
+import { gitMismatch } from './git-rule.ts';
 import type { MatchingWork } from './matching-work.ts';
 import type { Asking } from './rule.ts';
 

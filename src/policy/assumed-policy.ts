@@ -3,6 +3,7 @@
 
 import type { Steps } from './compare-reach.ts';
 import { CompiledPolicy, type PolicyFile, RulesByHost } from './compiled-policy.ts';
+import { looksAtAdvisories } from './package-advisories.ts';
 import type { Rule } from './rule.ts';
 
 /** What is known beside method, destination, path and time. */
@@ -32,7 +33,8 @@ export function* assumeSteps(
   return new CompiledPolicy({ version: policy.version, rules, files, index });
 }
 
-function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule {
+function assumeRule(written: Rule, known: KnownFacts, assumption: Assumption): Rule {
+  const rule = assumeAges(written, assumption);
   const isWhenOpen = rule.when !== undefined && !(known.session && (known.headers || !rule.when.usesHeaders));
   // Of what is recorded no body is known.
   const looksAtBody =
@@ -52,6 +54,23 @@ function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule
     ...((isWhenOpen || looksAtBody) && rule.when !== undefined
       ? { when: { ...rule.when, guard: undefined, usesBody: false, evaluate: () => true } }
       : {}),
+  };
+}
+
+/** Nobody recorded what a registry said of a version. */
+function assumeAges(rule: Rule, assumption: Assumption): Rule {
+  const { packages } = rule;
+  if (packages === undefined) return rule;
+  // Without an index nothing is let through by a rule that looks into it.
+  const isOpen = assumption === 'open';
+  const isUnjudged = isOpen && looksAtAdvisories(packages);
+  if (packages.minAgeMs === 0 && packages.provenance === undefined && !isUnjudged) return rule;
+  const { provenance: _provenance, ...others } = packages;
+  return {
+    ...rule,
+    packages: isOpen
+      ? { ...others, minAgeMs: 0, advisoriesFrom: undefined, deniesMalware: false }
+      : { ...packages, isEachTooYoung: true },
   };
 }
 

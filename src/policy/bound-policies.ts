@@ -88,6 +88,11 @@ export class BoundPolicies implements Policy {
     return 'policy' in own ? own.policy.blindHosts(principal) : [];
   }
 
+  sshHosts(principal: Principal): readonly string[] {
+    const own = this.#ownOf(principal);
+    return 'policy' in own ? own.policy.sshHosts(principal) : [];
+  }
+
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
     return this.policies.some(({ policy }) => policy.changesBetween(fromMs, toMs, host));
   }

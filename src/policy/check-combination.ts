@@ -17,6 +17,10 @@ const uncountable = [
 
 /** They say what becomes of requests that are let through. */
 const ofAllowing = [
+  'protocol',
+  'postgres',
+  'redis',
+  'ssh',
   'inject',
   'requestFields',
   'tls',
@@ -27,8 +31,10 @@ const ofAllowing = [
   'trace',
   'capture',
   'leaks',
+  'ask',
   'screen',
   'rewrite',
+  'decide',
   'limits',
   'require',
 ] as const;
@@ -41,6 +47,7 @@ const ofRequests = [
   'mcp',
   'graphql',
   'llm',
+  'packages',
   'when',
   'inject',
   'requestFields',
@@ -49,10 +56,15 @@ const ofRequests = [
   'trace',
   'capture',
   'leaks',
+  'ask',
   'screen',
   'rewrite',
+  'decide',
   'trust',
 ] as const;
+
+/** They say with what the gateway logs in, where it ends the protocol. */
+const ofLogins: ReadonlySet<string> = new Set(['inject', 'trust']);
 
 /** Keys that say nothing, or promise what cannot be kept, beside another key. */
 export function checkCombination(
@@ -68,9 +80,14 @@ export function checkCombination(
     }
   }
   if (handling !== 'intercept') {
-    const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
+    const what =
+      document.protocol !== undefined
+        ? 'there are no requests of HTTP in it'
+        : handling === 'raw'
+          ? 'raw TCP is not looked into'
+          : 'passthrough leaves TLS closed';
     for (const key of ofRequests) {
-      if (document[key] !== undefined)
+      if (document[key] !== undefined && !(document.protocol !== undefined && ofLogins.has(key)))
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }
     for (const key of uncountable) {

@@ -35,6 +35,7 @@ export function checkConditions(rules: readonly Rule[]): readonly CrowdedRules[]
       rule.mcp,
       rule.graphql,
       rule.llm,
+      rule.packages,
     ]);
     for (const host of new Set(rule.hosts.map(formatHostPattern))) {
       const key = `${host} ${alike}`;

@@ -13,6 +13,7 @@ const billedPaths = [
   '/v1/messages',
   '/v1/messages/batches',
   '/v1/batches',
+  '/async-invoke',
 ];
 
 /** The same where the model stands in the path: what comes before it, and what behind it. */
@@ -23,7 +24,13 @@ const billedAround: readonly Around[] = [
       behind,
     })),
   ),
-  ...['/converse', '/converse-stream', '/invoke', '/invoke-with-response-stream'].map((behind) => ({
+  ...[
+    '/converse',
+    '/converse-stream',
+    '/invoke',
+    '/invoke-with-response-stream',
+    '/invoke-with-bidirectional-stream',
+  ].map((behind) => ({
     before: '/model/',
     behind,
   })),

@@ -110,7 +110,7 @@ function blindProblem(rule: Rule, i: number, { blind }: Indexes): RuleProblem[] 
   for (const host of rule.hosts) {
     const other = blind.find(host, where, (one) => one.hosts.some((its) => hostsOverlap(host, its)));
     if (other === undefined) continue;
-    const message = `this rule looks into requests, but ${lineOf(other)} passes connections to ${formatHostPattern(host)} unopened; deny the host without methods, paths, git, mcp, graphql, llm and when, or let that rule intercept`;
+    const message = `this rule looks into requests, but ${lineOf(other)} passes connections to ${formatHostPattern(host)} unopened; deny the host without methods, paths, git, mcp, graphql, llm, packages and when, or let that rule intercept`;
     return [{ index: i, message }];
   }
   return [];

@@ -5,7 +5,7 @@ import type { RefChange } from './git-commands.ts';
 import { GitOptionPattern } from './git-option-pattern.ts';
 import { GitPattern } from './git-pattern.ts';
 import type { GitOperation } from './git-request.ts';
-import type { GitCondition } from './git-rule.ts';
+import type { GitCondition } from './git-condition.ts';
 import type { RuleDocument } from './policy-schema.ts';
 
 type GitDocument = NonNullable<RuleDocument['git']>;

@@ -18,7 +18,7 @@ export function compileGraphql(document: RuleDocument, report: Report): GraphqlC
     subscriptions: asList(graphql.subscriptions),
   };
   const hasFields = rootKeys.some((key) => fields[key].length > 0);
-  const others = ['introspection', 'batch', 'uploads', 'persisted'] as const;
+  const others = ['introspection', 'batch', 'uploads', 'webSocket', 'persisted'] as const;
   if (!hasFields && others.every((key) => graphql[key] === undefined))
     report(['graphql'], 'write what may be asked: queries, mutations or subscriptions');
   for (const key of rootKeys) for (const one of fields[key]) checkPattern(key, one, report);
@@ -40,16 +40,22 @@ export function compileGraphql(document: RuleDocument, report: Report): GraphqlC
     costMax: graphql.costMax,
     batch: graphql.batch === true,
     uploads: graphql.uploads === true,
+    webSocket: graphql.webSocket === true,
     persisted: asList(graphql.persisted),
     ids: compileIds(document, report),
   };
 }
 
-function checkBeside({ deny, methods, git, mcp, paths }: RuleDocument, report: Report): void {
+function checkBeside(
+  { deny, methods, git, mcp, paths, graphql, rewrite }: RuleDocument,
+  report: Report,
+): void {
   if (methods !== undefined)
     report(['methods'], '"graphql" says the methods of HTTP already; remove "methods"');
   if (git !== undefined) report(['git'], "no request is both git's and of GraphQL; write two rules");
   if (mcp !== undefined) report(['mcp'], 'no request is both of MCP and of GraphQL; write two rules');
+  if (graphql?.webSocket !== undefined && rewrite !== undefined)
+    report(['rewrite'], 'nothing is rewritten on a WebSocket; remove graphql.webSocket, or write two rules');
   if (deny === undefined && paths === undefined)
     report(
       ['graphql'],

@@ -3,7 +3,7 @@
 import type { McpInput } from '../understand/mcp-message.ts';
 import { compileSchema } from './read-value-schema.ts';
 import { unmeasured } from './matching-work.ts';
-import type { McpCondition } from './mcp-rule.ts';
+import { type McpCondition, mcpSessionParts } from './mcp-rule.ts';
 import { matchesSegment, patternLengthMax } from './star-pattern.ts';
 import type { RuleDocument } from './policy-schema.ts';
 import { asList } from './schema-parts.ts';
@@ -31,16 +31,25 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
   if (!isDeny && document.paths === undefined)
     report(
       ['mcp'],
-      'the rule allows GET and DELETE of every path of its hosts; write the path of the server, such as paths: /mcp',
+      'the rule is for every path of its hosts; write the path of the server, such as paths: /mcp',
     );
   const names = ['tools', 'resources', 'prompts', 'methods'] as const;
-  if (names.every((key) => mcp[key] === undefined) && mcp.input === undefined && mcp.pins === undefined)
+  const others = ['input', 'pins', 'sessions'] as const;
+  if ([...names, ...others].every((key) => mcp[key] === undefined))
     report(['mcp'], 'write what it is about: tools, resources, prompts or methods');
   checkPins(document, report);
   if (mcp.arguments !== undefined && mcp.tools === undefined && mcp.pins === undefined)
     report(['mcp', 'arguments'], '"arguments" are those of a tool; write tools, such as tools: "*"');
   if (isDeny && mcp.input !== undefined)
     report(['mcp', 'input'], '"input" has no meaning in a rule that denies; remove it');
+  if (isDeny && mcp.sessions === 'none')
+    report(['mcp', 'sessions'], 'a rule that denies names what it denies; remove it');
+  const sessions = asList(mcp.sessions ?? []);
+  if (!isDeny && sessions.includes('resume') && !sessions.includes('stream'))
+    report(
+      ['mcp', 'sessions'],
+      'a server that kept no events opens a new stream where one is gone on with; add stream, or remove resume',
+    );
   for (const key of names) for (const one of asList(mcp[key])) checkPattern(key, one, isDeny, report);
   return {
     // With pins alone the tools are those that have one.
@@ -53,7 +62,14 @@ export function compileMcp(document: RuleDocument, report: Report): McpCondition
     allowsInput: mcp.input === 'allow' ? everyInput : asList(mcp.input),
     pins: mcp.pins,
     isBeforeList: mcp.beforeList === 'allow',
+    sessions: sessionsOf(document),
   };
+}
+
+function sessionsOf({ mcp, deny }: RuleDocument): McpCondition['sessions'] {
+  const sessions = mcp?.sessions;
+  if (sessions === undefined) return deny === undefined ? mcpSessionParts : [];
+  return sessions === 'none' ? [] : asList(sessions);
 }
 
 function compileArguments({ mcp, deny }: RuleDocument, report: Report): McpCondition['schema'] {

@@ -11,13 +11,13 @@ const asArray = <T>(value: T | readonly T[] | undefined): readonly T[] =>
 const keys = (names: string | readonly string[] | undefined): ReadonlySet<string> =>
   new Set(asArray(names).map(fieldKey));
 
-/** Undefined for a rule that denies, and for one that bounds no path, gives no credential and says nothing of fields. */
+/** Undefined for a rule that denies, and for one that bounds no path and no package, gives no credential and says nothing of fields. */
 export function compileRequestFields(
-  { deny, paths, git, inject, requestFields }: RuleDocument,
+  { deny, paths, git, packages, inject, requestFields }: RuleDocument,
   ofFile: PolicyDocument['requestFields'],
 ): RequestFields | undefined {
   if (deny !== undefined) return undefined;
-  if ([paths, git, inject, requestFields].every((one) => one === undefined)) return undefined;
+  if ([paths, git, packages, inject, requestFields].every((one) => one === undefined)) return undefined;
   const isMap = typeof requestFields === 'object' && 'only' in requestFields;
   const only = isMap ? keys(requestFields.only) : undefined;
   return {

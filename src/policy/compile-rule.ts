@@ -4,12 +4,16 @@ import type { Report } from './yaml-source.ts';
 import { parseByteSize } from './byte-size.ts';
 import { checkCombination, isPassthrough } from './check-combination.ts';
 import type { ClaimSelector } from './claim-selector.ts';
+import { compileAsk } from './compile-ask.ts';
+import { compileDecide } from './compile-decide.ts';
 import { compileCapture } from './compile-capture.ts';
 import { compileGit } from './compile-git.ts';
 import { compileGraphql } from './compile-graphql.ts';
 import { compileLeaks } from './compile-leaks.ts';
 import { compileLlm } from './compile-llm.ts';
 import { compileMcp } from './compile-mcp.ts';
+import { compileProtocol, writtenPorts } from './compile-protocol.ts';
+import { compilePackages } from './compile-packages.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
@@ -21,6 +25,7 @@ import { budgetOf } from './rule-budget.ts';
 import { compileRewrite } from './compile-rewrite.ts';
 import { compileScreen } from './compile-screen.ts';
 import { isPublicSuffix } from './public-suffix.ts';
+import { parseRuleTime } from './rule-times.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 import type { YamlPath } from './yaml-source.ts';
 
@@ -35,6 +40,8 @@ export interface RuleContext {
   readonly fileRequire: readonly string[];
   /** Names that the file adds to the tables of request fields. */
   readonly fileRequestFields: PolicyDocument['requestFields'];
+  /** What its rules without "tls" do. */
+  readonly fileTls: PolicyDocument['tls'];
   /** What its rules without "leaks" are searched for. */
   readonly fileLeaks: PolicyDocument['leaks'];
   readonly groups: ReadonlyMap<string, readonly string[]>;
@@ -44,8 +51,16 @@ export interface RuleContext {
   readonly placeholders: ReadonlySet<string>;
   /** Those that sign what they are put on. */
   readonly signing: ReadonlySet<string>;
+  /** Those that log in to what is no HTTP. */
+  readonly logins: ReadonlySet<string>;
+  /** The same, with a key of SSH. */
+  readonly sshKeys: ReadonlySet<string>;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
+  /** Names of the known deciders; undefined if they are not known here. */
+  readonly deciders: ReadonlySet<string> | undefined;
+  /** Those that can be asked about requests alone. */
+  readonly requestDeciders: ReadonlySet<string>;
   readonly compileCondition: CompileCondition;
   readonly report: Report;
 }
@@ -66,8 +81,6 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
   checkInjection(document, schemes, hosts, context);
-  if (document.scrub !== undefined && document.inject === undefined)
-    context.report(['scrub'], 'responses are searched for what "inject" names; write it, or remove "scrub"');
   checkPlaceholders(document, context);
   checkTrust(document, schemes, context);
   const inject = asList(document.inject);
@@ -80,17 +93,20 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     reference: { name: document.name, place: context.place },
     effect,
     handling,
+    end: compileProtocol(document, { ...context, effect }),
+    opensAsNeeded: opensAsNeeded(document, { handling, effect, schemes }, context),
     mode: document.mode ?? context.fileMode,
     hasOwnMode: document.mode !== undefined,
     hosts,
     schemes,
-    ports: document.ports === undefined ? undefined : new Set(asList(document.ports)),
+    ports: writtenPorts(document, effect),
     methods: compileMethods(document, context.report),
     paths: compilePaths(document, context.report),
     git: compileGit(document, context.report),
     mcp: compileMcp(document, context.report),
     graphql: compileGraphql(document, context.report),
     llm: compileLlm(document, context.report),
+    packages: compilePackages(document, context.report),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
@@ -104,7 +120,9 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     continuesTrace: document.trace === 'continue',
     capture: compileCapture(document, context.report),
     leaks: compileLeaks(document, { ...context, effect, handling }),
-    screen: compileScreen(document),
+    ask: compileAsk(document),
+    screen: compileScreen(document, { ...context, mode: document.mode ?? context.fileMode }),
+    decide: compileDecide(document, { ...context, mode: document.mode ?? context.fileMode }),
     rewrite: compileRewrite(document, context.signing, context.report),
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
@@ -115,8 +133,19 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   };
 }
 
+function opensAsNeeded(
+  { tls }: RuleDocument,
+  { handling, effect, schemes }: Pick<Rule, 'handling' | 'effect' | 'schemes'>,
+  { fileTls, report }: RuleContext,
+): boolean {
+  if (effect === 'deny' || handling !== 'intercept') return false;
+  if (tls === 'auto' && !schemes.has('https')) report(['tls'], 'there is no TLS over http; remove "tls"');
+  return (tls ?? fileTls) === 'auto' && schemes.has('https');
+}
+
 function compileSchemes(document: RuleDocument, effect: Effect, report: Report): ReadonlySet<RuleScheme> {
   const written = asList(document.scheme);
+  if (document.protocol !== undefined && effect === 'allow') return new Set(['tcp']);
   if (written.length === 0) return new Set(effect === 'deny' ? ['https', 'http', 'tcp'] : ['https']);
   const schemes = new Set(written);
   if (effect === 'allow' && schemes.has('tcp')) {
@@ -219,6 +248,8 @@ function checkInjection(
   hosts: readonly HostPattern[],
   context: RuleContext,
 ): void {
+  if (document.scrub !== undefined && document.inject === undefined)
+    context.report(['scrub'], 'responses are searched for what "inject" names; write it, or remove "scrub"');
   if (document.inject === undefined) return;
   checkNames('inject', 'credential', document.inject, context);
   if (schemes.has('http')) {
@@ -322,8 +353,8 @@ function compilePaths(document: RuleDocument, report: Report): readonly PathPatt
       continue;
     }
     patterns.push(pattern);
-    const isBounded =
-      document.deny !== undefined || document.mcp !== undefined || document.graphql !== undefined;
+    const { deny, mcp, graphql, packages } = document;
+    const isBounded = [deny, mcp, graphql, packages].some((one) => one !== undefined);
     if (!isBounded && takesBodies(document) && singleEndpoint.test(text)) {
       report(
         path,
@@ -345,14 +376,9 @@ function compileWhen(document: RuleDocument, { compileCondition, report }: RuleC
 
 function compileExpiry(document: RuleDocument, report: Report): number | undefined {
   if (document.expires === undefined) return undefined;
-  const isWritten = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(
-    document.expires,
-  );
-  const time = isWritten ? Date.parse(document.expires) : Number.NaN;
-  if (Number.isNaN(time)) {
+  const time = parseRuleTime(document.expires);
+  if (time === undefined)
     report(['expires'], '"expires" is not a time with a zone; write it as 2030-01-31T12:00:00Z');
-    return undefined;
-  }
   return time;
 }
 

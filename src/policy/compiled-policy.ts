@@ -5,27 +5,32 @@ import type {
   AllowDecision,
   AwaitedPart,
   Decision,
-  DenyDecision,
   Policy,
   Principal,
   RuleReference,
   SessionRules,
 } from './decision.ts';
-import { defaultLimits } from '../protocol/limits.ts';
-import { UnreadableBody } from '../understand/json-value.ts';
+import { awaitedBy, type Awaiting, awaitsNothing, noParts, unreadParts } from './awaited-parts.ts';
+import { allowBy } from './allow-by.ts';
+import { mayPass, openingRule } from './auto-passage.ts';
+import { moreOf, operationsOf } from './beyond-rule.ts';
+import { blindHostsOf } from './blind-hosts-of.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
-import { formatHostPattern } from './host-pattern.ts';
 import { defaultDenial, fieldDenial, ruleDenial, workDenial } from './denial.ts';
-import { awaitsCommands } from './git-rule.ts';
+import { opensGraphqlSocket } from './graphql-rule.ts';
+import { KeptAllows } from './kept-allows.ts';
+import { decidedPackage, seesPackage } from './decided-package.ts';
+import type { NamedRegistry } from './known-package.ts';
+import { isProbe, stepsFor } from './decision-work.ts';
 import { MatchingWork } from './matching-work.ts';
+import { probeDenialBy } from './probe-denial.ts';
 import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
 import { viewRules } from './session-view.ts';
 import {
   type Asking,
-  awaitedOf,
   destinationMismatch,
   isForSession,
   measuredMismatch,
@@ -73,6 +78,7 @@ export class CompiledPolicy implements Policy {
   readonly files: readonly PolicyFile[];
   readonly #index: RulesByHost;
   readonly #times = new RuleTimes();
+  readonly #kept = new KeptAllows();
   /** Rules that pass bytes on as they are. */
   readonly #blind: readonly Rule[];
 
@@ -85,7 +91,9 @@ export class CompiledPolicy implements Policy {
       this.#times.add(rule);
       if (index === undefined) this.#index.add(rule);
     }
-    this.#blind = rules.filter(({ effect, handling }) => effect === 'allow' && handling !== 'intercept');
+    this.#blind = rules.filter(
+      (rule) => rule.effect === 'allow' && (rule.handling !== 'intercept' || mayPass(rule)),
+    );
   }
 
   /**
@@ -102,20 +110,34 @@ export class CompiledPolicy implements Policy {
     // Rules that were not looked at could deny.
     if (work.isSpent) return workDenial(access);
     if (isProbe(access)) return this.#probed(verdict, principal, { access, nowMs });
-    if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
+    const fetched = decidedPackage(verdict, access, nowMs);
+    if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access, fetched);
     const observed = verdict.observedDeny?.reference.name;
-    const awaits = awaitedBy(verdict, access);
+    const awaits = awaitedBy(verdict, access, nowMs);
     const isPlain = access.depth === 'request' && lists.every((list) => list.isByDestination);
     const plain = isPlain ? ({ isByDestination: true } as const) : {};
+    // On trial it asks nobody, and gives nothing that a person would have to give.
+    if (verdict.allow?.ask !== undefined && verdict.allow.mode === 'observe' && access.depth === 'request')
+      return { ...observedAllow(observed ?? verdict.allow.reference.name), ...awaits };
     if (verdict.allow !== undefined) {
-      const lists = verdict.seesMessages ? ({ showsLists: true } as const) : {};
-      const allow = { ...allowBy(verdict.allow, access, observed), ...lists, ...awaits, ...plain };
-      return this.#withFields(verdict.allow, allow, principal, { access, nowMs });
+      const { allow: rule } = verdict;
+      const isRequest = access.depth === 'request';
+      const more = moreOf({ ...verdict, fetched }, awaits, access);
+      const passes = this.#passes(verdict, selected, { principal, access, nowMs });
+      const make = (): AllowDecision => ({
+        ...allowBy(rule, { isRequest, passes }, observed),
+        ...more,
+        ...plain,
+      });
+      const isOfRuleAlone = isRequest && observed === undefined && more === awaitsNothing;
+      const allow = isOfRuleAlone ? this.#kept.of(rule, isPlain, make) : make();
+      return this.#withFields(rule, allow, principal, { access, nowMs });
     }
     const lenient = access.destination.scheme !== 'tcp' && this.isObserved(principal, access, nowMs);
-    if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits, ...plain };
+    if (lenient)
+      return { ...observedAllow(observed ?? defaultDenyName), ...operationsOf(verdict), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
-    return { ...defaultDenial(rules, access, asking), ...awaits };
+    return { ...defaultDenial(rules, access, asking), ...fetched, ...awaits };
   }
 
   /** Of a question about what could be asked, as for each item of a list: nobody reads why not. */
@@ -125,8 +147,31 @@ export class CompiledPolicy implements Policy {
     { access, nowMs }: { readonly access: AccessRequest; readonly nowMs: number },
   ): Decision {
     if (deny !== undefined) return probeDenial;
-    if (allow !== undefined) return allowBy(allow, access, undefined);
+    if (allow !== undefined)
+      return allowBy(allow, { isRequest: access.depth === 'request', passes: false }, undefined);
     return this.isObserved(principal, access, nowMs) ? observedAllow(defaultDenyName) : probeDenial;
+  }
+
+  /** Whether nothing that is for the connection needs to see more of it than where it goes. What observes sees all. */
+  #passes(
+    { allow, observedDeny }: Verdict,
+    selected: readonly (readonly Rule[])[],
+    asked: { readonly principal: Principal; readonly access: AccessRequest; readonly nowMs: number },
+  ): boolean {
+    const { principal, access } = asked;
+    if (allow?.opensAsNeeded !== true || observedDeny !== undefined) return false;
+    if (access.depth !== 'connect' || access.destination.scheme !== 'https') return false;
+    const observes = this.files.some(
+      ({ mode, selectors }) => mode === 'observe' && selectors.every((one) => selects(one, principal.claims)),
+    );
+    return !observes && openingRule(selected, asked) === undefined;
+  }
+
+  /** The rule for which a connection is opened that could pass otherwise; undefined: it passes, or no rule would let it. */
+  openedFor(principal: Principal, access: AccessRequest, nowMs: number): Rule | undefined {
+    const rules = this.candidates(access.destination.host);
+    const mayPassAny = rules.flat().some((rule) => rule.opensAsNeeded);
+    return mayPassAny ? openingRule(rules, { principal, access, nowMs }) : undefined;
   }
 
   /** The decision with what becomes of the fields of the request, or the denial for one of them. */
@@ -145,7 +190,13 @@ export class CompiledPolicy implements Policy {
       const what = `${first.method} ${first.path} of ${first.destination.host}, which the request asks for in a field`;
       const read = this.decide(principal, first, nowMs);
       // With the credential of this rule: a rule that gives another one says nothing about what this one may read.
-      if (read.effect === 'deny' || !rule.inject.every((one) => gives(read, one)))
+      // Nobody is asked about what a field asks for.
+      if (
+        read.effect === 'deny' ||
+        read.asks !== undefined ||
+        read.deciders !== undefined ||
+        !rule.inject.every((one) => gives(read, one))
+      )
         return fieldDenial(rule, access, {
           field,
           reason: `No rule with the same credential allows ${what}`,
@@ -175,7 +226,11 @@ export class CompiledPolicy implements Policy {
   }
 
   blindHosts(principal: Principal): readonly string[] {
-    return this.#blind.filter((rule) => isForSession(rule, principal)).flatMap(blindPatterns);
+    return blindHostsOf(this.#blind, principal);
+  }
+
+  sshHosts(principal: Principal): readonly string[] {
+    return blindHostsOf(this.#blind, principal, 'ssh');
   }
 
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
@@ -218,38 +273,6 @@ export class CompiledPolicy implements Policy {
   }
 }
 
-/** The destinations of a rule, one by one; a rule without ports is for those that its schemes imply. */
-function blindPatterns({ hosts, ports }: Rule): readonly string[] {
-  const own = ports === undefined ? [80, 443] : [...ports];
-  return hosts.map(formatHostPattern).flatMap((host) => {
-    const shown = host.includes(':') ? `[${host}]` : host;
-    return own.map((port) => `${shown}:${port}`);
-  });
-}
-
-/** What the decision may cost. */
-export function stepsFor(access: AccessRequest): number {
-  const { decisionStepsMax, decisionStepsPerRef, decisionStepsPerBodyOctet, decisionStepsPerItem } =
-    defaultLimits;
-  if (access.depth === 'connect') return decisionStepsMax;
-  if (isProbe(access)) return decisionStepsPerItem;
-  const refs = access.pushed?.length ?? 0;
-  const ofGraphql = access.graphql instanceof UnreadableBody ? 0 : (access.graphql?.octets ?? 0);
-  const octets = ofGraphql + (access.body?.kind === 'json' ? access.body.octets : 0);
-  return decisionStepsMax + refs * decisionStepsPerRef + octets * decisionStepsPerBodyOctet;
-}
-
-function isProbe(access: AccessRequest): boolean {
-  return access.depth === 'request' && access.body?.kind === 'message';
-}
-
-const probeDenial: DenyDecision = {
-  effect: 'deny',
-  rule: { name: defaultDenyName },
-  reason: 'It is not allowed.',
-  operatorReason: 'It is not allowed.',
-};
-
 function gives({ inject }: AllowDecision, name: string): boolean {
   return inject.some(({ credential }) => credential === name);
 }
@@ -265,33 +288,18 @@ function selectFrom(lists: readonly RuleList[], asked: Asked): readonly (readonl
   return selected;
 }
 
-interface Verdict {
+interface Verdict extends Awaiting {
   readonly deny: Rule | undefined;
   readonly observedDeny: Rule | undefined;
-  readonly allow: Rule | undefined;
-  /** Rules that deny look at what is not there yet. */
-  readonly unread: ReadonlySet<AwaitedPart>;
-  /** The same of rules on trial. */
-  readonly unreadOnTrial: ReadonlySet<AwaitedPart>;
   /** A rule that denies is about messages of this server. */
   readonly seesMessages: boolean;
+  /** One that denies looks at operations of GraphQL, and the request opens a WebSocket for them. */
+  readonly readsOperations: boolean;
+  /** Rules that are about packages of this host, whether for this one or not. */
+  readonly seesPackages: readonly Rule[] | undefined;
 }
 
-/** In this order: operations of GraphQL are read from the body, and that costs nothing where the request is a push. */
-const bodyParts = ['graphql', 'body'] as const;
-
-function awaitedBy(verdict: Verdict, access: AccessRequest): Pick<AllowDecision, 'awaits' | 'awaitsOnTrial'> {
-  const { allow, unread, unreadOnTrial } = verdict;
-  const ofAllow = allow === undefined ? [] : awaitedOf(allow, access);
-  const isEnforced = allow?.mode === 'enforce';
-  const enforced = bodyParts.find((part) => unread.has(part) || (isEnforced && ofAllow.includes(part)));
-  if (enforced !== undefined) return { awaits: enforced };
-  const onTrial = bodyParts.find((part) => unreadOnTrial.has(part) || ofAllow.includes(part));
-  if (onTrial !== undefined) return { awaits: onTrial, awaitsOnTrial: true };
-  const isPush =
-    unread.has('git-commands') || unreadOnTrial.has('git-commands') || awaitsCommands(allow?.git, access);
-  return isPush ? { awaits: 'git-commands' } : {};
-}
+const probeDenial = probeDenialBy(defaultDenyName);
 
 /** What it costs to find that a rule is for another scheme, principal or method. */
 const stepsPerRule = 5;
@@ -302,16 +310,23 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   let observedDeny: Rule | undefined;
   let allow: Rule | undefined;
   let denySeesRequests: Rule | undefined;
-  const unread = new Set<AwaitedPart>();
-  const unreadOnTrial = new Set<AwaitedPart>();
+  let unread: Set<AwaitedPart> | undefined;
+  let unreadOnTrial: Set<AwaitedPart> | undefined;
+  let publishesAt: NamedRegistry | undefined;
   let seesMessages = false;
+  let readsOperations = false;
+  const opensSocket = access.depth === 'request' && opensGraphqlSocket(access);
+  let seesPackages: Rule[] | undefined;
   const isEarlier = (rule: Rule, than: Rule | undefined): boolean =>
     than === undefined || rule.order < than.order;
   for (const list of lists) {
     for (const rule of list) {
       if (!asking.work.spend(stepsPerRule)) break;
       if (rule.effect === 'allow') {
-        if (isEarlier(rule, allow) && measuredMismatch(rule, access, asking) === undefined) allow = rule;
+        if (!isEarlier(rule, allow)) continue;
+        const mismatch = measuredMismatch(rule, access, asking);
+        if (seesPackage(rule, mismatch)) (seesPackages ??= []).push(rule);
+        if (mismatch === undefined) allow = rule;
         continue;
       }
       const isLater = access.depth === 'connect' && seesRequests(rule);
@@ -319,11 +334,13 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
       const best = rule.mode === 'observe' ? observedDeny : deny;
       if (!isEarlier(rule, best)) continue;
       const mismatch = measuredMismatch(rule, access, asking);
+      if (seesPackage(rule, mismatch)) (seesPackages ??= []).push(rule);
       seesMessages ||= rule.mcp !== undefined && (mismatch === undefined || mismatch === 'mcp');
-      const awaiting = rule.mode === 'observe' ? unreadOnTrial : unread;
-      if (mismatch === 'unread') awaiting.add('git-commands');
-      if (mismatch === 'unread-body') awaiting.add('body');
-      if (mismatch === 'unread-graphql') awaiting.add('graphql');
+      readsOperations ||= opensSocket && rule.graphql !== undefined && mismatch === 'graphql';
+      const part = mismatch === undefined ? undefined : unreadParts.get(mismatch);
+      if (part === 'publication') publishesAt ??= rule.packages;
+      if (part !== undefined && rule.mode === 'observe') (unreadOnTrial ??= new Set()).add(part);
+      else if (part !== undefined) (unread ??= new Set()).add(part);
       if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;
       else if (rule.mode === 'observe') observedDeny = rule;
@@ -332,35 +349,17 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
   }
   // Blind bytes cannot be judged by a rule that looks at requests, so its hosts are never passed blindly.
   if (allow !== undefined && allow.handling !== 'intercept') deny ??= denySeesRequests;
-  return { deny, observedDeny, allow, unread, unreadOnTrial, seesMessages };
-}
-
-function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined): AllowDecision {
-  const isRequest = access.depth === 'request';
-  // A connection that will be opened is dialled for a request, by the decision about that request.
-  const isFinal = isRequest || rule.handling !== 'intercept';
+  const [awaited = noParts, onTrial = noParts] = [unread, unreadOnTrial];
   return {
-    effect: 'allow',
-    rule: rule.reference,
-    handling: rule.handling,
-    inject: isRequest ? rule.inject.map((credential) => ({ credential })) : [],
-    addresses: isFinal ? rule.addresses : [],
-    limits: isFinal ? rule.limits : {},
-    ...(isFinal && rule.budget !== undefined ? { budget: rule.budget } : {}),
-    ...(rule.refusesEch && !isRequest ? { refusesEch: true } : {}),
-    ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
-    ...(isRequest && rule.mcp !== undefined ? { showsLists: true } : {}),
-    ...(isRequest && rule.graphql?.ids !== undefined ? { learnsIds: [rule.graphql.ids] } : {}),
-    ...(isRequest && rule.llm !== undefined ? { llm: rule.llm } : {}),
-    ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
-    ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
-    ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),
-    ...(isRequest && rule.leaks !== undefined ? { leaks: rule.leaks } : {}),
-    ...(isRequest && rule.screen !== undefined ? { screen: rule.screen } : {}),
-    ...(isRequest && rule.rewrite !== undefined ? { rewrite: rule.rewrite } : {}),
-    ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
-    ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),
-    ...(observed === undefined ? {} : { observed }),
+    deny,
+    observedDeny,
+    allow,
+    unread: awaited,
+    unreadOnTrial: onTrial,
+    publishesAt,
+    seesMessages,
+    readsOperations,
+    seesPackages,
   };
 }
 

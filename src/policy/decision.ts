@@ -4,14 +4,25 @@ import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import type { GraphqlRequest } from '../understand/graphql-request.ts';
 import type { UnreadableBody } from '../understand/json-value.ts';
+import type { FoundAdvisory, PackageAdvisories } from '../understand/packages/advisory.ts';
+import type { PackageRegistry, PublishOperation } from '../understand/packages/package-request.ts';
 import type { ReadBody } from '../understand/read-body.ts';
+import type { AskedOf } from './ask-rule.ts';
 import type { RefUpdate } from './git-commands.ts';
 import type { GraphqlIds, KnownIds } from './graphql-ids.ts';
 import type { ToolDefinition } from './mcp-pins.ts';
+import type { RuleDecide } from './decide-rule.ts';
 import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
-import type { LlmCondition } from './llm-condition.ts';
+import type { ProtocolEnd } from './protocol-rule.ts';
+import type { LlmBudget, LlmCondition } from './llm-condition.ts';
+import type { KnownPackage, KnownPublication, NamedRegistry, RegistryRoot } from './known-package.ts';
+import type { KeepingBack } from './package-advisories.ts';
+import type { PackageIntegrity } from './package-integrity.ts';
+import type { KnownProvenance } from './package-provenance.ts';
+
+export type { KnownPackage };
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
 export interface Principal {
@@ -21,6 +32,21 @@ export interface Principal {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Facts of the agent's posture that are true. */
   readonly posture: readonly string[];
+  /** Of a session that another one made: what it has less than that. */
+  readonly narrowed?: Narrowing;
+}
+
+/** All of its steps must allow what the session asks for, and so must what the root is judged by. */
+export interface Narrowing {
+  /** The session that began by a token: its rules count in its name, whichever session below it asks. */
+  readonly rootId: string;
+  /** From the session below the root down to the one that asks. */
+  readonly steps: readonly NarrowingStep[];
+}
+
+export interface NarrowingStep {
+  readonly sessionId: string;
+  readonly policy: Policy;
 }
 
 /** What can be seen when a stream opens: only the destination. */
@@ -49,6 +75,16 @@ export interface RequestAccess {
   readonly knownIds?: KnownIds;
   /** Its operations of GraphQL; absent while nobody has read them. */
   readonly graphql?: GraphqlRequest | UnreadableBody;
+  /** It is a message on a WebSocket that the rest of this opened. */
+  readonly ofWebSocket?: true;
+  /** What is known of the package that it asks for; absent while nobody has asked. */
+  readonly package?: KnownPackage;
+  /** What its body was read to publish; absent while nobody has read it. */
+  readonly publication?: KnownPublication;
+  /** What attestations say of how it was built; absent while nobody has asked. */
+  readonly provenance?: KnownProvenance;
+  /** What is known against packages; absent: nothing that can be read. */
+  readonly advisories?: PackageAdvisories;
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;
@@ -89,6 +125,49 @@ export interface RuleCapture {
   readonly redact: readonly string[];
 }
 
+/** The package that a request is about, as the rules for its host read it. */
+export interface DecidedPackage {
+  readonly registry: PackageRegistry;
+  readonly root: RegistryRoot | undefined;
+  readonly name: string;
+  /** The name as it was asked for, where the registry has its list at that. */
+  readonly written?: string;
+  readonly version?: string;
+  readonly file?: string;
+  /** By which name metadata promises what is delivered. */
+  readonly promisedAs?: string;
+  /** What is delivered, by the address itself. */
+  readonly digest?: string;
+  /** It is the metadata of a package, and rules keep versions back of which it may tell. */
+  readonly hides?: true;
+  /** What is installed is asked for, and no list or description of it. */
+  readonly isArchive?: true;
+  /** It would publish, or change something that is published. */
+  readonly operation?: PublishOperation;
+  /** What it would publish. */
+  readonly publishes?: string;
+  /** When the version, or the file, came out; where nobody knows, absent. */
+  readonly publishedMs?: number;
+  /** It is too young until then; where nobody knows, absent. */
+  readonly keptUntilMs?: number;
+  /** How long its versions have to be out. */
+  readonly minAgeMs?: number;
+  /** Whether the registry is asked what it promises, and has to promise it. */
+  readonly integrity?: PackageIntegrity;
+  /** Rules want attestations of its versions. */
+  readonly wantsProvenance?: true;
+  /** Digests of what the rule lets through by attestations; absent: it looks at none. */
+  readonly attested?: readonly string[];
+  /** No attestation lets through the version that is asked for. */
+  readonly isUnattested?: true;
+  /** Whether something of it runs when it is installed is told, as far as it is known. */
+  readonly tellsScripts?: true;
+  /** Which advisories keep its versions back. */
+  readonly keepsBack?: KeepingBack;
+  /** What keeps back the version that is asked for. */
+  readonly advisory?: FoundAdvisory;
+}
+
 /** The rule that decided. Default deny and the address guard are rules too. */
 export interface RuleReference {
   /** Name, or `default-deny`, `observe`. */
@@ -104,6 +183,8 @@ export interface AllowDecision {
   readonly rule: RuleReference;
   /** At depth `connect`: what becomes of the bytes. `raw` is any TCP protocol, `passthrough` TLS that is not opened. */
   readonly handling: 'intercept' | 'passthrough' | 'raw';
+  /** Of `raw`: the protocol that the gateway ends; absent: the bytes pass as they are. */
+  readonly end?: ProtocolEnd;
   readonly inject: readonly Injection[];
   /** Private networks (CIDR) that this one rule may reach. */
   readonly addresses: readonly string[];
@@ -118,12 +199,18 @@ export interface AllowDecision {
   readonly continuesTrace?: true;
   /** What of bodies is kept; absent: nothing. */
   readonly capture?: RuleCapture;
+  /** It holds once a person has said so: until then nothing goes out. Absent: nobody is asked. */
+  readonly asks?: AskedOf;
   /** What the request is searched for; absent: nothing. */
   readonly leaks?: RuleLeaks;
   /** What the beginning of the response is judged by; absent: nothing. */
   readonly screen?: RuleScreen;
+  /** Who else has to allow it, all of them; absent: nobody. */
+  readonly deciders?: readonly RuleDecide[];
   /** What becomes of fields of JSON; absent: nothing. */
   readonly rewrite?: RuleRewrite;
+  /** Of passthrough: no rule needs more of the connection than where it goes. It may be opened all the same. */
+  readonly isAuto?: true;
   /** Of passthrough: a ClientHello that may hide another name is refused. */
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
@@ -134,10 +221,18 @@ export interface AllowDecision {
   readonly scrub?: RuleScrub;
   /** The rule names what a server of MCP may be asked for, so its lists are shown without the rest. */
   readonly showsLists?: true;
+  /** A rule looks at operations of GraphQL, so each that comes on the WebSocket is decided about. */
+  readonly readsOperations?: true;
   /** Where in the response ids stand that mutations of the session may have. */
   readonly learnsIds?: readonly GraphqlIds[];
+  /** Limits of the policies by which sessions were narrowed, beside those of the rule: each is counted in the name of its session. */
+  readonly narrowed?: readonly NarrowedLimits[];
   /** The rule bounds calls of models: what they may ask for, and what they take. */
   readonly llm?: LlmCondition;
+  /** Rules name packages here: the one that is asked for. */
+  readonly package?: DecidedPackage;
+  /** What clients need of a registry as a whole is asked for, and it is a file that says the same to all. */
+  readonly registryFile?: Pick<DecidedPackage, 'registry' | 'root'>;
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**
@@ -149,10 +244,25 @@ export interface AllowDecision {
   readonly awaits?: AwaitedPart;
   /** Only rules on trial look at it: what cannot be read refuses nothing. */
   readonly awaitsOnTrial?: true;
+  /** Where `awaits` is a publication: as which registry it is read. */
+  readonly awaitsOf?: NamedRegistry;
 }
 
-/** What of a request a rule looks at that comes behind its head. */
-export type AwaitedPart = 'git-commands' | 'body' | 'graphql';
+/** What of a request a rule looks at that comes behind its head, or has to be asked for. */
+export type AwaitedPart =
+  | 'git-commands'
+  | 'body'
+  | 'graphql'
+  | 'publication'
+  | 'publish-times'
+  | 'provenance';
+
+export interface NarrowedLimits {
+  readonly sessionId: string;
+  readonly rule: RuleReference;
+  readonly limits: RuleLimits;
+  readonly budget?: string;
+}
 
 export interface DenyDecision {
   readonly effect: 'deny';
@@ -163,6 +273,8 @@ export interface DenyDecision {
   readonly operatorReason: string;
   /** Set where no rule denies: to ask all of them would take more than `decisionStepsMax`. */
   readonly isTooCostly?: true;
+  /** As in `AllowDecision`. */
+  readonly package?: DecidedPackage;
   /** The field of the request for which the rule, which else would allow it, does not. */
   readonly field?: string;
   /** Of default deny: what the ceiling above the policy allows, which bounds whatever opens it. */
@@ -170,6 +282,7 @@ export interface DenyDecision {
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
   readonly awaits?: AwaitedPart;
   readonly awaitsOnTrial?: true;
+  readonly awaitsOf?: NamedRegistry;
 }
 
 export type Decision = AllowDecision | DenyDecision;
@@ -186,12 +299,16 @@ export interface SessionRules extends RuleView {
   readonly isBounded: boolean;
   /** What no rule allows may be let through, and told to the operator. */
   readonly mayBeObserved: boolean;
+  /** They are those by which the session was narrowed; what it was narrowed from is judged too. */
+  readonly isNarrowed?: true;
 }
 
 /** A rule as the session that it is for sees it. */
 export interface ViewedRule {
   readonly name: string;
   readonly effect: 'allow' | 'deny';
+  /** A person has to say so first. */
+  readonly asks?: true;
   readonly hosts: readonly string[];
   readonly schemes: readonly string[];
   /** Absent: every port. */
@@ -201,6 +318,10 @@ export interface ViewedRule {
   /** What requests are looked at for beside these, by the key of the rule; a condition is not told. */
   readonly only?: Readonly<Record<string, string>>;
   readonly limits?: Readonly<Record<string, number | string>>;
+  /** What the limits of a session are counted in; it is told to no session. */
+  readonly budget?: string;
+  /** Of calls of models; its name is told to no session. */
+  readonly modelBudget?: LlmBudget;
   readonly ends?: string;
   /** Facts that the session lacks: without them the rule is not for it. */
   readonly needs?: readonly string[];
@@ -218,6 +339,8 @@ export interface Policy {
   rulesFor(principal: Principal, bounds: { readonly nowMs: number; readonly max: number }): SessionRules;
   /** Where some rule may take the bytes of a connection as they are, for this principal: `host:port`, `*.name:port`, `*:port`. */
   blindHosts(principal: Principal): readonly string[];
+  /** The same, of connections whose SSH the gateway ends. */
+  sshHosts(principal: Principal): readonly string[];
   /**
    * Whether a decision may be another one at the second time, though nothing but the time is; of a host, if one is given.
    * Where the clock went back, it may.

@@ -1,16 +1,22 @@
 // What a denial says: to the workload what was refused and what to ask for, to the operator which rules came close.
 
 import { pathAmbiguity } from '../http/request-target.ts';
+import { UnreadablePackage } from '../understand/packages/package-request.ts';
 import { UnreadableBody } from '../understand/json-value.ts';
-import type { AccessRequest, DenyDecision, Principal, RequestAccess } from './decision.ts';
+import type { AccessRequest, DenyDecision, RequestAccess } from './decision.ts';
 import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
 import { pinProblem } from './mcp-pins.ts';
-import { gitText, optionsText, updatesText } from './git-rule.ts';
+import { gitText } from './git-condition.ts';
+import { optionsText, updatesText } from './git-rule.ts';
 import { graphqlRemedy, graphqlText, operationsText } from './graphql-rule.ts';
 import { argumentProblem, mcpText, messageOf, messageText } from './mcp-rule.ts';
 import { callNote, callRemedy } from './llm-denial.ts';
 import { llmRequestIn, llmRequestText, llmText } from './llm-rule.ts';
+import { advisoryText } from './package-advisories.ts';
+import { packageNote, packageRemedy } from './package-note.ts';
+import { packageOf } from './package-rule.ts';
+import { listed } from './wanted-by.ts';
 import {
   type Asking,
   isForSession,
@@ -85,21 +91,32 @@ export function bodyText(access: AccessRequest): string | undefined {
 }
 
 /** The denial of a rule that denies. */
-export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
+export function ruleDenial(
+  rule: Rule,
+  access: AccessRequest,
+  fetched: Pick<DenyDecision, 'package'> = {},
+): DenyDecision {
   const what = describeAccess(access);
-  const because = unreadText(rule, access);
+  const advisory = fetched.package?.advisory;
+  const because =
+    advisory === undefined ? unreadText(rule, access) : `: the version ${advisoryText(advisory)}`;
   return {
     effect: 'deny',
+    ...fetched,
     rule: rule.reference,
     reason: rule.reason ?? `The rule ${rule.reference.name} refuses ${what}${because}.`,
     operatorReason: rule.operatorReason ?? `${placeOf(rule)} denies ${what}${because}.`,
   };
 }
 
-function unreadText({ mcp, graphql, llm, when }: Rule, access: AccessRequest): string {
+function unreadText({ mcp, graphql, llm, when, packages }: Rule, access: AccessRequest): string {
   if (graphql !== undefined) {
     const problem = operationsProblem(access);
     return problem === undefined ? '' : `: it looks at the operations of the request, which ${problem}`;
+  }
+  if (packages !== undefined && access.depth === 'request') {
+    const read = packageOf(access, packages);
+    if (read instanceof UnreadablePackage) return `: it ${read.reason}`;
   }
   const problem = (mcp ?? llm) !== undefined || when?.usesBody === true ? bodyProblem(access) : undefined;
   return problem === undefined ? '' : `: it looks into the body, which ${problem}`;
@@ -171,16 +188,14 @@ export function defaultDenial(rules: HostRules, access: AccessRequest, asking: A
     .map((rule) => ({ rule, mismatch: measuredMismatch(rule, access, asking) }));
   const what = describeAccess(access);
   const near = misses.flatMap(({ rule, mismatch }) =>
-    mismatch === undefined || !shown.includes(rule)
-      ? []
-      : [explainMismatch(rule, mismatch, principal, access)],
+    mismatch === undefined || !shown.includes(rule) ? [] : [explainMismatch(rule, mismatch, asking, access)],
   );
   const rest = rules.allows.reduce((sum, list) => sum + list.length, 0) - near.length;
   const more = rest > 0 ? [`and ${rest} more`] : [];
   return {
     effect: 'deny',
     rule: { name: 'default-deny' },
-    reason: `No rule allows ${what}. ${remedy(misses, principal, access)}`,
+    reason: `No rule allows ${what}. ${remedy(misses, asking, access)}`,
     operatorReason:
       near.length === 0
         ? noneNear(rest, access)
@@ -210,7 +225,7 @@ function firstAllows(lists: readonly (readonly Rule[])[]): readonly Rule[] {
 type Misses = readonly { readonly rule: Rule; readonly mismatch: Mismatch | undefined }[];
 
 /** What the workload can do about it. Facts that are missing are its own; the content of rules is not told. */
-function remedy(misses: Misses, principal: Principal, access: AccessRequest): string {
+function remedy(misses: Misses, { principal, nowMs }: Asking, access: AccessRequest): string {
   const unhardened = misses.find(({ mismatch }) => mismatch === 'require');
   if (unhardened !== undefined) {
     const facts = missingFacts(unhardened.rule, principal).join(', ');
@@ -230,7 +245,11 @@ function remedy(misses: Misses, principal: Principal, access: AccessRequest): st
     const options = (optioned.git.options ?? []).map(({ source }) => source).join(', ');
     return `The rule ${optioned.reference.name} allows this push with ${options === '' ? 'no options' : `the options ${options}`} (git push -o).`;
   }
-  const ofBody = bodyRemedy(misses, access) ?? callRemedy(misses, access) ?? operationsRemedy(misses, access);
+  const ofBody =
+    bodyRemedy(misses, access) ??
+    callRemedy(misses, access) ??
+    operationsRemedy(misses, access) ??
+    packageRemedy(misses, access, nowMs);
   if (ofBody !== undefined) return ofBody;
   const { host, port, scheme } = access.destination;
   if (access.depth === 'connect') {
@@ -291,57 +310,11 @@ function definitionIn(access: AccessRequest): RequestAccess['definition'] {
   return access.depth === 'request' ? access.definition : undefined;
 }
 
-/** Some of a list. */
-function list(values: Iterable<string | number>): string {
-  const all = [...values];
-  return all.length > 8 ? `${all.slice(0, 8).join(', ')} …` : all.join(', ');
-}
-
-/** What the condition that a rule does not match by would have: the same facts as the sentence, as data. */
-export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): string {
-  switch (mismatch) {
-    case 'expired':
-      return `before ${new Date(rule.expiresMs ?? 0).toISOString()}`;
-    case 'for':
-      return list(rule.selectors.map((selector) => JSON.stringify(selector)));
-    case 'scheme':
-      return list(rule.schemes);
-    case 'ports':
-      return list(rule.ports ?? (rule.schemes.has('http') ? [80, 443] : [443]));
-    case 'handling':
-      return 'connections';
-    case 'methods':
-      return list(rule.methods ?? []);
-    case 'paths':
-      return list((rule.paths ?? []).map(({ source }) => source));
-    case 'git':
-    case 'refs':
-    case 'options':
-    case 'unread':
-      return rule.git === undefined ? '' : gitText(rule.git);
-    case 'graphql':
-    case 'no-graphql':
-    case 'unread-graphql':
-      return rule.graphql === undefined ? '' : graphqlText(rule.graphql);
-    case 'mcp':
-    case 'pin':
-    case 'llm':
-    case 'body':
-    case 'unread-body':
-      if (rule.mcp !== undefined) return mcpText(rule.mcp);
-      return rule.llm === undefined ? (rule.when?.source ?? '') : llmText(rule.llm);
-    case 'when':
-      return rule.when?.source ?? '';
-    case 'require':
-      return list(missingFacts(rule, principal));
-  }
-}
-
 /** One sentence, for the operator: why a rule does not match. */
 export function explainMismatch(
   rule: Rule,
   mismatch: Mismatch,
-  principal: Principal,
+  { principal, nowMs }: Pick<Asking, 'principal' | 'nowMs'>,
   access: AccessRequest,
 ): string {
   const { port, scheme } = access.destination;
@@ -352,23 +325,22 @@ export function explainMismatch(
     case 'for':
       return `${subject} is for sessions with other claims`;
     case 'scheme':
-      return `${subject} is for ${list(rule.schemes)}, not ${scheme}`;
+      return `${subject} is for ${listed(rule.schemes)}, not ${scheme}`;
     case 'ports':
-      return `${subject} is for port ${list(rule.ports ?? (rule.schemes.has('http') ? [80, 443] : [443]))}, not ${port}`;
+      return `${subject} is for port ${listed(rule.ports ?? (rule.schemes.has('http') ? [80, 443] : [443]))}, not ${port}`;
     case 'handling':
       return `${subject} passes connections through unopened and admits no request that the gateway sees`;
     case 'methods':
       if (rule.methods === undefined)
         return `${subject} names no methods, and ${access.depth === 'request' ? access.method : ''} acts on a second resource, so it has to be named`;
-      return `${subject} is for ${list(rule.methods)}, not ${access.depth === 'request' ? access.method : ''}`;
+      return `${subject} is for ${listed(rule.methods)}, not ${access.depth === 'request' ? access.method : ''}`;
     case 'paths':
-      return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
+      return `${subject} is for the paths ${listed((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
     case 'git':
       return `${subject} is for ${rule.effect === 'allow' ? 'git over smart HTTP' : 'git'} (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'refs':
-      return `${subject} is for pushes of other refs (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'options':
-      return `${subject} is for pushes with other options (${rule.git === undefined ? '' : gitText(rule.git)})`;
+      return `${subject} is for pushes ${mismatch === 'refs' ? 'of other refs' : 'with other options'} (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'unread':
       return `${subject} looks at the refs of the push, which are not known yet`;
     case 'mcp':
@@ -387,10 +359,16 @@ export function explainMismatch(
       return `${subject} looks into the body, which ${bodyProblem(access) ?? 'it cannot read'}`;
     case 'unread-body':
       return `${subject} looks into the body, which is not known yet`;
+    case 'packages':
+    case 'advisory':
+    case 'age':
+    case 'unread-publication':
+    case 'provenance':
+      return `${subject} ${packageNote(rule, mismatch, access, nowMs)}`;
     case 'when':
       return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
     case 'require':
-      return `${subject} requires facts that the session does not have: ${list(missingFacts(rule, principal))}`;
+      return `${subject} requires facts that the session does not have: ${listed(missingFacts(rule, principal))}`;
   }
 }
 

@@ -112,9 +112,13 @@ export function* reachSteps(before: CompiledPolicy, after: CompiledPolicy): Step
 }
 
 /** What its words cost, and what comparing its paths may. */
-function sizeOf({ hosts, paths, ports, git, mcp, graphql, llm }: Rule): number {
-  const ofBodies = [git, mcp, graphql, llm].reduce((sum, one) => sum + (one === undefined ? 0 : 64), 0);
-  return 8 + hosts.length + 8 * (paths?.length ?? 0) + (ports?.size ?? 0) + ofBodies;
+function sizeOf({ hosts, paths, ports, git, mcp, graphql, llm, packages }: Rule): number {
+  const ofBodies = [git, mcp, graphql, llm, packages].reduce(
+    (sum, one) => sum + (one === undefined ? 0 : 64),
+    0,
+  );
+  const ofPackages = (packages?.deny.length ?? 0) + (packages?.allow?.length ?? 0);
+  return 8 + ofPackages + hosts.length + 8 * (paths?.length ?? 0) + (ports?.size ?? 0) + ofBodies;
 }
 
 function entryOf(rule: Rule): RuleEntry {

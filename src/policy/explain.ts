@@ -1,12 +1,17 @@
 // Why a policy decides as it does: every rule for the host, in order, with what became of it. Nothing is contacted.
 
+import { askText } from './ask-rule.ts';
+import { openingKey } from './auto-passage.ts';
 import { captureText } from './compile-capture.ts';
+import { decideText } from './decide-rule.ts';
 import { leaksText } from './leak-rule.ts';
+import { endText } from './protocol-rule.ts';
 import { rewriteText } from './rewrite-rule.ts';
 import { screenText } from './screen-rule.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, AllowDecision, AwaitedPart, Decision, Principal } from './decision.ts';
-import { bodyText, describeAccess, explainMismatch, placeOf, wantedBy } from './denial.ts';
+import { bodyText, describeAccess, explainMismatch, placeOf } from './denial.ts';
+import { wantedBy } from './wanted-by.ts';
 import { isForSession, type Mismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
 /** What became of one rule. `because` is a sentence for a person. */
@@ -34,6 +39,7 @@ const ruleConditions = [
   'mcp',
   'graphql',
   'llm',
+  'packages',
   'when',
   'require',
 ] as const;
@@ -64,13 +70,16 @@ export function explain(policy: CompiledPolicy, question: ExplanationQuestion): 
     .filter((rule) => !isOwnOnly || isForSession(rule, principal))
     .toSorted((a, b) => a.order - b.order)
     .map((rule) => stepOf(rule, { decision, principal, access, nowMs }));
-  return { decision, steps, text: textOf(decision, steps, access) };
+  return { decision, steps, text: textOf(decision, steps, { policy, question }) };
 }
 
 const awaited: Readonly<Record<AwaitedPart, string>> = {
   'git-commands': 'the refs of the push',
   body: 'the body',
   graphql: 'the operations of GraphQL',
+  publication: 'what its body publishes',
+  'publish-times': 'the time at which the version came out',
+  provenance: 'what attestations say of how the version was built',
 };
 
 const handlings: Readonly<Record<AllowDecision['handling'], string>> = {
@@ -95,14 +104,14 @@ function stepOf(rule: Rule, { decision, principal, access, nowMs }: Scene): Expl
       ...common,
       outcome: 'does not match',
       stopsAt: { condition: conditionOf(rule, mismatch), wanted: wantedBy(rule, mismatch, principal) },
-      because: explainMismatch(rule, mismatch, principal, access),
+      because: explainMismatch(rule, mismatch, { principal, nowMs }, access),
     };
   }
   if (decision.rule.name === rule.reference.name) {
     return {
       ...common,
       outcome: 'decides',
-      because: `${placeOf(rule)} ${rule.effect === 'deny' ? 'denies' : 'allows'} it`,
+      because: `${placeOf(rule)} ${rule.effect === 'deny' ? 'denies it' : rule.ask === undefined ? 'allows it' : 'asks a person about it'}`,
     };
   }
   if (rule.effect === 'deny') {
@@ -139,6 +148,7 @@ function conditionsOf(rule: Rule): readonly ConditionName[] {
     mcp: rule.mcp !== undefined,
     graphql: rule.graphql !== undefined,
     llm: rule.llm !== undefined,
+    packages: rule.packages !== undefined,
     when: rule.when !== undefined,
     require: rule.require.length > 0,
   };
@@ -161,6 +171,11 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
     case 'no-graphql':
     case 'unread-graphql':
       return 'graphql';
+    case 'age':
+    case 'advisory':
+    case 'unread-publication':
+    case 'provenance':
+      return 'packages';
     case 'body':
     case 'unread-body':
       if (rule.llm !== undefined) return 'llm';
@@ -170,19 +185,41 @@ function conditionOf(rule: Rule, mismatch: Mismatch): ConditionName {
   }
 }
 
-function textOf(decision: Decision, steps: readonly ExplanationStep[], access: AccessRequest): string {
+/** What a decision comes to, in one word. */
+export function effectWord(decision: Decision): 'ALLOW' | 'ASK' | 'DENY' {
+  if (decision.effect === 'deny') return 'DENY';
+  return decision.asks === undefined ? 'ALLOW' : 'ASK';
+}
+
+/** Why a connection is opened that `tls: auto` could pass. */
+function autoText(
+  policy: CompiledPolicy,
+  { principal, access, nowMs }: ExplanationQuestion,
+): readonly string[] {
+  const rule = policy.openedFor(principal, access, nowMs);
+  return rule === undefined ? [] : [`  tls: auto opens it for: ${placeOf(rule)} (${openingKey(rule) ?? ''})`];
+}
+
+function textOf(
+  decision: Decision,
+  steps: readonly ExplanationStep[],
+  { policy, question }: { readonly policy: CompiledPolicy; readonly question: ExplanationQuestion },
+): string {
+  const { access } = question;
   const { name, place } = decision.rule;
   const body = bodyText(access);
   const lines = [
-    `${decision.effect === 'allow' ? 'ALLOW' : 'DENY'} ${describeAccess(access)}`,
+    `${effectWord(decision)} ${describeAccess(access)}`,
     ...(body === undefined ? [] : [`  body: ${body}`]),
     `  decided by: ${name}${place === undefined ? '' : ` (${place})`}`,
   ];
   if (decision.effect === 'allow') {
     const { handling, inject, addresses, limits, trust = [], observed } = decision;
-    if (access.depth === 'connect') lines.push(`  connection: ${handling} (${handlings[handling]})`);
+    if (access.depth === 'connect')
+      lines.push(`  connection: ${handling} (${handlings[handling]})`, ...autoText(policy, question));
+    if (decision.end !== undefined) lines.push(`  ended and logged in here: ${endText(decision.end)}`);
     const credentials = inject.map(({ credential }) => credential).join(', ');
-    if (access.depth === 'request')
+    if (access.depth === 'request' || decision.end !== undefined)
       lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
@@ -191,10 +228,12 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     if (decision.homeWrites === true)
       lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
     if (decision.continuesTrace === true) lines.push("  goes on with the client's trace");
+    if (decision.asks !== undefined) lines.push(`  waits until a person says: ${askText(decision.asks)}`);
     if (decision.capture !== undefined) lines.push(`  bodies are kept: ${captureText(decision.capture)}`);
     if (decision.rewrite !== undefined) lines.push(`  changes ${rewriteText(decision.rewrite)}`);
     if (decision.screen !== undefined)
       lines.push(`  its response is screened: ${screenText(decision.screen)}`);
+    for (const one of decision.deciders ?? []) lines.push(`  if this allows it too: ${decideText(one)}`);
     if (decision.leaks !== undefined) lines.push(`  searched for leaks: ${leaksText(decision.leaks)}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);

@@ -1,6 +1,7 @@
 // A policy with temporary grants on top: they open what no rule allows, and never what a rule denies.
 
-import { defaultDenyName, stepsFor } from './compiled-policy.ts';
+import { defaultDenyName } from './compiled-policy.ts';
+import { stepsFor } from './decision-work.ts';
 import { type AccessGrant, grantCovers, otherRefsGrant } from './access-grant.ts';
 import { grantWorkDenial } from './denial.ts';
 import { allowWithin } from './within-ceiling.ts';
@@ -13,7 +14,8 @@ import type {
   Principal,
   RuleLimits,
 } from './decision.ts';
-import { awaitsCommands, gitText } from './git-rule.ts';
+import { gitText } from './git-condition.ts';
+import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
@@ -59,6 +61,8 @@ export class GrantedPolicy implements Policy {
     const decision = this.#base.decide(principal, access, nowMs);
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
+    // What is granted to a session is not for those that it makes, and none of those gets more than it has.
+    if (principal.narrowed !== undefined) return decision;
     const grants = this.#byHost.get(host) ?? [];
     const asking = { principal, nowMs, work: new MatchingWork(stepsFor(access)) };
     const grant = grants.find((one) => grantCovers(one, access, asking));
@@ -82,6 +86,10 @@ export class GrantedPolicy implements Policy {
   /** A grant opens requests, never blind bytes. */
   blindHosts(principal: Principal): readonly string[] {
     return this.#base.blindHosts(principal);
+  }
+
+  sshHosts(principal: Principal): readonly string[] {
+    return this.#base.sshHosts(principal);
   }
 
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
@@ -131,7 +139,15 @@ function allowed(name: string): AllowDecision {
   return { effect: 'allow', rule: { name }, handling: 'intercept', inject: [], addresses: [], limits: {} };
 }
 
-function awaitsOf({ awaits, awaitsOnTrial }: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial'> {
+function awaitsOf({
+  awaits,
+  awaitsOnTrial,
+  awaitsOf: of,
+}: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial' | 'awaitsOf'> {
   if (awaits === undefined) return {};
-  return { awaits, ...(awaitsOnTrial === undefined ? {} : { awaitsOnTrial }) };
+  return {
+    awaits,
+    ...(awaitsOnTrial === undefined ? {} : { awaitsOnTrial }),
+    ...(of === undefined ? {} : { awaitsOf: of }),
+  };
 }

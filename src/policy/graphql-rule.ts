@@ -2,6 +2,7 @@
 
 import type { GraphqlField, GraphqlOperation, OperationType } from '../understand/graphql-document.ts';
 import type { GraphqlAsked, GraphqlRequest } from '../understand/graphql-request.ts';
+import { isGraphqlSocketProtocol } from '../understand/graphql-socket.ts';
 import { UnreadableBody } from '../understand/json-value.ts';
 import { fitsMembers, matchesAnyCase, matchesText, patternCovers } from './argument-pattern.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
@@ -27,6 +28,8 @@ export interface GraphqlCondition {
   readonly costMax: number | undefined;
   readonly batch: boolean;
   readonly uploads: boolean;
+  /** They may come on a WebSocket. */
+  readonly webSocket: boolean;
   /** Documents of the server that may be asked for by their id. */
   readonly persisted: readonly string[];
   /** Which ids mutations may have; undefined: any. */
@@ -49,13 +52,45 @@ export function graphqlMismatch(
   work: MatchingWork = unmeasured,
 ): GraphqlMismatch | undefined {
   const { graphql, body, method } = access;
+  // One that denies is asked again about each operation.
+  if (opensGraphqlSocket(access) && (rule.webSocket || effect === 'deny'))
+    return rule.webSocket ? undefined : 'graphql';
   if (graphql === undefined) return effect === 'deny' ? 'unread-graphql' : undefined;
   if (graphql instanceof UnreadableBody) return effect === 'deny' ? undefined : 'no-graphql';
   if (effect === 'deny') return isMeant(rule, graphql, work) ? undefined : 'graphql';
-  const isItsMethod = method === (body?.kind === 'none' ? 'GET' : 'POST');
-  const isNamed = isItsMethod && isAllowed(rule, graphql, work);
+  const isItsWay =
+    access.ofWebSocket === true ? rule.webSocket : method === (body?.kind === 'none' ? 'GET' : 'POST');
+  const isNamed = isItsWay && isAllowed(rule, graphql, work);
   return isNamed && unknownId(rule, access, work) === undefined ? undefined : 'graphql';
 }
+
+/** Whether a request opens a WebSocket on which nothing is spoken but GraphQL, in a way that is read. */
+export function opensGraphqlSocket({ body, query }: RequestAccess): boolean {
+  if (body?.kind !== 'unreadable' || body.webSocket === undefined || asksInUrl(query)) return false;
+  return body.webSocket.length > 0 && body.webSocket.every(isGraphqlSocketProtocol);
+}
+
+/** An origin that does not switch would respond to the operation of the URL, which nobody judged. */
+function asksInUrl(query: string): boolean {
+  // Some servers take a semicolon between parameters, and leave out every question mark at the beginning.
+  return query.split(/[?&;]/).some((one) => {
+    const [name = ''] = one.split('=', 1);
+    // A name that is encoded, or has brackets or dots, could be any of them.
+    return /[%+.[\]]/.test(name) || graphqlParameters.has(name.toLowerCase());
+  });
+}
+
+const graphqlParameters: ReadonlySet<string> = new Set([
+  'query',
+  'variables',
+  'operationname',
+  'extensions',
+  'documentid',
+  'id',
+  'doc_id',
+  'queryid',
+  'hash',
+]);
 
 /** The first id of a mutation that the rule does not know; undefined: there is none. */
 function unknownId(
@@ -81,7 +116,8 @@ function unknownId(
 
 /** Whether a rule has to be asked again with the operations of a request. */
 export function awaitsGraphql(rule: GraphqlCondition | undefined, access: AccessRequest): boolean {
-  return rule !== undefined && access.depth === 'request' && access.graphql === undefined;
+  if (rule === undefined || access.depth === 'connect') return false;
+  return access.graphql === undefined && !(rule.webSocket && opensGraphqlSocket(access));
 }
 
 const keyOf: Readonly<Record<OperationType, RootKey>> = {
@@ -186,7 +222,8 @@ export function graphqlText(rule: GraphqlCondition): string {
     return list.length === 0 ? [] : [`${key} ${list.join(', ')}`];
   });
   if (rule.input !== undefined) parts.push(`arguments ${JSON.stringify(rule.input)}`);
-  for (const key of ['introspection', 'batch', 'uploads'] as const) if (rule[key]) parts.push(key);
+  for (const key of ['introspection', 'batch', 'uploads', 'webSocket'] as const)
+    if (rule[key]) parts.push(key);
   if (rule.ids !== undefined) parts.push(`ids ${JSON.stringify(rule.ids)}`);
   for (const key of ['depthMax', 'aliasesMax', 'costMax'] as const)
     if (rule[key] !== undefined) parts.push(`${key} ${String(rule[key])}`);
@@ -213,6 +250,7 @@ export function graphqlCovers(
     (outer.introspection || !inner.introspection) &&
     (outer.batch || !inner.batch) &&
     (outer.uploads || !inner.uploads) &&
+    (outer.webSocket || !inner.webSocket) &&
     isBound('depthMax') &&
     isBound('aliasesMax') &&
     isBound('costMax')

@@ -49,6 +49,9 @@ export const graphqlSchema = strictMap(
     uploads: on.describe(
       'Files may come with a request, in a form (multipart), or in a rule that denies: may not.',
     ),
+    webSocket: on.describe(
+      'Operations may come on a WebSocket (graphql-transport-ws, graphql-ws), or in a rule that denies: no such WebSocket may be opened. Each is judged.',
+    ),
     ids: strictMap(
       {
         from: z
@@ -91,6 +94,8 @@ export const graphqlSchema = strictMap(
       cost: 'costMax',
       complexity: 'costMax',
       batching: 'batch',
+      webSockets: 'webSocket',
+      websocket: 'webSocket',
       multipart: 'uploads',
       files: 'uploads',
       persistedQueries: 'persisted',

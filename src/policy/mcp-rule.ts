@@ -1,5 +1,6 @@
 // `mcp` of a rule: which tools of a server may be called with what, which resources and prompts it may be asked for.
 
+import { cgiName } from '../http/header-list.ts';
 import { JsonObject, UnreadableBody } from '../understand/json-value.ts';
 import { type McpInput, type McpMessage, mcpMessageOf, type McpTarget } from '../understand/mcp-message.ts';
 import { defaultLimits } from '../protocol/limits.ts';
@@ -21,7 +22,13 @@ export interface McpCondition extends PinCondition {
   readonly prompts: readonly string[];
   readonly methods: readonly string[];
   readonly allowsInput: readonly McpInput[];
+  /** What of a session's own requests the rule is for: those without a message. */
+  readonly sessions: readonly McpSessionPart[];
 }
+
+/** `stream`: GET opens the stream of what the server says. `resume`: GET goes on with one, by `Last-Event-ID`. `end`: DELETE. */
+export const mcpSessionParts = ['stream', 'resume', 'end'] as const;
+export type McpSessionPart = (typeof mcpSessionParts)[number];
 
 /**
  * `body`: it has none that all servers read alike. `unread-body`: the rule looks at a body that is not there yet. `pin`: it names the tool,
@@ -45,9 +52,12 @@ export function mcpMismatch(
   const { body, method } = access;
   if (body === undefined) return effect === 'deny' ? 'unread-body' : undefined;
   if (body.kind === 'none') {
-    // The stream of what a server says, and the end of a session, of the revisions that have them.
-    const isOfSession = method === 'GET' || method === 'DELETE';
-    return effect === 'allow' && isOfSession ? undefined : 'mcp';
+    const parts = sessionPartsOf(access);
+    const isNamed =
+      effect === 'allow'
+        ? parts.length > 0 && parts.every((one) => mcp.sessions.includes(one))
+        : parts.some((one) => mcp.sessions.includes(one));
+    return isNamed ? undefined : 'mcp';
   }
   const message = messageOf(access);
   if (message instanceof UnreadableBody || message === undefined)
@@ -58,6 +68,15 @@ export function mcpMismatch(
   const isHeld =
     mcp.pins !== undefined && target?.kind === 'tool' && !isPinned(mcp, target.name, access.definition);
   return isHeld ? 'pin' : undefined;
+}
+
+/** What a request without a message asks for, in the revisions that have sessions; a server that kept no events opens a new stream for one to go on with. */
+function sessionPartsOf({ method, headers }: RequestAccess): readonly McpSessionPart[] {
+  if (method === 'DELETE') return ['end'];
+  if (method !== 'GET') return [];
+  for (const [name] of headers)
+    if (cgiName(name.toLowerCase()) === 'last-event-id') return ['stream', 'resume'];
+  return ['stream'];
 }
 
 /** Of requests that are decided; many rules ask for the same one. */
@@ -162,6 +181,8 @@ export function mcpText(mcp: McpCondition): string {
         .join(', ')}`,
     );
   if (mcp.isBeforeList) parts.push('beforeList');
+  const { length } = mcp.sessions;
+  if (length > 0 && length < mcpSessionParts.length) parts.push(`sessions ${mcp.sessions.join(', ')}`);
   return parts.join('; ');
 }
 
@@ -181,7 +202,8 @@ export function mcpCovers(outer: McpCondition | undefined, inner: McpCondition |
     isSame('input') &&
     isSame('schema') &&
     pinsCover(outer, inner) &&
-    inner.allowsInput.every((one) => outer.allowsInput.includes(one))
+    inner.allowsInput.every((one) => outer.allowsInput.includes(one)) &&
+    inner.sessions.every((one) => outer.sessions.includes(one))
   );
 }
 

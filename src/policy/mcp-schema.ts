@@ -1,6 +1,7 @@
 // `mcp` of a rule as it is written.
 
 import { z } from 'zod';
+import { mcpSessionParts } from './mcp-rule.ts';
 import { argumentsSchema } from './argument-schema.ts';
 import { oneOrMany, text } from './schema-parts.ts';
 import { strictMap } from './yaml-source.ts';
@@ -13,6 +14,7 @@ const inputHint = 'write arguments as a map, such as { repository: acme/* }';
 const schemaHint =
   'write a JSON Schema as a map, such as { properties: { repository: { const: acme/app } } }';
 const inputKinds = ['elicitation', 'sampling', 'roots'] as const;
+const sessionsHint = 'write stream, resume, end, a list of them, or none';
 const inputsHint = `write ${inputKinds.join(', ')}, a list of them, or allow for all`;
 const pinsHint = 'write pins as a map of tools, as `policy pins` prints it';
 const pinHint = 'write sha256: and 64 hex digits, as `policy pins` prints it';
@@ -57,7 +59,15 @@ export const mcpSchema = strictMap(
       })
       .optional()
       .describe(
-        'What the client may send when the server asks for it: elicitation (of its user), sampling (of its model), roots (its files), or allow for all.',
+        'What the server may ask the client for, and the client may send then: elicitation (of its user), sampling (of its model), roots (its files), or allow for all. None by default.',
+      ),
+    sessions: z
+      .union([z.literal('none'), z.enum(mcpSessionParts), z.array(z.enum(mcpSessionParts)).min(1)], {
+        error: sessionsHint,
+      })
+      .optional()
+      .describe(
+        'Requests without a message: stream (GET), resume (GET with Last-Event-ID), end (DELETE), or none. All by default, and in a rule that denies: none.',
       ),
   },
   {
@@ -77,6 +87,9 @@ export const mcpSchema = strictMap(
       sampling: 'input',
       elicitation: 'input',
       roots: 'input',
+      session: 'sessions',
+      stream: 'sessions',
+      resume: 'sessions',
     },
   },
 );

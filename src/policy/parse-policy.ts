@@ -1,15 +1,18 @@
 // Policy files to a policy that can decide, or to everything that is wrong with them.
 
 import { defaultLimits } from '../protocol/limits.ts';
+import { Catalog, discoverProblem, type PlacedRule, toolsOfEntries } from './catalog/expand-rules.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { checkConditions } from './check-conditions.ts';
 import { checkCounted } from './check-llm.ts';
+import { checkAdvisories, checkPackages, checkProvenance } from './check-packages.ts';
 import { checkRules } from './check-rules.ts';
 import { checkBudgets } from './rule-budget.ts';
 import { checkSessions, type SessionProblem } from './check-sessions.ts';
 import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
 import { compileRule } from './compile-rule.ts';
 import { conditionCompiler } from './condition.ts';
+import { autoLoses, autoWarning, mayPass } from './auto-passage.ts';
 import { parseHostPattern } from './host-pattern.ts';
 import { type PolicyDocument, policySchema } from './policy-schema.ts';
 import { type PolicyProblem, sortProblems } from './problem.ts';
@@ -27,8 +30,20 @@ export interface KnownNames {
   readonly placeholders?: Iterable<string>;
   /** Of those that sign what they are put on. */
   readonly signing?: Iterable<string>;
+  /** Of those that log in to what is no HTTP. */
+  readonly logins?: Iterable<string>;
+  /** The same, with a key of SSH. */
+  readonly sshKeys?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
+  /** Of the deciders that rules can ask. Absent: they are not checked. */
+  readonly deciders?: Iterable<string>;
+  /** Of those of them that can be asked about requests alone. */
+  readonly requestDeciders?: Iterable<string>;
+  /** The index of advisories, if there is one. Absent: it is not checked. */
+  readonly advisories?: Iterable<string>;
+  /** The root of trust that attestations are verified by, if there is one. Absent: it is not checked. */
+  readonly provenance?: Iterable<string>;
   /** Issuers of which every token for the gateway starts a session. Absent: who may have a session is not looked at. */
   readonly issuers?: Iterable<string>;
 }
@@ -46,8 +61,12 @@ export type ParsePolicyResult =
   | { readonly problems: readonly PolicyProblem[] };
 
 /** The names alone, as data that can be given to another thread. */
-export function plainNames({ credentials, placeholders, signing, trust, issuers }: KnownNames): KnownNames {
-  const names = Object.entries({ credentials, placeholders, signing, trust, issuers });
+export function plainNames(given: KnownNames): KnownNames {
+  const { credentials, placeholders, signing, logins, trust, deciders, requestDeciders } = given;
+  const { advisories, provenance, issuers, sshKeys } = given;
+  const ofGateway = { trust, deciders, requestDeciders, advisories, provenance, issuers };
+  const all = { credentials, placeholders, signing, logins, sshKeys, ...ofGateway };
+  const names = Object.entries(all);
   return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
 }
 
@@ -55,6 +74,11 @@ interface ReadFile {
   readonly file: string;
   readonly document: PolicyDocument;
   readonly locate: Locate;
+}
+
+/** A file with its rules, those of entries of the catalogue in their places. */
+interface RuledFile extends ReadFile {
+  readonly rules: readonly PlacedRule[];
 }
 
 /** Reads the files in their order as one policy. Never throws on bad input: all problems are returned, with places. */
@@ -80,13 +104,16 @@ export function parsePolicy(
       problems.push({ file, ...locate(path, on), message, severity });
     };
   const groups = collectGroups(files, options, reportTo);
-  const tooLarge = sizeProblem(files, groups);
+  const catalog = new Catalog(options.discovered);
+  for (const file of files) catalog.add(file.document, reportTo(file));
+  const ruled = files.map((file) => ({ ...file, rules: catalog.expand(file.document, reportTo(file)) }));
+  const tooLarge = sizeProblem(ruled, groups);
   const [firstFile] = files;
   if (tooLarge !== undefined && firstFile !== undefined) {
     reportTo(firstFile)([], tooLarge);
     return { problems };
   }
-  const { rules, places } = compileFiles(files, groups, options, reportTo);
+  const { rules, places } = compileFiles(ruled, groups, options, reportTo);
   if (!problems.some(({ severity }) => severity === 'error')) {
     for (const { index, key, message } of [...checkRules(rules), ...checkCounted(rules)]) {
       const place = places[index];
@@ -97,6 +124,9 @@ export function parsePolicy(
     for (const problem of [
       ...checkBudgets(rules),
       ...checkConditions(rules),
+      ...checkPackages(rules),
+      ...checkAdvisories(rules, options.advisories),
+      ...checkProvenance(rules, options.provenance),
       ...checkSessions(rules, policyFiles, [...(options.issuers ?? [])]),
     ])
       warnOnce(problem, { files, places, reportTo });
@@ -135,11 +165,11 @@ function warnOnce(
 }
 
 function sizeProblem(
-  files: readonly ReadFile[],
+  files: readonly RuledFile[],
   groups: ReadonlyMap<string, readonly string[]>,
 ): string | undefined {
   const { policyRulesMax, policyHostsMax } = defaultLimits;
-  const rules = files.flatMap(({ document }) => document.rules ?? []);
+  const rules = files.flatMap((file) => file.rules.map(({ document }) => document));
   if (rules.length > policyRulesMax)
     return `the policy has ${rules.length} rules; at most ${policyRulesMax} are allowed`;
   let hosts = 0;
@@ -219,19 +249,15 @@ function collectGroups(
   return groups;
 }
 
-function discoverProblem(tool: string, reason: string | undefined): string {
-  const why = reason === undefined ? ' here' : `: ${reason}`;
-  return `hosts cannot be discovered from ${JSON.stringify(tool)}${why}; write the hosts under "hosts"`;
-}
-
-/** The tools that the groups of these files name under `discover`; files that cannot be read have none. */
+/** The tools that groups and entries of these files name under `discover`; files that cannot be read have none. */
 export function discoveredTools(sources: readonly YamlSource[]): ReadonlySet<string> {
   const tools = sources.flatMap((source) => {
     // Most policies name none, and reading takes its time.
-    if (!source.text.includes('discover')) return [];
+    if (!/discover|catalog/.test(source.text)) return [];
     const result = readYaml(source, policySchema, { showText: true });
     if ('problems' in result) return [];
-    return Object.values(result.value.groups ?? {}).flatMap(({ discover = [] }) => discover);
+    const groups = Object.values(result.value.groups ?? {}).flatMap(({ discover = [] }) => discover);
+    return [...groups, ...toolsOfEntries(result.value)];
   });
   return new Set(tools);
 }
@@ -242,7 +268,7 @@ interface RulePlace {
 }
 
 function compileFiles(
-  files: readonly ReadFile[],
+  files: readonly RuledFile[],
   groups: ReadonlyMap<string, readonly string[]>,
   options: ParsePolicyOptions,
   reportTo: ReportTo,
@@ -251,34 +277,45 @@ function compileFiles(
   const places: RulePlace[] = [];
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
   const trust = options.trust === undefined ? undefined : new Set(options.trust);
+  const deciders = options.deciders === undefined ? undefined : new Set(options.deciders);
   const placeholders = new Set(options.placeholders);
+  const requestDeciders = new Set(options.requestDeciders);
   const signing = new Set(options.signing);
+  const logins = new Set(options.logins);
+  const sshKeys = new Set(options.sshKeys);
   const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
     const { document, locate } = file;
-    for (const [i, rule] of (document.rules ?? []).entries()) {
-      const path = ['rules', i];
-      rules.push(
-        compileRule(rule, {
-          order: rules.length,
-          place: `${file.file}:${locate(path).line}`,
-          fileMode: document.mode ?? 'enforce',
-          fileSelectors: selectorsOf(document),
-          fileRequire: asList(document.require),
-          fileRequestFields: document.requestFields,
-          fileLeaks: document.leaks,
-          groups,
-          credentials,
-          placeholders,
-          signing,
-          trust,
-          compileCondition,
-          report: (below, message, severity) => report([...path, ...below], message, severity),
-        }),
-      );
+    const first = rules.length;
+    for (const { document: rule, path } of file.rules) {
+      const compiled = compileRule(rule, {
+        order: rules.length,
+        place: `${file.file}:${locate(path).line}`,
+        fileMode: document.mode ?? 'enforce',
+        fileSelectors: selectorsOf(document),
+        fileRequire: asList(document.require),
+        fileRequestFields: document.requestFields,
+        fileTls: document.tls,
+        fileLeaks: document.leaks,
+        groups,
+        credentials,
+        placeholders,
+        signing,
+        logins,
+        sshKeys,
+        trust,
+        deciders,
+        requestDeciders,
+        compileCondition,
+        report: (below, message, severity) => report([...path, ...below], message, severity),
+      });
+      rules.push(compiled);
+      const warning = rule.tls === 'auto' ? autoWarning(compiled) : undefined;
+      if (warning !== undefined) report([...path, 'tls'], warning, 'warning');
       places.push({ file, path });
     }
+    if (document.tls === 'auto' && rules.slice(first).some(mayPass)) report(['tls'], autoLoses, 'warning');
   }
   return { rules, places };
 }

@@ -3,7 +3,7 @@
 import type { CompileCondition } from './condition.ts';
 import { GitOptionPattern } from './git-option-pattern.ts';
 import { GitPattern } from './git-pattern.ts';
-import type { GitCondition } from './git-rule.ts';
+import type { GitCondition } from './git-condition.ts';
 import { PathPattern } from './path-pattern.ts';
 import type { Rule } from './rule.ts';
 
@@ -63,11 +63,33 @@ function compiled<T extends object>(result: T | string): T {
 }
 
 /** How much there is to compile and to index, in parts such as a host or a path. */
-export function weightOf({ hosts, paths, git, mcp, graphql, llm, ports, methods, when }: PlainRule): number {
+export function weightOf({
+  hosts,
+  paths,
+  git,
+  mcp,
+  graphql,
+  llm,
+  packages,
+  ports,
+  methods,
+  when,
+}: PlainRule): number {
   const ofMcp = [mcp?.tools, mcp?.resources, mcp?.prompts, mcp?.methods];
   const ofGraphql = [graphql?.queries, graphql?.mutations, graphql?.subscriptions, graphql?.persisted];
   const ofLlm = [llm?.models, llm?.tools, llm?.unbounded];
-  const lists = [hosts, paths, git?.repositories, git?.refs, git?.options, ...ofMcp, ...ofGraphql, ...ofLlm];
+  const ofPackages = [packages?.allow, packages?.deny, packages?.exceptions];
+  const lists = [
+    hosts,
+    paths,
+    git?.repositories,
+    git?.refs,
+    git?.options,
+    ...ofMcp,
+    ...ofGraphql,
+    ...ofLlm,
+    ...ofPackages,
+  ];
   const written = lists.reduce((sum, list) => sum + (list?.length ?? 0), 1);
   // A condition is some twenty times the work of a path.
   return written + (ports?.size ?? 0) + (methods?.size ?? 0) + (when === undefined ? 0 : 20);

@@ -1,7 +1,11 @@
 // The shape of a policy file. schema/policy.schema.json is made from it; docs/reference/policy.md says what it means.
 
 import { z } from 'zod';
+import { askSchema } from './ask-schema.ts';
+import { entrySchemaOf, partKeys } from './catalog/entry-schema.ts';
+import { catalogUseSchema } from './catalog/use-schema.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
+import { decideSchema } from './decide-schema.ts';
 import { denyError, effectWords } from './effect-words.ts';
 import { gitSchema } from './git-schema.ts';
 import { graphqlSchema } from './graphql-schema.ts';
@@ -10,14 +14,24 @@ import { limitsSchema, sizeSchema } from './limits-schema.ts';
 import { llmSchema } from './llm-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
+import { postgresSchema, protocolSchema } from './protocol-schema.ts';
+import { redisSchema } from './redis-schema.ts';
+import { sshSchema } from './ssh-schema.ts';
 import { screenSchema } from './screen-schema.ts';
+import { packagesSchema } from './packages-schema.ts';
 import { postureFacts } from './posture-facts.ts';
+import { tlsSchema } from './tls-schema.ts';
 import { strictMap } from './yaml-source.ts';
 
 const nameHint = 'write a short name of letters, digits, ".", "_" and "-", such as npm-read';
 const nameSchema = z
   .string({ error: nameHint })
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: nameHint });
+
+const includeHint = 'write the name of a group, catalog/ and the name of a service, or a list of groups';
+const includeSchema = z
+  .string({ error: includeHint })
+  .regex(/^(?:catalog\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: includeHint });
 
 /** One value or a list of them; a list is never empty, or the key would say nothing. */
 function oneOrMany<T extends z.ZodType>(item: T, hint: string) {
@@ -125,30 +139,6 @@ const fileFieldsSchema = strictMap(
 const quietHint = 'write milliseconds from 1 to 60000';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
-const tlsHint = 'write intercept, passthrough, or { passthrough: true, ech: refuse }';
-const echHint = 'write refuse, or allow';
-const tlsSchema = z.union(
-  [
-    z.enum(['intercept', 'passthrough'], { error: tlsHint }),
-    strictMap(
-      {
-        // A key alone in a flow map of YAML has the value null.
-        passthrough: z
-          .union([z.literal(true), z.null()], { error: 'write true' })
-          .describe('TLS is not opened.'),
-        ech: z
-          .enum(['refuse', 'allow'], { error: echHint })
-          .optional()
-          .describe(
-            'refuse: no hello with encrypted_client_hello passes. Browsers send one that only looks so (GREASE), and are refused too.',
-          ),
-      },
-      { hint: tlsHint, synonyms: { mode: 'passthrough', encryptedClientHello: 'ech' } },
-    ),
-  ],
-  { error: tlsHint },
-);
-
 const ruleSchema = strictMap(
   {
     name: nameSchema.describe('Names the rule in the audit and in denials. Unique over all files.'),
@@ -156,9 +146,14 @@ const ruleSchema = strictMap(
     hosts: hostsSchema
       .optional()
       .describe('Exact names, *.name for whole labels below a name, or IP literals.'),
-    include: oneOrMany(nameSchema, 'write the name of a group, or a list of them')
+    include: oneOrMany(includeSchema, includeHint)
       .optional()
-      .describe('Groups whose hosts the rule has too.'),
+      .describe(
+        'Groups whose hosts the rule has too, or catalog/NAME: the requests of that service, as its entry has them.',
+      ),
+    catalog: catalogUseSchema
+      .optional()
+      .describe('What of the service is let through, with "include: catalog/NAME". read by default.'),
     dangerouslyAllowWideHosts: z
       .literal(true, { error: 'write true, or leave it out' })
       .optional()
@@ -166,6 +161,14 @@ const ruleSchema = strictMap(
     scheme: oneOrMany(z.enum(['https', 'http', 'tcp'], { error: schemeHint }), schemeHint)
       .optional()
       .describe('https by default; all of them in a rule that denies. tcp is raw TCP of any kind.'),
+    protocol: protocolSchema
+      .optional()
+      .describe(
+        'What is spoken instead of HTTP: the gateway ends its start-up and logs in with the credential of the rule.',
+      ),
+    postgres: postgresSchema.optional().describe('For protocol postgres: databases and settings.'),
+    redis: redisSchema.optional().describe('For protocol redis: which commands go on.'),
+    ssh: sshSchema.optional().describe('For protocol ssh: keys of the server, and what may be run.'),
     ports: portsSchema
       .optional()
       .describe('443 for https and 80 for http by default; all in a rule that denies.'),
@@ -187,6 +190,9 @@ const ruleSchema = strictMap(
       .optional()
       .describe('Operations of GraphQL: fields of queries and mutations, and how large they may be.'),
     llm: llmSchema.optional().describe('Calls of models: which ones, and what all of them may take.'),
+    packages: packagesSchema
+      .optional()
+      .describe('Packages of a registry: which of them, and which versions, may be fetched.'),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),
@@ -194,6 +200,11 @@ const ruleSchema = strictMap(
       .optional()
       .describe('RFC 3339 time from which the rule does not apply any more.'),
     deny: denySchema.optional().describe('Makes the rule deny: true, a reason, or { reason, operator }.'),
+    ask: askSchema
+      .optional()
+      .describe(
+        'What the rule admits waits until a person says that it may go on: true, or how far an answer may go.',
+      ),
     inject: oneOrMany(text(credentialHint), credentialHint)
       .optional()
       .describe('Credentials that the gateway puts on requests that this rule admits. https only.'),
@@ -276,6 +287,9 @@ const ruleSchema = strictMap(
     screen: screenSchema
       .optional()
       .describe('Marks by which the beginning of a response is judged. Nothing by default.'),
+    decide: decideSchema
+      .optional()
+      .describe('A system of the operator that has to allow, too, what the rule allows. None by default.'),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),
   },
@@ -288,12 +302,12 @@ const ruleSchema = strictMap(
       url: 'hosts',
       group: 'include',
       groups: 'include',
-      protocol: 'scheme',
       schemes: 'scheme',
       port: 'ports',
       method: 'methods',
       path: 'paths',
       condition: 'when',
+      package: 'packages',
       if: 'when',
       claims: 'for',
       principals: 'for',
@@ -329,6 +343,10 @@ const groupSchema = strictMap(
   },
 );
 
+/** One service of the catalogue. */
+export const catalogEntrySchema = entrySchemaOf(ruleSchema.pick(partKeys).shape);
+export type CatalogEntry = z.infer<typeof catalogEntrySchema>;
+
 /** One policy file. */
 export const policySchema = strictMap(
   {
@@ -343,11 +361,23 @@ export const policySchema = strictMap(
     requestFields: fileFieldsSchema
       .optional()
       .describe('Names that this file adds to the tables of request fields, for its own rules.'),
+    tls: z
+      .literal('auto', { error: 'write auto, or leave it out' })
+      .optional()
+      .describe(
+        'auto: what rules of this file without "tls" allow passes unopened where nothing has to be looked at. They intercept by default.',
+      ),
     leaks: leaksSchema.optional().describe('What rules of this file without "leaks" are searched for.'),
     groups: z
       .record(z.string(), groupSchema, { error: 'write groups as a map from name to { hosts: [...] }' })
       .optional()
       .describe('Named lists of hosts for "include", known in all files.'),
+    catalog: z
+      .record(nameSchema, catalogEntrySchema, {
+        error: 'write catalog as a map from the name of a service to its entry',
+      })
+      .optional()
+      .describe('Services of your own for "include: catalog/NAME", known in all files.'),
     rules: z
       .array(ruleSchema, { error: 'write a list of rules, each with name and hosts' })
       .optional()

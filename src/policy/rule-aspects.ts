@@ -1,14 +1,18 @@
 // What a rule says, aspect by aspect, in words that can be compared, and whether one saying covers another.
 
+import { askCovers, askText } from './ask-rule.ts';
 import { captureText } from './compile-capture.ts';
-import { gitCovers, gitText } from './git-rule.ts';
+import { decideCovers, decideText } from './decide-rule.ts';
+import { gitCovers, gitText } from './git-condition.ts';
 import { graphqlCovers, graphqlText, rootKeys } from './graphql-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import { leaksCover, leaksText } from './leak-rule.ts';
 import { llmCovers, llmPairs, llmText } from './llm-rule.ts';
 import { mcpCovers, mcpText } from './mcp-rule.ts';
+import { endCovers, endText } from './protocol-rule.ts';
 import { rewriteCovers, rewriteText } from './rewrite-rule.ts';
 import { screenCovers, screenText } from './screen-rule.ts';
+import { denialsCover, packagesCover, packagesText } from './package-text.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -131,6 +135,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => includesAll(outer.schemes, inner.schemes),
   },
   {
+    key: 'protocol',
+    isMatch: false,
+    text: ({ end }) => (end === undefined ? undefined : endText(end)),
+    covers: (outer, inner) => endCovers(outer.end, inner.end),
+  },
+  {
     key: 'ports',
     isMatch,
     text: (rule) => list(effectivePorts(rule)),
@@ -174,6 +184,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => llmPairs(outer, inner) <= pairsMax && llmCovers(outer, inner),
   },
   {
+    key: 'packages',
+    isMatch,
+    text: ({ packages }) => (packages === undefined ? undefined : packagesText(packages)),
+    covers: (outer, inner) =>
+      (outer.effect === 'deny' ? denialsCover : packagesCover)(outer.packages, inner.packages),
+  },
+  {
     key: 'when',
     isMatch,
     text: ({ when }) => when?.source,
@@ -196,6 +213,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch,
     text: ({ expiresMs }) => (expiresMs === undefined ? undefined : new Date(expiresMs).toISOString()),
     covers: (outer, inner) => (outer.expiresMs ?? Infinity) >= (inner.expiresMs ?? Infinity),
+  },
+  {
+    key: 'ask',
+    isMatch: false,
+    text: ({ ask }) => (ask === undefined ? undefined : askText(ask)),
+    covers: (outer, inner) => askCovers(outer.ask, inner.ask),
   },
   {
     key: 'inject',
@@ -265,6 +288,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => screenCovers(outer.screen, inner.screen),
   },
   {
+    key: 'decide',
+    isMatch: false,
+    text: ({ decide }) => (decide === undefined ? undefined : decideText(decide)),
+    covers: (outer, inner) => decideCovers(outer.decide, inner.decide),
+  },
+  {
     key: 'scrub',
     isMatch: false,
     text: ({ scrub }) => (scrub === undefined ? undefined : `quietMs ${String(scrub.quietMs)}`),
@@ -276,9 +305,11 @@ export const ruleAspects: readonly RuleAspect[] = [
   {
     key: 'tls',
     isMatch: false,
-    text: ({ handling, refusesEch }) => (refusesEch ? `${handling} without ech` : handling),
+    text: ({ handling, opensAsNeeded, refusesEch }) =>
+      opensAsNeeded ? 'auto' : refusesEch ? `${handling} without ech` : handling,
     covers: (outer, inner) =>
-      inner.handling === 'intercept' ||
+      (inner.handling === 'intercept' && !inner.opensAsNeeded) ||
+      (inner.opensAsNeeded && (outer.opensAsNeeded || outer.handling === 'passthrough')) ||
       (outer.handling === inner.handling && (inner.refusesEch || !outer.refusesEch)),
   },
   {

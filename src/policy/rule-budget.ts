@@ -11,7 +11,7 @@ import type { Report } from './yaml-source.ts';
  */
 export function budgetOf(document: RuleDocument, report: Report): string | undefined {
   const { limits } = document;
-  if (!countedKeys.some((key) => limits?.[key] !== undefined)) {
+  if (!countsOverSession(document)) {
     if (limits?.budget !== undefined)
       report(
         ['limits', 'budget'],
@@ -27,6 +27,10 @@ export function budgetOf(document: RuleDocument, report: Report): string | undef
   if (limits?.budget !== undefined) return `budget ${limits.budget}`;
   const { name: _name, description: _description, deny: _deny, ...meaning } = document;
   return `hash ${shortHash([JSON.stringify(meaning, sorted)])}`;
+}
+
+export function countsOverSession({ limits }: RuleDocument): boolean {
+  return countedKeys.some((key) => limits?.[key] !== undefined);
 }
 
 /** What is counted over a whole session. */

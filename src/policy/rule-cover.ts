@@ -1,11 +1,12 @@
 // Whether one rule leaves nothing over for another.
 
 import { sameSelectors } from './claim-selector.ts';
-import { gitCovers } from './git-rule.ts';
+import { gitCovers } from './git-condition.ts';
 import { graphqlCovers } from './graphql-rule.ts';
 import { llmCovers } from './llm-rule.ts';
 import { mcpCovers } from './mcp-rule.ts';
 import { coversHosts } from './host-pattern.ts';
+import { denialsCover, packagesCover } from './package-text.ts';
 import { type Rule, type RuleScheme, seesRequests } from './rule.ts';
 
 /** Whether `other` always decides before `rule` is asked, so that `rule` is dead. */
@@ -56,6 +57,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
   if (!gitCovers(other, rule) || !mcpCovers(other.mcp, rule.mcp)) return false;
   if (!graphqlCovers(other.graphql, rule.graphql) || !llmCovers(other, rule)) return false;
+  if (!coversPackages(other, rule)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&
@@ -65,4 +67,13 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   }
   if (paths === undefined) return true;
   return rule.paths?.every((inner) => paths.some((outer) => outer.covers(inner))) === true;
+}
+
+/** A rule that denies a part of a package leaves the rest over; one that allows leaves what is too young. */
+function coversPackages(other: Rule, rule: Rule): boolean {
+  if (other.packages === undefined) return true;
+  if (other.effect === rule.effect)
+    return (rule.effect === 'deny' ? denialsCover : packagesCover)(other.packages, rule.packages);
+  // A denial of all packages of the registry, and of what cannot be read, leaves a client nothing; to tell so is not worth its rules.
+  return false;
 }

@@ -7,8 +7,9 @@ export class RuleTimes {
   readonly #expiries = new Set<number>();
   #usesClock = false;
 
-  add({ expiresMs, when }: Pick<Rule, 'expiresMs' | 'when'>): void {
+  add({ expiresMs, when, packages }: Pick<Rule, 'expiresMs' | 'when' | 'packages'>): void {
     if (expiresMs !== undefined) this.#expiries.add(expiresMs);
+    for (const { untilMs } of packages?.exceptions ?? []) this.#expiries.add(untilMs);
     this.#usesClock ||= when?.usesTime === true;
   }
 
@@ -20,4 +21,11 @@ export class RuleTimes {
     for (const ms of this.#expiries) if (ms > first && ms <= last) return true;
     return false;
   }
+}
+
+/** A time as rules write it: RFC 3339 with its zone. */
+export function parseRuleTime(text: string): number | undefined {
+  const isWritten = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(text);
+  const time = isWritten ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
 }

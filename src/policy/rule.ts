@@ -13,7 +13,8 @@ import type {
 } from './decision.ts';
 import { actingOnTwo } from '../http/request-field-table.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
-import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
+import type { GitCondition } from './git-condition.ts';
+import { type GitMismatch, gitMismatch } from './git-rule.ts';
 import {
   awaitsGraphql,
   type GraphqlCondition,
@@ -21,14 +22,23 @@ import {
   graphqlMismatch,
 } from './graphql-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
+import type { RuleDecide } from './decide-rule.ts';
 import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
+import type { RuleAsk } from './ask-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
 import type { LlmCondition } from './llm-condition.ts';
 import { type LlmMismatch, llmMismatch } from './llm-rule.ts';
 import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
+import type { ProtocolEnd } from './protocol-rule.ts';
+import {
+  awaitsPublication,
+  type PackageMismatch,
+  packageMismatch,
+  type PackagesCondition,
+} from './package-rule.ts';
 import { conditionHolds, type RuleCondition } from './rule-condition.ts';
 import type { RequestFields } from './request-fields.ts';
 import { pathsMatch, readingsOf } from './path-matching.ts';
@@ -44,6 +54,10 @@ export interface Rule {
   readonly effect: 'allow' | 'deny';
   /** What becomes of a connection that the rule admits; `intercept` in rules that deny. */
   readonly handling: 'intercept' | 'passthrough' | 'raw';
+  /** Of raw TCP: what is spoken, which the gateway then ends; undefined: any bytes. */
+  readonly end: ProtocolEnd | undefined;
+  /** Connections that it admits pass unopened where no rule needs more (`tls: auto`). */
+  readonly opensAsNeeded: boolean;
   readonly mode: 'enforce' | 'observe';
   /** Whether the mode was written in the rule, not inherited from its file. */
   readonly hasOwnMode: boolean;
@@ -57,6 +71,7 @@ export interface Rule {
   readonly mcp: McpCondition | undefined;
   readonly graphql: GraphqlCondition | undefined;
   readonly llm: LlmCondition | undefined;
+  readonly packages: PackagesCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -75,8 +90,12 @@ export interface Rule {
   readonly capture: RuleCapture | undefined;
   /** What requests are searched for; undefined: nothing. */
   readonly leaks: RuleLeaks | undefined;
+  /** What a person has to say first; undefined: nobody is asked. */
+  readonly ask: RuleAsk | undefined;
   /** What responses are judged by; undefined: nothing. */
   readonly screen: RuleScreen | undefined;
+  /** Who else has to allow what the rule allows; undefined: nobody. */
+  readonly decide: RuleDecide | undefined;
   /** What is changed of JSON; undefined: nothing. */
   readonly rewrite: RuleRewrite | undefined;
   /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
@@ -103,6 +122,7 @@ export type Mismatch =
   | McpMismatch
   | GraphqlMismatch
   | LlmMismatch
+  | PackageMismatch
   | 'when'
   | 'require';
 
@@ -172,6 +192,10 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
     if (rule.rewrite?.request !== undefined && access.body?.kind === 'unreadable') return 'body';
     const llm = rule.llm === undefined ? undefined : llmMismatch(rule.llm, rule, access, work);
     if (llm !== undefined) return llm;
+    const { packages } = rule;
+    const ofPackage =
+      packages === undefined ? undefined : packageMismatch(packages, rule.effect, access, asking);
+    if (ofPackage !== undefined) return ofPackage;
     const when = rule.when === undefined ? undefined : whenMismatch(rule.when, rule.effect, access, asking);
     if (when !== undefined) return when;
   }
@@ -193,13 +217,14 @@ function whenMismatch(
 
 /** What of a body a rule that allows looks at, and has not seen. */
 export function awaitedOf(
-  { mcp, graphql, llm, when, rewrite }: Rule,
+  { mcp, graphql, llm, packages, when, rewrite }: Rule,
   access: AccessRequest,
 ): readonly AwaitedPart[] {
   if (access.depth === 'connect') return [];
   const looksAtBody =
     mcp !== undefined || llm !== undefined || when?.usesBody === true || rewrite?.request !== undefined;
   return [
+    ...(awaitsPublication(packages, access) ? (['publication'] as const) : []),
     ...(awaitsGraphql(graphql, access) ? (['graphql'] as const) : []),
     ...(looksAtBody && access.body === undefined ? (['body'] as const) : []),
   ];
@@ -222,8 +247,8 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
-  const { methods, paths, git, mcp, graphql, llm, when } = rule;
-  return [methods, paths, git, mcp, graphql, llm, when].some((one) => one !== undefined);
+  const { methods, paths, git, mcp, graphql, llm, packages, when } = rule;
+  return [methods, paths, git, mcp, graphql, llm, packages, when].some((one) => one !== undefined);
 }
 
 /** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */
@@ -238,7 +263,9 @@ export function isByDestination(rule: Rule): boolean {
     !rule.continuesTrace &&
     rule.capture === undefined &&
     rule.leaks === undefined &&
+    rule.ask === undefined &&
     rule.screen === undefined &&
+    rule.decide === undefined &&
     rule.rewrite === undefined;
   return !seesRequests(rule) && isOpen && !counts;
 }

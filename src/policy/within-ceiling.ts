@@ -1,5 +1,6 @@
 // What is left of a decision under a ceiling that allows too: never more than either of them gives.
 
+import { bothAsks } from './ask-rule.ts';
 import { observeName } from './compiled-policy.ts';
 import type {
   AllowDecision,
@@ -10,14 +11,33 @@ import type {
   RuleLimits,
   RuleScrub,
 } from './decision.ts';
+import { bothDeciders } from './decide-rule.ts';
 import { bothLeaks } from './leak-rule.ts';
 import type { LlmCondition } from './llm-condition.ts';
 import { networkCovers } from './network.ts';
+import { bothKeepBack } from './package-advisories.ts';
+import { stricterIntegrity } from './package-integrity.ts';
+import { endCovers, endText } from './protocol-rule.ts';
 import { bothRewrites } from './rewrite-rule.ts';
 import { bothScreens } from './screen-rule.ts';
 
 /** `bound` is what the ceiling said of the same access. */
 export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision {
+  return bothAllow(...bothOpened(own, bound));
+}
+
+/** What observes sees all, and what one of them opens is opened, where the other says `tls: auto`. */
+export function bothOpened(
+  own: AllowDecision,
+  bound: AllowDecision,
+): readonly [own: AllowDecision, bound: AllowDecision] {
+  const isObserved = own.observed !== undefined || bound.observed !== undefined;
+  const isOpened = own.isAuto === true && (isObserved || bound.handling === 'intercept');
+  const isBoundOpened = bound.isAuto === true && own.handling === 'intercept';
+  return [isOpened ? asOpened(own) : own, isBoundOpened ? asOpened(bound) : bound];
+}
+
+function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
   const observed = own.observed ?? bound.observed;
   // A ceiling on trial bounds nothing yet. One whose rule allows does, whatever a denial on trial would say.
   if (bound.rule.name === observeName)
@@ -27,6 +47,8 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       bound,
       `the bytes would be handled as ${own.handling}, and the ceiling says ${bound.handling}`,
     );
+  const endDenied = endDenial(own, bound);
+  if (endDenied !== undefined) return endDenied;
   const isGiven = new Set(bound.inject.map(({ credential }) => credential));
   const beyond = own.inject.find(({ credential }) => !isGiven.has(credential));
   if (beyond !== undefined)
@@ -42,6 +64,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     scrub: _scrub,
     awaits: _awaits,
     awaitsOnTrial: _onTrial,
+    awaitsOf: _awaitsOf,
     ...rest
   } = own;
   const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
@@ -50,50 +73,67 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     ...rest,
     addresses: bothAddresses(own.addresses, bound.addresses),
     limits: stricterLimits(own.limits, bound.limits),
+    ...some('isAuto', own.isAuto ?? bound.isAuto),
     ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
-    ...some('homeWrites', own.homeWrites === true && bound.homeWrites === true ? true : undefined),
-    ...some(
-      'continuesTrace',
-      own.continuesTrace === true && bound.continuesTrace === true ? true : undefined,
-    ),
+    ...some('homeWrites', ifBoth(own.homeWrites, bound.homeWrites)),
+    ...some('continuesTrace', ifBoth(own.continuesTrace, bound.continuesTrace)),
     ...some('showsLists', own.showsLists ?? bound.showsLists),
+    ...some('readsOperations', own.readsOperations ?? bound.readsOperations),
     ...some('learnsIds', bothIds(own.learnsIds, bound.learnsIds)),
     ...some('llm', bothCalls(own.llm, bound.llm)),
+    ...some('package', bothPackages(own, bound)),
+    ...some('registryFile', own.registryFile ?? bound.registryFile),
     ...some('capture', bothCaptures(own.capture, bound.capture)),
+    ...some('asks', bothAsks(own.asks, bound.asks)),
     ...some('leaks', bothLeaks(own.leaks, bound.leaks)),
+    ...some('deciders', bothDeciders(own.deciders, bound.deciders)),
     ...some('rewrite', bothRewrites(own.rewrite, bound.rewrite)),
     ...some('screen', bothScreens(own.screen, bound.screen)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),
     ...some('scrub', stricterScrub(own.scrub, bound.scrub)),
-    ...some(
-      'isByDestination',
-      own.isByDestination === true && bound.isByDestination === true ? true : undefined,
-    ),
+    ...some('isByDestination', ifBoth(own.isByDestination, bound.isByDestination)),
     ...bothAwait(own, bound),
     ...some('observed', observed),
   };
 }
 
 /**
- * What either of them waits for, operations of GraphQL first, which are read from the body, and what refuses before what is on trial. The
- * other one is asked for when both are asked again.
+ * What either of them waits for: what is published first, then operations of GraphQL, which are read from the body too, and what refuses
+ * before what is on trial. The other one is asked for when both are asked again.
  */
-export function bothAwait(own: Decision, bound: Decision): Pick<Decision, 'awaits' | 'awaitsOnTrial'> {
-  const ofBody = [own, bound].filter(({ awaits }) => awaits === 'graphql' || awaits === 'body');
+export function bothAwait(
+  own: Decision,
+  bound: Decision,
+): Pick<Decision, 'awaits' | 'awaitsOnTrial' | 'awaitsOf'> {
+  const ofBody = [own, bound].filter(({ awaits }) => bodyParts.some((part) => part === awaits));
   const enforced = ofBody.filter(({ awaitsOnTrial }) => awaitsOnTrial !== true);
   const first = enforced.length > 0 ? enforced : ofBody;
-  const one = first.find(({ awaits }) => awaits === 'graphql') ?? first[0];
+  const one = bodyParts.map((part) => first.find(({ awaits }) => awaits === part)).find((found) => found);
   const awaits = one?.awaits ?? own.awaits ?? bound.awaits;
   if (awaits === undefined) return {};
   const isOnTrial = one !== undefined && enforced.length === 0;
-  return { awaits, ...(isOnTrial ? { awaitsOnTrial: true } : {}) };
+  return {
+    awaits,
+    ...(isOnTrial ? { awaitsOnTrial: true } : {}),
+    ...some('awaitsOf', one?.awaitsOf),
+  };
+}
+
+/** Who reads one of them has read the body. */
+const bodyParts = ['publication', 'graphql', 'body'] as const;
+
+/** The connection is dialled for its requests, by the decisions about these. */
+function asOpened({ isAuto: _auto, budget: _budget, ...decision }: AllowDecision): AllowDecision {
+  return { ...decision, handling: 'intercept', addresses: [], limits: {} };
 }
 
 /** A decision of which what it awaits is said anew. */
-export function withoutAwaits<One extends Decision>(decision: One): Omit<One, 'awaits' | 'awaitsOnTrial'> {
-  const { awaits: _awaits, awaitsOnTrial: _onTrial, ...rest } = decision;
+export function withoutAwaits<One extends Decision>(
+  decision: One,
+): Omit<One, 'awaits' | 'awaitsOnTrial' | 'awaitsOf'> {
+  const { awaits: _awaits, awaitsOnTrial: _onTrial, awaitsOf: _of, ...rest } = decision;
   return rest;
 }
 
@@ -106,6 +146,22 @@ function denial({ rule }: AllowDecision, why: string): DenyDecision {
       'The policy for this session allows more here than the operators of the gateway let any policy allow.',
     operatorReason: `The ceiling allows it by its rule ${rule.name}, but ${why}.`,
   };
+}
+
+/** A ceiling that lets one protocol through lets neither other bytes through nor more of it. */
+function endDenial({ end: own }: AllowDecision, bound: AllowDecision): DenyDecision | undefined {
+  const { end } = bound;
+  if (end === undefined || endCovers(end, own)) return undefined;
+  return denial(
+    bound,
+    own === undefined
+      ? `any bytes would pass, and the ceiling says protocol: ${end.protocol}`
+      : `${endText(own)} is more than ${endText(end)} of the ceiling`,
+  );
+}
+
+function ifBoth(own: true | undefined, bound: true | undefined): true | undefined {
+  return own === true && bound === true ? true : undefined;
 }
 
 /** Networks that both open. */
@@ -138,6 +194,41 @@ function bothIds(
   bound: AllowDecision['learnsIds'],
 ): AllowDecision['learnsIds'] {
   return own === undefined || bound === undefined ? (own ?? bound) : [...own, ...bound];
+}
+
+/** What either of them keeps back is kept back. The registry is that of the one that waits for the times of its versions. */
+function bothPackages(own: AllowDecision, bound: AllowDecision): AllowDecision['package'] {
+  if (own.package === undefined || bound.package === undefined) return own.package ?? bound.package;
+  const [one, other] = [own.package, bound.package];
+  const isOfBound = !awaitsPackage(own) && awaitsPackage(bound);
+  const minAgeMs = Math.max(one.minAgeMs ?? 0, other.minAgeMs ?? 0);
+  const keptUntilMs = Math.max(one.keptUntilMs ?? 0, other.keptUntilMs ?? 0);
+  return {
+    ...(isOfBound ? other : one),
+    ...some('hides', one.hides ?? other.hides),
+    ...some('integrity', stricterIntegrity(one.integrity, other.integrity)),
+    ...some('attested', bothAttested(one.attested, other.attested)),
+    ...some('wantsProvenance', one.wantsProvenance ?? other.wantsProvenance),
+    ...some('isUnattested', one.isUnattested ?? other.isUnattested),
+    ...some('tellsScripts', one.tellsScripts ?? other.tellsScripts),
+    ...some('minAgeMs', minAgeMs === 0 ? undefined : minAgeMs),
+    ...some('keptUntilMs', keptUntilMs === 0 ? undefined : keptUntilMs),
+    ...some('keepsBack', bothKeepBack(one.keepsBack, other.keepsBack)),
+    ...some('advisory', one.advisory ?? other.advisory),
+  };
+}
+
+const awaitsPackage = ({ awaits }: AllowDecision): boolean =>
+  awaits === 'publish-times' || awaits === 'provenance';
+
+/** Archives that both let through; none where they agree on none. */
+function bothAttested(
+  own: readonly string[] | undefined,
+  bound: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return own === undefined || bound === undefined
+    ? (own ?? bound)
+    : own.filter((digest) => bound.includes(digest));
 }
 
 /** What either of them keeps, and nothing that either of them redacts. */

@@ -16,7 +16,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   timeout:
     'The message names the deadline. Find out which side was slow: `upstreamproxy audit tail` has the time of each stage. Raise the limit of that name only if the origin needs longer than that.',
   limit_exceeded:
-    'The message names the limit and its value. Ask `upstreamproxy explain` about that name. Slow down or split the work first; an operator can raise most limits in the configuration.',
+    'The message names the limit and its value. `upstreamproxy explain NAME` says why it is there. Slow down or split the work first; an operator can raise most limits in the configuration.',
   frame_malformed:
     'Agent and gateway do not understand each other. Check that nothing between them changes octets, and that both are of neighbouring versions (`upstreamproxy version`).',
   frame_truncated:
@@ -28,13 +28,13 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   flow_control:
     'One side sent more than it was allowed to. Check the versions of both; between two equal versions it is a fault of ours.',
   stream_limit:
-    'Fewer connections at once help: the client has more open than a tunnel holds. Look for one that opens connections and never closes them.',
+    'The client has more connections open than a tunnel holds. Look for a program that opens connections and never closes them.',
   websocket_malformed:
     'Something between agent and gateway changes the WebSocket. Look for a proxy that rewrites it; the gateway needs plain TCP or a proxy that passes upgrades on.',
   websocket_refused:
     'The message has the status that came back. A proxy or load balancer in front of the gateway often refuses upgrades: allow WebSockets there, or let the tunnel use chunks.',
   tunnel_lost:
-    'The agent reconnects by itself and open streams go on where they were. If it stays away, check the network between container and gateway.',
+    'The agent reconnects by itself, and open streams go on where they were. If it does not come back, check the network between container and gateway.',
   resume_unknown:
     'The gateway has given up waiting for the tunnel, or was replaced. Streams of that tunnel have ended; the agent opens a new one by itself. A client that retries gets through.',
   resume_refused:
@@ -62,15 +62,15 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'Somebody else has decided the request for access, or it has ended. `upstreamproxy access list` shows those that are open.',
   hardening_failed:
     'The token was not touched. The message names the call that failed: allow it in the seccomp profile of the container.',
-  runtime_unsupported: 'Start the program with the version of Node that the message names, or newer.',
+  runtime_unsupported: 'Start the program with the version of Node that the message names, or a newer one.',
   jail_refused:
-    'The message names the layer. `upstreamproxy doctor` says what the kernel and the container allow. Change the container, or leave that layer out by name and know what is missing then.',
+    'The message names the layer. `upstreamproxy doctor` says what the kernel and the container allow. Change the container, or leave that layer out by name, knowing what it no longer protects.',
   gateway_unreachable:
     'Check the address in --gateway, that the gateway runs (`/readyz`), and that the container may reach it.',
   gateway_untrusted:
     'Give the certificate that the gateway really has: `upstreamproxy ca show --server` on the gateway prints it. If the one you gave is right, somebody else responds at that address.',
   gateway_protocol:
-    'Something else than a gateway responds at that address. Check host and port, and proxies in between.',
+    'Something other than a gateway responds at that address. Check host and port, and proxies in between.',
   ca_invalid:
     'The response to the request for the certificate authority is not a list of certificates. Check that --gateway leads to the gateway and not to a page of a proxy.',
   trust_unwritable: 'Give the agent a folder that it can write: `--state DIR` on a writable file system.',
@@ -80,7 +80,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   store_unavailable:
     'The message says what is wrong: the path, its owner, the disk, or the database. While PostgreSQL is away running sessions go on; new ones wait.',
   identity_unusable:
-    'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has other keys. "In the store" in `docs/reference/certificates.md` says what to do about each. Nothing is made in its place.',
+    'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has other keys. "In the store" in `docs/reference/certificates.md` says what to do about each. The gateway makes nothing new in its place.',
   signing_key_unusable:
     'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: a new key ends all sessions.',
   audit_unavailable:
@@ -91,16 +91,16 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'Log in again, or give a token that is not expired: `upstreamproxy operator token` makes one.',
   operator_refused: 'Ask somebody with the role that the message names.',
   admin_unreachable:
-    'Look at the address of the server (--server, or that of the context), whether admin.listen of the gateway is reached from here, and at the authority that you gave (--ca).',
+    'Check the address of the server (--server, or that of the context), that admin.listen of the gateway can be reached from here, and the authority that you gave (--ca).',
   release_unreachable:
-    'Look at the address in the message. Without --url npm is asked: `npm view upstreamproxy` shows what it says.',
+    'Check the address in the message. Without --url, npm is asked: `npm view upstreamproxy` shows what it says.',
   release_untrusted:
-    'Do not install it. Ask who publishes the releases whether the key has changed, another way than by the place where they are.',
+    'Do not install it. Ask the publishers of the releases whether their key has changed, and do not ask by way of the place where the releases are.',
   identity_provider_unavailable:
-    'Look whether admin.oidc.issuer can be reached from the gateway, and at clientId, clientSecret and ca. Until then a token works: `upstreamproxy operator token`.',
+    'Check that the gateway can reach admin.oidc.issuer, and check clientId, clientSecret and ca. Until then a token works: `upstreamproxy operator token`.',
   operation_unknown:
     'Check the path and the id. The operations are in the OpenAPI document at `/v1/openapi.json`.',
-  state_changed: 'Somebody was faster. Read it again, look at what changed, and decide anew.',
+  state_changed: 'Somebody else changed it first. Read it again, look at what changed, and decide anew.',
   request_malformed:
     'The client sent something that two programs could read differently, so it is not passed on. The message says where. Update the client, or report it to its makers.',
   authority_malformed: 'Check the URL: the name of the host or the port is not a valid one.',
@@ -109,29 +109,44 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   policy_denied:
     'The message names the rule. If the task needs the request, ask for access as the denial shows, or let the owner of the policy add a rule. `upstreamproxy policy explain` shows which condition failed.',
   leak_found:
-    'The message names the secret and where it stood; the audit has the same. Take it out of what is sent. If it only looks like a secret, the operator can let that one text through by its hash (`leaks: { allow: … }`).',
+    'The message names the secret and where it stood; the audit has the same. Take it out of what you send. If it only looks like a secret, the operator can let that one text through by its hash (`leaks: { allow: … }`).',
   response_screened:
-    'The response has text that nobody is meant to see, or a planted value. Look at it from elsewhere before you trust it. The operator can let the rule only tell it (`screen: { on: alert }`).',
+    'The response has text that nobody is meant to see, or a planted value. With the mark `decider`, the decider of `screen` did not allow it; with `unscreened`, nothing could look at it. Look at it in another way before you trust it. The operator can have the rule only report it (`screen: { on: alert }`). The audit has what a decider said (`deciders`).',
+  question_open:
+    'Send the very same request again: it joins the question. An approver answers in the console, or with `upstreamproxy access questions` and `access answer`.',
+  question_denied:
+    'Go on without it. The audit says who answered, and nobody is asked about the same again for 15 minutes.',
+  question_impossible:
+    'The message says why. An approver has to be there: in the console, or with `upstreamproxy access questions --follow`. Nobody is asked about a body that is too long, unless the rule says `ask: { body: unseen }`.',
+  decider_denied:
+    'The message names the decider of the rule. Its owner knows why it denies. The audit has what it said (`deciders`), and the id under which its own log may have it.',
+  decider_unavailable:
+    'The request was not sent. Check whether the decider that the message names runs, and how long it takes. The audit says what failed. A rule gives it more time with `decide: { timeoutMs: … }`.',
   address_denied:
     'The name leads to a private or internal address. If that is meant, the rule has to open it with `addresses:`. If it is a public name, somebody may be rebinding it.',
   protocol_denied:
-    'The client speaks something else than HTTP over that port. A rule with `scheme: tcp` lets it through unread; know that nothing is inspected then.',
-  name_not_found: 'Check the spelling. The gateway resolves names, not the container: it must know the name.',
+    'The client speaks something other than HTTP over that port. A rule with `scheme: tcp` lets it through; nothing is inspected then. Of PostgreSQL, the message says what the gateway does not pass on, such as a function call or replication.',
+  name_not_found:
+    'Check the spelling. The gateway resolves names, not the container, so the gateway must know the name.',
   origin_unreachable:
     'The service is down, or the gateway may not reach it. Try the same address from the host of the gateway.',
   origin_untrusted:
-    'The certificate of the service is expired, of another name, or of an authority that the gateway does not know. For a private authority name its certificate in the rule with `trust:`.',
+    'The certificate of the service is expired, for another name, or from an authority that the gateway does not know. For a private authority, name its certificate with `trust:` in the rule.',
   origin_malformed:
     'The service sent something that two programs could read differently, so it is not passed on. The audit says where. Its owner has to fix it.',
   origin_truncated:
     'The service ended in the middle of its response. The part that came is incomplete: try again.',
+  package_altered:
+    'Do not use the part that came. Try again once: the registry may have published the version anew. If it happens again, somebody has changed the package at the registry or on the way, or one of them is broken. The audit has an alarm, package_altered.',
   credential_unavailable:
-    'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Fix that; the next request tries again.',
+    'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Fix it; the next request tries again.',
+  login_refused:
+    'The audit has what the server said. Check user name and password of the credential, what the server asks for (`pg_hba.conf`), and `authentication` of the rule.',
   tls_handshake:
     'The client does not trust the certificate, or speaks an old version of TLS. `upstreamproxy doctor` says which clients trust it, and why not.',
   body_too_large: 'Send less, or let the owner of the policy raise `limits: { bodyBytes }` in the rule.',
   head_too_large: 'The headers of the request are too long; a very large cookie is the usual reason.',
-  method_refused: 'Use another method. TRACE and a CONNECT inside of a connection are never passed on.',
+  method_refused: 'Use another method. TRACE and a CONNECT inside a connection are never passed on.',
   signature_refused:
     'The message says what cannot be signed again. Most often the client should sign the body in chunks or not at all; see the reference of credentials.',
   loop_detected:

@@ -1,16 +1,25 @@
 // Every limit of the product in one table, by what it bounds: name with its unit, value, reason, and the error that it raises.
 
 import { adminLimits } from './limits/admin-limits.ts';
+import { advisoryLimits } from './limits/advisory-limits.ts';
 import { agentLimits } from './limits/agent-limits.ts';
+import { askLimits } from './limits/ask-limits.ts';
+import { cacheLimits } from './limits/cache-limits.ts';
 import { captureLimits } from './limits/capture-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
+import { databaseLimits } from './limits/database-limits.ts';
+import { docsLimits } from './limits/docs-limits.ts';
+import { deciderLimits } from './limits/decider-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { leakLimits } from './limits/leak-limits.ts';
 import { logInLimits } from './limits/log-in-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
+import { noticeLimits } from './limits/notice-limits.ts';
 import { peerLimits } from './limits/peer-limits.ts';
+import { policyLimits } from './limits/policy-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
 import { spoolLimits } from './limits/spool-limits.ts';
+import { sshLimits } from './limits/ssh-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
 import { telemetryLimits } from './limits/telemetry-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
@@ -24,19 +33,28 @@ export const limitTable = {
   ...agentLimits,
   ...sessionLimits,
   ...exchangeLimits,
+  ...policyLimits,
+  ...askLimits,
   ...llmLimits,
   ...understandingLimits,
+  ...advisoryLimits,
   ...leakLimits,
+  ...deciderLimits,
   ...captureLimits,
+  ...cacheLimits,
+  ...databaseLimits,
+  ...sshLimits,
   ...credentialLimits,
   ...networkLimits,
   ...adminLimits,
   ...logInLimits,
+  ...docsLimits,
   ...workerLimits,
   ...peerLimits,
   ...storeLimits,
   ...spoolLimits,
   ...telemetryLimits,
+  ...noticeLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

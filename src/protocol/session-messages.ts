@@ -8,6 +8,7 @@ const basePath = '/v1/code/upstreamproxy';
 export const caCertPath = `${basePath}/ca-cert`;
 export const sessionPath = `${basePath}/session`;
 export const sessionCommitPath = `${basePath}/session/commit`;
+export const sessionNarrowPath = `${basePath}/session/narrow`;
 export const tunnelPath = `${basePath}/ws`;
 
 /** What the agent could and could not harden, as facts. Unknown facts are absent, never guessed. */
@@ -30,6 +31,8 @@ export interface Posture {
   readonly networkIsolated?: boolean;
   /** What the user keeps from others cannot be had by the workload: measured from its place. */
   readonly filesHidden?: boolean;
+  /** Of a session that another one made: whether its command has nothing of the other's. */
+  readonly confined?: boolean;
   /** Where TLS of clients ends on the tunnel with which the session began; unknown when it enrols. */
   readonly tlsEndsIn?: 'agent' | 'gateway';
   readonly uid: number;
@@ -51,7 +54,17 @@ export interface EnrolRequest {
   readonly agent: { readonly version: string; readonly session?: string };
 }
 
-/** Response to enrolment and renewal. */
+/** Body of `POST …/session/narrow` with the access token and a proof of the session that makes another one. */
+export interface NarrowRequest {
+  readonly key: PublicJwk;
+  /** The text of what the new session may at the most, beside what the old one may. */
+  readonly policy: string;
+  readonly lifetime_ms?: number;
+  readonly confined: boolean;
+  readonly agent: { readonly version: string; readonly session?: string };
+}
+
+/** Response to enrolment, narrowing and renewal. */
 export interface SessionResponse {
   readonly session_id: string;
   readonly access_token: string;
@@ -63,6 +76,8 @@ export interface SessionResponse {
   readonly capture_ports: readonly number[];
   /** Tunnel modes that the session may use. */
   readonly modes: readonly string[];
+  /** Lines of known_hosts, for servers whose SSH the gateway ends; absent: there are none. */
+  readonly known_hosts?: string;
   /** What may sign the gateway's own certificate from now on, PEM: in a rotation the next one too, before it signs. */
   readonly gateway_ca?: string;
   /** Ed25519 keys by one of which the gateway signs what it agrees on for a tunnel: 32 octets each, base64url. */

@@ -2,6 +2,7 @@
 
 /** Members of a thread's data that say whose it is, so that a module does nothing in the threads of others. */
 export const auditWriterMarker = 'upstreamproxy-audit-writer';
+export const statementThreadMarker = 'upstreamproxy-statement-thread';
 export const policyThreadMarker = 'upstreamproxy-policy-thread';
 
 /** The address that the build gives all modules of a single file (scripts/release/single-file.ts). */

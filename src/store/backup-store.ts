@@ -11,7 +11,8 @@ import { checkFilled, RowSums, type StoreFill, type TableSums } from './portable
 import { postgresAddress } from './postgres/postgres-address.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { migrate as migratePostgres } from './postgres/postgres-migrate.ts';
-import { fillPostgres, readPostgres } from './postgres/postgres-rows.ts';
+import { fillPostgres } from './postgres/postgres-fill.ts';
+import { readPostgres } from './postgres/postgres-rows.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
 import { migrate as migrateSqlite, requireFilled, requireMigrated } from './sqlite/sqlite-migrate.ts';
 import { movedError, moveMarkOf } from './sqlite/sqlite-moved.ts';

@@ -45,6 +45,10 @@ export interface BudgetStore {
     amount: number,
     bounds: { readonly max: number; readonly budgetsPerSessionMax: number },
   ): Promise<number>;
+  /** What the session has taken of each of its budgets, by their names; what is borrowed counts. */
+  takenBy(sessionId: string): Promise<ReadonlyMap<string, number>>;
+  /** What all sessions of a principal have taken of some budgets; one of which nothing was taken can be missing. */
+  takenByPrincipal(principalId: string, budgets: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Gives back what was borrowed and not spent; never more than was taken. */
   giveBack(name: BudgetName, amount: number): Promise<void>;
   /**

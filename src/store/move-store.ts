@@ -10,7 +10,7 @@ import { checkFilled, RowSums, type StoreNumbers, type TableSums } from './porta
 import { postgresAddress, postgresLabel } from './postgres/postgres-address.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { migrate as migratePostgres } from './postgres/postgres-migrate.ts';
-import { fillPostgres } from './postgres/postgres-rows.ts';
+import { fillPostgres } from './postgres/postgres-fill.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
 import { migrate as migrateSqlite, requireFilled } from './sqlite/sqlite-migrate.ts';
 import { markMoved, type MoveMark, movedError, moveMarkOf } from './sqlite/sqlite-moved.ts';

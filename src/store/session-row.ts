@@ -3,6 +3,9 @@
 import type {
   EndedPage,
   EnrolOutcome,
+  NarrowBounds,
+  NarrowedSession,
+  NewChild,
   NewSession,
   NumberedEnding,
   SessionEnding,
@@ -110,5 +113,61 @@ export function sessionOf(row: StoredRow): SessionRecord {
     ...(row['committed_ms'] === null ? {} : { committedMs: integerOf(row, 'committed_ms') }),
     ...(row['over_ms'] === null ? {} : { overMs: integerOf(row, 'over_ms') }),
     ...(row['reason'] === null ? {} : { reason: textOf(row, 'reason') }),
+    ...(row['above'] === null ? {} : { above: aboveOf(textOf(row, 'above')) }),
   };
+}
+
+/** A session that another one makes, as it is stored. */
+export function childOf(parent: SessionRecord, child: NewChild): NewSession {
+  const { id, keyThumbprint, agentVersion, nowMs, isConfined } = child;
+  return {
+    id,
+    // No token starts it, and none is used up by it.
+    tokenKey: `narrowed ${id}`,
+    tokenExpiresMs: nowMs,
+    principalId: parent.principalId,
+    claims: parent.claims,
+    posture: { ...parent.posture, confined: isConfined },
+    keyThumbprint,
+    agentVersion,
+    enrolledMs: nowMs,
+    commitByMs: nowMs,
+    endsMs: Math.min(child.endsMs, parent.endsMs),
+    above: [...(parent.above ?? []), parent.id],
+  };
+}
+
+/** `/root/parent/`: ids have no slash. */
+function aboveOf(text: string): readonly string[] {
+  return text.split('/').slice(1, -1);
+}
+
+/** What is stored of who is above a session: the root, and all of them. */
+export function aboveColumns({ above }: Pick<NewSession, 'above'>): {
+  readonly rootId: string | null;
+  readonly above: string | null;
+} {
+  return above === undefined
+    ? { rootId: null, above: null }
+    : { rootId: above[0] ?? null, above: `/${above.join('/')}/` };
+}
+
+/** Whether sessions may be made below this one. */
+export function canNarrow(session: SessionRecord | undefined, nowMs: number): session is SessionRecord {
+  return session?.state === 'committed' && nowMs < session.endsMs;
+}
+
+/** Of `counts` are the sessions of the same root, this one left out. */
+export function boundReached(
+  { above = [] }: NewSession,
+  counts: StoredRow | undefined,
+  { livingMax, storedMax, depthMax }: NarrowBounds,
+): 'living' | 'stored' | 'depth' | undefined {
+  if (above.length > depthMax) return 'depth';
+  if (counts === undefined || integerOf(counts, 'living') >= livingMax) return 'living';
+  return integerOf(counts, 'stored') >= storedMax ? 'stored' : undefined;
+}
+
+export function narrowedOf(row: StoredRow): NarrowedSession {
+  return { sessionId: textOf(row, 'session_id'), policy: textOf(row, 'policy') };
 }

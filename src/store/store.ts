@@ -10,8 +10,11 @@ import type { ActStore } from './act-store.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { ChangeStore } from './change-store.ts';
+import type { FirstSeenStore } from './first-seen-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
+import type { KnownIdStore } from './known-id-store.ts';
 import type { OperatorStore } from './operator-store.ts';
+import type { QuestionStore } from './question-store.ts';
 import type { PolicyStore } from './policy-store.ts';
 import type { UseStore } from './use-store.ts';
 
@@ -37,6 +40,22 @@ export interface NewSession {
   readonly enrolledMs: number;
   readonly commitByMs: number;
   /** The longest that the session may live, renewed or not. */
+  readonly endsMs: number;
+  /** Of one that another session made: those above it, from the root, which began by a token, down to its parent. */
+  readonly above?: readonly string[];
+}
+
+/** What is known of a session that another one makes. */
+export interface NewChild {
+  readonly id: string;
+  readonly parentId: string;
+  readonly policy: string;
+  readonly keyThumbprint: string;
+  readonly agentVersion: string;
+  /** Whether its command has nothing of its parent's; a claim of the agent. */
+  readonly isConfined: boolean;
+  readonly nowMs: number;
+  /** Cut to that of the parent. */
   readonly endsMs: number;
 }
 
@@ -64,6 +83,29 @@ export type CommitOutcome =
   | { readonly kind: 'token_consumed'; readonly sessionId: string }
   /** Not alive: unknown, ended, revoked, or past `commitByMs`. */
   | { readonly kind: 'over'; readonly session: SessionRecord | undefined };
+
+/** What is left to a session that another one made. */
+export interface NarrowedSession {
+  readonly sessionId: string;
+  /** Text of its policy. */
+  readonly policy: string;
+}
+
+export interface NarrowBounds {
+  /** Sessions that live at a time below one root. */
+  readonly livingMax: number;
+  /** Sessions that are still stored of it, living or not. */
+  readonly storedMax: number;
+  /** How long a chain may be, without its root. */
+  readonly depthMax: number;
+}
+
+export type NarrowOutcome =
+  /** Committed at once: it has no token. `endsMs` is at most that of its parent. */
+  | { readonly kind: 'narrowed'; readonly session: SessionRecord }
+  /** The parent is not committed, or does not live any more. */
+  | { readonly kind: 'over' }
+  | { readonly kind: 'too_many'; readonly bound: 'living' | 'stored' | 'depth' };
 
 export type WithdrawOutcome =
   /** It starts nothing any more. `sessionId` had begun by it, was not committed, and was revoked with it; `isNew` if by this very call. */
@@ -110,6 +152,15 @@ export interface EndedPage {
 export interface SessionStore {
   /** Stores a session and revokes the token's earlier uncommitted ones, all or nothing. */
   enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome>;
+  /**
+   * Stores a session below a committed one that lives, all or nothing; it has the claims, the principal and the posture of its parent.
+   * Whatever ends a session ends all that are below it, in the same transaction.
+   */
+  narrow(child: NewChild, bounds: NarrowBounds): Promise<NarrowOutcome>;
+  /** The policies of these sessions that others made, in the order of their ids. */
+  narrowingsOf(ids: readonly string[]): Promise<readonly NarrowedSession[]>;
+  /** Sessions below this one that live, or ended with it. */
+  below(session: Pick<SessionRecord, 'id' | 'above'>): Promise<readonly SessionRecord[]>;
   /** Marks the session committed and its token consumed, all or nothing; repeating it is harmless. */
   commit(id: string, nowMs: number): Promise<CommitOutcome>;
   find(id: string): Promise<SessionRecord | undefined>;
@@ -213,6 +264,8 @@ export interface AuditStore {
   append(entries: readonly AuditEntry[], open?: readonly AuditEntry[]): Promise<void>;
   /** Markers of processes that are gone, the oldest first. They stay until their events are appended. */
   leftOpen(limit: number): Promise<readonly AuditEvent[]>;
+  /** Markers of processes that run, in the order of their ids: what is open now, over all gateways. Those behind that id; '' for the first. */
+  stillOpen(behindId: string, limit: number): Promise<readonly AuditEvent[]>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
   /** The newest that fit, by an index, in bounded steps: a page may have none and still say where to go on. */
   search(search: AuditSearch): Promise<AuditPage>;
@@ -299,7 +352,10 @@ export interface Store extends AsyncDisposable {
   readonly tokens: TokenStore;
   readonly proofs: ProofStore;
   readonly access: AccessStore;
+  readonly questions: QuestionStore;
   readonly budgets: BudgetStore;
+  readonly knownIds: KnownIdStore;
+  readonly firstSeen: FirstSeenStore;
   readonly operators: OperatorStore;
   readonly gateways: GatewayStore;
   readonly identity: IdentityStore;

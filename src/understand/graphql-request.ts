@@ -102,7 +102,7 @@ class RequestReader {
         return { ...this.#ofBody(body, hasParameters, method), hasFiles: false };
       case 'unreadable':
         if (body.form === undefined) throw fault(body.reason);
-        return { ...this.#ofBody(body.form, hasParameters, method), hasFiles: true };
+        return { ...this.#ofBody(body.form, hasParameters, method), hasFiles: body.form.isDocument !== true };
       case 'message':
         throw fault('is one of MCP');
     }

@@ -10,14 +10,6 @@ export interface LlmChange {
   readonly set: readonly string[];
 }
 
-/** The member that caps the output, where the request has none. */
-const capPaths: Readonly<Record<LlmRequest['api'], readonly string[]>> = {
-  'openai-chat': ['max_completion_tokens'],
-  'openai-responses': ['max_output_tokens'],
-  anthropic: ['max_tokens'],
-  gemini: ['generationConfig', 'maxOutputTokens'],
-  bedrock: ['inferenceConfig', 'maxTokens'],
-};
 const usagePath = ['stream_options', 'include_usage'] as const;
 
 /** `cap`: of the output, where none is asked for. `tells`: a stream has to say what was used. Undefined: nothing is to be set. */
@@ -33,7 +25,7 @@ export function changedRequest(
     changed = withMember(changed, path, member);
     set.push(path.join('.'));
   };
-  if (cap !== undefined && request.outputTokens === undefined) put(capPaths[request.api], cap);
+  if (cap !== undefined && request.outputTokens === undefined) put(request.capPath, cap);
   if (tells && request.streams && !request.tellsUsage) put(usagePath, true);
   return set.length === 0 ? undefined : { value: changed, set };
 }

@@ -13,12 +13,15 @@ export interface LlmEndpoint {
   /** Where the path says them, and not the body. */
   readonly model?: string;
   readonly streams?: boolean;
+  /** The body is one of the model's own, which its family tells. */
+  readonly invokes?: true;
 }
 
 interface Ending {
   readonly text: string;
   readonly kind: 'call' | 'count';
   readonly streams?: boolean;
+  readonly invokes?: true;
 }
 
 const endings: Readonly<Record<LlmApi, readonly Ending[]>> = {
@@ -36,6 +39,8 @@ const endings: Readonly<Record<LlmApi, readonly Ending[]>> = {
   bedrock: [
     { text: '/converse', kind: 'call', streams: false },
     { text: '/converse-stream', kind: 'call', streams: true },
+    { text: '/invoke', kind: 'call', streams: false, invokes: true },
+    { text: '/invoke-with-response-stream', kind: 'call', streams: true, invokes: true },
   ],
 };
 
@@ -62,8 +67,12 @@ export function llmEndpointOf(path: string): LlmEndpoint | undefined {
   return undefined;
 }
 
-function endpointOf(api: LlmApi, { kind, streams }: Ending, before: string): LlmEndpoint | undefined {
-  const mode = streams === undefined ? {} : { streams };
+function endpointOf(
+  api: LlmApi,
+  { kind, streams, invokes }: Ending,
+  before: string,
+): LlmEndpoint | undefined {
+  const mode = { ...(streams === undefined ? {} : { streams }), ...(invokes && { invokes }) };
   const folder = modelFolders[api];
   // Azure's take the model from there, whatever the body says.
   if (folder === undefined && before.includes('/deployments/')) return undefined;

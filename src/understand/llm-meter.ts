@@ -2,17 +2,20 @@
 
 import { GatheredOctets } from '../protocol/gathered-octets.ts';
 import { AmazonEventReader } from './amazon-event-stream.ts';
+import { octetsOfBase64 } from './base64.ts';
+import { bedrockMetrics } from './bedrock-counts.ts';
 import { EventStreamReader } from './event-stream.ts';
-import type { LlmApi } from './llm-endpoint.ts';
-import { type LlmUsage, UsageTally } from './llm-usage.ts';
+import { type LlmUsage, type UsageForm, UsageTally } from './llm-usage.ts';
 
 export interface LlmMeterOptions {
-  readonly api: LlmApi;
+  readonly form: UsageForm;
   /** Alternatives that were asked for. */
   readonly choices: number;
   readonly contentType: string | undefined;
   /** Of a document, an event or a frame that is held until it is whole. */
   readonly octetsMax: number;
+  /** What its head says, as a message of it would. */
+  readonly told?: unknown;
 }
 
 interface Reading {
@@ -28,10 +31,11 @@ export class LlmMeter {
   #reading: Reading | undefined;
   readonly #max: number;
 
-  constructor({ api, choices, contentType, octetsMax }: LlmMeterOptions) {
-    this.#tally = new UsageTally(api, choices);
+  constructor({ form, choices, contentType, octetsMax, told }: LlmMeterOptions) {
+    this.#tally = new UsageTally(form, choices);
+    this.#tally.take(told);
     this.#max = octetsMax;
-    this.#reading = readingOf(contentType, this.#tally, octetsMax);
+    this.#reading = readingOf(contentType, this.#tally, { form, max: octetsMax });
   }
 
   /** What is held of the response. */
@@ -59,12 +63,18 @@ export class LlmMeter {
   }
 }
 
-function readingOf(contentType: string | undefined, tally: UsageTally, max: number): Reading | undefined {
+function readingOf(
+  contentType: string | undefined,
+  tally: UsageTally,
+  { form, max }: { readonly form: UsageForm; readonly max: number },
+): Reading | undefined {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type === 'text/event-stream') return eventsReading(tally, max);
-  if (type === 'application/vnd.amazon.eventstream') return framesReading(tally, max);
+  if (type === 'application/vnd.amazon.eventstream') return framesReading(tally, form, max);
   return type === 'application/json' ? documentReading(tally, max) : undefined;
 }
+
+const decoder = new TextDecoder();
 
 function take(tally: UsageTally, text: string): void {
   try {
@@ -87,20 +97,20 @@ function eventsReading(tally: UsageTally, max: number): Reading {
   };
 }
 
-const marks = ['usage', 'finish', 'blockReason'];
+const marks = ['usage', 'finish', 'blockReason', 'token_count', bedrockMetrics];
 
 /** Most events are pieces of text, which need no reading. */
 function isOfUse(data: string): boolean {
   return marks.some((mark) => data.includes(mark));
 }
 
-function framesReading(tally: UsageTally, max: number): Reading {
+function framesReading(tally: UsageTally, form: UsageForm, max: number): Reading {
   const reader = new AmazonEventReader(max);
-  const decoder = new TextDecoder();
   return {
     push: (octets) => {
       for (const { type, payload } of reader.push(octets))
-        if (type === 'metadata') take(tally, decoder.decode(payload));
+        if (form === 'bedrock-invoke') takeChunk(tally, type, payload);
+        else if (type === 'metadata') take(tally, decoder.decode(payload));
     },
     end: () => undefined,
     get octets() {
@@ -109,9 +119,22 @@ function framesReading(tally: UsageTally, max: number): Reading {
   };
 }
 
+/** In InvokeModel a frame wraps what the model says, whatever its family. */
+function takeChunk(tally: UsageTally, type: string | undefined, payload: Uint8Array): void {
+  if (type !== 'chunk') return;
+  try {
+    // What JSON.parse gives is looked at before it is used.
+    const { bytes } = JSON.parse(decoder.decode(payload)) as { readonly bytes?: unknown };
+    const octets = typeof bytes === 'string' ? octetsOfBase64(bytes) : undefined;
+    const said = octets === undefined ? '' : decoder.decode(octets);
+    if (isOfUse(said)) take(tally, said);
+  } catch {
+    // No chunk that could be read says what was used.
+  }
+}
+
 function documentReading(tally: UsageTally, max: number): Reading {
   const held = new GatheredOctets();
-  const decoder = new TextDecoder();
   return {
     push: (octets) => {
       if (held.length <= max) held.push(octets);

@@ -1,9 +1,11 @@
 // What a request asks a model for: which model, with which tools, for how much at the most, and what of it no bound holds for.
 
-import { cgiName, type HeaderList } from '../http/header-list.ts';
+import { cgiName, type HeaderField, type HeaderList } from '../http/header-list.ts';
 import { type JsonValue, UnreadableBody } from './json-value.ts';
 import { type LlmApi, type LlmEndpoint, llmEndpointOf } from './llm-endpoint.ts';
 import { LlmFault, LlmReading, type LlmTool } from './llm-reading.ts';
+import type { UsageForm } from './llm-usage.ts';
+import { invokeShapeOf } from './bedrock-invoke.ts';
 import { llmShapes } from './llm-shapes.ts';
 
 export interface LlmRequest {
@@ -15,6 +17,8 @@ export interface LlmRequest {
   readonly tools: readonly LlmTool[];
   /** The cap of the output that it asks for, and the member that says it. */
   readonly outputTokens: number | undefined;
+  /** The member that would. */
+  readonly capPath: readonly string[];
   /** Two members say it, or one says it in a way that services read differently. */
   readonly hasOddCap: boolean;
   /** Alternatives, each of which is an output. */
@@ -25,6 +29,8 @@ export interface LlmRequest {
   readonly items: number;
   /** Its stream says what was used. */
   readonly tellsUsage: boolean;
+  /** How its response says it. */
+  readonly usageForm: UsageForm;
 }
 
 export interface LlmAsked {
@@ -37,7 +43,11 @@ export interface LlmAsked {
 export function llmRequestOf(value: JsonValue, asked: LlmAsked): LlmRequest | UnreadableBody | undefined {
   const endpoint = llmEndpointOf(asked.path);
   if (endpoint === undefined) return undefined;
-  const shape = llmShapes[endpoint.api];
+  const shape = endpoint.invokes === true ? invokeShapeOf(endpoint.model) : llmShapes[endpoint.api];
+  if (shape === undefined)
+    return new UnreadableBody(
+      'is for a model whose own form of bodies the gateway does not read; call the model by Converse',
+    );
   const reading = new LlmReading();
   try {
     checkAddress(endpoint.api, asked);
@@ -53,10 +63,12 @@ export function llmRequestOf(value: JsonValue, asked: LlmAsked): LlmRequest | Un
       streams: endpoint.streams ?? said.streams,
       tools: reading.tools,
       ...capOf(said.caps),
+      capPath: shape.capPath,
       choices: said.choices,
       unbounded: [...reading.unbounded],
       items: reading.items,
       tellsUsage: said.tellsUsage,
+      usageForm: endpoint.invokes === true ? 'bedrock-invoke' : endpoint.api,
     };
   } catch (fault) {
     if (fault instanceof LlmFault) return new UnreadableBody(fault.message);
@@ -94,9 +106,14 @@ const pricedPrefixes = ['x-amzn-bedrock-', 'x-vertex-ai-', 'x-gemini-'];
 
 function pricedFields(headers: HeaderList): readonly string[] {
   return [...headers]
+    .filter((field) => !asksForJson(field))
     .map(([name]) => cgiName(name))
     .filter((name) => pricedPrefixes.some((prefix) => name.startsWith(prefix)));
 }
+
+/** What SDKs of Bedrock say of each stream. */
+const asksForJson = ([name, value]: HeaderField): boolean =>
+  name.toLowerCase() === 'x-amzn-bedrock-accept' && (value === 'application/json' || value === '*/*');
 
 function checkAddress(api: LlmApi, { query, headers }: LlmAsked): void {
   const text = query.startsWith('?') ? query.slice(1) : query;

@@ -16,11 +16,14 @@ export interface SaidOfBody {
   readonly tellsUsage: boolean;
 }
 
-interface LlmShape {
+/** How a body says what is asked. */
+export interface LlmShape {
+  /** The member that caps the output, where a body has none. */
+  readonly capPath: readonly string[];
   read(value: JsonValue, reading: LlmReading, endpoint: LlmEndpoint): SaidOfBody;
 }
 
-const names = (...texts: readonly string[]): ReadonlySet<string> =>
+export const names = (...texts: readonly string[]): ReadonlySet<string> =>
   new Set(texts.flatMap((one) => one.split(' ')));
 
 function flag(value: JsonValue | undefined, what: string): boolean {
@@ -28,7 +31,7 @@ function flag(value: JsonValue | undefined, what: string): boolean {
   throw new LlmFault(`has ${what} that is neither true nor false`);
 }
 
-const given = (...values: readonly (JsonValue | undefined)[]): readonly JsonValue[] =>
+export const given = (...values: readonly (JsonValue | undefined)[]): readonly JsonValue[] =>
   values.filter((one) => one !== undefined);
 
 /** Alternatives that are asked for; more than one is said to be asked for, by the name of its member. */
@@ -41,7 +44,11 @@ function choicesOf(value: JsonValue | undefined, name: string, reading: LlmReadi
 }
 
 /** Parts of content: text itself, or objects whose `type` says what they are. */
-function typedParts(value: JsonValue | undefined, bounded: ReadonlySet<string>, reading: LlmReading): void {
+export function typedParts(
+  value: JsonValue | undefined,
+  bounded: ReadonlySet<string>,
+  reading: LlmReading,
+): void {
   if (value === undefined || value === null || typeof value === 'string') return;
   for (const part of reading.list(value, 'parts of content')) {
     const type = textOf(memberIn(part, 'type', 'a part of content'), 'a type of content');
@@ -57,13 +64,14 @@ const chatBody = names(
   'parallel_tool_calls functions function_call response_format seed user metadata store logprobs top_logprobs logit_bias n',
   'frequency_penalty presence_penalty reasoning_effort verbosity safety_identifier prompt_cache_key prompt_cache_retention',
 );
-const chatMessage = names(
+export const chatMessage = names(
   'role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content annotations',
 );
-const chatParts = names('text refusal');
+export const chatParts = names('text refusal');
 const streamOptions = names('include_usage include_obfuscation');
 
 const openaiChat: LlmShape = {
+  capPath: ['max_completion_tokens'],
   read(value, reading) {
     const body = reading.members(value, chatBody, { what: 'a body' });
     for (const one of reading.list(body.get('messages'), 'messages'))
@@ -86,11 +94,11 @@ const openaiChat: LlmShape = {
   },
 };
 
-function nameOf(value: JsonValue | undefined): string {
+export function nameOf(value: JsonValue | undefined): string {
   return textOf(memberIn(value, 'name', 'a tool'), 'a name of a tool');
 }
 
-function openaiTool(tool: JsonValue, reading: LlmReading): void {
+export function openaiTool(tool: JsonValue, reading: LlmReading): void {
   const type = textOf(memberIn(tool, 'type', 'a tool'), 'a type of a tool');
   if (type === 'function' || type === 'custom')
     reading.tools.push({ name: nameOf(memberIn(tool, type, 'a tool')), isOfService: false });
@@ -116,6 +124,7 @@ const responsesParts = names('input_text output_text text refusal summary_text r
 const clientTypes = names('local_shell apply_patch computer_use_preview computer');
 
 const openaiResponses: LlmShape = {
+  capPath: ['max_output_tokens'],
   read(value, reading) {
     const body = reading.members(value, responsesBody, { what: 'a body' });
     if (body.get('background') !== undefined && body.get('background') !== false)
@@ -170,20 +179,9 @@ const anthropicParts = names('text tool_use tool_result thinking redacted_thinki
 const anthropicClientTypes = ['bash_', 'text_editor_', 'computer_', 'memory_'];
 
 const anthropic: LlmShape = {
-  read(value, reading) {
-    const body = reading.members(value, anthropicBody, { what: 'a body' });
-    typedParts(body.get('system'), anthropicParts, reading);
-    for (const one of reading.list(body.get('messages'), 'messages')) {
-      const message = reading.members(one, anthropicMessage, { what: 'a message' });
-      typedParts(message.get('content'), anthropicParts, reading);
-    }
-    for (const tool of reading.list(body.get('tools'), 'tools')) {
-      const text = textOf(memberIn(tool, 'type', 'a tool') ?? 'custom', 'a type of a tool');
-      const isClient = text === 'custom' || anthropicClientTypes.some((one) => text.startsWith(one));
-      if (isClient) reading.tools.push({ name: nameOf(tool), isOfService: false });
-      else ofService(text, reading);
-    }
-    if (hasLongCache(value)) reading.unbounded.add('ttl');
+  capPath: ['max_tokens'],
+  read: (value, reading) => {
+    const body = anthropicAsked(value, reading, anthropicBody);
     return {
       model: textOf(body.get('model'), 'a model'),
       streams: flag(body.get('stream'), 'stream'),
@@ -193,6 +191,28 @@ const anthropic: LlmShape = {
     };
   },
 };
+
+/** All but what the address says elsewhere. */
+export function anthropicAsked(
+  value: JsonValue,
+  reading: LlmReading,
+  known: ReadonlySet<string>,
+): ReadonlyMap<string, JsonValue> {
+  const body = reading.members(value, known, { what: 'a body' });
+  typedParts(body.get('system'), anthropicParts, reading);
+  for (const one of reading.list(body.get('messages'), 'messages')) {
+    const message = reading.members(one, anthropicMessage, { what: 'a message' });
+    typedParts(message.get('content'), anthropicParts, reading);
+  }
+  for (const tool of reading.list(body.get('tools'), 'tools')) {
+    const text = textOf(memberIn(tool, 'type', 'a tool') ?? 'custom', 'a type of a tool');
+    const isClient = text === 'custom' || anthropicClientTypes.some((one) => text.startsWith(one));
+    if (isClient) reading.tools.push({ name: nameOf(tool), isOfService: false });
+    else ofService(text, reading);
+  }
+  if (hasLongCache(value)) reading.unbounded.add('ttl');
+  return body;
+}
 
 /** What is kept for longer has another price. */
 function hasLongCache(value: JsonValue): boolean {
@@ -217,6 +237,7 @@ const geminiTools = names('functionDeclarations');
 const isProto = true;
 
 const gemini: LlmShape = {
+  capPath: ['generationConfig', 'maxOutputTokens'],
   read(value, reading, { kind }) {
     const asked = kind === 'count' ? countedBody(value) : value;
     const body = reading.members(asked, geminiBody, { what: 'a body', isProto });
@@ -270,23 +291,9 @@ const bedrockParts = names('text toolUse toolResult cachePoint reasoningContent 
 const bedrockTools = names('tools toolChoice');
 
 const bedrock: LlmShape = {
-  read(value, reading) {
-    const body = reading.members(value, bedrockBody, { what: 'a body' });
-    const config = body.get('inferenceConfig');
-    const said =
-      config === undefined
-        ? new Map<string, JsonValue>()
-        : reading.members(config, bedrockConfig, { what: 'inferenceConfig' });
-    bedrockContent(body.get('system'), reading);
-    for (const one of reading.list(body.get('messages'), 'messages'))
-      bedrockContent(reading.members(one, bedrockMessage, { what: 'a message' }).get('content'), reading);
-    const tools = body.get('toolConfig');
-    if (tools !== undefined)
-      for (const one of reading.list(
-        reading.members(tools, bedrockTools, { what: 'toolConfig' }).get('tools'),
-        'tools',
-      ))
-        bedrockTool(one, reading);
+  capPath: ['inferenceConfig', 'maxTokens'],
+  read: (value, reading) => {
+    const said = bedrockAsked(value, reading, { body: bedrockBody, config: bedrockConfig });
     return {
       model: undefined,
       streams: false,
@@ -296,6 +303,31 @@ const bedrock: LlmShape = {
     };
   },
 };
+
+/** Gives what `inferenceConfig` says. */
+export function bedrockAsked(
+  value: JsonValue,
+  reading: LlmReading,
+  known: { readonly body: ReadonlySet<string>; readonly config: ReadonlySet<string> },
+): ReadonlyMap<string, JsonValue> {
+  const body = reading.members(value, known.body, { what: 'a body' });
+  const config = body.get('inferenceConfig');
+  const said =
+    config === undefined
+      ? new Map<string, JsonValue>()
+      : reading.members(config, known.config, { what: 'inferenceConfig' });
+  bedrockContent(body.get('system'), reading);
+  for (const one of reading.list(body.get('messages'), 'messages'))
+    bedrockContent(reading.members(one, bedrockMessage, { what: 'a message' }).get('content'), reading);
+  const tools = body.get('toolConfig');
+  if (tools !== undefined)
+    for (const one of reading.list(
+      reading.members(tools, bedrockTools, { what: 'toolConfig' }).get('tools'),
+      'tools',
+    ))
+      bedrockTool(one, reading);
+  return said;
+}
 
 function bedrockContent(value: JsonValue | undefined, reading: LlmReading): void {
   for (const block of reading.list(value, 'blocks of content')) {

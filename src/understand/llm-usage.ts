@@ -1,5 +1,6 @@
 // How many tokens a call took, as its service counts them. What is cached stands inside of the prompt in some APIs, and beside it in others.
 
+import { bedrockMetrics } from './bedrock-counts.ts';
 import type { LlmApi } from './llm-endpoint.ts';
 
 /** Tokens, each counted once. */
@@ -20,6 +21,9 @@ export function tokensOf({ input, cached, cacheWritten, output }: LlmUsage): num
   return input + cached + cacheWritten + output;
 }
 
+/** How a response says it: as its API does, or as the family of the model does and Bedrock around it. */
+export type UsageForm = LlmApi | 'bedrock-invoke';
+
 type Members = Readonly<Record<string, unknown>>;
 
 const membersOf = (value: unknown): Members | undefined =>
@@ -38,15 +42,15 @@ function count(value: unknown): number | undefined {
 
 /** Takes what a service says, message by message, and keeps the most that it said of each kind: what is said again is said of all so far. */
 export class UsageTally {
-  readonly #api: LlmApi;
+  readonly #form: UsageForm;
   readonly #choices: number;
   #most: LlmUsage | undefined;
   #finished = 0;
   #isFinal = false;
   #isOdd = false;
 
-  constructor(api: LlmApi, choices = 1) {
-    this.#api = api;
+  constructor(form: UsageForm, choices = 1) {
+    this.#form = form;
     this.#choices = choices;
   }
 
@@ -77,7 +81,7 @@ export class UsageTally {
   }
 
   #take(message: Members): void {
-    takers[this.#api](message, {
+    takers[this.#form](message, {
       said: (usage) => this.#said(usage),
       finished: () => {
         this.#finished += 1;
@@ -156,7 +160,7 @@ function openaiUsage(
 
 const responsesEnds: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
 
-const takers: Readonly<Record<LlmApi, Taker>> = {
+const takers: Readonly<Record<UsageForm, Taker>> = {
   'openai-chat': (message, told) => {
     const choices = Array.isArray(message['choices']) ? (message['choices'] as readonly unknown[]) : [];
     if (isSaid(message['usage']))
@@ -216,7 +220,58 @@ const takers: Readonly<Record<LlmApi, Taker>> = {
     });
     told.final();
   },
+  'bedrock-invoke': (message, told) => {
+    const usage = membersOf(message['usage']) ?? membersOf(membersOf(message['metadata'])?.['usage']);
+    if (isSaid(usage?.['inputTokens'])) takeNova(usage, told);
+    else if (isSaid(usage?.['prompt_tokens'])) takeMistral(message, told);
+    else if (isSaid(message['generation_token_count'])) takeLlama(message, told);
+    else if (isSaid(usage) || isSaid(membersOf(message['message'])?.['usage']))
+      takers.anthropic(message, told);
+    takeMetrics(membersOf(message[bedrockMetrics]), told);
+  },
 };
+
+/** What Bedrock says of all families, at the end of a stream. */
+function takeMetrics(metrics: Members | undefined, told: Told): void {
+  const [input, output] = [count(metrics?.['inputTokenCount']), count(metrics?.['outputTokenCount'])];
+  const cached = count(metrics?.['cacheReadInputTokenCount']) ?? 0;
+  const cacheWritten = count(metrics?.['cacheWriteInputTokenCount']) ?? 0;
+  if (input === undefined || output === undefined) return;
+  told.said({ input, cached, cacheWritten, cacheWrittenLong: 0, output });
+  told.final();
+}
+
+function takeNova(usage: Members | undefined, told: Told): void {
+  const [input, output] = [count(usage?.['inputTokens']), count(usage?.['outputTokens'])];
+  if (input === undefined || output === undefined) return;
+  const part = (kind: string): number =>
+    Math.max(count(usage?.[`${kind}InputTokenCount`]) ?? 0, count(usage?.[`${kind}InputTokens`]) ?? 0);
+  told.said({
+    input,
+    cached: part('cacheRead'),
+    cacheWritten: part('cacheWrite'),
+    cacheWrittenLong: 0,
+    output,
+  });
+  told.final();
+}
+
+function takeMistral(message: Members, told: Told): void {
+  told.said(openaiUsage(message['usage'], ['prompt_tokens', 'completion_tokens', 'prompt_tokens_details']));
+  const choices = Array.isArray(message['choices']) ? (message['choices'] as readonly unknown[]) : [];
+  const isWhole = choices
+    .map(membersOf)
+    .some((one) => isSaid(one?.['finish_reason'] ?? one?.['stop_reason']));
+  if (isWhole && isSaid(membersOf(message['usage'])?.['completion_tokens'])) told.final();
+}
+
+/** In a stream the first message says what was read, and each what was written so far. */
+function takeLlama(message: Members, told: Told): void {
+  const input = count(message['prompt_token_count']);
+  const output = count(message['generation_token_count']) ?? 0;
+  told.said({ input: input ?? 0, cached: 0, cacheWritten: 0, cacheWrittenLong: 0, output });
+  if (input !== undefined && isSaid(message['stop_reason'])) told.final();
+}
 
 /** What a later message does not say has not changed. */
 function anthropicUsage(usage: Members | undefined): LlmUsage | undefined {

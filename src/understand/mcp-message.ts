@@ -1,6 +1,7 @@
 // What a message of the Model Context Protocol asks for: one JSON-RPC message a request, as all revisions since 2025-06-18 have it.
 // An array of messages is not read: an earlier revision knew it, and a server may take it past checks for the current one.
 
+import { octetsOfBase64 } from './base64.ts';
 import { cgiName, type HeaderList } from '../http/header-list.ts';
 import {
   foldedName,
@@ -256,29 +257,11 @@ function meantBy(
 function sentValue(text: string, field: string): string {
   const [, encoded] = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(text) ?? [];
   if (encoded === undefined) return text;
-  const octets = octetsOf(encoded);
+  const octets = octetsOfBase64(encoded);
+  if (octets === undefined) throw fault('comes with a field in a broken base64');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets);
   } catch {
     throw fault(`comes with a field ${field} that is no text`);
   }
-}
-
-const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** As every decoder takes it: whole groups, padded, with no bit left over. */
-function octetsOf(text: string): Uint8Array {
-  const bare = text.replace(/=+$/, '');
-  const octets = new Uint8Array(Math.floor((bare.length * 3) / 4));
-  let [bits, count, at] = [0, 0, 0];
-  for (const character of bare) {
-    bits = ((bits << 6) | digits.indexOf(character)) & 0xffff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    octets[at++] = (bits >> count) & 0xff;
-  }
-  const isWhole = text.length % 4 === 0 && bare.length % 4 !== 1 && (bits & ((1 << count) - 1)) === 0;
-  if (!isWhole) throw fault('comes with a field in a broken base64');
-  return octets;
 }

@@ -1,9 +1,10 @@
 // What the body of a request was read as, and which bodies can be read at all.
 
 import { cgiName, type HeaderList } from '../http/header-list.ts';
-import type { JsonValue } from './json-value.ts';
+import { JsonObject, type JsonValue, UnreadableBody } from './json-value.ts';
 import type { McpMessage } from './mcp-message.ts';
-import { formBoundaryOf } from './multipart-form.ts';
+import { formBoundaryOf } from './multipart-parts.ts';
+import type { JsonText } from './read-json.ts';
 
 /** `octets`: how long it is, decoded. `reason` ends a sentence that begins with "the body". */
 export type ReadBody =
@@ -17,7 +18,14 @@ export interface UnreadBody {
   readonly kind: 'unreadable';
   readonly reason: string;
   /** Of a form with files: its operations of GraphQL, which is all that is read of it. */
-  readonly form?: { readonly value: JsonValue; readonly octets: number };
+  readonly form?: {
+    readonly value: JsonValue;
+    readonly octets: number;
+    /** It is one document and nothing beside it. */
+    readonly isDocument?: true;
+  };
+  /** Of a request that opens a WebSocket: what of protocols it offers to speak there. */
+  readonly webSocket?: readonly string[];
 }
 
 /** Codings of content that are decoded, and one that changes nothing. */
@@ -38,13 +46,33 @@ export function jsonCodingOf(headers: HeaderList): ContentCoding | { readonly pr
   return codingOf(headers, typeProblem);
 }
 
-/** The same of a form with operations of GraphQL and files; undefined: it is none, or one that servers read in more than one way. */
-export function formOf(
-  headers: HeaderList,
-): { readonly coding: ContentCoding; readonly boundary: string } | undefined {
-  const boundary = formBoundaryOf(headers.first('content-type') ?? '');
+/** How operations of GraphQL come without JSON around them. */
+export type OperationsForm =
+  | { readonly coding: ContentCoding; readonly boundary: string }
+  | { readonly coding: ContentCoding; readonly isDocument: true };
+
+/** The same of a form with operations of GraphQL and files, and of a document alone; undefined: it is none, or one that servers read in more than one way. */
+export function formOf(headers: HeaderList): OperationsForm | undefined {
+  const type = headers.first('content-type') ?? '';
+  const boundary = formBoundaryOf(type);
   const coding = codingOf(headers, () => undefined);
-  return boundary === undefined || typeof coding === 'object' ? undefined : { coding, boundary };
+  if (typeof coding === 'object') return undefined;
+  if (boundary !== undefined) return { coding, boundary };
+  return documentType.test(type) ? { coding, isDocument: true } : undefined;
+}
+
+const documentType = /^application\/graphql(?:;[ \t]*charset=utf-?8)?$/i;
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A document of GraphQL as the JSON that would say the same. */
+export function readDocument(octets: Uint8Array): JsonText | UnreadableBody {
+  try {
+    const value = new JsonObject(new Map([['query', decoder.decode(octets)]]));
+    return { value, count: 3, objects: 1 };
+  } catch {
+    return new UnreadableBody('is not UTF-8');
+  }
 }
 
 function codingOf(

@@ -8,6 +8,8 @@ export interface JsonBounds {
   readonly depthMax: number;
   /** Values of all kinds, and names, all in all. */
   readonly valuesMax: number;
+  /** Halves of surrogate pairs may stand in texts: parsers differ in what they make of them, and in nothing else. */
+  readonly takesHalves?: boolean;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -188,7 +190,8 @@ class JsonReader {
     }
     this.#at += 1;
     const whole = parts.join('');
-    if (!whole.isWellFormed()) throw this.#fault('half of a surrogate pair');
+    if (this.#bounds.takesHalves !== true && !whole.isWellFormed())
+      throw this.#fault('half of a surrogate pair');
     return whole;
   }
 

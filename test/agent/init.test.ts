@@ -25,13 +25,14 @@ function optionsOf(setting: SessionSetting, changes: InitOptions = {}): InitOpti
   };
 }
 
-test('the library has its five functions, which do what those of the agent do', async () => {
+test('the library has its six functions, which do what those of the agent do', async () => {
   assert.deepEqual(
     Object.keys(library).toSorted(),
     [
       'ProxyError',
       'downloadCaBundle',
       'initUpstreamProxy',
+      'narrowSession',
       'setNonDumpable',
       'startUpstreamProxyRelay',
     ].concat('writeCaBundle'),
@@ -39,6 +40,7 @@ test('the library has its five functions, which do what those of the agent do', 
   assert.match((await library.initUpstreamProxy()).reason ?? '', /not configured/);
   assert.equal(library.setNonDumpable().nondumpable, true);
   await assert.rejects(library.startUpstreamProxyRelay({} as never), { code: 'config_invalid' });
+  await assert.rejects(library.narrowSession({} as never), { code: 'config_invalid' });
   await assert.rejects(library.downloadCaBundle('', undefined, ''), { code: 'config_invalid' });
   await assert.rejects(library.writeCaBundle('', undefined, ''), { code: 'config_invalid' });
 });

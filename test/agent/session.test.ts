@@ -232,11 +232,11 @@ describe('a session', () => {
     setting.fake.etag = '"2"';
     await eventually(() => bundle().length === 3, 'a bundle with both');
     assert.deepEqual(bundle(), [setting.systemPem, before, next]);
-    assert.deepEqual(splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8')), [
-      before,
-      next,
-      own,
-    ]);
+    // Written beside the bundle, perhaps after it.
+    const ownCertificates = (): string[] =>
+      splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8'));
+    await eventually(() => ownCertificates().length === 3, 'both in the file of our own');
+    assert.deepEqual(ownCertificates(), [before, next, own]);
     // What is no certificate changes nothing, and is told once.
     setting.fake.caPem = '<html>';
     setting.fake.etag = '"3"';

@@ -11,7 +11,7 @@ import { openRequestPath, type RequestPath } from '../gateway/support/request-pa
 import { RecordingSink } from '../gateway/support/recording-sink.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { http1Response, http2Response } from './support/response-grammar.ts';
-import { seeded, type Random } from './support/grammar.ts';
+import { seeded, type Random } from '../support/seeded.ts';
 import { frame, frameType, parseFrames, preface } from './support/h2-frames.ts';
 
 export interface ResponsesRun {

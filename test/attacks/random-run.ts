@@ -7,7 +7,8 @@ import { createServer } from 'node:tls';
 
 import { findCanary } from '../support/canary.ts';
 import { Arena, nextTurn, originAuthority, type Ports } from './support/arena.ts';
-import { generate, seeded, type Random } from './support/grammar.ts';
+import { generate } from './support/grammar.ts';
+import { seeded, type Random } from '../support/seeded.ts';
 import { http2Request } from './support/http2-grammar.ts';
 import { frameType } from './support/h2-frames.ts';
 import { endsStream, openHttp2 } from './support/http2-client.ts';

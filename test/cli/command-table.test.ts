@@ -105,7 +105,7 @@ test('help is of the program, of a command and of an action, however it is asked
   const help = (line: string): Promise<string> => mustRun(launcher, line.split(' '));
   assert.match(
     await help('help'),
-    /^upstreamproxy gives code [^]*^ {2}upstreamproxy run \[options\] -- command …/m,
+    /^upstreamproxy gives code [^]*^Usage: upstreamproxy COMMAND [^]*^ {2}run /m,
   );
   const list = await help('help session list');
   assert.match(list, /^upstreamproxy session list \[options\]\n\nLists living sessions/);

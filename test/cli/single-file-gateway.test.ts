@@ -144,8 +144,8 @@ describe('the single-file gateway', { skip: obstacle() }, () => {
       spawnSync('setpriv', [...asNobody, file, ...args], { encoding: 'utf8', env: {} });
     const help = run('help').stdout;
     for (const name of ['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy', 'upgrade'])
-      assert.match(help, new RegExp(`^ +upstreamproxy-gateway ${name} `, 'm'));
-    assert.doesNotMatch(help, /-gateway (?:run|agent|doctor) /m);
+      assert.match(help, new RegExp(`^ {2}${name} `, 'm'));
+    assert.doesNotMatch(help, /^ {2}(?:run|agent|doctor) /m);
     assert.match(run('run', '--', 'true').stderr, /there is no command/);
     // The policy is read on a thread, which is this file again; a fault of it comes with its place.
     const bad = join(directory.path, 'bad.yaml');

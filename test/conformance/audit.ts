@@ -97,6 +97,19 @@ export function auditConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await store.audit.leftOpen(10), []);
   });
 
+  test('what is open is told in the order of its ids, a page at a time, until its event comes', async () => {
+    await using store = await open();
+    const openIds = async (behind: string, limit: number) =>
+      (await store.audit.stillOpen(behind, limit)).map(({ id }) => id);
+    assert.deepEqual(await openIds('', 10), []);
+    const markers = ['3', '1', '2'].map((id) => auditEntry(id, { verdict: 'unknown' }));
+    await store.audit.append([auditEntry('0')], markers);
+    assert.deepEqual(await openIds('', 2), ['1', '2']);
+    assert.deepEqual(await openIds('2', 2), ['3']);
+    await store.audit.append([auditEntry('2', { wasOpen: true })]);
+    assert.deepEqual(await openIds('', 10), ['1', '3']);
+  });
+
   test('pruning forgets events from before a time', async () => {
     await using store = await open();
     await store.audit.append([auditEntry('old', { timeMs: 1 }), auditEntry('new', { timeMs: 2 })]);

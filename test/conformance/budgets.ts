@@ -15,6 +15,21 @@ const owner = (sessionId: string) => ({ sessionId, principalId: newSession(sessi
 const few = { budgetsPerSessionMax: 10 };
 
 export function budgetConformance(open: () => Promise<Store>): void {
+  test('what a session has taken is told by its budgets, and nothing of others', async () => {
+    await using store = await open();
+    const { sessions, budgets } = store;
+    for (const id of ['told', 'other']) await sessions.enrol(newSession(id, { tokenKey: id }), bounds);
+    await budgets.borrow({ sessionId: 'told', budget: 'a' }, 4, upTo(10));
+    await budgets.borrow({ sessionId: 'told', budget: 'b' }, 2, upTo(10));
+    await budgets.borrow({ sessionId: 'other', budget: 'a' }, 1, upTo(10));
+    await budgets.giveBack({ sessionId: 'told', budget: 'a' }, 1);
+    assert.deepEqual([...(await budgets.takenBy('told'))].toSorted(), [
+      ['a', 3],
+      ['b', 2],
+    ]);
+    assert.equal((await budgets.takenBy('unknown')).size, 0);
+  });
+
   test('shares are set aside all or none, and the first that does not fit is told', async () => {
     await using store = await open();
     await store.sessions.enrol(newSession('a'), bounds);
@@ -49,6 +64,16 @@ export function budgetConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await store.budgets.reserve({ sessionId: 'c', principalId: 'other' }, share, few), {
       kind: 'reserved',
     });
+    const ofDay = [{ of: 'principal', budget: 'of b', amount: 5, max: 100 }] as const;
+    assert.deepEqual(await store.budgets.reserve(owner('b'), ofDay, few), { kind: 'reserved' });
+    const { principalId } = owner('a');
+    const together = await store.budgets.takenByPrincipal(principalId, ['day', 'of b', "none'"]);
+    assert.deepEqual([...together].toSorted(), [
+      ['day', 60],
+      ['of b', 5],
+    ]);
+    assert.deepEqual([...(await store.budgets.takenByPrincipal('other', ['of b']))], []);
+    assert.deepEqual([...(await store.budgets.takenByPrincipal(principalId, []))], []);
     await store.sessions.end('a', { state: 'ended', reason: 'done' }, 2000);
     assert.deepEqual(await store.budgets.reserve(owner('a'), share, few), { kind: 'refused' });
     await store.budgets.settle(owner('a'), [{ of: 'principal', budget: 'day', amount: -30 }]);

@@ -1,6 +1,6 @@
-// A session as it enrols, for tests of the store.
+// A session as it enrols, and one that another makes, for tests of the store.
 
-import type { NewSession } from '../../src/store/store.ts';
+import type { NewChild, NewSession } from '../../src/store/store.ts';
 
 export function newSession(id: string, changes: Partial<NewSession> = {}): NewSession {
   return {
@@ -28,6 +28,20 @@ export function newSession(id: string, changes: Partial<NewSession> = {}): NewSe
     enrolledMs: 1000,
     commitByMs: 10_000,
     endsMs: 100_000,
+    ...changes,
+  };
+}
+
+export function newChild(id: string, parentId: string, changes: Partial<NewChild> = {}): NewChild {
+  return {
+    id,
+    parentId,
+    policy: `policy of ${id}`,
+    keyThumbprint: `key of ${id}`,
+    agentVersion: '0.2.0',
+    isConfined: true,
+    nowMs: 3000,
+    endsMs: 50_000,
     ...changes,
   };
 }

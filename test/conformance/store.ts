@@ -7,13 +7,17 @@ import type { EndedPlace, Store } from '../../src/store/store.ts';
 import { auditConformance } from './audit.ts';
 import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
+import { firstSeenConformance } from './first-seen.ts';
+import { knownIdConformance } from './known-ids.ts';
 import { changeConformance } from './changes.ts';
 import { restoringConformance } from './restoring.ts';
 import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
+import { questionConformance } from './questions.ts';
 import { policyConformance } from './policies.ts';
 import { useConformance } from './uses.ts';
+import { narrowingConformance } from './narrowing.ts';
 import { withdrawingConformance } from './withdrawing.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
@@ -29,13 +33,17 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     auditSearchConformance(open);
     presenceConformance(open);
     accessConformance(open);
+    questionConformance(open);
     budgetConformance(open);
+    knownIdConformance(open);
+    firstSeenConformance(open);
     operatorConformance(open);
     gatewayConformance(open);
     policyConformance(open);
     changeConformance(open);
     restoringConformance(open);
     withdrawingConformance(open);
+    narrowingConformance(open);
     useConformance(open);
   });
 }

@@ -29,8 +29,10 @@ function exposition(): string {
     auditHealthy: true,
     policyAgeSeconds: 1,
     policyStaleSeconds: 0,
+    advisoriesStaleSeconds: 0,
     storeAwaySeconds: 0,
     spoolBytes: 0,
+    cacheBytes: 0,
   };
   return metricsText({ counts: [metrics.counts(gauges)], restarts: 0 });
 }
@@ -78,6 +80,14 @@ test('alerts and dashboard ask for metrics that there are, by labels that these 
       // `instance` is Prometheus's own.
       for (const label of labels) assert.ok(label === 'instance' || known.has(label), `${label} of ${name}`);
     }
+});
+
+test('what is old or away for a time has an alert', () => {
+  const { groups } = parse(readFileSync(rulesFile, 'utf8')) as Rules;
+  const alerts = groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)).join('\n');
+  const lasting = [...samples.keys()].filter((name) => /_(?:stale|away)_seconds$/.test(name));
+  assert.equal(lasting.length, 3);
+  for (const name of lasting) assert.ok(namesOf(alerts).has(name), name);
 });
 
 test('the reference has every metric, and every alert', () => {

@@ -39,6 +39,11 @@ test('a start that has much to do is not ended', () => {
   assert.match(text(service), /^TimeoutStartSec=infinity$/m);
 });
 
+test('the service has descriptors for its streams, whatever the machine gives by default', () => {
+  const [, files] = /^LimitNOFILE=(\d+)$/m.exec(text(service)) ?? [];
+  assert.ok(Number(files) >= 65_536);
+});
+
 test('what the service may do is rated at 1.1 or better', { skip }, () => {
   const rate = (...options: readonly string[]) =>
     spawnSync(

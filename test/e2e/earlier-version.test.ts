@@ -8,20 +8,29 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 
+import { ChunkClient } from '../../src/agent/uplink/chunk-client.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { cuttingRelay } from '../support/cutting-relay.ts';
 import { deploy } from '../support/deployment.ts';
 import { earlierProgram, keptAgent, noHistory } from '../support/earlier-program.ts';
+import { gatewayPair } from '../support/gateway-pair.ts';
+import { GatewaySession } from '../support/gateway-session.ts';
 import { patternHash, patternPieces, patternStream } from '../support/pattern-bytes.ts';
+import { postgresBinaries } from '../support/postgres-server.ts';
 import { launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
-import { agentThrough, requestThrough, type ProxyTarget } from '../support/proxy-client.ts';
+import { agentThrough, requestThrough, tlsThrough, type ProxyTarget } from '../support/proxy-client.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority, type TestAuthority } from '../support/test-authority.ts';
 
 const bodyBytes = 2_000_000;
 const cutBytes = 700_000;
+
+/** The last whose nonces are of one process, which alone takes them. */
+const noncesOfOneProcess = 'ba4bdc3e';
 
 interface Version {
   readonly commit: string;
@@ -152,12 +161,13 @@ async function exercise(
   relay.leadTo(Number(new URL(next.url).port));
   // An agent of before tries again in its own time, which is longer than a request waits: whatever asks meanwhile is refused at its relay.
   const probe = async (): Promise<boolean> => {
-    const client = await agentThrough(target).catch((error: unknown) => {
+    const tls = await tlsThrough(target).catch((error: unknown) => {
       if (String(error).includes('no tunnel to the gateway')) return undefined;
       throw error;
     });
-    client?.destroy();
-    return client !== undefined;
+    // One that stayed without a request would be refused in the end, which is an event.
+    tls?.destroy();
+    return tls !== undefined;
   };
   await waitUntil('the agent is back', probe);
   await upload(target, '/next');
@@ -186,3 +196,64 @@ for (const { commit, what, resumes } of tested)
       if (earlier === undefined) return t.skip(noHistory(commit));
       await exercise(t, { agent: launcher, gateway: launcher, [which]: earlier }, resumes);
     });
+
+/** Connections of the chunk protocol, by the client that is given. */
+async function connectTimes(Client: typeof ChunkClient, { session }: GatewaySession): Promise<void> {
+  await using client = await Client.open({ session, limits: defaultLimits });
+  for (let i = 0; i < 6; i += 1) {
+    const stream = await client.openStream({ authority: '', mode: 'proxy' });
+    stream.on('error', () => undefined).destroy();
+  }
+}
+
+/** The client of a program of before. */
+async function chunkClientOf(program: string): Promise<typeof ChunkClient> {
+  const file = join(dirname(program), '../src/agent/uplink/chunk-client.ts');
+  // What it exports under this name is the client of that version, which the options of now fit.
+  return ((await import(file)) as { readonly ChunkClient: typeof ChunkClient }).ChunkClient;
+}
+
+for (const { commit, what } of [
+  ...(isWhole ? versions : []),
+  { commit: noncesOfOneProcess, what: 'nonces of one process' },
+])
+  test(`scenario i: the chunk protocol between now and ${commit} (${what})`, async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const earlier = earlierProgram(stack.use(await temporaryDirectory()).path, commit);
+    if (earlier === undefined) return t.skip(noHistory(commit));
+    const Before = await chunkClientOf(earlier);
+    for (const [Client, program] of [
+      [ChunkClient, earlier],
+      [Before, launcher],
+    ] as const) {
+      await using set = await deploy({ rules: [], program });
+      await connectTimes(Client, await GatewaySession.enrol(set));
+    }
+  });
+
+const binaries = postgresBinaries();
+const skip = isWhole ? ('missing' in binaries ? binaries.missing : false) : 'npm run test:cluster does it';
+
+test(
+  'scenario i: the chunk protocol at a gateway of now beside one of which nonces are of one process',
+  { skip },
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const folder = stack.use(await temporaryDirectory()).path;
+    const earlier = earlierProgram(folder, noncesOfOneProcess);
+    if (earlier === undefined) return t.skip(noHistory(noncesOfOneProcess));
+    const Before = await chunkClientOf(earlier);
+    const peers = { listen: { address: '127.0.0.1', port: 0 } };
+    const pair = stack.use(await gatewayPair({ rules: [], hosts: {}, config: { peers } }));
+    await pair.other[Symbol.asyncDispose]();
+    const other = stack.use(await startGatewayProcess(pair.otherConfigFile, {}, [], earlier));
+    pair.balancer.leadTo(pair.portOf(pair.set.gateway), pair.portOf(other));
+    const { gatewayCaFile } = pair.set;
+    const session = await GatewaySession.enrol({
+      gatewayCaFile,
+      issueToken: () => pair.set.issueToken(),
+      gateway: { url: pair.balancerUrl },
+    });
+    for (const Client of [ChunkClient, Before, ChunkClient]) await connectTimes(Client, session);
+  },
+);

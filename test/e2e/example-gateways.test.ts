@@ -50,7 +50,16 @@ async function prepare(): Promise<void> {
   const leaf = authority.issueFor(['gateway.example.com', 'gateway.internal.example.com'], Date.now());
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   assert.ok(typeof leaf.privateKey === 'string');
-  for (const name of ['git-token', 'anthropic-key', 'openai-key', 'gemini-key', 'mcp-token', 'github-token'])
+  for (const name of [
+    'git-token',
+    'anthropic-key',
+    'openai-key',
+    'gemini-key',
+    'mcp-token',
+    'github-token',
+    'reports-password',
+    'orders-password',
+  ])
     await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);
   await put('etc/upstreamproxy/tls.key', leaf.privateKey);
@@ -97,7 +106,8 @@ async function credentialsOf(name: string): Promise<readonly string[]> {
   return (rules ?? []).flatMap(({ inject }) => (inject === undefined ? [] : [inject]));
 }
 
-describe('an example starts as it stands', { concurrency: 2 }, () => {
+// One after another: gateways of two examples have the same folder for their state.
+describe('an example starts as it stands', () => {
   before(async () => {
     place = await temporaryDirectory();
     root = place.path;

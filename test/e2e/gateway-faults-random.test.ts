@@ -9,6 +9,7 @@ import { load, targetsAt } from '../support/fleet-load.ts';
 import { type Fleet, openFleet } from '../support/gateway-fleet.ts';
 import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
 import { isRunning, waitUntil } from '../support/program.ts';
+import { seededBelow } from '../support/seeded.ts';
 
 const binaries = postgresBinaries();
 const minutes = Number(process.env['UPSTREAMPROXY_CLUSTER_MINUTES'] ?? 0);
@@ -17,15 +18,6 @@ const skip =
   'missing' in binaries ? binaries.missing : minutes > 0 ? false : 'of npm run test:cluster --minutes';
 const each = Math.min(Number(process.env['UPSTREAMPROXY_CLUSTER_EACH'] ?? 1), 4);
 const count = 3;
-
-/** Numbers in [0, below), the same for the same seed. */
-function randomFrom(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 interface Place {
   readonly fleet: Fleet;
@@ -120,7 +112,7 @@ test(
         storeUrl: (number) => `postgres://postgres@127.0.0.1:${ways[number]?.port}/state`,
       }),
     );
-    const place = { fleet, ways, random: randomFrom(seed) };
+    const place = { fleet, ways, random: seededBelow(seed) };
     const targets = await targetsAt(fleet, 0, 1, 2);
     const names = Object.keys(faults);
     const untilMs = performance.now() + minutes * 60_000;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { captureObstacle } from '../support/capture-obstacle.ts';
 import { mustRun } from '../support/command.ts';
 import { openGuideStage } from '../support/guide-stage.ts';
 import { launcher } from '../support/program.ts';
@@ -27,6 +28,11 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/guard-mcp-servers.md');
   });
 
+  test('the guide to one repository over GraphQL does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/only-this-repository.md');
+  });
+
   test('the guide to jobs of a CI system does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/ci-jobs.md');
@@ -37,9 +43,24 @@ describe('guides', { concurrency: 2, skip }, () => {
     await stage.run('docs/guides/agents.md');
   });
 
+  test('the guide to questions for people does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/ask-a-person.md');
+  });
+
   test('the guide to proofs does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/prove-your-policy.md');
+  });
+
+  test('the guide to sessions for sub-agents does what it shows', { skip: captureObstacle() }, async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/sub-agents.md');
+  });
+
+  test('the guide to OPA does what it shows', async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/let-opa-decide.md');
   });
 
   test('the guide to a budget for calls of models does what it shows', async () => {

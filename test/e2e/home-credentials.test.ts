@@ -226,6 +226,64 @@ describe('secrets in files of the home', { concurrency: 2, skip: obstacle }, () 
     },
   );
 
+  test('variables that the catalogue knows are placeholders, and their secrets go to their service alone', async () => {
+    await using one = await setting();
+    const [token, key, named] = [canary('gh'), canary('ai'), canary('reg')];
+    const origin = () =>
+      httpsOrigin({
+        authority: one.authority,
+        handler: (request, response) =>
+          void response.end(`${request.method} ${request.url}, a token: none\n`),
+      });
+    await using github = await origin();
+    await using models = await origin();
+    await using registry = await origin();
+    const origins = {
+      'api.github.com': github,
+      'github.com': github,
+      'models.test': models,
+      'registry.test': registry,
+    };
+    const env = {
+      GITHUB_TOKEN: token,
+      OPENAI_API_KEY: key,
+      OPENAI_BASE_URL: 'https://models.test/v1',
+      NPM_TOKEN: named,
+      OTHER_TOKEN: 'other',
+    };
+    const script = `env
+      curl -sS -H "Authorization: token $GITHUB_TOKEN" https://api.github.com/user
+      curl -sS -X POST -d a=b -H "Authorization: Bearer $GITHUB_TOKEN" https://api.github.com/repos/a/b/issues
+      curl -sS -u "x-access-token:$GITHUB_TOKEN" "https://github.com/a/b/info/refs?service=git-upload-pack"
+      curl -sS -H "Authorization: token $GITHUB_TOKEN" https://api.github.com/repos/a/b/actions/runs/1/logs
+      curl -sS -H "Authorization: Bearer $GITHUB_TOKEN" https://models.test/v1/models
+      curl -sS -H "Authorization: Bearer $OPENAI_API_KEY" https://api.github.com/user
+      curl -sS -H "Authorization: Bearer $OPENAI_API_KEY" https://models.test/v1/models
+      curl -sS -H "Authorization: Bearer $OPENAI_API_KEY" https://models.test/other
+      curl -sS -H "X-Key: $NPM_TOKEN" "https://registry.test/a?b=$NPM_TOKEN"
+      curl -sS -H "Authorization: Bearer $NPM_TOKEN" https://registry.test/a`;
+    const options = ['--secret', 'NPM_TOKEN@registry.test'];
+    const { code, stdout, stderr } = await one.run(origins, ['sh', '-c', script], options, { env });
+    assert.equal(code, 0, stderr);
+    for (const secret of [token, key, named]) assert.deepEqual(findCanary(stdout + stderr, secret), []);
+    assert.match(stderr, /variables with placeholders: .*GITHUB_TOKEN \(for api\.github\.com, /);
+    assert.match(stderr, /OPENAI_API_KEY \(for models\.test\/v1\); NPM_TOKEN \(for registry\.test\)/);
+    assert.match(stderr, /look like secrets: OTHER_TOKEN;/);
+    assert.match(stdout, /^OTHER_TOKEN=other$/m);
+    assert.match(stdout, /not asked for more secrets: GitHub: logs of runs/);
+    const sentWith = (seen: Origin, secret: string): string[] =>
+      seen.requests.filter((request) => JSON.stringify(request).includes(secret)).map(({ target }) => target);
+    const basicToken = Buffer.from(`x-access-token:${token}`).toString('base64');
+    assert.deepEqual(sentWith(github, token), ['/user', '/repos/a/b/issues']);
+    assert.deepEqual(sentWith(github, basicToken), ['/a/b/info/refs?service=git-upload-pack']);
+    assert.ok(!github.requests.some(({ target }) => target.includes('logs')));
+    assert.deepEqual([sentWith(models, key), sentWith(registry, named)], [['/v1/models'], ['/a']]);
+    assert.deepEqual([sentWith(models, token), sentWith(github, key)], [[], []]);
+    const kept = await one.run(origins, ['env'], ['--keep-env', 'GITHUB_TOKEN'], { env });
+    assert.match(kept.stdout, new RegExp(`^GITHUB_TOKEN=${token}$`, 'm'));
+    assert.match(kept.stderr, /look like secrets: GITHUB_TOKEN, NPM_TOKEN, OTHER_TOKEN;/);
+  });
+
   test('what the configuration names, and the state of the gateway, are not there for the command', async () => {
     await using one = await setting();
     const secret = canary('env');

@@ -1,5 +1,5 @@
 // The gateway as a service: sockets that are open before it starts, and a service manager that is told of it. Both are the test; the real ones
-// start it in `npm run test:packages`.
+// start it in `npm run test:distributions`.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

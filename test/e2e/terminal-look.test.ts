@@ -107,7 +107,7 @@ test('--verbose says what is asked, how long it took, and of an error its cause 
   assert.equal(asked, 'upstreamproxy: asks https://127.0.0.1:1/');
   assert.match(error ?? '', /nothing listens there \[release_unreachable\]$/);
   assert.equal(cause, 'upstreamproxy: it was caused by ECONNREFUSED connect 127.0.0.1:1');
-  assert.match(advice ?? '', /^upstreamproxy: what to do: Look at the address /);
+  assert.match(advice ?? '', /^upstreamproxy: what to do: Check the address /);
   assert.match(time ?? '', /^upstreamproxy: it took \d+\.\d\d s$/);
   assert.equal(end, '');
   const without = await runCommand(launcher, ask);

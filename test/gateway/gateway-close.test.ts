@@ -91,6 +91,7 @@ const holds: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       onFault: () => undefined,
       follow: async (followed) => void followed.destroy(),
       start: async (starting) => void starting.destroy(),
+      proofs: async (asking) => void asking.destroy(),
       take: ({ request, socket, head }) =>
         acceptWebSocket({
           request,

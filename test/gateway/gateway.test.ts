@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { createSigningKey } from '../../src/gateway/sessions/signing-key.ts';
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
 import { factsOf } from '../../src/gateway/session-facts.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
@@ -14,7 +15,12 @@ test('a session is told of no more ports than capturePortsMax of the configurati
     limits: defaultLimits,
   });
   const ports = (capturePortsMax: number): readonly number[] =>
-    factsOf(principal(), policy, { credentials, limits: { ...defaultLimits, capturePortsMax } }).capturePorts;
+    factsOf(principal(), policy, {
+      credentials,
+      limits: { ...defaultLimits, capturePortsMax },
+      signingKey: createSigningKey(),
+      onFault: assert.ifError,
+    }).capturePorts;
   assert.deepEqual(ports(256), [22, 5432, 6379, 8443]);
   assert.deepEqual(ports(2), [22, 5432]);
   assert.deepEqual(ports(0), []);

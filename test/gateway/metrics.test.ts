@@ -15,8 +15,10 @@ const gauges = {
   auditHealthy: true,
   policyAgeSeconds: 12,
   policyStaleSeconds: 0,
+  advisoriesStaleSeconds: 0,
   storeAwaySeconds: 0,
   spoolBytes: 0,
+  cacheBytes: 0,
 };
 const event: AuditEvent = {
   v: 1,
@@ -51,6 +53,32 @@ test('every event that the audit takes is counted by kind, verdict and code', ()
   assert.match(text, /duration_seconds_bucket\{le="0.1"\} 2\n/);
   assert.match(text, /upstreamproxy_tunnels 2\n/);
   assert.equal(text.includes('secret-host'), false);
+});
+
+test('what deciders are asked is counted by decider and outcome, with how long those took that were asked', () => {
+  const metrics = new Metrics();
+  const asked = { name: 'opa', outcome: 'allowed', durationMs: 3 } as const;
+  const { errorCode: _, ...plain } = event;
+  metrics.count({
+    ...plain,
+    deciders: [asked, { name: 'judge', of: 'response', outcome: 'denied', durationMs: 700 }],
+  });
+  metrics.count({ ...plain, deciders: [{ ...asked, isCached: true, durationMs: 0 }] });
+  metrics.count({ ...plain, deciders: [asked, { ...asked, name: 'a"}\nb', outcome: 'unavailable' }] });
+  const counts = metrics.counts(gauges);
+  const text = metricsText({ counts: [counts, counts], restarts: 0 });
+  const lines = text.split('\n').filter((line) => line.startsWith('upstreamproxy_decider_'));
+  const questions = lines.filter((line) => line.includes('questions_total{'));
+  assert.deepEqual(questions, [
+    'upstreamproxy_decider_questions_total{decider="opa",of="request",outcome="allowed",cached="false"} 4',
+    'upstreamproxy_decider_questions_total{decider="judge",of="response",outcome="denied",cached="false"} 2',
+    'upstreamproxy_decider_questions_total{decider="opa",of="request",outcome="allowed",cached="true"} 2',
+    'upstreamproxy_decider_questions_total{decider="other",of="request",outcome="unavailable",cached="false"} 2',
+  ]);
+  // What was remembered took nobody's time.
+  assert.ok(lines.includes('upstreamproxy_decider_seconds_bucket{le="0.001"} 0'));
+  assert.ok(lines.includes('upstreamproxy_decider_seconds_bucket{le="0.005"} 6'));
+  assert.ok(lines.includes('upstreamproxy_decider_seconds_count 8'));
 });
 
 test('metrics are served at one path of their own port and nowhere else', async () => {

@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { sessionPath, type Posture } from '../../src/protocol/session-messages.ts';
 import type { DurableAuditSink } from '../../src/gateway/audit/audit-log.ts';
 import { openSessionService, type SessionService } from '../../src/gateway/sessions/session-service.ts';
+import type { SessionServiceOptions } from '../../src/gateway/sessions/session-service-options.ts';
 import type { SessionRequest } from '../../src/gateway/sessions/session-authenticator.ts';
 import { ownIssuer } from '../../src/gateway/sessions/session-token.ts';
 import { createSigningKey, type SigningKey } from '../../src/gateway/sessions/signing-key.ts';
@@ -122,6 +123,7 @@ export async function openTestSessions(
     readonly absence?: StoreAbsence;
     /** What ended counts as just read, whatever the machine does meanwhile, unless this says otherwise. */
     readonly ticks?: () => number;
+    readonly nonces?: SessionServiceOptions['nonces'];
   } = {},
 ): Promise<TestSessions> {
   const store = options.store ?? (await openStore('sqlite::memory:'));
@@ -144,6 +146,7 @@ export async function openTestSessions(
     clock: () => now,
     ticks: options.ticks ?? (() => 0),
     absence: options.absence,
+    ...(options.nonces === undefined ? {} : { nonces: options.nonces }),
   });
   const token = (claims?: Readonly<Record<string, unknown>>): string =>
     issueSessionToken({

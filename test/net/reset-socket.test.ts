@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 
-import { resetSocket } from '../../src/net/reset-socket.ts';
+import { endsWithTls, resetSocket } from '../../src/net/reset-socket.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
 
 async function connection(): Promise<readonly [near: Socket, far: Socket]> {
   const server = createServer({ allowHalfOpen: true });
@@ -49,4 +51,26 @@ test('a connection that has just been ended is over, with its end', async () => 
     await breakOff((near) => new Promise((resolve) => near.once('prefinish', resolve).end())),
     'end',
   );
+});
+
+test('a connection below TLS that has just sent its end is over, with its end', async () => {
+  const [near, far] = await connection();
+  const authority = createTestAuthority();
+  const { key, cert } = authority.issue('near.test');
+  const server = createTlsServer({ key, cert });
+  const client = connectTls({ socket: far, servername: 'near.test', ca: authority.caPem });
+  client.on('error', () => {});
+  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
+  server.emit('connection', near);
+  const [[tls]] = await Promise.all([accepted, once(client, 'secureConnect')]);
+  endsWithTls(near, tls);
+  const faults: unknown[] = [];
+  for (const socket of [near, tls]) socket.on('error', (error) => faults.push(error));
+  const over = [near, far].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  client.resume().write('x');
+  await once(tls, 'data');
+  tls.end();
+  resetSocket(near);
+  await Promise.all(over);
+  assert.deepEqual(faults, []);
 });

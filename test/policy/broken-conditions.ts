@@ -183,7 +183,7 @@ export const brokenConditions: readonly BrokenPolicy[] = [
     'tls skip',
     rule('hosts: a.example.com\ntls: skip'),
     [
-      'p:4:10: error: "rules[0].tls" is "skip"; write intercept, passthrough, or { passthrough: true, ech: refuse }',
+      'p:4:10: error: "rules[0].tls" is "skip"; write intercept, auto, passthrough, or { passthrough: true, ech: refuse }',
     ],
   ],
   [

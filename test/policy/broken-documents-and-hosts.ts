@@ -54,7 +54,7 @@ export const brokenDocumentsAndHosts: readonly BrokenPolicy[] = [
     'unknown top key far away',
     'banana: 1',
     [
-      'p:1:1: error: unknown key "banana"; the keys here are version, mode, for, require, requestFields, leaks, groups, rules',
+      'p:1:1: error: unknown key "banana"; the keys here are version, mode, for, require, requestFields, tls, leaks, groups, catalog, rules',
     ],
   ],
   [

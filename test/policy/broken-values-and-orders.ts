@@ -169,7 +169,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'a deny that blind bytes evade',
     'rules:\n  - name: blind\n    hosts: "*.example.com"\n    tls: passthrough\n  - name: no-put\n    hosts: a.example.com\n    methods: PUT\n    deny: true',
     [
-      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths, git, mcp, graphql, llm and when, or let that rule intercept',
+      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths, git, mcp, graphql, llm, packages and when, or let that rule intercept',
     ],
   ],
   [

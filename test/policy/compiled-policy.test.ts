@@ -408,3 +408,49 @@ describe('properties', () => {
     );
   });
 });
+
+describe('what a rule gives is made once', () => {
+  const text = `
+rules:
+  - { name: plain, hosts: plain.test, limits: { requestsPerSecond: 9 } }
+  - { name: paths, hosts: paths.test, paths: /a/**, inject: key }
+  - { name: tools, hosts: tools.test, paths: /mcp, mcp: { tools: read } }
+  - { name: no-tool, deny: true, hosts: hidden.test, paths: /mcp, mcp: { tools: write } }
+  - { name: hidden, hosts: hidden.test }
+  - { name: tried, deny: true, mode: observe, hosts: tried.test, methods: POST }
+  - { name: rest, hosts: tried.test }
+  - { name: here, hosts: "*.many.test" }
+  - { name: there, deny: true, hosts: b.many.test, methods: DELETE }
+`;
+  const asked = [
+    'GET https://plain.test/',
+    'https://plain.test',
+    'GET https://paths.test/a/b',
+    'GET https://paths.test/c',
+    'POST https://tools.test/mcp',
+    'POST https://hidden.test/mcp',
+    'GET https://hidden.test/other',
+    'GET https://tried.test/',
+    'POST https://tried.test/',
+    'GET https://a.many.test/',
+    'GET https://b.many.test/',
+    'DELETE https://b.many.test/',
+  ];
+
+  test('whatever was decided before, a decision is as of a policy that has decided nothing yet', () => {
+    const options = { credentials: new Set(['key']) };
+    const policy = policyOf(text, options);
+    for (const one of [...asked, ...asked.toReversed(), ...asked])
+      assert.deepEqual(
+        policy.decide(principal(), access(one), nowMs),
+        policyOf(text, options).decide(principal(), access(one), nowMs),
+        one,
+      );
+  });
+
+  test('two requests get the same one, by the same rule', () => {
+    const policy = policyOf(text, { credentials: new Set(['key']) });
+    const decide = (one: string): unknown => policy.decide(principal(), access(one), nowMs);
+    assert.equal(decide('GET https://plain.test/'), decide('POST https://plain.test/other'));
+  });
+});

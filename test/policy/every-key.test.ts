@@ -10,8 +10,14 @@ import { JsonObject, UnreadableBody } from '../../src/understand/json-value.ts';
 import { loadGraphqlParser } from '../../src/understand/graphql-parser.ts';
 import { readGraphql } from '../../src/understand/graphql-request.ts';
 import { access, jsonBody, nowMs, policyOf, principal } from './fixture.ts';
+import { askRows } from './ask-rows.ts';
+import { catalogRows } from './catalog/catalog-rows.ts';
+import { decideRows } from './decide-rows.ts';
 import { llmRows } from './llm-rows.ts';
+import { packageKeyRows } from './package-key-rows.ts';
+import { protocolRows } from './protocol-rows.ts';
 import { keysOf } from './schema-keys.ts';
+import { tlsRows } from './tls-rows.ts';
 
 interface Row {
   readonly key: string;
@@ -20,7 +26,7 @@ interface Row {
   readonly asked?: string;
   readonly fields?: readonly [string, string][];
   /** What was read of its body. */
-  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body' | 'graphql'>;
+  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body' | 'graphql' | 'package'>;
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -116,6 +122,14 @@ const graphqlRows: readonly Row[] = [
   {
     ...graphqlRow('uploads', 'queries: a, uploads: true', 'queries: a', {}),
     read: withFiles,
+  },
+  {
+    ...graphqlRow('webSocket', 'queries: a, webSocket: true', 'queries: a', {}),
+    asked: 'GET https://a.example.com/graphql',
+    read: {
+      body: { kind: 'unreadable', reason: 'is that of a WebSocket', webSocket: ['graphql-ws'] },
+      graphql: new UnreadableBody('is that of a WebSocket'),
+    },
   },
   graphqlRow('persisted', 'persisted: x', 'queries: "*"', { documentId: 'x' }),
 ];
@@ -225,6 +239,7 @@ const rows: readonly Row[] = [
     without: `groups: { g: { hosts: a.example.com } }\n${rule('hosts: b.example.com')}`,
     expected: [allowed, denied],
   },
+  ...catalogRows,
   {
     key: 'rules[].dangerouslyAllowWideHosts',
     with: rule('hosts: "*", dangerouslyAllowWideHosts: true'),
@@ -358,6 +373,14 @@ const rows: readonly Row[] = [
     id: 1,
     result: { roots: [] },
   }),
+  ...packageKeyRows,
+  {
+    key: 'rules[].mcp.sessions',
+    with: rule(`${host}, paths: /x, mcp: { tools: x, sessions: end }`),
+    without: rule(`${host}, paths: /x, mcp: { tools: x }`),
+    read: { body: { kind: 'none' } },
+    expected: [denied, allowed],
+  },
   {
     key: 'rules[].when',
     with: rule(`${host}, when: request.method == "PUT"`),
@@ -448,30 +471,8 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.effect === 'allow' && decision.removedFields,
     expected: [['x-tenant'], undefined],
   },
-  {
-    key: 'rules[].tls',
-    with: rule(`${host}, tls: passthrough`),
-    without: rule(host),
-    asked: 'https://a.example.com',
-    sees: (decision) => decision.effect === 'allow' && decision.handling,
-    expected: ['passthrough', 'intercept'],
-  },
-  {
-    key: 'rules[].tls.passthrough',
-    with: rule(`${host}, tls: { passthrough: true }`),
-    without: rule(host),
-    asked: 'https://a.example.com',
-    sees: (decision) => decision.effect === 'allow' && decision.handling,
-    expected: ['passthrough', 'intercept'],
-  },
-  {
-    key: 'rules[].tls.ech',
-    with: rule(`${host}, tls: { passthrough: true, ech: refuse }`),
-    without: rule(`${host}, tls: { passthrough: true }`),
-    asked: 'https://a.example.com',
-    sees: (decision) => decision.effect === 'allow' && decision.refusesEch,
-    expected: [true, undefined],
-  },
+  ...protocolRows,
+  ...tlsRows,
   {
     key: 'rules[].trust',
     with: rule(`${host}, trust: internal`),
@@ -536,6 +537,7 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.effect === 'allow' && decision.awaits,
     expected: ['body', undefined],
   },
+  ...askRows,
   {
     key: 'rules[].screen',
     with: rule(`${host}, screen: { on: block }`),
@@ -556,6 +558,27 @@ const rows: readonly Row[] = [
     without: rule(`${host}, screen: { on: alert }`),
     sees: (decision) => decision.effect === 'allow' && decision.screen?.find,
     expected: [['phrase'], ['hidden-text', 'canary', 'phrase']],
+  },
+  {
+    key: 'rules[].screen.by',
+    with: rule(`${host}, screen: { on: alert, by: judge }`),
+    without: rule(`${host}, screen: { on: alert }`),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.judges,
+    expected: [[{ by: 'judge', timeoutMs: 1000, onError: 'deny' }], []],
+  },
+  {
+    key: 'rules[].screen.timeoutMs',
+    with: rule(`${host}, screen: { on: alert, by: judge, timeoutMs: 7 }`),
+    without: rule(`${host}, screen: { on: alert, by: judge }`),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.judges[0]?.timeoutMs,
+    expected: [7, 1000],
+  },
+  {
+    key: 'rules[].screen.onError',
+    with: rule(`${host}, screen: { on: alert, by: judge, onError: allow }`),
+    without: rule(`${host}, screen: { on: alert, by: judge }`),
+    sees: (decision) => decision.effect === 'allow' && decision.screen?.judges[0]?.onError,
+    expected: ['allow', 'deny'],
   },
   {
     key: 'rules[].capture',
@@ -607,6 +630,7 @@ const rows: readonly Row[] = [
     expected: [200, undefined],
   },
   ...llmRows,
+  ...decideRows,
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),

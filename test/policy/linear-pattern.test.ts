@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LinearPattern } from '../../src/policy/linear-pattern.ts';
 import { MatchingWork, unmeasured } from '../../src/policy/matching-work.ts';
+import { seeded } from '../support/seeded.ts';
 
 function parsed(source: string): LinearPattern {
   const pattern = LinearPattern.parse(source);
@@ -80,9 +81,7 @@ test('it matches what the engine of ECMA-262 matches', () => {
 });
 
 test('and of expressions that are made up', () => {
-  let state = 42;
-  // Numerical Recipes' generator: the same expressions each time.
-  const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  const random = seeded(42);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const make = (depth: number): string => {
     if (depth === 0) return pick(['a', 'b', '.', '[ab]', '[^a]', '\\w', '^', '$', '']);

@@ -415,6 +415,8 @@ describe('what cannot be written', () => {
   const beside: readonly (readonly [llm: string, paths: string, other: string])[] = [
     ['bedrock', '', 'paths: "/model/anthropic.*/converse"'],
     ['bedrock', '', 'paths: "/model/*/invoke"'],
+    ['bedrock', '', 'paths: "/model/*/invoke-with-bidirectional-stream"'],
+    ['bedrock', '', 'paths: /async-invoke'],
     ['gemini', '', String.raw`paths: '/v1beta/models/gemini-2.5-pro\:generateContent'`],
     ['anthropic', '', 'paths: /v1/messages/batches'],
     ['openai-chat', ', paths: "/openai/v1/chat/completions"', 'paths: "/openai/**"'],

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { HeaderList } from '../../src/http/header-list.ts';
 import { type AccessGrant, grantCovers } from '../../src/policy/access-grant.ts';
 import { BoundPolicies } from '../../src/policy/bound-policies.ts';
-import { stepsFor } from '../../src/policy/compiled-policy.ts';
+import { stepsFor } from '../../src/policy/decision-work.ts';
 import type { AccessRequest, Decision, Policy } from '../../src/policy/decision.ts';
 import type { RefUpdate } from '../../src/policy/git-commands.ts';
 import { GrantedPolicy } from '../../src/policy/granted-policy.ts';

@@ -118,6 +118,8 @@ rules:
   - { name: read, hosts: mine.s3.eu-west-1.amazonaws.com, methods: GET, inject: aws }
   - { name: shared, hosts: shared.s3.eu-west-1.amazonaws.com, methods: GET, paths: /public/*, inject: aws }
   - { name: anonymous, hosts: open.s3.eu-west-1.amazonaws.com, methods: GET }
+  - { name: guarded, hosts: guarded.s3.eu-west-1.amazonaws.com, methods: GET, inject: aws, decide: { by: opa } }
+  - { name: asked, hosts: asked.s3.eu-west-1.amazonaws.com, methods: GET, inject: aws, ask: true }
   - { name: in-path, hosts: storage.googleapis.com, methods: [GET, PUT], paths: [/b1/*, /b2/pub/*], inject: gcs, requestFields: x-goog-copy-source }
   - { name: azure, hosts: "acct.blob.core.windows.net", methods: [GET, PUT], paths: /c1/*, inject: az, requestFields: x-ms-copy-source }
   - { name: unknown, hosts: files.example.com, methods: [GET, PUT], inject: x, requestFields: x-amz-copy-source }
@@ -136,6 +138,8 @@ rules:
     ['mine.s3.eu-west-1.amazonaws.com/k', 'x-amz-copy-source', '/elsewhere/a', 'deny write'],
     ['mine.s3.eu-west-1.amazonaws.com/k', 'x-amz-copy-source', '/open/a', 'deny write'],
     ['mine.s3.eu-west-1.amazonaws.com/k', 'x-amz-copy-source', '/mine/secret/a', 'deny write'],
+    ['mine.s3.eu-west-1.amazonaws.com/k', 'x-amz-copy-source', '/guarded/a', 'deny write'],
+    ['mine.s3.eu-west-1.amazonaws.com/k', 'x-amz-copy-source', '/asked/a', 'deny write'],
     [
       'mine.s3.eu-west-1.amazonaws.com/k',
       'x-amz-copy-source',

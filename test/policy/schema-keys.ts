@@ -38,7 +38,8 @@ export function keysOf(schema: z.ZodType): readonly string[] {
     for (const [key, value] of Object.entries(node.properties ?? {})) {
       const name = path === '' ? key : `${path}.${key}`;
       keys.add(name);
-      if (!describedOnce.has(key)) walk(value, name);
+      // An entry of the catalogue has a page of its own, and its parts have the keys of rules.
+      if (!describedOnce.has(key) && name !== 'catalog') walk(value, name);
     }
     if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.<name>`);
     if (node.items !== undefined) walk(node.items, `${path}[]`);

@@ -21,6 +21,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { unpackSite } from '../../src/cli/help/packed-site.ts';
 import { findTool, skipWithout } from '../support/tools.ts';
 import { billReaders } from './bill-validation.ts';
 
@@ -33,6 +34,7 @@ const also = [
   ...(skipWithout('dpkg-deb') === false ? ['deb'] : []),
   ...(skipWithout('rpmbuild') === false ? ['rpm'] : []),
   ...(process.geteuid?.() === 0 && skipWithout('buildah', 'mmdebstrap') === false ? ['images'] : []),
+  'docs',
 ];
 const canName = process.geteuid?.() === 0 && skipWithout('unshare', 'hostname') === false;
 
@@ -44,6 +46,9 @@ function copyCheckout(place: string): void {
   mkdirSync(join(place, 'node_modules'));
   for (const name of readdirSync(join(root, 'node_modules')).filter((one) => one !== '.cache'))
     run('cp', ['-al', join(root, 'node_modules', name), join(place, 'node_modules', name)], root);
+  // Else the build fetches them.
+  if (existsSync(join(root, 'site/node_modules')))
+    run('cp', ['-al', join(root, 'site/node_modules'), join(place, 'site/node_modules')], root);
 }
 
 function run(
@@ -205,7 +210,7 @@ describe('the release', { timeout: timeoutMs }, () => {
   });
 
   test('each package is one of its architecture, and holds the program of the release', (t) => {
-    const formats = also.filter((part) => part !== 'images');
+    const formats = also.filter((part) => part === 'deb' || part === 'rpm');
     if (formats.length === 0) return t.skip('neither dpkg-deb nor rpmbuild is installed here');
     assert.equal(packages.length, formats.length * files.length);
     for (const { name, program, architecture, format, sha256 } of packages) {
@@ -226,6 +231,12 @@ describe('the release', { timeout: timeoutMs }, () => {
       assert.equal(hash('sha256', readFileSync(join(place, path))), own?.sha256, name);
       rmSync(place, { recursive: true });
     }
+  });
+
+  test('the documents of the release are a site that the command serves', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const site = unpackSite(read(`upstreamproxy-docs-${version}.tar.zst`), version);
+    assert.ok(site.has(`/${version}/reference/errors.html`));
   });
 
   test('the digest of each image is the sum of a file of the release, and that of its archive as others read it', (t) => {

@@ -9,10 +9,12 @@ import { fileURLToPath } from 'node:url';
 
 import { type CommandResult, mustRun, runCommand } from '../support/command.ts';
 import { nodeOfMajor } from '../support/old-nodes.ts';
+import { startDocs } from '../support/docs-process.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { findTool, skipWithout } from '../support/tools.ts';
+import { readPackReport } from '../support/pack-report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const oldNode = nodeOfMajor(20);
@@ -40,8 +42,7 @@ describe('npm install -g', { skip }, () => {
         env,
         timeoutMs,
       });
-      const [packed] = JSON.parse(output.slice(output.indexOf('[\n')));
-      archive = join(directory.path, packed.filename);
+      archive = join(directory.path, readPackReport(output).filename);
       // Nothing of the checkout is on PATH, and of other versions of Node none.
       const tools = join(directory.path, 'tools');
       await mkdir(tools);
@@ -94,6 +95,13 @@ describe('npm install -g', { skip }, () => {
         const env = { PATH: path, HOME: directory.path, XDG_STATE_HOME: prefix };
         const version = await mustRun(command, ['--version'], { env });
         assert.match(version, new RegExp(`^upstreamproxy [0-9.]+ \\(node ${process.versions.node}\\)\n$`));
+
+        // The documents come with it.
+        {
+          await using docs = await startDocs([], command, env);
+          const page = await (await fetch(`${docs.origin}/0.1.0/guides/first-steps.html`)).text();
+          assert.match(page, /<h1 id="from-a-first-run-to-an-enforced-policy"/);
+        }
 
         const authority = createTestAuthority();
         await using origin = await httpsOrigin({ authority });

@@ -1,4 +1,4 @@
-// The built documentation site in a real browser: `npm run test:site` builds it and runs this.
+// The built documentation site in a real browser, as the package serves it: `npm run test:site` builds it and runs this.
 
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
@@ -9,44 +9,31 @@ import { extname, join, normalize } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
+import { readVersions } from '../../scripts/site/site-versions.ts';
 import { axeFindings, openBrowser, openPage, type WatchedPage } from '../console/support/browser.ts';
+import { mustRun } from '../support/command.ts';
+import { type DocsProcess, startDocs } from '../support/docs-process.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const folder = fileURLToPath(new URL('../../dist/site', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const site = join(root, 'dist/site');
+const { latest: version } = readVersions(site);
+const folder = join(site, version);
 const pictures = process.env['UPSTREAMPROXY_SITE_PICTURES'];
 
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.json': 'application/json',
-  '.woff2': 'font/woff2',
-};
-
-/** A static server as anybody has one: files, and nothing else. */
-const server = createServer((request, response) => {
-  const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname));
-  const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
-  if (!file.startsWith(folder) || !existsSync(file)) return response.writeHead(404).end();
-  response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' });
-  return response.end(readFileSync(file));
-});
-
 let browser: Browser;
+let docs: DocsProcess;
 let origin = '';
 
 before(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on a port has an AddressInfo.
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  browser = await openBrowser();
+  docs = await startDocs(['--from', join(root, 'site/documents.tar.zst')]);
+  origin = docs.origin;
+  // No name leads anywhere: as on a machine without a network.
+  browser = await openBrowser(['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
 });
 after(async () => {
   await browser.close();
-  server.closeAllConnections();
-  server.close();
+  await docs[Symbol.asyncDispose]();
 });
 
 const usualPageBytes = 80_000;
@@ -102,7 +89,7 @@ describe('in a browser', () => {
       const watched = await openPage(browser, origin, { width: 1280, height: 900, theme });
       const { page, faults } = watched;
       for (const path of ['index', 'guides/first-steps', 'reference/errors', 'comparison', 'tour']) {
-        await page.goto(`${origin}/${path}.html`);
+        await page.goto(`${origin}/${version}/${path}.html`);
         await page.locator('main h1').first().waitFor();
         const dark: unknown = await page.evaluate("document.documentElement.classList.contains('dark')");
         assert.equal(dark, theme === 'dark');
@@ -122,7 +109,7 @@ describe('in a browser', () => {
     );
     assert.ok(usual.length > 30, `${usual.length} pages`);
     for (const file of usual) {
-      await page.goto(`${origin}/${file}`);
+      await page.goto(`${origin}/${version}/${file}`);
       await page.locator('main h1').first().waitFor();
       assert.deepEqual(await axeFindings(page), [], file);
     }
@@ -130,10 +117,10 @@ describe('in a browser', () => {
     await watched.context.close();
   });
 
-  test('search finds a page about credentials, and opens it', async () => {
+  test('without a network the search of the package finds a page about credentials, and opens it', async () => {
     const watched = await openPage(browser, origin, { width: 1280, height: 900, theme: 'light' });
     const { page, faults } = watched;
-    await page.goto(`${origin}/index.html`);
+    await page.goto(`${origin}/`);
     await page.locator('#local-search button').first().click();
     await page.locator('#localsearch-input').fill('credential');
     const results = page.locator('#localsearch-list a');
@@ -155,7 +142,7 @@ describe('in a browser', () => {
   test('a small screen has the whole text', async () => {
     const watched = await openPage(browser, origin, { width: 390, height: 800, theme: 'light' });
     const { page } = watched;
-    await page.goto(`${origin}/guides/credentials.html`);
+    await page.goto(`${origin}/${version}/guides/credentials.html`);
     await page.locator('main h1').first().waitFor();
     const hidden: number = await page.evaluate(
       'document.documentElement.scrollWidth - document.documentElement.clientWidth',
@@ -174,5 +161,90 @@ describe('in a browser', () => {
     await page.locator('main a', { hasText: 'Credentials' }).first().click();
     await page.waitForURL(/guides\/credentials\.html$/);
     await context.close();
+  });
+});
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.json': 'application/json',
+};
+
+describe('several versions beside each other, on a static server as anybody has one', () => {
+  const earlier = '0.0.9';
+  let place = '';
+  let closing: AsyncDisposableStack;
+  before(async () => {
+    await using stack = new AsyncDisposableStack();
+    const directory = stack.use(await temporaryDirectory());
+    const all = join(directory.path, 'docs');
+    // As releases build each version into the folder that has the others.
+    const build = ['scripts/build-site.ts', '--out', all, '--at', '/docs/'];
+    for (const named of [earlier, version])
+      await mustRun(process.execPath, [...build, '--named', named], { cwd: root, timeoutMs: 300_000 });
+    const server = createServer((request, response) => {
+      const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname));
+      const file = join(directory.path, path.endsWith('/') ? `${path}index.html` : path);
+      if (!file.startsWith(directory.path) || !existsSync(file)) return response.writeHead(404).end();
+      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' });
+      return response.end(readFileSync(file));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    stack.defer(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    // A server that listens on a port has an AddressInfo.
+    place = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    closing = stack.move();
+  });
+  after(async () => {
+    await closing[Symbol.asyncDispose]();
+  });
+
+  test('the switch leads to the same page of the other version and back, and an old page names the newest', async () => {
+    const watched = await openPage(browser, place, { width: 1440, height: 900, theme: 'light' });
+    const { page, faults } = watched;
+    await page.goto(`${place}/docs/`);
+    await page.waitForURL(`${place}/docs/${version}/index.html`);
+    await page.goto(`${place}/docs/latest/reference/errors.html#policy_denied`);
+    await page.waitForURL(`${place}/docs/${version}/reference/errors.html#policy_denied`);
+    const choice = page.locator('.version-switch.bar select');
+    await choice.locator('option').nth(1).waitFor({ state: 'attached' });
+    assert.deepEqual(await choice.locator('option').allInnerTexts(), [`${version} (newest)`, earlier]);
+    await choice.selectOption(earlier);
+    await page.waitForURL(`${place}/docs/${earlier}/reference/errors.html#policy_denied`);
+    await page.getByText(`This page is of version ${earlier}.`).waitFor();
+    await shot(watched, 'older-version');
+    // The list of pages has its whole width, and the switch is within the window.
+    const [side, box] = [await page.locator('.VPSidebar').boundingBox(), await choice.boundingBox()];
+    assert.ok((side?.width ?? 0) >= 250, JSON.stringify(side));
+    assert.ok((box?.x ?? 0) + (box?.width ?? 0) <= 1440 - 16, JSON.stringify(box));
+    assert.deepEqual(await axeFindings(page), []);
+    // The theme leads to the pages of its own version.
+    await page.locator('.VPSidebar a', { hasText: 'From a first run' }).first().click();
+    await page.waitForURL(`${place}/docs/${earlier}/guides/first-steps.html`);
+    await page.locator('.older-version a').click();
+    await page.waitForURL(`${place}/docs/${version}/index.html`);
+    assert.equal(await page.locator('.older-version').count(), 0);
+    assert.deepEqual(faults, []);
+    await watched.context.close();
+  });
+
+  test('a page that the other version does not have leads to its front page', async () => {
+    const watched = await openPage(browser, place, { width: 390, height: 800, theme: 'dark' });
+    const { page } = watched;
+    await page.goto(`${place}/docs/${version}/faq.html`);
+    await page.route(`**/docs/${earlier}/faq.html`, (route) => route.fulfill({ status: 404 }));
+    // On a small screen the switch is in the menu.
+    await page.getByRole('button', { name: 'mobile navigation' }).click();
+    await page.locator('.version-switch.screen select').selectOption(earlier);
+    await page.waitForURL(`${place}/docs/${earlier}/index.html`);
+    await shot(watched, 'older-version-small-dark');
+    await watched.context.close();
   });
 });

@@ -209,21 +209,31 @@ describe('a store that is moved', { skip }, () => {
       const program = fileURLToPath(new URL('../support/cut-move.ts', import.meta.url));
       const run = (cut: string, goOn = '0') =>
         spawnSync(process.execPath, [program, from, url, cut, goOn], { encoding: 'utf8' });
-      for (const cut of ['LOCK', 'CREATE TABLE IF NOT EXISTS store_filling', 'COMMIT']) {
+      for (const cut of [
+        'LOCK',
+        'ALTER TABLE ONLY audit DISABLE',
+        'CREATE TABLE IF NOT EXISTS store_filling',
+        'COMMIT',
+      ]) {
         assert.equal(run(cut).signal, 'SIGKILL', cut);
         // Nothing has begun, on either side.
         await (await openStore(url)).close();
         await (await openStore(`sqlite:${from}`)).close();
       }
       const cuts: readonly (readonly [string, string?])[] = [
-        ['ALTER TABLE ONLY audit DISABLE'],
         ['INSERT INTO session'],
         ['INSERT INTO audit ('],
+        ['UPDATE store_filling'],
+        ['INSERT INTO audit_holding'],
+        // What was stored of the audit before is taken away, a part at a time.
+        ['TRUNCATE audit_'],
         ['setval'],
         ['FETCH'],
         ['CREATE TABLE store'],
         ['DROP TABLE'],
         ['COMMIT', '1'],
+        // The last one that stores something.
+        ['COMMIT', '7'],
       ];
       for (const [cut, goOn] of cuts) {
         const { signal, stderr } = run(cut, goOn);

@@ -22,6 +22,13 @@ export function memoryBudgets(): CountedBudgets {
       taken.set(key, before + granted);
       return granted;
     },
+    async takenBy(sessionId) {
+      const own = [...taken].filter(([key]) => key.startsWith(`${sessionId} `));
+      return new Map(own.map(([key, amount]) => [key.slice(sessionId.length + 1), amount]));
+    },
+    async takenByPrincipal(principalId, budgets) {
+      return new Map(budgets.map((budget) => [budget, taken.get(`${principalId} ${budget}`) ?? 0]));
+    },
     async reserve({ sessionId, principalId }, shares) {
       const keyOf = ({ of, budget }: { of: string; budget: string }): string =>
         `${of === 'session' ? sessionId : principalId} ${budget}`;

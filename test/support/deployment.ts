@@ -59,6 +59,7 @@ export interface Deployment extends AsyncDisposable {
     readonly gatewayUrl?: string;
     /** Its launcher. */
     readonly program?: string;
+    readonly relaySocket?: string;
   }): Promise<AgentProcess>;
   /** Audit events, oldest first. */
   audit(): Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -112,10 +113,16 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     gateway,
     issueToken,
     agentOptions,
-    startAgent: async ({ runtime = 'node', gatewayUrl, program: agentProgram = launcher } = {}) => {
+    startAgent: async ({
+      runtime = 'node',
+      gatewayUrl,
+      program: agentProgram = launcher,
+      relaySocket,
+    } = {}) => {
       const state = join(directory, `agent-${tokens}`);
       await mkdir(state);
-      const said = agentOptions(await issueToken(), gatewayUrl);
+      const socket = relaySocket === undefined ? [] : ['--relay-socket', relaySocket];
+      const said = [...agentOptions(await issueToken(), gatewayUrl), ...socket];
       return await startAgentProcess(state, said, { runtime, program: agentProgram });
     },
     audit: async () => {

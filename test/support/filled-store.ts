@@ -35,6 +35,9 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
     { nowMs: 1, proofsPerKeyMax: 9, proofsMax: 9 },
   );
   await store.budgets.borrow({ sessionId: 'living', budget: 'b' }, 40, { max: 100, budgetsPerSessionMax: 9 });
+  const seen = { source: odd, name: 'a' };
+  const seenBounds = { nowMs: 5, max: 9, promisedMax: 9, owner: 'living', ownerDayMax: 9 };
+  await store.firstSeen.see(seen, [{ item: odd, digest: odd }, { item: 'b' }], seenBounds);
   await fileAccess(store);
   await store.operators.add(
     {
@@ -108,6 +111,7 @@ async function read(store: Store): Promise<unknown> {
     endings: (await sessions.endingsSince(0)).endings,
     consumed: [await store.tokens.consumedBy('used'), await store.tokens.consumedBy('fresh')],
     presence: await store.presence.of('living'),
+    seen: Object.fromEntries(await store.firstSeen.find({ source: odd, name: 'a' }, [odd, 'b', 'c'], 5)),
     access: await store.access.list({ limit: 100 }),
     operators: await store.operators.list(5),
     published: await policies.published(),

@@ -1,7 +1,8 @@
 // In a mount namespace of its own: PostgreSQL databases on a small disk that is filled, and what the store says. Prints one object of JSON.
 
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { moveStore } from '../../src/store/move-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -33,14 +34,18 @@ await server.run(`CREATE TABLESPACE small LOCATION '${space}'`);
 for (const name of ['fresh', 'used', 'target']) await server.run(`CREATE DATABASE ${name} TABLESPACE small`);
 await (await openStore(server.url('used'))).close();
 await (await openStore(server.url('target'))).close();
-// The catalogs have room for one table more: it is the state that finds none.
-await server.run('CREATE TABLE room (one integer)', 'target');
-await server.run('DROP TABLE room', 'target');
+// The catalogs have room for the tables of a move: it is the state that finds none.
+for (const name of ['a', 'b', 'c'])
+  await server.run(`CREATE TABLE room_${name} (one text, two text, three text, four text)`, 'target');
+for (const name of ['a', 'b', 'c']) await server.run(`DROP TABLE room_${name}`, 'target');
 await server.run('VACUUM', 'target');
 const from = join(path, 'state', 'state.db');
 {
   await using file = await openStore(`sqlite:${from}`);
-  await file.sessions.enrol(newSession('moved', { claims: { wide: 'x'.repeat(400_000) } }), bounds);
+  await file.sessions.enrol(
+    newSession('moved', { claims: { wide: randomBytes(1 << 20).toString('hex') } }),
+    bounds,
+  );
 }
 
 function fill(): void {
@@ -68,6 +73,8 @@ const wide = { claims: { wide: Array.from({ length: 60_000 }, (_, at) => at.toSt
 const used = await openStore(server.url('used'));
 // A database that nobody has used since its tables changed writes a file at the first connection.
 for (const name of ['fresh', 'target']) await server.run('SELECT 1', name);
+const reserve = join(disk, 'reserve');
+writeFileSync(reserve, Buffer.alloc(512 << 10));
 fill();
 const migration = await outcome(() => openStore(server.url('fresh')));
 const enrolment = await outcome(() => used.sessions.enrol(newSession('a', wide), bounds));
@@ -77,6 +84,8 @@ const entries = Array.from({ length: 500 }, (_, at) =>
   }),
 );
 const audit = await outcome(() => used.audit.append(entries));
+// A move marks its target first, which takes pages.
+rmSync(reserve);
 const moved = await outcome(() => moveStore({ from, to: server.url('target'), nowMs: 1 }));
 const isMarked = await outcome(() => openStore(`sqlite:${from}`)).then((text) =>
   text.includes('was moved to'),

@@ -8,8 +8,16 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { crc32 } from 'node:zlib';
 import type { LlmApi } from '../../src/understand/llm-endpoint.ts';
+import {
+  amazonFrame,
+  capOf,
+  documentOf as invokeDocument,
+  type Family,
+  familyOf,
+  fieldsOf,
+  invokeForm,
+} from './bedrock-invoke-server.ts';
 import type { TestAuthority } from './test-authority.ts';
 
 /** What the service bills a call. */
@@ -31,6 +39,8 @@ export interface ModelServer extends AsyncDisposable {
 
 interface Plan {
   readonly api: LlmApi;
+  /** Of a model that is asked in its own form. */
+  readonly family?: Family;
   readonly streams: boolean;
   readonly words: number;
   readonly cap: number;
@@ -140,6 +150,10 @@ function planOf(path: URL, body: Json): Plan | undefined {
   const inference = body['inferenceConfig'] as Json | undefined;
   if (bedrock !== null)
     return plan('bedrock', bedrock[2] === 'converse-stream', inference?.['maxTokens'], bedrock[1]);
+  const invoked = /^\/model\/([^/]+)\/(invoke|invoke-with-response-stream)$/.exec(name);
+  const family = familyOf(invoked?.[1] ?? '');
+  if (invoked !== null && family !== undefined)
+    return { ...plan('bedrock', invoked[2] !== 'invoke', capOf(family, body), invoked[1]), family };
   return undefined;
 }
 
@@ -151,6 +165,9 @@ async function whole(response: ServerResponse, plan: Plan, bill: Billed): Promis
   bill.isWhole = true;
   const body = JSON.stringify(documentOf(plan, bill));
   response.setHeader('content-type', 'application/json');
+  if (plan.family !== undefined)
+    for (const [field, value] of Object.entries(fieldsOf(plan.family, bill)))
+      response.setHeader(field, value);
   if (plan.cutAt !== undefined) {
     response.write(body.slice(0, plan.cutAt));
     await new Promise((resolve) => void setImmediate(resolve));
@@ -227,6 +244,7 @@ function response(plan: Plan, bill: Billed, status: string): Json {
 }
 
 function documentOf(plan: Plan, bill: Billed): unknown {
+  if (plan.family !== undefined) return invokeDocument(plan.family, bill);
   const text = textOf(bill.output);
   const { model } = plan;
   switch (plan.api) {
@@ -286,6 +304,8 @@ const event = (data: unknown, name?: string): string =>
 
 function formOf(plan: Plan, bill: Billed): StreamForm {
   const sse = 'text/event-stream; charset=utf-8';
+  if (plan.family !== undefined)
+    return { contentType: 'application/vnd.amazon.eventstream', ...invokeForm(plan.family, bill) };
   switch (plan.api) {
     case 'openai-chat': {
       const chunk = (choices: readonly unknown[], usage?: unknown): string =>
@@ -377,12 +397,12 @@ function formOf(plan: Plan, bill: Billed): StreamForm {
     case 'bedrock':
       return {
         contentType: 'application/vnd.amazon.eventstream',
-        begin: () => [frame('messageStart', { role: 'assistant' })],
-        token: () => [frame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'word ' } })],
+        begin: () => [amazonFrame('messageStart', { role: 'assistant' })],
+        token: () => [amazonFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'word ' } })],
         end: () => [
-          frame('contentBlockStop', { contentBlockIndex: 0 }),
-          frame('messageStop', { stopReason: 'end_turn' }),
-          frame('metadata', { usage: bedrockUsage(bill), metrics: { latencyMs: 1 } }),
+          amazonFrame('contentBlockStop', { contentBlockIndex: 0 }),
+          amazonFrame('messageStop', { stopReason: 'end_turn' }),
+          amazonFrame('metadata', { usage: bedrockUsage(bill), metrics: { latencyMs: 1 } }),
         ],
       };
   }
@@ -408,29 +428,6 @@ function geminiForm(plan: Plan, bill: Billed, sse: string): StreamForm {
     token: () => [item(geminiChunk('word ', bill))],
     end: () => [item(geminiChunk('', bill, 'STOP')), ']'],
   };
-}
-
-function frame(type: string, payload: unknown): Buffer {
-  const fields = Buffer.concat(
-    [
-      [':event-type', type],
-      [':content-type', 'application/json'],
-      [':message-type', 'event'],
-    ].map(([name = '', value = '']) => {
-      const head = Buffer.from([name.length, ...Buffer.from(name), 7, 0, 0]);
-      head.writeUInt16BE(value.length, head.length - 2);
-      return Buffer.concat([head, Buffer.from(value)]);
-    }),
-  );
-  const body = Buffer.from(JSON.stringify(payload));
-  const message = Buffer.alloc(12 + fields.length + body.length + 4);
-  message.writeUInt32BE(message.length, 0);
-  message.writeUInt32BE(fields.length, 4);
-  message.writeUInt32BE(crc32(message.subarray(0, 8)), 8);
-  fields.copy(message, 12);
-  body.copy(message, 12 + fields.length);
-  message.writeUInt32BE(crc32(message.subarray(0, -4)), message.length - 4);
-  return message;
 }
 
 async function stream(response: ServerResponse, plan: Plan, bill: Billed, pauseMs: number): Promise<void> {

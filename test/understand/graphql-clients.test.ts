@@ -22,7 +22,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { Agent, fetch, FormData } from 'undici';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { openRequestPath, type RequestPath } from '../gateway/support/request-path.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';

@@ -11,7 +11,7 @@ import {
   type JsonValue,
   UnreadableBody,
 } from '../../src/understand/json-value.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { jsonBody } from '../policy/fixture.ts';
 import { readWithGraphqlCore } from './support/graphql-core.ts';
 

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Agent, fetch } from 'undici';
 import type { LlmFacts } from '../../src/api/audit-facts.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { openStore } from '../../src/store/open-store.ts';
-import type { LlmApi } from '../../src/understand/llm-endpoint.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { newSession } from '../conformance/new-session.ts';
 import { openRequestPath, type RequestPath } from '../gateway/support/request-path.ts';
 import { openModelServer } from '../support/model-server.ts';
@@ -26,8 +26,11 @@ function chance(seed: number): (below: number) => number {
   return (below) => Math.floor(random() * below);
 }
 
+const inInvoke = (model: string): string => `/model/${model}/invoke-with-response-stream`;
+
+/** By the API, and what of it is meant. */
 const requests: Readonly<
-  Record<LlmApi, (text: string, cap: number) => readonly [path: string, body: object]>
+  Record<string, (text: string, cap: number) => readonly [path: string, body: object]>
 > = {
   'openai-chat': (content, cap) => [
     '/v1/chat/completions',
@@ -49,8 +52,26 @@ const requests: Readonly<
     '/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream',
     { messages: [{ role: 'user', content: [{ text }] }], inferenceConfig: { maxTokens: cap } },
   ],
+  'bedrock anthropic': (content, cap) => [
+    inInvoke('us.anthropic.claude-sonnet-4-5-20250929-v1%3A0'),
+    {
+      anthropic_version: 'bedrock-2023-05-31',
+      max_tokens: cap,
+      messages: [{ role: 'user', content }],
+    },
+  ],
+  'bedrock nova': (text, cap) => [
+    inInvoke('amazon.nova-pro-v1%3A0'),
+    { messages: [{ role: 'user', content: [{ text }] }], inferenceConfig: { max_new_tokens: cap } },
+  ],
+  'bedrock llama': (prompt, cap) => [
+    inInvoke('meta.llama3-1-8b-instruct-v1%3A0'),
+    { prompt, max_gen_len: cap },
+  ],
+  'bedrock cohere': (message, cap) => [inInvoke('cohere.command-r-v1%3A0'), { message, max_tokens: cap }],
 };
-const apis = Object.keys(requests) as LlmApi[];
+const kinds = Object.keys(requests);
+const apis = kinds.filter((kind) => !kind.includes(' '));
 
 const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0);
 const tokensIn = (facts: LlmFacts | undefined): number =>
@@ -123,6 +144,8 @@ describe('fifty calls at once, cut at random', () => {
             hosts: [host],
             trust: [authority.caPem],
             budgetStore: store.budgets,
+            // Fifty handshakes at once take longer where others want the processor too.
+            limits: { ...defaultLimits, connectTimeoutMs: 120_000, handshakeTimeoutMs: 120_000 },
           });
         await using one = open();
         await using two = open();
@@ -133,7 +156,7 @@ describe('fifty calls at once, cut at random', () => {
         try {
           const statuses = await Promise.all(
             Array.from({ length: calls }, () => {
-              const [path, body] = requests[apis[random(apis.length)]!](
+              const [path, body] = requests[kinds[random(kinds.length)]!]!(
                 `say ${1 + random(300)} ${random(2) === 0 ? 'cached' : ''} ${breaks && random(3) === 0 ? `cut ${random(80)}` : ''} ${'x'.repeat(random(2000))}`,
                 50 + random(350),
               );

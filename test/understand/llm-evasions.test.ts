@@ -5,8 +5,7 @@ import { describe, test } from 'node:test';
 import type { RequestAccess } from '../../src/policy/decision.ts';
 import { llmRequestIn } from '../../src/policy/llm-rule.ts';
 import { modelCallOf } from '../../src/gateway/exchange/model-call.ts';
-import type { LlmApi } from '../../src/understand/llm-endpoint.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { access, jsonBody, nowMs, policyOf, principal } from '../policy/fixture.ts';
 
 const cap = 64;
@@ -24,7 +23,15 @@ interface Target {
 }
 
 const user = [{ role: 'user', content: 'hi' }];
-const targets: Readonly<Record<LlmApi, Target>> = {
+const invoke = (model: string, target: Omit<Target, 'path' | 'hasModel'>): Target => ({
+  ...target,
+  path: `/model/${model}/invoke`,
+  hasModel: false,
+});
+const foreignCaps = ['max_gen_len', 'max_tokens', 'max_completion_tokens', 'max_new_tokens'];
+
+/** By the API, and what of it is meant. */
+const targets: Readonly<Record<string, Target>> = {
   'openai-chat': {
     path: '/v1/chat/completions',
     hasModel: true,
@@ -62,6 +69,32 @@ const targets: Readonly<Record<LlmApi, Target>> = {
     base: { messages: [{ role: 'user', content: [{ text: 'hi' }] }] },
     escapes: ['additionalModelRequestFields', 'guardrailConfig', 'promptVariables', 'performanceConfig'],
   },
+  'bedrock anthropic': invoke('anthropic.claude-good', {
+    caps: ['max_tokens', ...foreignCaps],
+    base: { anthropic_version: 'bedrock-2023-05-31', messages: user },
+    escapes: ['service_tier', 'mcp_servers', 'container', 'prompt'],
+  }),
+  'bedrock nova': invoke('amazon.nova-pro-v1%3A0', {
+    caps: ['maxTokens', 'max_new_tokens'],
+    config: 'inferenceConfig',
+    base: { messages: [{ role: 'user', content: [{ text: 'hi' }] }] },
+    escapes: ['reasoningConfig', 'guardrailConfig'],
+  }),
+  'bedrock llama': invoke('us.meta.llama3-1-8b-instruct-v1%3A0', {
+    caps: foreignCaps,
+    base: { prompt: 'hi' },
+    escapes: ['images', 'num_generations'],
+  }),
+  'bedrock mistral': invoke('mistral.mistral-large-2402-v1%3A0', {
+    caps: foreignCaps,
+    base: { messages: user },
+    escapes: ['n', 'prediction'],
+  }),
+  'bedrock cohere': invoke('cohere.command-r-v1%3A0', {
+    caps: foreignCaps,
+    base: { message: 'hi' },
+    escapes: ['num_generations', 'connectors'],
+  }),
 };
 
 type Pairs = [name: string, value: string][];
@@ -180,11 +213,12 @@ function breach(value: unknown, { caps, config, escapes, hasModel }: Target): st
 }
 
 describe('what a seed makes to get past a rule', () => {
-  for (const [api, target] of Object.entries(targets) as [LlmApi, Target][])
-    test(api, () => {
+  for (const [name, target] of Object.entries(targets))
+    test(name, () => {
+      const [api = ''] = name.split(' ');
       const random = seeded(18);
       const policy = policyOf(
-        `rules: [{ name: r, hosts: a.example.com, llm: { api: ${api}, models: good, outputTokens: ${cap}, budget: { tokens: { session: 9 } } } }]`,
+        `rules: [{ name: r, hosts: a.example.com, llm: { api: ${api}, models: [good, "*.*"], outputTokens: ${cap}, budget: { tokens: { session: 9 } } } }]`,
       );
       let passed = 0;
       for (let round = 0; round < rounds; round += 1) {

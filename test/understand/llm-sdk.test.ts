@@ -8,7 +8,6 @@ import type { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Agent, fetch, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
-import type { LlmApi } from '../../src/understand/llm-endpoint.ts';
 import { openRequestPath, type RequestPath } from '../gateway/support/request-path.ts';
 import { openModelServer } from '../support/model-server.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -50,7 +49,8 @@ interface OpenAi {
   readonly responses: { create(body: object): Promise<never> };
 }
 
-const callers: Readonly<Record<LlmApi, (reach: Reach) => Promise<Call>>> = {
+/** By the API, and what of it is meant. */
+const callers: Readonly<Record<string, (reach: Reach) => Promise<Call>>> = {
   'openai-chat': async (reach) => {
     const { OpenAI } = await sdk('openai');
     const client = new OpenAI!({ apiKey: 'k', baseURL: `${reach.url}/v1`, fetch: reach.fetch }) as OpenAi;
@@ -193,6 +193,59 @@ const callers: Readonly<Record<LlmApi, (reach: Reach) => Promise<Call>>> = {
       return counted(words, usage!);
     };
   },
+  'bedrock invoke': async (reach) => {
+    const { BedrockRuntimeClient, InvokeModelCommand, InvokeModelWithResponseStreamCommand } = await sdk(
+      '@aws-sdk/client-bedrock-runtime',
+    );
+    const { NodeHttpHandler } = await sdk('@smithy/node-http-handler');
+    interface Usage {
+      readonly input_tokens: number;
+      readonly cache_read_input_tokens?: number;
+    }
+    interface Message {
+      readonly content?: readonly { readonly text: string }[];
+      readonly delta?: { readonly text?: string };
+      readonly message?: { readonly usage: Usage };
+      readonly usage?: Usage & { readonly output_tokens: number };
+    }
+    interface Response {
+      readonly body: Uint8Array & AsyncIterable<{ readonly chunk: { readonly bytes: Uint8Array } }>;
+    }
+    const client = new BedrockRuntimeClient!({
+      region: 'us-east-1',
+      endpoint: reach.url,
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      requestHandler: new NodeHttpHandler!({ httpsAgent: reach.agent }),
+    }) as { send(command: unknown): Promise<Response> };
+    const messageIn = (octets: Uint8Array): Message => JSON.parse(Buffer.from(octets).toString()) as Message;
+    const readBy = ({ input_tokens: input, cache_read_input_tokens: cached = 0 }: Usage): number =>
+      input + cached;
+    return async (text, streams) => {
+      const asked = {
+        modelId: 'us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+        contentType: 'application/json',
+        accept: 'application/json',
+        body: JSON.stringify({
+          anthropic_version: 'bedrock-2023-05-31',
+          max_tokens: 50,
+          messages: said(text),
+        }),
+      };
+      if (!streams) {
+        const { content, usage } = messageIn((await client.send(new InvokeModelCommand!(asked))).body);
+        return [wordsIn(content![0]!.text), readBy(usage!), usage!.output_tokens];
+      }
+      let [words, read, written] = ['', -1, -1];
+      const { body } = await client.send(new InvokeModelWithResponseStreamCommand!(asked));
+      for await (const { chunk } of body) {
+        const { delta, message, usage } = messageIn(chunk.bytes);
+        words += delta?.text ?? '';
+        if (message !== undefined) read = readBy(message.usage);
+        written = usage?.output_tokens ?? written;
+      }
+      return [wordsIn(words), read, written];
+    };
+  },
 };
 
 function reachOf(path: RequestPath, at: string): Reach & { close(): Promise<void> } {
@@ -229,8 +282,9 @@ function reachOf(path: RequestPath, at: string): Reach & { close(): Promise<void
 }
 
 describe('an SDK of a service', { skip }, () => {
-  for (const [api, open] of Object.entries(callers) as [LlmApi, (reach: Reach) => Promise<Call>][])
-    test(`of ${api} is served, and is told what its rule refuses once`, async () => {
+  for (const [name, open] of Object.entries(callers))
+    test(`of ${name} is served, and is told what its rule refuses once`, async () => {
+      const [api = ''] = name.split(' ');
       const authority = createTestAuthority();
       await using server = await openModelServer(authority, host);
       await using path = openRequestPath({

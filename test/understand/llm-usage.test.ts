@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { AmazonEventReader } from '../../src/understand/amazon-event-stream.ts';
 import type { LlmApi } from '../../src/understand/llm-endpoint.ts';
 import { LlmMeter } from '../../src/understand/llm-meter.ts';
+import type { UsageForm } from '../../src/understand/llm-usage.ts';
 import { builtInPrices, costOf, LlmPrices, worstCost } from '../../src/understand/llm-prices.ts';
 
 type Counted = readonly [
@@ -17,14 +18,14 @@ type Counted = readonly [
 ];
 
 function metered(
-  api: LlmApi,
+  form: UsageForm,
   contentType: string,
   text: string | Uint8Array,
   step = 1,
   ends = true,
 ): Counted | 'nothing' {
   const octets = typeof text === 'string' ? new TextEncoder().encode(text) : text;
-  const meter = new LlmMeter({ api, choices: 1, contentType, octetsMax: 1 << 20 });
+  const meter = new LlmMeter({ form, choices: 1, contentType, octetsMax: 1 << 20 });
   for (let at = 0; at < octets.length; at += step) meter.push(octets.subarray(at, at + step));
   if (ends) meter.end();
   const { usage } = meter;

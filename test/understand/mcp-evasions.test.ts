@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { askedRequest, withAskedBody } from '../../src/gateway/policies/asked-access.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { nowMs, policyOf, principal } from '../policy/fixture.ts';
 import { readerNames, readWith } from './support/readers.ts';
 

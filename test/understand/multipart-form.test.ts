@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { UnreadableBody } from '../../src/understand/json-value.ts';
-import { formBoundaryOf, readOperationsForm } from '../../src/understand/multipart-form.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { readOperationsForm } from '../../src/understand/multipart-form.ts';
+import { formBoundaryOf } from '../../src/understand/multipart-parts.ts';
+import { seeded } from '../support/seeded.ts';
 import { writeJson } from '../../src/understand/write-json.ts';
 
 const bounds = { depthMax: defaultLimits.jsonDepthMax, valuesMax: defaultLimits.jsonValuesMax };
@@ -51,6 +52,15 @@ test('the operations of a form, with null where files are', () => {
   assert.equal(readForm(sound.replace('octets', '--\r\n--\r\n\r\n-X')), asked);
   const batch = part('operations', `[${asked}]`) + part('map', '{"0":["0.variables.f"]}') + file('0') + end;
   assert.equal(readForm(batch), `[${asked}]`);
+});
+
+test('a form has no more parts, and no longer lines in their heads, than are looked at', () => {
+  assert.match(
+    readForm(sound.replace(end, part('x', '').repeat(1000) + end)),
+    /of too many parts \(formPartsMax\)/,
+  );
+  assert.match(readForm(sound.replace(end, part('x'.repeat(5000), '') + end)), /in different places/);
+  assert.doesNotMatch(readForm(sound.replace(end, part('x'.repeat(3000), '') + end)), /in different places/);
 });
 
 describe('forms that are not read', () => {

@@ -10,7 +10,7 @@ import {
   UnreadableBody,
 } from '../../src/understand/json-value.ts';
 import { readJson } from '../../src/understand/read-json.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 import { readerNames, readWith } from './support/readers.ts';
 
 const bounds = { depthMax: defaultLimits.jsonDepthMax, valuesMax: defaultLimits.jsonValuesMax };

@@ -10,7 +10,7 @@ import {
   UnreadableBody,
 } from '../../src/understand/json-value.ts';
 import { type JsonBounds, readJson } from '../../src/understand/read-json.ts';
-import { seeded } from '../attacks/support/grammar.ts';
+import { seeded } from '../support/seeded.ts';
 
 const bounds: JsonBounds = { depthMax: defaultLimits.jsonDepthMax, valuesMax: defaultLimits.jsonValuesMax };
 const read = (text: string | Uint8Array, own = bounds): JsonValue | UnreadableBody => {

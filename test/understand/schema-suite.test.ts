@@ -11,6 +11,7 @@ import { valueSchema, compileSchema } from '../../src/policy/read-value-schema.t
 import { unmeasured } from '../../src/policy/matching-work.ts';
 import { UnreadableBody } from '../../src/understand/json-value.ts';
 import { readJson } from '../../src/understand/read-json.ts';
+import { seeded } from '../support/seeded.ts';
 
 const tools = process.env['TEST_UNDERSTANDING'];
 const skip = tools === undefined ? 'of npm run test:understanding' : false;
@@ -75,8 +76,7 @@ test('ajv, on schemas and values that are made up', { skip }, (context) => {
     Ajv2020: new (options: object) => { validate(schema: object, value: unknown): boolean };
   };
   const ajv = new Ajv2020({ strict: false, allErrors: false });
-  let state = 7;
-  const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  const random = seeded(7);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const value = (depth: number): unknown =>
     depth === 0 || random() < 0.4

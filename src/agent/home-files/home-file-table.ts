@@ -1,6 +1,7 @@
 // Clients that take proxy or trust from a file in HOME alone: what it is called, and what has to be in it.
 
 import { marked } from '../placements/own-mark.ts';
+import { knownHostsSetting } from '../trust/known-hosts.ts';
 
 export interface HomeFileFacts {
   /** Port of the relay on 127.0.0.1. */
@@ -9,6 +10,8 @@ export interface HomeFileFacts {
   readonly ownCa: string;
   /** Program and arguments of `upstreamproxy connect`; undefined where there is none that a shell could start. */
   readonly connectCommand: readonly string[] | undefined;
+  /** Keys of servers of SSH whose connections the gateway ends. */
+  readonly knownHosts?: string | undefined;
 }
 
 export interface HomeFile {
@@ -19,7 +22,7 @@ export interface HomeFile {
 }
 
 /** Pure. Proxies stand only where the client does not take them from the environment. */
-export function homeFiles({ port, bundle, ownCa, connectCommand }: HomeFileFacts): HomeFile[] {
+export function homeFiles({ port, bundle, ownCa, connectCommand, knownHosts }: HomeFileFacts): HomeFile[] {
   const file = (path: string, ...lines: readonly string[]): HomeFile => ({
     path,
     mode: 0o644,
@@ -47,7 +50,7 @@ export function homeFiles({ port, bundle, ownCa, connectCommand }: HomeFileFacts
     file('.config/yt-dlp/config', '--compat-options no-certifi'),
   ];
   if (connectCommand === undefined) return files;
-  return [...files, sshConfiguration(port, connectCommand)];
+  return [...files, sshConfiguration(port, connectCommand, knownHosts)];
 }
 
 /** All of them, for any facts. */
@@ -58,16 +61,22 @@ export const homeFilePaths: readonly string[] = homeFiles({
   connectCommand: [],
 }).map(({ path }) => path);
 
-function sshConfiguration(port: number, command: readonly string[]): HomeFile {
+function sshConfiguration(
+  port: number,
+  command: readonly string[],
+  knownHosts: string | undefined,
+): HomeFile {
   // ssh expands % and gives the line to a shell.
   const quoted = [...command, 'connect', '--relay', `http://127.0.0.1:${port}`]
     .map((word) => `'${word.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`)
     .join(' ');
+  const known = knownHosts === undefined ? undefined : knownHostsSetting(knownHosts);
   const lines = [
     'Host * !localhost !127.0.0.1 !::1',
     // A name that ssh resolves itself would be refused: the relay wants names.
     '  CanonicalizeHostname no',
     `  ProxyCommand ${quoted} %h %p`,
+    ...(known === undefined ? [] : [`  UserKnownHostsFile ${known}`]),
   ];
   return { path: '.ssh/config', mode: 0o600, text: marked(`${lines.join('\n')}\n`) };
 }

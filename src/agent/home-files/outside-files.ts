@@ -57,7 +57,15 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
   if (options.homeFiles && port !== 0) {
     const { connectCommand } = options;
     await placeHomeFiles(
-      { home: home ?? '', port, bundle: files.bundle, ownCa, connectCommand, logger },
+      {
+        home: home ?? '',
+        port,
+        bundle: files.bundle,
+        ownCa,
+        connectCommand,
+        knownHosts: files.knownHosts,
+        logger,
+      },
       placements,
     );
   }

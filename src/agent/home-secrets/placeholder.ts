@@ -3,7 +3,8 @@
 import { randomInt } from 'node:crypto';
 
 /** What tells kinds of tokens apart, and is the same in all of them. */
-const kinds = /^(?:npm_|gh[opusr]_|github_pat_|glpat-|pypi-|dckr_pat_|hf_|sk-)/;
+const kinds =
+  /^(?:npm_|gh[opusr]_|github_pat_|glpat-|pypi-|dckr_pat_|hf_|sk-ant-api03-|sk-ant-|sk-or-v1-|sk-proj-|sk-|[rs]k_(?:test|live)_|xox[abp]-|lin_api_|ntn_|AIza)/;
 /** A chance hit in a request has to be out of the question. */
 const randomMin = 16;
 const letters = 'abcdefghijklmnopqrstuvwxyz';

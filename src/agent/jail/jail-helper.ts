@@ -250,7 +250,8 @@ function systemReason(errno: number): string {
 }
 
 function startFault(file: string, code: number, reason: string): number {
-  const text = code === 127 ? 'there is no such program on PATH' : reason;
+  const nowhere = file.includes('/') ? 'there is no such program' : 'there is no such program on PATH';
+  const text = code === 127 ? nowhere : reason;
   process.stderr.write(`upstreamproxy: cannot start ${file}: ${text} [usage]\n`);
   return code;
 }

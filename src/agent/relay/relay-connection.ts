@@ -1,7 +1,8 @@
 // One connection of a client to the relay: its first head, then bytes both ways until either side ends or resets.
 
 import type { Socket } from 'node:net';
-import { resetSocket } from '../../net/reset-socket.ts';
+import { endsWithTls, resetSocket } from '../../net/reset-socket.ts';
+import { childAuthority } from '../../protocol/child-lines.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -37,6 +38,8 @@ export interface RelayContext {
   readonly logger: Logger;
   /** Ends TLS of clients, where the tunnel takes the modes for it. */
   readonly clientTls?: ClientTls;
+  /** Serves who asks for a session that may less (`childAuthority`). Without it that host is one as all others. */
+  readonly serveChild?: (socket: Socket) => void;
 }
 
 const established = encodeResponseHead(200);
@@ -75,7 +78,12 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
       finish();
       socket.pause();
       const received = Buffer.from(reader.bytes);
-      if (head.state === 'connect') {
+      const { serveChild } = context;
+      if (head.state === 'connect' && serveChild !== undefined && isChildAuthority(head.authority)) {
+        if (received.length > head.headBytes) socket.unshift(received.subarray(head.headBytes));
+        socket.write(established);
+        serveChild(socket);
+      } else if (head.state === 'connect') {
         const hops = head.via === undefined ? {} : { via: head.via };
         const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw', ...hops };
         void openAndJoin(
@@ -95,6 +103,10 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
   // A client that resets is no fault; what follows is told by 'close'.
   socket.on('error', () => {});
   socket.on('data', onData).once('end', onEnd).once('close', finish);
+}
+
+function isChildAuthority({ host, port }: Authority): boolean {
+  return host === childAuthority.host && port === childAuthority.port;
 }
 
 /** Serves a socket whose client named no proxy and means `authority`. Never throws; a fault is a reset, in no protocol's words. */
@@ -157,11 +169,13 @@ async function endTls(
   // The runtime leaves a connection open whose TLS is broken behind its handshake, and tells it once: maybe while this waits.
   let broken: ProxyError | undefined;
   let onBroken = (): void => {};
-  if (outcome.kind === 'ended')
+  if (outcome.kind === 'ended') {
+    endsWithTls(socket, outcome.socket);
     outcome.socket.once('error', (error: NodeJS.ErrnoException) => {
       broken = brokenTls(error);
       onBroken();
     });
+  }
   const fields = outcome.kind === 'left' ? opening.fields : outcome.fields;
   let stream: RelayStream;
   try {

@@ -1,6 +1,6 @@
 // The agent's local proxy: a listener on loopback that hands each connection to a stream of the tunnel.
 
-import type { RelayTunnel } from './relay-connection.ts';
+import type { RelayContext, RelayTunnel } from './relay-connection.ts';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -40,14 +40,24 @@ export interface Relay extends AsyncDisposable {
 
 /**
  * Starts the relay: CONNECT and absolute-form requests, on loopback and on a Unix socket only. `clientTls` ends TLS of clients where
- * the tunnel takes the modes for it.
+ * the tunnel takes the modes for it; `serveChild` serves those who ask for a session that may less.
  * Throws usage for another address and relay_port_in_use for a taken port.
  */
-export async function startRelay(options: RelayOptions, clientTls?: ClientTls): Promise<Relay> {
+export async function startRelay(
+  options: RelayOptions,
+  clientTls?: ClientTls,
+  serveChild?: RelayContext['serveChild'],
+): Promise<Relay> {
   const limits = options.limits ?? defaultLimits;
   const sockets = new Set<Socket>();
   const { tunnel, logger = silentLogger } = options;
-  const context = { tunnel, limits, logger, ...(clientTls === undefined ? {} : { clientTls }) };
+  const context = {
+    tunnel,
+    limits,
+    logger,
+    ...(clientTls === undefined ? {} : { clientTls }),
+    ...(serveChild === undefined ? {} : { serveChild }),
+  };
   const accept = (socket: Socket): void => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));

@@ -11,6 +11,7 @@ import type { Gateway } from '../uplink/gateway-connection.ts';
 import type { Logger } from '../../system/logger.ts';
 import { removeTree } from '../../system/remove-tree.ts';
 import { makeSessionFolder, removeLeftFolders } from '../placements/session-folder.ts';
+import { knownHostsName, writeKnownHosts } from './known-hosts.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 import { removeWorkloadStores, storeFileNames, writeWorkloadStores } from './workload-stores.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
@@ -36,6 +37,7 @@ export interface TrustFilesOptions {
 export class TrustFiles implements AsyncDisposable {
   readonly #own: Required<Pick<WorkloadFiles, 'bundle' | 'ownCa'>>;
   #stores: Partial<WorkloadFiles> = {};
+  #knownHosts: { readonly path: string; readonly text: string } | undefined;
   #writing: Promise<boolean> | undefined;
   #disposed = false;
   #removal: Promise<void> | undefined;
@@ -50,7 +52,8 @@ export class TrustFiles implements AsyncDisposable {
   }
 
   get paths(): WorkloadFiles {
-    return { ...this.#stores, ...this.#own };
+    const known = this.#knownHosts;
+    return { ...this.#stores, ...this.#own, ...(known === undefined ? {} : { knownHosts: known.path }) };
   }
 
   /** Fetches, checks and writes; on a fault nothing is left. Throws ca_invalid, trust_unwritable … */
@@ -74,6 +77,16 @@ export class TrustFiles implements AsyncDisposable {
       ...(signal === undefined ? {} : { signal }),
     });
     return this.#write(own);
+  }
+
+  /** Lines of known_hosts, as the gateway has them now. Once they are there, they stay, and change with it. */
+  async setKnownHosts(text: string | undefined): Promise<void> {
+    const known = this.#knownHosts;
+    if (this.#disposed || text === known?.text || (text === undefined && known === undefined)) return;
+    this.#knownHosts = {
+      path: await writeKnownHosts(this.#directory, text ?? ''),
+      text: text ?? '',
+    };
   }
 
   /** One at a time, and none once they are removed. */
@@ -118,6 +131,7 @@ export class TrustFiles implements AsyncDisposable {
     try {
       await rm(this.#own.bundle, { force: true });
       await rm(this.#own.ownCa, { force: true });
+      if (this.#knownHosts !== undefined) await rm(this.#knownHosts.path, { force: true });
       await removeWorkloadStores(this.#directory);
       // A folder that the user named is the user's.
       if (stateDirectory === undefined) await removeTree(this.#directory);
@@ -132,7 +146,7 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
   try {
     if (stateDirectory !== undefined) {
       await mkdir(stateDirectory, { recursive: true, mode: 0o755 });
-      await removeAbandoned(stateDirectory, ['ca-bundle.pem', 'ca.pem', ...storeFileNames]);
+      await removeAbandoned(stateDirectory, ['ca-bundle.pem', 'ca.pem', knownHostsName, ...storeFileNames]);
       return stateDirectory;
     }
     // What an agent that was killed has left goes at the next start.

@@ -14,6 +14,7 @@ import { aptConfiguration } from './apt-configuration.ts';
 import { splitPemCertificates } from '../../pki/pem.ts';
 import { certificatesIn } from './certificate-list.ts';
 import { hgrc } from './hgrc.ts';
+import { knownHostsName } from './known-hosts.ts';
 import { nodeHookSource } from './node-hook.ts';
 import { ownCertificateName, ownCertificatesPlace } from './own-certificates.ts';
 import { phpIni, phpPrepend } from './php.ts';
@@ -36,6 +37,8 @@ export interface WorkloadFiles {
   readonly aptConfig?: string;
   /** CommonJS file for Node's --require. */
   readonly nodeHook?: string;
+  /** Keys of the servers of SSH whose connections the gateway ends. */
+  readonly knownHosts?: string;
 }
 
 export interface StoreContents {
@@ -50,7 +53,7 @@ export interface StoreContents {
   readonly base: Readonly<Record<string, string | undefined>>;
 }
 
-type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa'>;
+type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa' | 'knownHosts'>;
 
 interface StoreFile {
   readonly place: string;
@@ -118,7 +121,7 @@ export async function writeWorkloadStores(
 
 /** What is in the folder of a session that another process has written. */
 export async function storesIn(directory: string): Promise<Partial<WorkloadFiles>> {
-  const places = { bundle: 'ca-bundle.pem', ownCa: 'ca.pem' };
+  const places = { bundle: 'ca-bundle.pem', ownCa: 'ca.pem', knownHosts: knownHostsName };
   const named = Object.entries(stores).map(([name, { place }]) => [name, place] as const);
   const found = await Promise.all(
     [...Object.entries(places), ...named].map(async ([name, place]) => {

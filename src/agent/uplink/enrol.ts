@@ -2,15 +2,19 @@
 
 import { retryAfterSecondsOf } from '../../http/retry-after.ts';
 import { checkCertificates } from '../../pki/pem.ts';
+import type { ChildRequest } from '../../protocol/child-lines.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import { isKnownHosts } from '../../protocol/known-hosts.ts';
 import { printable } from '../../protocol/printable.ts';
 import {
   type EnrolRequest,
+  type NarrowRequest,
   type Posture,
   type SessionResponse,
   sessionCommitPath,
+  sessionNarrowPath,
   sessionPath,
 } from '../../protocol/session-messages.ts';
 import { delay } from './delay.ts';
@@ -167,6 +171,26 @@ export class AgentSession {
     this.#renewedMs = startedMs;
   }
 
+  /** Makes a session that may less, with a key of its own; it is committed. Throws what the gateway refuses. */
+  async narrow({ policy, lifetimeMs, confined }: ChildRequest): Promise<AgentSession> {
+    const key = await SessionKey.generate();
+    const body: NarrowRequest = {
+      key: key.publicJwk,
+      policy,
+      ...(lifetimeMs === undefined ? {} : { lifetime_ms: lifetimeMs }),
+      confined,
+      agent: { version: agentVersion },
+    };
+    const response = sessionResponse(await this.#send('POST', sessionNarrowPath, { body }));
+    return new AgentSession({
+      gateway: this.gateway,
+      key,
+      posture: this.#posture,
+      limits: this.#limits,
+      response,
+    });
+  }
+
   /** Ends the session at the gateway. */
   async end(signal?: AbortSignal): Promise<void> {
     requireSuccess(await this.#send('DELETE', sessionPath, { signal }));
@@ -241,6 +265,8 @@ function sessionResponse(response: HttpResponse): SessionResponse {
   };
   const gatewayCa = json['gateway_ca'];
   if (gatewayCa !== undefined && !isAuthorities(gatewayCa)) return refuse('gateway_ca');
+  const knownHosts = json['known_hosts'];
+  if (knownHosts !== undefined && !isKnownHosts(knownHosts)) return refuse('known_hosts');
   const lifetime = json['expires_in'];
   if (typeof lifetime !== 'number' || !(lifetime > 0) || !Number.isFinite(lifetime))
     return refuse('expires_in');
@@ -252,6 +278,7 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     expires_in: lifetime,
     placeholders: placeholdersOf(json['placeholders']) ?? refuse('placeholders'),
     capture_ports: listOf(json['capture_ports'], isPort) ?? refuse('capture_ports'),
+    ...(knownHosts === undefined ? {} : { known_hosts: knownHosts }),
     modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
     ...(gatewayCa === undefined ? {} : { gateway_ca: gatewayCa }),
     link_keys: listOf(json['link_keys'], isLinkKey) ?? refuse('link_keys'),

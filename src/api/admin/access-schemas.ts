@@ -9,17 +9,38 @@ const questionChoices = ['once', 'session', 'minutes', 'always'] as const;
 
 const questionSchema = z
   .object({
-    until: time.describe('Until when the request is held; then it is refused.'),
+    until: time.describe(
+      'Until when a client waits; then it is refused, and the answer holds for the one that comes back.',
+    ),
     rule: z.string().describe('The rule that asks.'),
     bound: z
       .array(z.object({ name: z.string(), value: z.string() }).readonly())
       .readonly()
       .describe('What a decision holds for, in the order in which people read it.'),
-    body: z.enum(['seen', 'unseen']).describe('`unseen`: nobody saw the body, and a decision holds for any.'),
+    body: z
+      .enum(['seen', 'unseen'])
+      .describe(
+        '`unseen`: nobody could look at the body. A decision holds for any; `once` for that of the digest in `bound`, if there is one.',
+      ),
+    shown: z
+      .string()
+      .optional()
+      .describe(
+        "The beginning of the body, where it is text, until somebody has answered: the workload's own words.",
+      ),
     choices: z
       .array(z.enum(questionChoices))
       .readonly()
       .describe('How far a decision may hold, as the rule says.'),
+    answered: z
+      .object({
+        decision: z.enum([...questionChoices, 'deny']),
+        by: z.string(),
+        ends: time.optional().describe('Absent: as long as its session.'),
+      })
+      .readonly()
+      .optional()
+      .describe('What somebody said.'),
   })
   .readonly();
 
@@ -27,6 +48,7 @@ export const questionDecisionSchema = z.strictObject({
   decision: z
     .enum([...questionChoices, 'deny'])
     .describe('`minutes`: 15 of them; `always` holds as `once` does and proposes a rule.'),
+  note: z.string().max(1000).optional().describe('Words for the workload.'),
 });
 
 export const accessSchema = z
@@ -36,7 +58,7 @@ export const accessSchema = z
       .enum(['request', 'question'])
       .optional()
       .describe(
-        '`request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides; no rule of this version does.',
+        '`request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides.',
       ),
     question: questionSchema.optional(),
     session: z.string(),

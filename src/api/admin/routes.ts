@@ -20,6 +20,14 @@ const exchangePageSchema = z
   })
   .readonly();
 
+const openPageSchema = z
+  .object({
+    items: z.array(auditEventSchema).readonly(),
+    next: z.string().optional().describe('Cursor of the next page; absent where there is none.'),
+    now: z.iso.datetime({ precision: 3 }).describe('The clock of the gateway.'),
+  })
+  .readonly();
+
 const listCursor = z
   .string()
   .max(200)
@@ -119,6 +127,15 @@ export const adminRoutes = {
     body: schemas.verifySchema,
     output: schemas.verifyProgressSchema,
     form: 'stream',
+  },
+  openExchanges: {
+    method: 'GET',
+    path: '/v1/exchanges/open',
+    role: 'viewer',
+    summary:
+      'Requests, WebSockets and raw streams that run now, over all gateways, the oldest first: what was known of each shortly after it began. Each is an event with the verdict `unknown`; its own event comes when it ends.',
+    query: schemas.openQuerySchema,
+    output: openPageSchema,
   },
   exchange: {
     method: 'GET',

@@ -47,6 +47,13 @@ export const followQuerySchema = z.strictObject({
   after: id.optional().describe('Id of an event; begins behind it. Without it, with what comes from now on.'),
 });
 
+export const openQuerySchema = z.strictObject({
+  session: id.optional().describe('Of this session.'),
+  seconds: number(0, 86_400).optional().describe('Those that began at least so long ago. 0 by default.'),
+  after: id.optional().describe('`next` of the page before.'),
+  count: number(1, 1000).optional().describe('How many at the most. 100 by default.'),
+});
+
 export const exportQuerySchema = z.strictObject({
   ...eventFilter,
   behind: z
@@ -123,6 +130,27 @@ export const healthSchema = z
     audit: z.enum(['written', 'failing']),
     tunnels: count.optional().describe('Absent for who sees only some sessions.'),
     policy: z.object({ version: z.string(), staleSeconds: z.number().nonnegative() }).readonly(),
+    advisories: z
+      .object({
+        state: z
+          .enum(['fresh', 'stale', 'unreadable'])
+          .describe('Without an index that can be read, rules that look at advisories allow nothing.'),
+        staleSeconds: z.number().nonnegative(),
+        imported: time.optional(),
+        registries: z.array(
+          z
+            .object({
+              registry: z.string(),
+              packages: count,
+              advisories: count,
+              newest: time.optional().describe('When the newest record was changed.'),
+            })
+            .readonly(),
+        ),
+      })
+      .readonly()
+      .optional()
+      .describe('What is known against packages. Absent where the configuration names no index.'),
     followers: count
       .optional()
       .describe('How many follow events now. Absent for who sees only some sessions.'),

@@ -1,6 +1,7 @@
 // `upstreamproxy connect`: standard input and output to a destination, for `ProxyCommand` of ssh and its like.
 
 import { pipeline } from 'node:stream/promises';
+import { relayAddressOf } from '../../agent/relay/relay-address.ts';
 import { connectThroughRelay } from '../../agent/relay/connect-through-relay.ts';
 import { formatAuthority, parseAuthority } from '../../http/authority.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -14,7 +15,7 @@ async function connect(input: Input<typeof connectDefinition>): Promise<number> 
   const { HOST: host, PORT: port } = input.arguments;
   const environment = workloadEnvironment(process.env);
   const socket = await connectThroughRelay({
-    relay: relayAddress(relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
+    relay: relayAddressOf(relay, environment),
     authority: formatAuthority(parseAuthority(`${host.includes(':') ? `[${host}]` : host}:${port}`)),
     timeoutMs: timeout * 1_000,
   });
@@ -35,17 +36,6 @@ async function connect(input: Input<typeof connectDefinition>): Promise<number> 
 
 function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
-}
-
-/** `http://host:port`, as the environment has it, or `host:port`. Throws usage. */
-function relayAddress(text: string | undefined): { host: string; port: number } {
-  if (text === undefined)
-    throw new ProxyError('usage', 'no relay: give --relay URL, or set https_proxy to it');
-  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  if (url === null || url.protocol !== 'http:' || url.hostname === '')
-    throw new ProxyError('usage', 'the relay is an address of the form http://127.0.0.1:PORT');
-  const port = url.port === '' ? 80 : Number(url.port);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }
 
 export const connectCommand = commandOf(connectDefinition, connect);

@@ -11,7 +11,7 @@ const note = { kind: 'value', placeholder: 'TEXT', help: 'told to the workload' 
 const list = {
   kind: 'command',
   name: 'list',
-  summary: 'lists what waits for a decision, and the grants in force',
+  summary: 'lists requests for access that wait, and the grants in force',
   arguments: [],
   options: {
     ...operatorPlaceOptions,
@@ -103,14 +103,58 @@ const revoke = {
   lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
 } as const satisfies CommandDefinition;
 
+const questions = {
+  kind: 'command',
+  name: 'questions',
+  summary: 'lists requests that rules ask a person about',
+  description: [
+    'With --follow you are there to be asked. While nobody is, the gateway refuses such requests at once.',
+  ],
+  arguments: [],
+  options: {
+    ...operatorPlaceOptions,
+    follow: { kind: 'flag', short: 'f', help: 'goes on and prints each new question' },
+    json: jsonLinesOption,
+  },
+  examples: [
+    {
+      line: 'upstreamproxy access questions --follow --config gateway.yaml',
+      purpose: 'waits for what is asked',
+    },
+  ],
+  lists: { what: 'questions', as: 'lines' },
+} as const satisfies CommandDefinition;
+
+const answer = {
+  kind: 'command',
+  name: 'answer',
+  summary: 'decides about such a request',
+  arguments: [
+    { name: 'ID', help: 'of the question, as `access questions` shows it', required: true },
+    {
+      name: 'ANSWER',
+      help: 'once, session, minutes (15 of them, as session for any body), always (once, and write a rule), or deny',
+      required: true,
+    },
+  ],
+  options: { ...operatorPlaceOptions, note, json: jsonObjectOption },
+  examples: [
+    {
+      line: 'upstreamproxy access answer ID once --config gateway.yaml',
+      purpose: 'lets this very request go on',
+    },
+  ],
+  lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
+} as const satisfies CommandDefinition;
+
 export const accessDefinition = {
   kind: 'group',
   name: 'access',
-  summary: 'what workloads asked for, and what operators say to it',
+  summary: 'lists what workloads ask for, and decides about it',
   description: [
     'A grant opens what was asked for and nothing else: no credential, no private address, and nothing that a rule denies.',
-    'The reasons are the words of workloads, which may be written to mislead.',
+    'Workloads write the reasons, which may be meant to mislead.',
   ],
   question: 'what about access?',
-  actions: [list, grant, deny, revoke],
+  actions: [list, grant, deny, revoke, questions, answer],
 } as const satisfies GroupDefinition;

@@ -7,9 +7,9 @@ import { environmentOptions } from './environment-options.ts';
 export const agentDefinition = {
   kind: 'command',
   name: 'agent',
-  summary: 'the agent alone; prints the environment for others',
+  summary: 'runs the agent alone, and prints the environment for other commands',
   description: [
-    'Brings a session up, prints the environment for the commands of this container, and serves until SIGTERM.',
+    'Starts a session, prints the environment for the commands of this container, and serves until SIGTERM.',
   ],
   forms: ['agent --gateway URL --token-file FILE [options]'],
   arguments: [],
@@ -20,7 +20,7 @@ export const agentDefinition = {
       kind: 'path',
       placeholder: 'FILE',
       holds: 'file',
-      help: 'writes the environment there, once the relay serves, instead of printing it; removed before that and at the end',
+      help: 'writes the environment to this file once the relay serves, instead of printing it; removes the file before that and at the end',
     },
     state: {
       kind: 'path',

@@ -15,7 +15,7 @@ export const agentOptionTable = {
     placeholder: 'FILE',
     holds: 'file',
     variable: 'UPSTREAMPROXY_GATEWAY_CA',
-    help: "PEM of the authority that has to have signed the gateway's certificate; default: the system's",
+    help: "PEM file of the authority that signed the gateway's certificate; default: those of the system",
   },
   'gateway-pin': {
     kind: 'repeated',
@@ -43,7 +43,7 @@ export const agentOptionTable = {
     min: 0,
     words: ['off'],
     otherwise: 0,
-    help: 'port of the relay on the loopback address; default: a free one; `agent` with --relay-socket also takes off, for no port',
+    help: 'port of the relay on the loopback address; default: a free one; off: no port, for `agent` with --relay-socket',
   },
   'relay-socket': {
     kind: 'path',

@@ -9,7 +9,7 @@ const tail = {
   name: 'tail',
   summary: 'prints what went through the gateway',
   description: [
-    'Prints the last events: exchanges, streams, sessions and alarms. Under what was refused or failed stands why, with what only the operator is told.',
+    'Prints the last events: exchanges, streams, sessions and alarms. Below a refusal or a failure it prints the reason, with the details that only the operator is told.',
   ],
   arguments: [],
   options: {
@@ -60,11 +60,11 @@ const tail = {
 const exported = {
   kind: 'command',
   name: 'export',
-  summary: 'writes the events of a time to another program or a file',
+  summary: 'writes the events of a period to another program or a file',
   description: [
-    'Writes events in the order of their time, the oldest first, as fast as they are read. Only one page of them is in memory. The command ends when nobody reads any more.',
-    'An export that is cut off, by a connection, a fault or Ctrl-C, ends behind a whole line, says which event is the last and exits with an error.',
-    'In CSV a cell that a spreadsheet would take for a formula has an apostrophe in front, and control characters are written out.',
+    'Writes events in the order of their time, oldest first, as fast as they are read. Only one page of them is in memory. The command ends when its reader does.',
+    'An export that is cut off, by a connection, a fault or Ctrl-C, ends after a whole line, says which event is the last and exits with an error.',
+    'In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe, and control characters are escaped.',
   ],
   arguments: [],
   options: {
@@ -102,11 +102,11 @@ const exported = {
 const verify = {
   kind: 'command',
   name: 'verify',
-  summary: 'looks whether anybody changed what was stored',
+  summary: 'checks whether anybody changed the stored audit',
   description: [
-    'Follows the chains of the audit through the store. It says what was removed, changed, added or put in another order, which ends are missing, and which signatures are not of a gateway. Events that retention removed are signed for, and not a fault.',
-    'Events from before there were chains count as not chained: nothing is known of them. So do events behind the last head of their chain, which a gateway signs each minute. docs/reference/audit.md says what the command cannot find, and why.',
-    'By the admin API the gateway itself looks, by its own keys: that is worth as much as the gateway. Verify in the store where that is not enough.',
+    'Follows the chains of the audit through the store. It says what was removed, changed, added or reordered, which ends are missing, and which signatures are not from a gateway. Events that retention removed are signed for, and not a fault.',
+    'Events from before there were chains count as not chained: nothing is known of them. So do events after the last head of their chain, which a gateway signs each minute. docs/reference/audit.md says what the command cannot find, and why.',
+    'With the admin API, the gateway itself verifies, with its own keys: trust the result as much as the gateway. If that is not enough, verify in the store.',
   ],
   arguments: [],
   options: {
@@ -150,9 +150,9 @@ const verify = {
 const body = {
   kind: 'command',
   name: 'body',
-  summary: 'prints what a rule had kept of the bodies of an exchange',
+  summary: 'prints what a rule kept of the bodies of an exchange',
   description: [
-    'Where a rule says `capture`, the beginnings of request and response are kept, sealed, on the machine of the gateway. Only those who may read its keys, or have the role operator at its admin API, can read them. The audit records who looks. Control characters are written out.',
+    'If a rule says `capture`, the gateway keeps the beginnings of request and response, sealed, on its machine. Only those who may read its keys, or have the role operator at its admin API, can read them. The audit records who looks. Control characters are escaped.',
   ],
   arguments: [{ name: 'ID', help: 'of the event, as `audit tail --json` has it', required: true }],
   options: {
@@ -178,7 +178,7 @@ const body = {
 export const auditDefinition = {
   kind: 'group',
   name: 'audit',
-  summary: 'prints what went through the gateway, hands it on, or verifies it',
+  summary: 'prints, exports and verifies the record of what went through the gateway',
   question: 'what about the audit?',
   actions: [tail, exported, verify, body],
 } as const satisfies GroupDefinition;

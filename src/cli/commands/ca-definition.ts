@@ -53,7 +53,7 @@ const peers = {
 const next = {
   kind: 'command',
   name: 'next',
-  summary: 'begins a rotation: makes the pair that will follow, whose certificate is published from then on',
+  summary: 'begins a rotation: makes the next pair, and publishes its certificate from then on',
   description: [
     'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority. It never overwrites a file. If a run before was cut off and left a key without a certificate, it makes the certificate. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
     'With --server it is `next-server-ca.key` and `next-server-ca.pem`: `ca show --server` shows both certificates, and running sessions are told when they renew.',
@@ -74,7 +74,8 @@ const next = {
 const change = {
   kind: 'command',
   name: 'switch',
-  summary: 'from now on the next pair signs; the certificate of before is published on, its key is gone',
+  summary:
+    'signs with the next pair from now on; the earlier certificate stays published, its key is removed',
   description: [
     'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused (30 s with --peers, 15 minutes, the life of an access token, with --server). Agents that start after a switch with --server need the new certificate as --gateway-ca. If the command is cut off, run it again.',
   ],
@@ -99,7 +100,7 @@ const change = {
 const retire = {
   kind: 'command',
   name: 'retire',
-  summary: 'ends a rotation: the certificates of before are published no more',
+  summary: 'ends a rotation: the earlier certificates are no longer published',
   description: ['Running sessions lose them within a minute. Run it when every gateway has switched.'],
   arguments: [],
   options: { ...gatewayPlaceOptions, server, peers },

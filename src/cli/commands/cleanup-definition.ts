@@ -6,9 +6,9 @@ import { jsonObjectOption } from './gateway-place-options.ts';
 export const cleanupDefinition = {
   kind: 'command',
   name: 'cleanup',
-  summary: 'removes what killed sessions have left',
+  summary: 'removes what killed sessions have left behind',
   description: [
-    "Removes what killed sessions of this user have left. That is files in HOME (--home-files), changes of the system's trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. A file that somebody has changed since stays, and so does one that no session places; the command names both. The next session does the same.",
+    "Removes what killed sessions of this user have left behind. That is files in HOME (--home-files), changes of the system's trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. A file that somebody has changed since stays, and so does one that no session places. The command names both. The next session does the same.",
   ],
   arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
   options: {

@@ -5,9 +5,9 @@ import type { CommandDefinition } from '../definition/command-definition.ts';
 export const connectDefinition = {
   kind: 'command',
   name: 'connect',
-  summary: 'standard input and output to HOST:PORT through the relay',
+  summary: 'connects standard input and output to HOST:PORT through the relay',
   description: [
-    'Connects its standard input and output to HOST:PORT through the relay; the policy needs a rule for raw TCP, or for what is spoken there.',
+    'Connects its standard input and output to HOST:PORT through the relay. The policy needs a rule for raw TCP, or for the protocol that is spoken there.',
   ],
   arguments: [
     { name: 'HOST', help: 'name or address', required: true },

@@ -8,7 +8,7 @@ const name = [{ name: 'NAME', help: 'of the context, as `context list` shows it'
 const list = {
   kind: 'command',
   name: 'list',
-  summary: 'lists what was kept; the current one has a star',
+  summary: 'lists the contexts; the current one has a star',
   arguments: [],
   options: { json: jsonLinesOption },
   examples: [{ line: 'upstreamproxy context list', purpose: 'where commands ask' }],
@@ -18,7 +18,7 @@ const list = {
 const use = {
   kind: 'command',
   name: 'use',
-  summary: 'makes one the current one, which commands ask that name no gateway',
+  summary: 'makes a context the current one, for commands that name no gateway',
   arguments: name,
   options: {},
   examples: [{ line: 'upstreamproxy context use admin.example.com:9443', purpose: 'from now on' }],
@@ -27,7 +27,7 @@ const use = {
 const remove = {
   kind: 'command',
   name: 'remove',
-  summary: 'forgets one and its token; the token stays good until it ends or is revoked',
+  summary: 'forgets a context and its token; the token stays good until it ends or is revoked',
   arguments: name,
   options: {},
   examples: [{ line: 'upstreamproxy context remove admin.example.com:9443', purpose: 'forgets it' }],
@@ -36,7 +36,7 @@ const remove = {
 export const contextDefinition = {
   kind: 'group',
   name: 'context',
-  summary: 'the gateways that one has logged in to',
+  summary: 'lists and picks the gateways that you have logged in to',
   question: 'what about contexts?',
   actions: [list, use, remove],
 } as const satisfies GroupDefinition;

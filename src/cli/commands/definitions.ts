@@ -5,10 +5,13 @@ import { accessDefinition } from './access-definition.ts';
 import { agentDefinition } from './agent-definition.ts';
 import { auditDefinition } from './audit-definition.ts';
 import { caDefinition } from './ca-definition.ts';
+import { cacheDefinition } from './cache-definition.ts';
+import { catalogDefinition } from './catalog-definition.ts';
 import { cleanupDefinition } from './cleanup-definition.ts';
 import { completionDefinition } from './completion-definition.ts';
 import { connectDefinition } from './connect-definition.ts';
 import { contextDefinition } from './context-definition.ts';
+import { docsDefinition } from './docs-definition.ts';
 import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
 import { explainDefinition } from './explain-definition.ts';
@@ -20,6 +23,7 @@ import { jobDefinition, jobSessionDefinition } from './job-definition.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { loginDefinition } from './login-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
+import { packagesDefinition } from './packages-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
 import { runDefinition } from './run-definition.ts';
 import { sessionDefinition } from './session-definition.ts';
@@ -49,8 +53,12 @@ export const definitions: readonly Definition[] = [
   contextDefinition,
   storeDefinition,
   policyDefinition,
+  packagesDefinition,
+  catalogDefinition,
+  cacheDefinition,
   upgradeDefinition,
   explainDefinition,
+  docsDefinition,
   completionDefinition,
   embeddedGatewayDefinition,
   jobSessionDefinition,

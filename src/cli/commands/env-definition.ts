@@ -6,7 +6,7 @@ import { environmentOptions } from './environment-options.ts';
 export const envDefinition = {
   kind: 'command',
   name: 'env',
-  summary: 'prints the environment for a relay that runs',
+  summary: 'prints the environment for a running relay',
   description: ["Prints the variables by which clients find the relay and trust the gateway's certificates."],
   forms: ['env --relay-port PORT --state DIR [options]', 'env --relay-port PORT --ca-bundle FILE [options]'],
   arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],

@@ -7,9 +7,9 @@ import type { CommandDefinition } from '../definition/command-definition.ts';
 export const explainDefinition = {
   kind: 'command',
   name: 'explain',
-  summary: 'says what an error code or a limit means, and what to do',
+  summary: 'explains an error code or a limit, and says what to do',
   description: [
-    'Every message ends with a code in brackets, every denial has a reason, and every refusal for size, rate or time names a limit. Any of these names can be explained.',
+    'Every message ends with a code in brackets, every denial has a reason, and every refusal for size, rate or time names a limit. Give any of these names.',
   ],
   arguments: [
     {

@@ -6,13 +6,15 @@ import { jsonObjectOption } from './gateway-place-options.ts';
 export const gatewayDefinition = {
   kind: 'command',
   name: 'gateway',
-  summary: 'the gateway, outside the container',
+  summary: 'runs the gateway, outside the container',
   description: [
-    'Serves agents on one TLS port until SIGTERM, which drains. `/readyz` says so at once, and agents open their next connections at another gateway or at the next process. Exchanges that run have `drainTimeoutMs` to end. Then the audit is written, and the exit code is 0. A second SIGTERM ends it at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
-    'A service manager is told of starts, reloads and ends where it sets `NOTIFY_SOCKET`; SIGHUP is then a reload too, and ends the gateway otherwise. Sockets that it opened (`LISTEN_FDS`) are named `gateway`, `metrics` or `admin`, and have to be where the configuration says (docs/guides/service.md).',
+    'Serves agents on one TLS port until SIGTERM.',
+    'SIGTERM drains the gateway: `/readyz` says so at once, and agents open their next connections at another gateway or at the next process. Running exchanges have `drainTimeoutMs` to end. Then the audit is written, and the exit code is 0. A second SIGTERM ends the gateway at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended.',
+    'SIGUSR2 reads the policy files again, which the gateway also checks by itself, the certificates that rules pin, the authority and the signing key.',
+    'If a service manager sets `NOTIFY_SOCKET`, the gateway tells it of starts, reloads and ends, and SIGHUP is a reload too. Without it, SIGHUP ends the gateway. Sockets that the service manager opened (`LISTEN_FDS`) are named `gateway`, `metrics` or `admin`, and have to be where the configuration says (docs/guides/service.md).',
   ],
   forms: ['gateway --config FILE [options]', 'gateway drain --config FILE'],
-  arguments: [{ name: 'drain', help: 'has the gateway that runs drain and end, and waits for that' }],
+  arguments: [{ name: 'drain', help: 'drains and ends the running gateway, and waits until it has ended' }],
   options: {
     config: {
       kind: 'path',
@@ -25,12 +27,12 @@ export const gatewayDefinition = {
     user: {
       kind: 'value',
       placeholder: 'USER[:GROUP]',
-      help: 'becomes that user, by name or number, once ports and files are open, and gives the state folder to it; for a gateway that root starts',
+      help: 'for a gateway that root starts: becomes that user, by name or number, once ports and files are open, and gives it the state folder',
     },
     workers: {
       kind: 'value',
       placeholder: 'N',
-      help: 'processes that serve, or auto for one on each core; what the configuration says by default, which is 1',
+      help: 'processes that serve, or auto for one on each core; default: as configured, or 1',
     },
     check: {
       kind: 'flag',

@@ -110,7 +110,7 @@ const claim = {
 export const identityDefinition = {
   kind: 'group',
   name: 'identity',
-  summary: 'what several gateways have in common: signing key and authorities',
+  summary: 'makes and moves the keys and authorities that several gateways share',
   question: 'what about the identity of the gateways?',
   actions: [make, take, rewrap, certificate, claim],
 } as const satisfies GroupDefinition;

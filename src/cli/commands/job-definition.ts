@@ -146,7 +146,7 @@ const end = {
 export const jobDefinition = {
   kind: 'group',
   name: 'job',
-  summary: 'a session for the commands of a CI job, and a report at its end',
+  summary: 'gives the commands of a CI job a session, and reports what it saw',
   question: 'what about the job?',
   actions: [begin, end],
 } as const satisfies GroupDefinition;

@@ -25,7 +25,7 @@ const next = {
 const change = {
   kind: 'command',
   name: 'switch',
-  summary: 'from now on the next key signs; what the one of before signed is taken on',
+  summary: 'signs with the next key from now on; tokens of the earlier key are still accepted',
   description: [
     'A key that is younger than 30 s is refused. The public half of the key before is kept as `old-signing-key.pem`. If the command is cut off, run it again.',
   ],
@@ -48,9 +48,9 @@ const change = {
 const retire = {
   kind: 'command',
   name: 'retire',
-  summary: 'ends a rotation: what the key of before signed is taken no more',
+  summary: 'ends a rotation: tokens of the earlier key are no longer accepted',
   description: [
-    'Wait for as long as a session token that it signed may be out, and 15 minutes at least: until then running sessions get access tokens of the new key. A session that has none by then ends.',
+    'First wait until every session token that the earlier key signed has expired, and at least 15 minutes, so that running sessions get access tokens of the new key. A session that has none by then ends.',
   ],
   arguments: [],
   options: gatewayPlaceOptions,

@@ -7,9 +7,9 @@ import { serverOptions } from './operator-place-options.ts';
 export const loginDefinition = {
   kind: 'command',
   name: 'login',
-  summary: 'keeps the admin API of a gateway and a token for it, so that other commands ask there',
+  summary: "keeps the address of a gateway's admin API with a token, so that other commands ask there",
   description: [
-    'Asks the gateway whose token it is before anything is kept. The file of contexts has mode 0600; a command of `run` does not see it.',
+    'Before it keeps anything, it asks the gateway whose token this is. The file of contexts has mode 0600, and commands of `run` cannot see it.',
     'Without --token-file and --token-env the token is read from standard input.',
   ],
   arguments: [],

@@ -9,7 +9,7 @@ const token = {
   kind: 'command',
   name: 'token',
   summary: 'makes a token for the admin API',
-  description: ['The token is shown once. Whoever holds it has its role until it ends.'],
+  description: ['The token is shown once. Anyone who holds it has its role until it ends.'],
   arguments: [],
   options: {
     ...operatorPlaceOptions,
@@ -61,7 +61,7 @@ const token = {
 const list = {
   kind: 'command',
   name: 'list',
-  summary: 'lists the tokens that are good',
+  summary: 'lists the tokens that are still good',
   arguments: [],
   options: { ...operatorPlaceOptions, json: jsonLinesOption },
   examples: [{ line: 'upstreamproxy operator list --config gateway.yaml', purpose: 'who may do what' }],
@@ -80,7 +80,7 @@ const revoke = {
 export const operatorDefinition = {
   kind: 'group',
   name: 'operator',
-  summary: 'who may use the admin API',
+  summary: 'makes, lists and revokes tokens for the admin API',
   question: 'what about operators?',
   actions: [token, list, revoke],
 } as const satisfies GroupDefinition;

@@ -49,9 +49,9 @@ const explain = {
   name: 'explain',
   summary: 'says which rule decides about a request, why, and what would be injected',
   description: [
-    'Of CONNECT it says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided. Of git it says that about each request to a repository; a push of refs is an update if --change does not say otherwise.',
-    'An exchange of the audit has an id and a trace, and each of them names it. The policy, claims and posture of then decide once more, as far as the gateway keeps them.',
-    'Without --policy it asks what is in force: of the configuration, of its store where that says `policy: store`, or of a gateway elsewhere.',
+    'For CONNECT it says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided. For git it says that about each request to a repository. A push of refs is an update unless --change says otherwise.',
+    'Name an exchange of the audit by its id or its trace. The policy, claims and posture of that time decide once more, as far as the gateway keeps them.',
+    'Without --policy it asks the policy in force: that of the configuration, of its store if it says `policy: store`, or of a gateway elsewhere.',
   ],
   forms: [
     'policy explain METHOD URL --policy FILE [options]',
@@ -172,7 +172,7 @@ const replay = {
   name: 'replay',
   summary: 'says which recorded requests a policy would decide otherwise',
   description: [
-    'Without FILE the policy in force is asked. By the admin API the gateway itself looks at all that it keeps, half of the time, and says on a terminal how far it is; Ctrl-C ends it.',
+    'Without FILE it asks the policy in force. With the admin API, the gateway itself looks at everything that it keeps, half of the time, and a terminal shows how far it is. Ctrl-C ends it.',
   ],
   forms: [
     'policy replay FILE … --audit AUDIT | --state DIR | --config FILE [options]',
@@ -264,7 +264,7 @@ const publish = {
   name: 'publish',
   summary: 'publishes a policy to every gateway on the store',
   description: [
-    'The files are checked first, and what the change opens and closes is printed. Gateways whose configuration says `policy: store` follow within 2 s; one that cannot take it keeps what it had.',
+    'It first checks the files, and prints what the change opens and closes. Gateways whose configuration says `policy: store` follow within 2 s. One that cannot take the policy keeps what it had.',
   ],
   arguments: [{ name: 'FILE', help: 'policy file or folder', repeated: true, takes: 'path' }],
   options: {
@@ -293,7 +293,7 @@ const publish = {
 const history = {
   kind: 'command',
   name: 'history',
-  summary: 'lists what was published, by whom, and what gateways made of it',
+  summary: 'lists what was published, by whom, and which gateways took it',
   arguments: [],
   options: {
     ...operatorPlaceOptions,
@@ -352,9 +352,9 @@ const withdraw = {
 const pins = {
   kind: 'command',
   name: 'pins',
-  summary: 'prints a hash of each tool that a server of MCP lists, for `pins` of a rule',
+  summary: 'prints a hash of each tool that an MCP server lists, for `pins` of a rule',
   description: [
-    'A file is a response to tools/list as it came, JSON or a stream of events; name those of all pages in their order. Nothing is contacted.',
+    'A file is a response to tools/list as it came, JSON or a stream of events. Name the files of all pages in their order. The command contacts nothing.',
   ],
   arguments: [{ name: 'FILE', help: 'a page of the list, or -', repeated: true, takes: 'path' }],
   options: { json: jsonObjectOption },
@@ -368,9 +368,9 @@ const pins = {
 export const policyDefinition = {
   kind: 'group',
   name: 'policy',
-  summary: 'checks, explains, proposes, tries, compares and publishes policies',
+  summary: 'checks, explains, learns, replays, compares, proves and publishes policies',
   description: [
-    'Where --config or --state names a gateway its store is asked, and where --server or --context names one elsewhere its admin API.',
+    'With --config or --state, the commands ask the store of that gateway. With --server or --context, they ask the admin API of a gateway elsewhere.',
     'Without any of these, `check`, `learn`, `prove`, a `diff` of two files, `explain --policy` and `replay --audit` look at files here, and contact nothing. Everything else asks the current context, which `login` keeps.',
   ],
   question: 'what about policies?',

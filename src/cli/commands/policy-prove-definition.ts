@@ -10,7 +10,7 @@ export const prove = {
   summary: 'proves what a policy never allows, or that it allows nothing beyond another one',
   description: [
     'It looks at every host, port, method and path, in each way in which servers read a path, and misses none.',
-    'Conditions, claims, posture and whatever else only a request or a session shows can go either way. A request that is allowed only if they do is possible, and the result says what it needs. So is a request that no rule denies, for somebody may grant it.',
+    'Conditions, claims, posture and everything else that only a request or a session shows can go either way. A request that is allowed only in one of these cases is possible, and the result says what it needs. So is a request that no rule denies, because somebody may grant it.',
     'A question is METHOD https://HOST[:PORT]/PATH. HOST and PATH are written as in a rule, * stands for every method, and without a port every port is asked about.',
   ],
   forms: [

@@ -15,14 +15,14 @@ export const runDefinition = {
     "Runs the command so that all its HTTP and HTTPS goes through the gateway. Its exit code is the command's own.",
   ],
   arguments: [],
-  command: 'the command that is to run, with its arguments',
+  command: 'the command to run, with its arguments',
   options: {
     policy: {
       kind: 'repeated',
       each: 'path',
       section: own,
       placeholder: 'FILE',
-      help: 'what is allowed; without one and without --config, public destinations are allowed and recorded, no credential is used, and at the end it is said what was contacted',
+      help: 'what is allowed; without one and without --config, public destinations are allowed and recorded, no credential is used, and a list of what was contacted comes at the end',
     },
     config: {
       kind: 'path',
@@ -34,7 +34,7 @@ export const runDefinition = {
     observe: {
       kind: 'flag',
       section: own,
-      help: 'refuses nothing that is public, whatever a policy says; with --state `job end` says what --policy would have refused',
+      help: 'refuses nothing that is public, whatever a policy says; with --state, `job end` says what --policy would have refused',
     },
     'follow-policy': {
       kind: 'flag',
@@ -46,19 +46,19 @@ export const runDefinition = {
       section: own,
       placeholder: 'DIR',
       holds: 'folder',
-      help: 'the private folder is made below this one instead; with --gateway it gets what that refused; `job end` reports of it',
+      help: 'makes the private folder below this one instead; with --gateway, the folder gets what that gateway refused; `job end` reports it',
     },
     'home-credentials': {
       kind: 'choice',
       section: own,
       placeholder: 'WHAT',
       choices: {
-        read: 'placeholders in files such as .npmrc, pip.conf and .netrc; the gateway puts the secrets on where they belong, for reads',
-        write: 'for writes too',
+        read: 'the command sees placeholders in files such as .npmrc, pip.conf and .netrc; the gateway puts the secrets on requests that read, where they belong',
+        write: 'the same, also on requests that write',
         off: 'entries with secrets are left out of what the command sees',
       },
       otherwise: 'read',
-      help: 'what becomes of the secrets in files of the home (docs/reference/jail.md)',
+      help: 'what happens to the secrets in files of the home (docs/reference/jail.md)',
     },
     ui: {
       kind: 'flag',
@@ -69,14 +69,28 @@ export const runDefinition = {
     'ui-by-address': {
       kind: 'flag',
       section: own,
-      help: 'with --ui: at 127.0.0.1, for a browser that finds no LABEL.localhost; less is kept apart (docs/guides/see-what-agents-do.md)',
+      help: 'with --ui: at 127.0.0.1, for a browser that cannot resolve LABEL.localhost; the console is then less isolated (docs/guides/see-what-agents-do.md)',
     },
     ...agentOptionTable,
     ...jailOptionTable,
+    secret: {
+      kind: 'repeated',
+      each: 'text',
+      section: own,
+      placeholder: 'NAME@HOST',
+      help: 'the command gets a placeholder in the variable NAME; the gateway puts the secret on requests to HOST',
+    },
+    'keep-env': {
+      kind: 'repeated',
+      each: 'text',
+      section: own,
+      placeholder: 'NAME',
+      help: 'the command gets the variable NAME as it is, though it is known to hold a secret (docs/reference/jail.md)',
+    },
     'pass-env': {
       kind: 'value',
       placeholder: 'NAMES',
-      help: 'the command gets only these variables, with commas between, and what this program sets; all by default',
+      help: 'the command gets only these variables, separated by commas, and those that this program sets; default: all',
     },
     posture: { kind: 'flag', help: 'prints on stderr what could be hardened' },
   },

@@ -8,8 +8,8 @@ const copy = {
   name: 'copy',
   summary: 'moves the state of a SQLite file into an empty PostgreSQL database',
   description: [
-    'FROM is marked first: from then on no program writes it, running or not. A gateway that runs on it serves its sessions for `storeOutageMs`, as while a store is away, and keeps their audit in its spool. Start it with TO on the same state folder, and it delivers that audit.',
-    'TO is usable once all of it was read again and is what FROM has. If the command is cut off, TO stays empty and marked, so that no gateway starts on it. Run it again.',
+    'It marks FROM first: from then on no program can write it. A gateway that runs on it serves its sessions for `storeOutageMs`, as while a store is away, and keeps their audit in its spool. Start it with TO on the same state folder, and it delivers that audit.',
+    'TO is usable once everything in it was read again and compared with FROM. If the command is cut off, TO stays empty and marked, so that no gateway starts on it. Run it again.',
   ],
   arguments: [
     {
@@ -39,7 +39,7 @@ const backup = {
   name: 'backup',
   summary: 'writes the store into a new file, as it is at one moment, also while gateways run',
   description: [
-    'The file is JSON lines of mode 0600, the same for SQLite and PostgreSQL. It has no token and no key in plain, but all of the audit. Of PostgreSQL a role that may only read will do.',
+    'The file is JSON lines of mode 0600, the same for SQLite and PostgreSQL. It has no token and no key in plain text, and the whole audit. For PostgreSQL, a role that may only read is enough.',
   ],
   arguments: [{ name: 'FILE', help: 'that is made', required: true, takes: 'path' }],
   options: gatewayPlaceOptions,
@@ -51,9 +51,9 @@ const backup = {
 const restore = {
   kind: 'command',
   name: 'restore',
-  summary: 'brings a backup back into an empty store of either kind',
+  summary: 'restores a backup into an empty store of either kind',
   description: [
-    'A backup does not know what happened since: sessions that ended would live, tokens that were used would be fresh. Say by --audit what is known of that time, or by --end-all that nothing of the backup goes on.',
+    'A backup does not know what happened since: ended sessions would live, and used tokens would be fresh. Give what is known of that time with --audit, or end every session of the backup with --end-all.',
   ],
   arguments: [{ name: 'FILE', help: 'that store backup has written', required: true, takes: 'path' }],
   options: {
@@ -84,7 +84,7 @@ const restore = {
 export const storeDefinition = {
   kind: 'group',
   name: 'store',
-  summary: 'moves the state of a gateway to another store, keeps it and brings it back',
+  summary: "moves a gateway's state to another store, backs it up and restores it",
   question: 'what about the store?',
   actions: [copy, backup, restore],
 } as const satisfies GroupDefinition;

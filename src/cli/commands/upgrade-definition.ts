@@ -9,7 +9,7 @@ export const upgradeDefinition = {
   summary: 'says whether there is a newer release, and what it would change',
   description: [
     'It installs nothing. Without --url it asks the registry that npm is configured for, by npm itself.',
-    'With --url it reads release.json in that folder. With --key it takes none that this key did not sign. It also tells of a newest release that is older than this program: somebody may have put an old one back.',
+    'With --url it reads release.json in that folder. With --key it accepts only releases that this key signed. It also warns if the newest release is older than this program, because somebody may have put an old one back.',
     'A release in a folder also says which files and images it has. For a newer one the command lists those for this machine, with the digests to compare.',
   ],
   arguments: [],

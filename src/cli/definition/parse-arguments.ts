@@ -37,7 +37,7 @@ export function parseCommand<const D extends CommandDefinition>(
 ): Input<D> {
   const separator = definition.command === undefined ? -1 : args.indexOf('--');
   const own = separator < 0 ? args : args.slice(0, separator);
-  const raw = readTokens(definition.name, own, [definition]);
+  const raw = readTokens(definition.name, own, [definition], definition.command !== undefined);
   requireOwnFirst(definition, args, raw);
   return inputOf(definition, definition.name, {
     ...raw,
@@ -67,11 +67,20 @@ export interface ParsedAction {
 
 /** Reads the arguments of a group: the action may stand before, between and behind the options. Throws `usage`. */
 export function parseGroup(group: GroupDefinition, args: readonly string[]): ParsedAction {
-  const raw = readTokens(group.name, args, group.actions);
+  const separator = group.actions.some(({ command }) => command !== undefined) ? args.indexOf('--') : -1;
+  const own = separator < 0 ? args : args.slice(0, separator);
+  const behind = separator < 0 ? undefined : args.slice(separator + 1);
+  const raw = readTokens(group.name, own, group.actions, false);
   const [name, ...positionals] = raw.positionals;
   const action = group.actions.find((candidate) => candidate.name === name);
   if (action === undefined) throw unknownAction(group, name);
-  const input = inputOf(action, `${group.name} ${action.name}`, { ...raw, positionals, behind: undefined });
+  const input = inputOf(action, `${group.name} ${action.name}`, {
+    ...raw,
+    // Of a command only what stands behind -- is meant; of any other, `--` says nothing.
+    ...(action.command === undefined
+      ? { positionals: [...positionals, ...(behind ?? [])], behind: undefined }
+      : { positionals, behind: behind ?? [] }),
+  });
   const known = { ...action.options, ...commonOptions };
   const unused = [...raw.given.keys()].filter((option) => !Object.hasOwn(known, option));
   return { action: action.name, input, unused };
@@ -97,6 +106,7 @@ function readTokens(
   path: string,
   args: readonly string[],
   commands: readonly CommandDefinition[],
+  takesCommand: boolean,
 ): RawTokens {
   const table: OptionTable = Object.assign({}, ...commands.map(({ options }) => options), commonOptions);
   const types = Object.entries(table).map(([name, { kind, short }]) => {
@@ -113,7 +123,6 @@ function readTokens(
   });
   const given = new Map<string, Given>();
   const positionals: string[] = [];
-  const takesCommand = commands.some(({ command }) => command !== undefined);
   let commandAt: number | undefined;
   for (const token of tokens) {
     if (token.kind === 'positional') {

@@ -12,6 +12,7 @@ import { optionText, synopsis } from './synopsis.ts';
 import { wrapped } from './wrapped-text.ts';
 
 const optionColumn = 24;
+const overviewColumn = 14;
 
 /** How this form of the program is called. */
 export type ProgramName = 'upstreamproxy' | 'upstreamproxy-agent' | 'upstreamproxy-gateway';
@@ -22,22 +23,23 @@ export interface HelpProgram {
   readonly definitions: readonly Definition[];
 }
 
-/** The list of all commands. */
+/** The list of all commands, as wide as a small terminal. */
 export function renderOverview({ name: program, definitions }: HelpProgram): string {
-  const shown = definitions.filter((definition) => !isHidden(definition));
-  const rows = [
-    ...shown.map((definition) => [overviewLine(definition), definition.summary] as const),
-    ['help [command [action]]', 'more about a command'] as const,
-    ['version', 'which version this is'] as const,
-  ];
-  const column = Math.max(...rows.map(([line]) => line.length)) + 2;
-  const text = rows.map(([line, summary]) => `  ${program} ${line.padEnd(column)}${summary}\n`);
-  return `${program} gives code in a locked-down container the internet that a policy allows.\n\n${text.join('')}`;
+  const rows = definitions
+    .filter((definition) => !isHidden(definition))
+    .map((definition) => row(definition.name, [definition.summary, actionNames(definition)], overviewColumn));
+  return [
+    `${program} gives code in a locked-down container the internet that a policy allows.\n`,
+    `\nUsage: ${program} COMMAND [options]\n\n`,
+    ...rows,
+    row('help', ['says more about a command, with examples: help COMMAND [ACTION]'], overviewColumn),
+    row('version', ['prints the version'], overviewColumn),
+  ].join('');
 }
 
-function overviewLine(definition: Definition): string {
-  if (definition.kind === 'command') return synopsis(definition, definition.name);
-  return `${definition.name} ${definition.actions.map(({ name }) => name).join('|')}`;
+/** What a group can do: a line of its own below its summary. */
+function actionNames(definition: Definition): string {
+  return definition.kind === 'command' ? '' : definition.actions.map(({ name }) => name).join(', ');
 }
 
 /** All about a command, or about one action of a group where one of the words names it. */
@@ -96,12 +98,12 @@ function lines(command: CommandDefinition, path: string): string {
 function argumentLines({ arguments: args }: CommandDefinition): string {
   return args
     .filter(({ hidden }) => hidden !== true)
-    .map(({ name, help }) => row(name, help))
+    .map(({ name, help }) => row(name, [help]))
     .join('');
 }
 
 function optionBlock({ heading, options }: OptionGroup): string {
-  const rows = options.map(([name, option]) => row(optionTitle(name, option), optionFacts(option)));
+  const rows = options.map(([name, option]) => row(optionTitle(name, option), [optionFacts(option)]));
   return `${heading === undefined ? 'Options:\n' : wrapped(`${heading}:`, 0)}${rows.join('')}`;
 }
 
@@ -123,11 +125,15 @@ function exitBlock(commands: readonly CommandDefinition[]): readonly string[] {
   return lines.length === 0 ? [] : [`Exit codes:\n${lines.join('')}`];
 }
 
-function row(title: string, text: string): string {
+/** A title, and its texts beside it, each on lines of its own. */
+function row(title: string, texts: readonly string[], column = optionColumn): string {
   const first = `  ${title}`;
-  const block = wrapped(text, optionColumn);
+  const block = texts
+    .filter((text) => text !== '')
+    .map((text) => wrapped(text, column))
+    .join('');
   // A long title has its line for itself.
-  if (first.length >= optionColumn) return `${first}\n${block}`;
+  if (first.length >= column) return `${first}\n${block}`;
   return first + block.slice(first.length);
 }
 

@@ -3,6 +3,7 @@
 import { isAbsolute } from 'node:path';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { setNonDumpable } from '../../agent/hardening/posture.ts';
+import { secretPlaces } from './secret-places.ts';
 
 /**
  * Closes this process's memory to others of its user; a warning says so where the system does not allow it. Gives whether it was closed from
@@ -32,24 +33,12 @@ export interface SecretSources {
 }
 
 /** Every part of a configuration that names places of secrets, but for the identity of the gateway. */
-export function secretParts({
-  credentials,
-  upstream,
-  storeAccess,
-  telemetry,
-  admin,
-  captured,
-}: GatewayConfig): readonly unknown[] {
+export function secretParts(config: GatewayConfig): readonly unknown[] {
+  const { key } = config.captured;
   return [
-    credentials,
-    upstream.proxy,
-    storeAccess,
-    telemetry?.otlp?.headers,
-    telemetry?.otlp?.clientCertificate,
-    telemetry?.syslog?.clientCertificate,
-    admin?.oidc?.clientSecret,
+    ...secretPlaces(config).map(({ part }) => part),
     // The one that the gateway makes itself stands with its state.
-    'source' in captured.key ? captured.key.source : undefined,
+    'source' in key ? key.source : undefined,
   ];
 }
 

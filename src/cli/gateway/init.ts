@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 
 import { loadGatewayConfig } from '../../gateway/config/config.ts';
+import { isPublicName } from '../../gateway/config/config-schema.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { initDefinition } from '../commands/init-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import { quoted } from '../definition/option-value.ts';
 import { tellDone } from '../terminal/notes.ts';
 import { commandOf } from '../terminal/command.ts';
 import { harmlessText } from '../terminal/text-table.ts';
@@ -23,6 +25,11 @@ export const initCommand = commandOf(
   initDefinition,
   async ({ options, arguments: { FOLDER: folder = '.' } }) => {
     const gateway = await firstGateway(options);
+    if (!isPublicName(gateway.name))
+      throw new ProxyError(
+        'usage',
+        `${quoted(gateway.name)} is not a name or address; give --name the name of the gateway, such as gateway.example.com, without a port`,
+      );
     await mkdir(folder, { recursive: true });
     const files = [
       [join(folder, 'policy.yaml'), policyText(gateway)],
@@ -34,7 +41,7 @@ export const initCommand = commandOf(
         await writeNew(path, text);
         written.push(path);
       }
-      // What was typed is checked by the configuration's own reader: a name that is none never stays.
+      // The configuration's own reader checks what was typed: files that it refuses never stay.
       await loadGatewayConfig(join(folder, 'gateway.yaml'));
     } catch (error) {
       for (const path of written) await rm(path, { force: true });

@@ -8,50 +8,21 @@ import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { noSealingKey, sealingKeyOf } from '../../system/sealed-octets.ts';
 import type { Finding } from './place-findings.ts';
+import { canaryPlaces, secretPlaces } from './secret-places.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export async function secretFindings(
-  { credentials, upstream, storeAccess, telemetry, admin, identity, captured }: GatewayConfig,
+  config: GatewayConfig,
   environment: Environment,
 ): Promise<readonly Finding[]> {
-  const sources = [
-    ...Object.entries(credentials).flatMap(([name, one]) =>
-      sourcesIn(one, ['credentials', name]).map(({ at, source }) => ({ name, at, source })),
-    ),
-    ...(upstream.proxy?.credentials === undefined
-      ? []
-      : [
-          {
-            name: 'upstream.proxy',
-            at: ['upstream', 'proxy', 'source'],
-            source: upstream.proxy.credentials.source,
-          },
-        ]),
-  ];
-  if (storeAccess?.source !== undefined)
-    sources.push({ name: 'of the store', at: ['store', 'source'], source: storeAccess.source });
-  if (admin?.oidc !== undefined)
-    sources.push({
-      name: 'of admin.oidc',
-      at: ['admin', 'oidc', 'clientSecret'],
-      source: admin.oidc.clientSecret,
-    });
-  for (const [name, source] of Object.entries(telemetry?.otlp?.headers ?? {}))
-    sources.push({ name: `of the header ${name}`, at: ['telemetry', 'otlp', 'headers', name], source });
-  for (const receiver of ['otlp', 'syslog'] as const)
-    for (const [part, source] of Object.entries(telemetry?.[receiver]?.clientCertificate ?? {}))
-      sources.push({
-        name: `of the client certificate (${part})`,
-        at: ['telemetry', receiver, 'clientCertificate', part],
-        source,
-      });
   const findings: Finding[] = [];
-  for (const { name, at, source } of sources) {
-    const message = await sourceProblem(name, source, environment);
-    if (message !== undefined) findings.push({ at, message });
-  }
-  return [...findings, ...(await keyFindings({ identity, captured }, environment))];
+  for (const { name, at: place, part } of [...secretPlaces(config), ...canaryPlaces(config)])
+    for (const { at, source } of sourcesIn(part, place)) {
+      const message = await sourceProblem(name, source, environment);
+      if (message !== undefined) findings.push({ at, message });
+    }
+  return [...findings, ...(await keyFindings(config, environment))];
 }
 
 /** Keys that seal something, which have a form of their own: those of an identity in the store, and that of kept bodies. */

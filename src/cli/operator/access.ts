@@ -10,6 +10,7 @@ import { tableStyle } from '../terminal/table-style.ts';
 import { harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
 import { askedConfirmation, tellConfirmation } from './confirmation-line.ts';
 import type { OperatorBackend } from './operator-backend.ts';
+import { decisionOf, listQuestions } from './questions.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { tellDone } from '../terminal/notes.ts';
 
@@ -70,7 +71,8 @@ async function act(
 
 function grant({ options, arguments: { ID: id } }: GrantInput): Promise<number> {
   const { for: forMs, scope, refs, principal } = options;
-  if (forMs === undefined) throw new ProxyError('usage', 'for how long? --for 15m');
+  if (forMs === undefined)
+    throw new ProxyError('usage', 'for how long? give it with --for, such as --for 15m');
   const subject = principal ? 'principal' : 'session';
   return act(id, options, (backend, note) => backend.grantAccess(id, { scope, subject, refs, forMs, note }));
 }
@@ -82,9 +84,19 @@ function end({ options, arguments: { ID: id } }: CloseInput, to: 'denied' | 'rev
   });
 }
 
+function answer({ options, arguments: { ID: id, ANSWER: said } }: Input<Actions[5]>): Promise<number> {
+  const decision = decisionOf(said);
+  return act(id, options, async (backend, note) => {
+    await backend.answerQuestion(id, decision, note);
+    return `answered ${id}: ${decision}`;
+  });
+}
+
 export const accessCommand = groupOf(accessDefinition, {
   list,
   grant,
   deny: (input) => end(input, 'denied'),
   revoke: (input) => end(input, 'revoked'),
+  questions: listQuestions,
+  answer,
 });

@@ -26,6 +26,8 @@ export interface Records {
   readonly events: AsyncIterable<AuditEvent>;
   /** Of a file it grows while events are read: what a session is was written before what it did. */
   readonly sessions: SessionFacts;
+  /** Where they are of a store, which knows more of sessions. */
+  readonly store?: Store;
 }
 
 /** Gives what `use` gives. Throws `usage`, `config_invalid` or a fault of the store. */
@@ -45,7 +47,7 @@ export async function withRecords<T>(
   const place = await gatewayOfOptions({ ...(state === undefined ? { config } : { state }), verbose });
   await using store = await openStoreToRead(place);
   const sessions = await knownSessions(store);
-  return await use({ events: eventsOfPeriod(store.audit, { fromMs }), sessions });
+  return await use({ events: eventsOfPeriod(store.audit, { fromMs }), sessions, store });
 }
 
 async function* eventsOfFile(

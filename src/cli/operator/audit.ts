@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import { quoted } from '../definition/option-value.ts';
 import { groupOf } from '../terminal/command.ts';
 import { bodyCommand } from './audit-body.ts';
 import { exportCommand } from './audit-export.ts';
@@ -58,7 +59,10 @@ type TailOptions = Input<(typeof auditDefinition)['actions'][0]>['options'];
 /** What the store is asked for. Throws `usage`. */
 function filterOf({ session, denied, since, trace, host }: TailOptions, nowMs: number): EventsAsked {
   if (trace !== undefined && !/^[0-9a-f]{4,32}$/.test(trace))
-    throw new ProxyError('usage', `--trace ${trace} is no trace id, nor its first four hex digits or more`);
+    throw new ProxyError(
+      'usage',
+      `--trace takes a trace id, or its first four hexadecimal digits or more, not ${quoted(trace)}`,
+    );
   return {
     ...(session === undefined ? {} : { sessionId: session }),
     ...(denied ? { verdict: 'deny' } : {}),

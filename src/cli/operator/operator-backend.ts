@@ -1,7 +1,7 @@
 // What an operator's command asks and does, whichever way: in the store of a gateway on this machine, or by the admin API of one elsewhere.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import type { OutputOf } from '../../api/admin/routes.ts';
+import type { BodyOf, OutputOf } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import type { GrantWish } from '../../gateway/access/decide-access.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
@@ -47,6 +47,10 @@ export interface PeriodAsked {
 /** What was kept of the bodies of an exchange. */
 export type ShownBodies = OutputOf<'exchangeBodies'>;
 
+/** A question, and what it is about. */
+export type ShownQuestion = OutputOf<'accessRequest'>;
+export type QuestionDecision = BodyOf<'decideQuestion'>['decision'];
+
 /** Lists come newest first. Everything throws ProxyError. */
 export interface OperatorBackend extends AsyncDisposable {
   sessions(asked: { readonly all: boolean; readonly limit: number }): Promise<readonly SessionSummary[]>;
@@ -58,6 +62,9 @@ export interface OperatorBackend extends AsyncDisposable {
   /** Gives what was granted, as a sentence. */
   grantAccess(id: string, wish: GrantWish & { readonly note?: string | undefined }): Promise<string>;
   closeAccess(id: string, to: 'denied' | 'revoked', note: string | undefined): Promise<void>;
+  /** Those that wait for an answer, the one with the least time first. With `isHere`, who asks is there to answer them. */
+  questions(asked: { readonly isHere: boolean }): Promise<readonly ShownQuestion[]>;
+  answerQuestion(id: string, decision: QuestionDecision, note: string | undefined): Promise<void>;
   tokens(): Promise<readonly ShownToken[]>;
   /** Gives the token, this once. */
   makeToken(asked: TokenAsked): Promise<string>;

@@ -27,7 +27,8 @@ function readSees(pairs: readonly string[] | undefined): Readonly<Record<string,
 
 async function token({ options }: Input<Actions[0]>): Promise<number> {
   const { name, role, out } = options;
-  if (options.for === undefined) throw new ProxyError('usage', 'for how long? --for 8h');
+  if (options.for === undefined)
+    throw new ProxyError('usage', 'for how long? give it with --for, such as --for 8h');
   if (!/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/.test(name))
     throw new ProxyError('usage', '--name takes letters, digits, ".", "_", "@", "-" and spaces');
   await using backend = await openOperatorBackend(options, 'write');

@@ -10,6 +10,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { AdminConnection } from '../../admin/admin-connection.ts';
+import { byTimeLeft } from './question-order.ts';
 import type { EventPage, EventsAsked, OperatorBackend, PeriodAsked } from './operator-backend.ts';
 
 /** For how long a command waits until all gateways have what it did: the API takes no more. */
@@ -35,7 +36,15 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
             query: { ...(state === undefined ? {} : { state }), ...before },
           }),
         )
-      ).map(recordOf),
+      )
+        .filter(({ kind }) => kind !== 'question')
+        .map(recordOf),
+    questions: async () => {
+      const { items } = await connection.ask('accessRequests', { query: { state: 'pending' } });
+      return byTimeLeft(items.filter(({ kind }) => kind === 'question'));
+    },
+    answerQuestion: async (id, decision, note) =>
+      void (await connection.ask('decideQuestion', { id, body: { decision, ...given({ note }) } })),
     grantAccess: async (id, { scope, subject, refs, forMs, note }) => {
       const body = { subject, seconds: Math.ceil(forMs / 1000), ...given({ scope, refs, note }) };
       return grantedText(recordOf(await connection.ask('grantAccess', { id, body })));

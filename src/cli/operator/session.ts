@@ -1,8 +1,7 @@
-// `upstreamproxy session`: who is connected, and ending a session from outside.
+// `upstreamproxy session list` and `revoke`: who is connected, and ending a session from outside.
 
-import { sessionDefinition } from '../commands/session-definition.ts';
+import type { sessionDefinition } from '../commands/session-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
-import { groupOf } from '../terminal/command.ts';
 import { askedConfirmation, tellConfirmation } from './confirmation-line.ts';
 import { openOperatorBackend } from './operator-place.ts';
 import { tableStyle } from '../terminal/table-style.ts';
@@ -11,7 +10,7 @@ import { tellDone } from '../terminal/notes.ts';
 
 type Actions = (typeof sessionDefinition)['actions'];
 
-async function list({ options }: Input<Actions[0]>): Promise<number> {
+export async function listSessions({ options }: Input<Actions[0]>): Promise<number> {
   const { all, number: limit, json } = options;
   await using backend = await openOperatorBackend(options, 'read');
   const summaries = await backend.sessions({ all, limit });
@@ -53,7 +52,7 @@ function shortTime(time: string): string {
   return time.replace(/\.\d{3}Z$/, 'Z');
 }
 
-async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Promise<number> {
+export async function revokeSession({ options, arguments: { ID: id } }: Input<Actions[1]>): Promise<number> {
   const reason = (options.reason ?? 'an operator revoked it').slice(0, 1000);
   await using backend = await openOperatorBackend(options, 'write');
   await backend.revokeSession(id, reason);
@@ -63,5 +62,3 @@ async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Pr
   else tellConfirmation(options, confirmation);
   return 0;
 }
-
-export const sessionCommand = groupOf(sessionDefinition, { list, revoke });

@@ -12,18 +12,22 @@ import {
   revokeOperatorToken,
   type TokenDesk,
 } from '../../gateway/admin/operator-tokens.ts';
+import { answerQuestion } from '../../gateway/access/decide-question.ts';
+import { mergedPage, shownSeen } from '../../gateway/admin/seen-access.ts';
 import { confirmChange } from '../../gateway/changes/confirm-change.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
 import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { auditCursor, placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { StoredOperatorToken } from '../../store/operator-store.ts';
 import type { Store } from '../../store/store.ts';
 import { printableText } from '../terminal/text-table.ts';
 import { bodiesHere } from './bodies-here.ts';
 import { openOperatorDesk, type OperatorDesk } from './operator-audit.ts';
-import type { OperatorBackend, ShownToken } from './operator-backend.ts';
+import { byTimeLeft } from './question-order.ts';
+import type { OperatorBackend, ShownQuestion, ShownToken } from './operator-backend.ts';
 import { openStoreToRead } from './operator-store.ts';
 
 /** Events that are looked at by one question to the store. */
@@ -53,6 +57,14 @@ function backendOf(config: GatewayConfig, desk: OperatorDesk, owned: AsyncDispos
     sessions: (asked) => sessionsOf(store, asked),
     revokeSession: (id, reason) => endSession(desk, id, reason),
     accessRequests: (asked) => store.access.list(asked),
+    questions: ({ isHere }) => questionsOf(store, isHere ? operator : undefined),
+    answerQuestion: async (id, decision, note) => {
+      const question = await store.questions.find(id);
+      if (question === undefined)
+        throw new ProxyError('access_unknown', `there is no question ${printableText(id)}`);
+      const answers = { questions: store.questions, operator, record, limits: config.limits };
+      await answerQuestion(answers, { record: question, note, nowMs: Date.now() }, decision);
+    },
     grantAccess: async (id, { note, ...wish }) => {
       if (!config.access.enabled)
         throw new ProxyError(
@@ -86,6 +98,25 @@ function backendOf(config: GatewayConfig, desk: OperatorDesk, owned: AsyncDispos
   };
 }
 
+async function questionsOf(
+  { access, questions }: Store,
+  approver: string | undefined,
+): Promise<readonly ShownQuestion[]> {
+  const nowMs = Date.now();
+  if (approver !== undefined)
+    await questions.noteApprover({
+      name: approver,
+      sees: undefined,
+      untilMs: nowMs + defaultLimits.approverSeenMs,
+    });
+  const asked = await mergedPage(
+    { access, questions },
+    { state: 'pending', limit: defaultLimits.adminListedMax },
+  );
+  const shown = asked.map((one) => shownSeen(one, nowMs));
+  return byTimeLeft(shown.filter(({ kind, state }) => kind === 'question' && state === 'pending'));
+}
+
 async function sessionsOf(
   store: Store,
   { all, limit }: { readonly all: boolean; readonly limit: number },
@@ -108,7 +139,10 @@ async function endSession(
   } catch (error) {
     const { code, message } = asProxyError(error);
     if (code !== 'session_unknown') throw error;
-    throw new ProxyError(code, `${printableText(id)}: ${message}`);
+    throw new ProxyError(
+      code,
+      `${printableText(id)}: ${message}; \`upstreamproxy session list --all\` shows those that the store has`,
+    );
   }
 }
 

@@ -78,7 +78,7 @@ async function restore({ options, arguments: { FILE: file } }: Input<Actions[2]>
   if (audit.length === 0 && !endsAll)
     throw new ProxyError(
       'usage',
-      'what happened since the backup? --audit FILE says it, or --end-all ends all that the backup has',
+      'what happened since the backup? give --audit FILE with the events since then, or --end-all, which ends every session of the backup',
     );
   const config = await gatewayOfOptions(options);
   const access = await storeAccessOf(config, workloadEnvironment(process.env));

@@ -7,12 +7,13 @@ import { readKept } from '../../gateway/policies/kept-policies.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicyReplay } from '../../gateway/policies/policy-replay.ts';
 import { PublishedPolicies, publishedPlace } from '../../gateway/policies/published-policies.ts';
-import { recallSession } from '../../gateway/sessions/recalled-session.ts';
+import { recallSession, RecalledSessions } from '../../gateway/sessions/recalled-session.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
 import type { ExplanationQuestion } from '../../policy/explain.ts';
+import { NarrowedPolicy } from '../../policy/narrowed-policy.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -40,6 +41,7 @@ import {
   decisionOf,
   exchangeOf,
   isTrace,
+  narrowingGone,
   policyGone,
   recordedNotes,
   sessionGone,
@@ -77,7 +79,7 @@ async function check(wanted: PolicyWanted, options: JudgingOptions): Promise<Che
 }
 
 /** One policy alone. */
-async function compiled(wanted: PolicyWanted, options: JudgingOptions): Promise<CompiledPolicy> {
+export async function compiled(wanted: PolicyWanted, options: JudgingOptions): Promise<CompiledPolicy> {
   const config = await configOf(options);
   switch (wanted.kind) {
     case 'files':
@@ -141,7 +143,7 @@ async function explainAll(
 }
 
 function explained(policy: Policy, question: ExplanationQuestion): Explained {
-  const { decision, steps, body, text } = explainPolicy(policy, policy, question);
+  const { decision, steps, body, text } = explainPolicy(new NarrowedPolicy(policy), policy, question);
   const request = describeAccess(question.access);
   return {
     request,
@@ -180,6 +182,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
   const notes = [...recordedNotes(recorded)];
   const facts = event.sessionId === undefined ? undefined : await recallSession(store, event.sessionId);
   if (facts === undefined) notes.push(sessionGone);
+  if (facts?.isNarrowingGone === true) notes.push(narrowingGone);
   const kept =
     event.policyVersion === undefined
       ? undefined
@@ -195,6 +198,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
     sessionId: event.sessionId ?? '',
     claims: facts?.claims ?? {},
     posture: facts?.posture ?? [],
+    ...(facts?.narrowed === undefined ? {} : { narrowed: facts.narrowed }),
   };
   const { machine, ...told } = explained(policy, { principal, access, nowMs: timeMs });
   return { ...told, event, notes, machine: { event: event.id, notes, ...machine } };
@@ -213,10 +217,12 @@ async function replay(
 ): Promise<ShownReplay> {
   const policy = await compiled(wanted, options);
   const since = fromMs === undefined ? undefined : nowMs - fromMs;
-  return await withRecords({ ...options, since }, nowMs, async ({ events, sessions }) => {
-    const replaying = new PolicyReplay(policy, sessions);
+  return await withRecords({ ...options, since }, nowMs, async ({ events, sessions, store }) => {
+    const recalled = store === undefined ? undefined : new RecalledSessions(store);
+    const replaying = new PolicyReplay(policy, recalled ?? sessions);
     let seen = 0;
     for await (const event of events) {
+      await recalled?.recall([event.sessionId]);
       replaying.note(event);
       seen += 1;
       onSeen(seen);

@@ -4,12 +4,15 @@ import { stringify } from 'yaml';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { Destination } from '../../http/destination.ts';
+import { entriesOfHosts } from '../../policy/catalog/find-entries.ts';
 import { parseNetwork, refusedNetwork } from '../../policy/network.ts';
 import { GitSeen, type ProposedGit } from './git-proposal.ts';
 import { DeniedPaths } from './denied-paths.ts';
 import { RefusedRaw } from './refused-raw.ts';
 import { recordedDecision, type RecordedDecision } from '../../gateway/policies/recorded-decision.ts';
+import { SeenDatabases } from './seen-databases.ts';
 import { type PathRule, SeenPaths } from './seen-paths.ts';
+import { SeenRedis } from './seen-redis.ts';
 
 /** What is seen of one destination with the same credentials. */
 interface Seen {
@@ -19,6 +22,8 @@ interface Seen {
   readonly networks: Set<string>;
   readonly paths: SeenPaths;
   readonly git: GitSeen;
+  readonly databases: SeenDatabases;
+  readonly redis: SeenRedis;
   count: number;
 }
 
@@ -68,7 +73,12 @@ function proposalText(
   if (entries.length === 0 && refusedRaw.size === 0)
     return `# Nothing was contacted, so nothing is allowed.\n${untold}rules: []\n`;
   const names = new Set<string>();
-  const lines = ['# Allows what was contacted; everything else is denied.\n', untold, 'rules:\n'];
+  const hosts = new Set(entries.map(({ destination }) => destination.host));
+  const lines = [
+    '# Allows what was contacted; everything else is denied.\n',
+    untold + knownNote(hosts),
+    'rules:\n',
+  ];
   for (const entry of entries) {
     for (const rule of rulesOf(entry, denied)) lines.push(ruleText(entry, rule, names));
   }
@@ -79,6 +89,16 @@ function proposalText(
   return [...lines, ...refusedRaw.lines(names)].join('');
 }
 
+/** Services whose rules nobody has to write. */
+function knownNote(hosts: ReadonlySet<string>): string {
+  return entriesOfHosts(hosts)
+    .map(
+      ({ name, known }) =>
+        `# catalog/${name} has rules for ${known.join(', ')}: upstreamproxy catalog show ${name}\n`,
+    )
+    .join('');
+}
+
 function partialNote(count: number): string {
   const what = count === 1 ? '1 request is' : `${count} requests are`;
   return `# ${what} left out: an event has only the beginning of what was judged, so it can't be told what would allow them.\n`;
@@ -86,6 +106,11 @@ function partialNote(count: number): string {
 
 function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDecision): void {
   const { destination } = access;
+  // A request to cancel, or a session that did not begin, shows no rule.
+  if (event.protocol === 'postgres' && !SeenDatabases.has(event)) return;
+  if (event.protocol === 'redis' && !SeenRedis.has(event)) return;
+  // Which keys a server has is for a person to find out.
+  if (event.protocol === 'ssh') return;
   const handling =
     access.depth === 'request' ? 'intercept' : destination.scheme === 'tcp' ? 'raw' : 'passthrough';
   const key = JSON.stringify([destination, handling, injected]);
@@ -96,10 +121,14 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
     networks: new Set<string>(),
     paths: new SeenPaths(),
     git: new GitSeen(),
+    databases: new SeenDatabases(),
+    redis: new SeenRedis(),
     count: 0,
   };
   seen.set(key, entry);
   entry.count += 1;
+  entry.databases.note(event);
+  entry.redis.note(event);
   const network = privateNetwork(event.address);
   if (network !== undefined) entry.networks.add(network);
   if (access.depth === 'request' && !entry.git.note(access)) entry.paths.note(access.method, access.path);
@@ -129,7 +158,7 @@ function rulesOf(
 const standardPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, names: Set<string>): string {
-  const { destination, handling, injected, networks } = entry;
+  const { destination, handling, injected, networks, databases, redis } = entry;
   const { scheme, host, port } = destination;
   const what = handling === 'intercept' ? 'request' : 'connection';
   const lines = [
@@ -137,7 +166,9 @@ function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, nam
     `  - name: ${nameFor(destination, names)}`,
     `    hosts: ${scalar(host)}`,
   ];
-  if (handling === 'raw') lines.push('    scheme: tcp');
+  const ofProtocol = [...databases.lines(scalar), ...redis.lines(scalar)];
+  if (ofProtocol.length > 0) lines.push(...ofProtocol);
+  else if (handling === 'raw') lines.push('    scheme: tcp');
   else if (scheme === 'http') lines.push('    scheme: http');
   if (handling === 'passthrough') lines.push('    tls: passthrough');
   if (port !== standardPorts[scheme]) lines.push(`    ports: ${port}`);

@@ -53,6 +53,10 @@ export function recordedNotes({ rule, access, event }: RecordedDecision): readon
 export const sessionGone =
   'its session is not kept any more: rules that look at it are asked as if it had no claims';
 
+/** A note where it is not known what another session left to its session. */
+export const narrowingGone =
+  'the policy that its session was narrowed by is not kept: it cannot be told what that allowed, and nothing is shown as allowed';
+
 /** A note where the policy of then is not kept. */
 export function policyGone(asked: string): string {
   return `the policy that decided is not kept: ${asked} is asked, which is in force now`;

@@ -100,6 +100,16 @@ export function readJailOptions(values: JailValues): JailOptions {
   return { isolate, plan, fsRead, allowLocal, captureOnly, captureLoopback };
 }
 
+/**
+ * Every layer, of which none may be missing: for a command with a network and processes of its own. Of the files it is kept from what `hides`
+ * covers alone; it writes what whoever starts it reads.
+ */
+export function confiningJail(hides: readonly Cover[]): JailOptions {
+  const plan: JailPlan = { layers: defaultLayers(), ...(hides.length === 0 ? {} : { hides }) };
+  const open = { fsRead: [], allowLocal: [], captureOnly: false, captureLoopback: false };
+  return { isolate: 'require', plan, ...open };
+}
+
 /** By default what no rule names is captured where the kernel can lead it, so that who is refused hears of it. */
 function allPortsOf(choice: JailValues['capture-ports']): Pick<JailPlan, 'allPorts'> {
   if (choice === 'policy') return {};

@@ -18,11 +18,13 @@ export interface RunSecretsOptions {
   readonly replaces: boolean;
   /** A folder of this program's own; made where it is not there, to be hidden. */
   readonly state?: string;
+  /** What opens a place, for who is told that it is hidden; default: `--fs-read` of the place. */
+  readonly advice?: string;
 }
 
 /** Throws usage if the working folder would be hidden. */
 export function findRunSecrets(options: RunSecretsOptions): HomeSecrets {
-  const { environment, fsRead, identity, replaces, state } = options;
+  const { environment, fsRead, identity, replaces, state, advice } = options;
   const own = homeOf(environment['HOME']) ?? homedir();
   const other = homeOf(identity?.environment['HOME']);
   const workingFolder = process.cwd();
@@ -38,7 +40,7 @@ export function findRunSecrets(options: RunSecretsOptions): HomeSecrets {
   if (over !== undefined)
     throw new ProxyError(
       'usage',
-      `the working folder is in ${over.path}, which is hidden from the command; --fs-read ${over.path} opens it`,
+      `the working folder is in ${over.path}, which is hidden from the command; ${advice ?? `--fs-read ${over.path} opens it`}`,
     );
   return state === undefined ? found : { ...found, covers: [...found.covers, ...stateCover(state)] };
 }
@@ -59,15 +61,19 @@ function homeOf(path: string | undefined): string | undefined {
   return path === undefined || path === '/' || !isAbsolute(path) ? undefined : path;
 }
 
-function isBelow(path: string, folder: string): boolean {
+export function isBelow(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way === '' || (!way.startsWith('..') && !isAbsolute(way));
 }
 
-/** What a person has to know of it, in one line and one for streams that are lost by it; empty if nothing is hidden. */
-export function hiddenNote(secrets: HomeSecrets, { layers, measures }: JailReport): string {
+/** What a person has to know of it, in one line and one for streams that are lost by it; empty if nothing is hidden. `advice` is what opens a place. */
+export function hiddenNote(
+  secrets: HomeSecrets,
+  { layers, measures }: JailReport,
+  advice = '; --fs-read PATH opens one',
+): string {
   if (!layers.some(({ layer, held }) => layer === 'files' && held)) return '';
-  return secretsNote(secrets) + lostNote(measures?.lostStreams ?? []);
+  return secretsNote(secrets, advice) + lostNote(measures?.lostStreams ?? []);
 }
 
 function lostNote(lost: readonly number[]): string {
@@ -75,7 +81,7 @@ function lostNote(lost: readonly number[]): string {
   return `upstreamproxy: standard stream ${lost.join(', ')} is /dev/null for the command: it is a folder that cannot be had beside what is hidden\n`;
 }
 
-function secretsNote({ hidden, copies, replaced, without }: HomeSecrets): string {
+function secretsNote({ hidden, copies, replaced, without }: HomeSecrets, advice: string): string {
   const parts = [
     ...(hidden.length > 0 ? [`hidden: ${hidden.join(', ')}`] : []),
     ...(copies.length > 0 ? [`without its secrets: ${copies.join(', ')}`] : []),
@@ -83,7 +89,7 @@ function secretsNote({ hidden, copies, replaced, without }: HomeSecrets): string
     ...(without.length > 0 ? [`will not work: ${without.join(', ')}`] : []),
   ];
   if (parts.length === 0) return '';
-  return `upstreamproxy: secrets of the home: ${parts.join('; ')}. What the command writes there is lost; --fs-read PATH opens one\n`;
+  return `upstreamproxy: secrets of the home: ${parts.join('; ')}. What the command writes there is lost${advice}\n`;
 }
 
 /** Names under which secrets usually stand. */
@@ -92,18 +98,23 @@ const secretName =
 /** They look like that and are none. */
 const noSecret = /^(?:PWD|OLDPWD|SSH_AUTH_SOCK|SUDO_ASKPASS|SSH_ASKPASS|GIT_ASKPASS|XAUTHORITY)$/;
 
-/** Only these, or all; those that look like secrets are named in one warning. */
+/** Only these, or all, with placeholders where there are some; those that look like secrets are named in one warning. */
 export function passedEnvironment(
-  environment: Environment,
+  given: Environment,
   names: readonly string[] | undefined,
+  placeholders: Readonly<Record<string, string>> = {},
 ): { readonly environment: Environment; readonly warning: string } {
+  const environment = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, placeholders[name] ?? value]),
+  );
   if (names !== undefined) {
     const kept = Object.entries(environment).filter(([name]) => names.includes(name));
     return { environment: Object.fromEntries(kept), warning: '' };
   }
   const secret = Object.entries(environment)
     .filter(([name, value]) => value !== '' && secretName.test(name) && !noSecret.test(name))
-    .map(([name]) => name);
+    .map(([name]) => name)
+    .filter((name) => !Object.hasOwn(placeholders, name));
   const warning =
     secret.length === 0
       ? ''

@@ -30,6 +30,7 @@ import {
 import { RunEnding } from './run-ending.ts';
 import { recordOfGateway, writeRunRecord } from './run-record.ts';
 import type { RunSession } from './run-session.ts';
+import type { ReplacedVariables } from './run-variables.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
 import {
@@ -84,6 +85,8 @@ interface RunRequest {
   /** What the embedded gateway may do with them. */
   readonly homeUse: 'read' | 'write';
   readonly console: ConsoleChoice | undefined;
+  /** What the command has in place of secrets of the environment. */
+  readonly variables: ReplacedVariables | undefined;
   /** The variables that pass, where they are named. */
   readonly passEnv: readonly string[] | undefined;
 }
@@ -117,6 +120,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
   const hidden = hasOwnGateway ? home : state;
   const secrets = secretsOf(jail, hidden, hasOwnGateway && use !== 'off');
   const plan = { ...jail.plan, hides: secrets.covers };
+  const variables = await variablesOf(values, hasOwnGateway);
   return {
     command,
     options,
@@ -130,12 +134,31 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     posture: values.posture,
     secrets,
     homeUse: use === 'write' ? 'write' : 'read',
+    variables,
     console: readConsoleChoice(values, {
       hasOwnGateway: options.gatewayUrl === undefined,
       isJailed: jail.isolate !== 'off',
     }),
     passEnv: readNames(values['pass-env']),
   };
+}
+
+/** Who puts them on is a gateway of its own. @throws ProxyError usage */
+async function variablesOf(
+  values: RunInput['options'],
+  hasOwnGateway: boolean,
+): Promise<ReplacedVariables | undefined> {
+  const [named, keep] = [values.secret ?? [], values['keep-env'] ?? []];
+  if (hasOwnGateway) {
+    const { replaceVariables } = await import('./run-variables.ts');
+    return replaceVariables(workloadEnvironment(process.env), { named, keep });
+  }
+  if (named.length > 0 || keep.length > 0)
+    throw new ProxyError(
+      'usage',
+      '--secret and --keep-env are for a gateway of its own; with --gateway the credentials are there',
+    );
+  return undefined;
 }
 
 /** It decides nothing, but what it would have decided is told at the end. Throws what is wrong with it. */
@@ -177,7 +200,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const jail = openJailFor({ ...jailOptions, stores }, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
-  const { credentials } = secrets;
+  const credentials = [...secrets.credentials, ...(request.variables?.credentials ?? [])];
   const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
   const { home, followsPolicy, observe } = request;
   const decides = { policies: observe ? [] : policies, config, observe, followsPolicy };
@@ -295,7 +318,7 @@ async function configuredSources(config: string | undefined): Promise<SecretSour
  * Throws jail_refused.
  */
 function commandEnvironment(
-  { jailOptions, passEnv, options, secrets }: RunRequest,
+  { jailOptions, passEnv, options, secrets, variables }: RunRequest,
   sources: SecretSources,
   report: JailReport | undefined,
 ): Environment {
@@ -309,8 +332,8 @@ function commandEnvironment(
     );
   }
   const own = withoutSources(workloadEnvironment(process.env), sources);
-  const { environment, warning } = passedEnvironment(own, passEnv);
-  if (!options.quiet) process.stderr.write(warning);
+  const { environment, warning } = passedEnvironment(own, passEnv, variables?.values);
+  if (!options.quiet) process.stderr.write(`${variables?.note ?? ''}${warning}`);
   return environment;
 }
 

@@ -30,7 +30,8 @@ const forwarded: readonly NodeJS.Signals[] = [
 /** As shells have it: 127 for a program that is not there, 126 for one that cannot be executed. */
 function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd {
   const missing = error.code === 'ENOENT';
-  const reason = missing ? 'there is no such program on PATH' : faultReason(error);
+  const nowhere = command.includes('/') ? 'there is no such program' : 'there is no such program on PATH';
+  const reason = missing ? nowhere : faultReason(error);
   process.stderr.write(`upstreamproxy: cannot start ${command}: ${reason} [usage]\n`);
   return { code: missing ? 127 : 126 };
 }

@@ -30,6 +30,19 @@ const names = {
 } as const;
 const keys = { once: { key: 'G' }, session: {}, minutes: {}, always: {} } as const;
 
+const holds = {
+  once: 'Allowed once',
+  session: 'Allowed for this session, any body',
+  minutes: 'Allowed for 15 min, any body',
+  always: 'Allowed once, and a rule was proposed',
+  deny: 'Denied',
+} as const;
+
+/** What somebody said to it; empty: nobody did. */
+export function answeredText({ answered }: Question): string {
+  return answered === undefined ? '' : `${holds[answered.decision]} by ${answered.by}`;
+}
+
 /** The narrowest first; those that the rule leaves out are not there. */
 export function decisionsOf({ choices }: Question): readonly PossibleDecision[] {
   const order = ['once', 'session', 'minutes', 'always'] as const;

@@ -3,6 +3,7 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { Access } from './access-groups.ts';
+import { plainText } from './clean-text.ts';
 import { markOf, weightOf } from './event-facts.ts';
 
 export const allowScopes = ['this', 'below', 'host'] as const;
@@ -75,8 +76,8 @@ export function allowRule(event: AuditEvent, scope: AllowScope, claim?: ForClaim
   return `${lines.join('\n')}\n`;
 }
 
-/** The same for what a workload asked for; every method and path where it named none. */
-export function ruleForAccess({ asked }: Access, claim?: ForClaim): string {
+/** The same for what a workload asked for; every method and path where it named none. Of a question it begins with what the rule opens beside that. */
+export function ruleForAccess({ asked, question }: Access, claim?: ForClaim): string {
   const { scheme, host, port, method, path } = asked;
   const event = {
     scheme,
@@ -87,7 +88,43 @@ export function ruleForAccess({ asked }: Access, claim?: ForClaim): string {
   };
   const kind = method === undefined ? 'stream' : 'exchange';
   const scope = path === undefined ? 'host' : 'this';
-  return allowRule({ v: 1, id: '', time: '', traceId: '', verdict: 'deny', kind, ...event }, scope, claim);
+  const rule = allowRule(
+    { v: 1, id: '', time: '', traceId: '', verdict: 'deny', kind, ...event },
+    scope,
+    claim,
+  );
+  const [first, ...others] = rule.split('\n');
+  const notes = question === undefined ? [] : beyondNotes(question.bound, path);
+  return [first, ...notes.map((line) => `  # ${line}`), ...others].join('\n');
+}
+
+const notedFactsMax = 20;
+const notedCharacters = 160;
+
+/** What was asked that a rule by method and path does not say. Of fields the names: whoever reads policies need not read values. */
+function beyondNotes(
+  bound: readonly { readonly name: string; readonly value: string }[],
+  path = '',
+): readonly string[] {
+  const isFact = ({ name }: { readonly name: string }): boolean =>
+    name !== 'request' && name !== 'body' && !name.startsWith('not bound: ');
+  const facts = bound.filter(isFact);
+  const shown = facts.slice(0, notedFactsMax).map(({ name, value }) => {
+    const text = name.startsWith('field ') ? name : `${name}: ${value}`;
+    return `  ${plainText(text, notedCharacters)}`;
+  });
+  const leftOut = facts.length - shown.length;
+  return [
+    ...(facts.length === 0 ? [] : ['What was asked about:', ...shown]),
+    ...(leftOut === 0 ? [] : [`  and ${leftOut} more`]),
+    ...(facts.length === 0
+      ? []
+      : [
+          'This rule opens more: it looks at none of that, and not at the body.',
+          'Narrow it before you publish it: mcp, graphql, llm, git or when.',
+        ]),
+    ...(path.includes('?') ? ['The query is left out: any query is allowed.'] : []),
+  ];
 }
 
 function whatLines(event: AuditEvent, scope: AllowScope, method: string): readonly string[] {

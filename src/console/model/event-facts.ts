@@ -63,22 +63,23 @@ export function urlOf(event: AuditEvent): string | undefined {
   return host === undefined ? undefined : `${scheme ?? 'https'}://${host}${portSuffix(scheme, port)}${path}`;
 }
 
-/** Which requests are the same to a reader. */
+/** Which requests are the same to a reader. The lengths stand first, so that no text can be taken for another. */
 export function sameness(event: AuditEvent): string {
-  const { sessionId, method, scheme, host, port, path, verdict, rule, status, observed, errorCode } = event;
-  return JSON.stringify([
-    sessionId,
-    method,
-    scheme,
-    host,
+  const {
+    sessionId = '',
+    method = '',
+    scheme = '',
+    host = '',
     port,
-    path,
+    path = '',
     verdict,
-    rule,
+    rule = '',
     status,
-    observed,
-    errorCode,
-  ]);
+    observed = '',
+    errorCode = '',
+  } = event;
+  const lengths = `${sessionId.length} ${method.length} ${host.length} ${rule.length} ${observed.length} ${errorCode.length}`;
+  return `${lengths} ${verdict} ${status} ${port} ${scheme} ${sessionId}${method}${host}${rule}${observed}${errorCode}${path}`;
 }
 
 /** One sentence that says what became of it. */

@@ -84,18 +84,23 @@ export class LiveRows {
     return this.#fitting;
   }
 
-  /** Takes the events behind those that it has already taken. */
-  extend(events: readonly AuditEvent[], notes: readonly Note[]): void {
+  /**
+   * Takes the events behind those that it has already taken. With `mayGoOn` as many as fit until that says no, and the next call goes on there. Gives
+   * whether all are taken.
+   */
+  extend(events: readonly AuditEvent[], notes: readonly Note[], mayGoOn?: () => boolean): boolean {
     const waiting = Map.groupBy(notes, ({ afterId }) => afterId);
     // Those behind the last that was taken may have been held back.
     this.#tellNotes(waiting.get(this.#taken === 0 ? undefined : events[this.#taken - 1]?.id));
     for (; this.#taken < events.length; this.#taken += 1) {
+      if (this.#taken % eventsALook === 0 && mayGoOn?.() === false) break;
       const event = events[this.#taken];
       if (event === undefined) break;
       this.#take(event);
       this.#tellNotes(waiting.get(event.id));
     }
     if (this.#open.size > openMax) this.#forget();
+    return this.#taken >= events.length;
   }
 
   #tellNotes(notes: readonly Note[] = []): void {
@@ -108,11 +113,11 @@ export class LiveRows {
 
   #take(event: AuditEvent): void {
     if (!this.#fitsRest(event)) return;
-    this.#count(event);
+    const atMs = Date.parse(event.time);
+    this.#count(event, atMs);
     if (!this.#fits(event)) return;
     this.#fitting += weightOf(event);
     this.#notePolicy(event);
-    const atMs = Date.parse(event.time);
     this.#newestMs = Math.max(this.#newestMs, atMs);
     const key = this.#isFolding && event.kind !== 'session' ? sameness(event) : undefined;
     const open = key === undefined ? undefined : this.#open.get(key);
@@ -126,7 +131,7 @@ export class LiveRows {
     if (key !== undefined) this.#open.set(key, row);
   }
 
-  #count(event: AuditEvent): void {
+  #count(event: AuditEvent, atMs: number): void {
     const { facets, bins } = this;
     const weight = weightOf(event);
     facets.all += weight;
@@ -134,7 +139,7 @@ export class LiveRows {
     if (mark === 'deny' || mark === 'error' || mark === 'observe') facets[mark] += weight;
     if ((event.injected?.length ?? 0) > 0) facets.credential += weight;
     if (event.kind === 'session' || event.kind === 'alarm') return;
-    const index = Math.floor(Date.parse(event.time) / binMs);
+    const index = Math.floor(atMs / binMs);
     const bin = bins.get(index) ?? { passed: 0, stopped: 0 };
     if (mark === 'deny') bin.stopped += weight;
     else bin.passed += weight;
@@ -159,3 +164,5 @@ export class LiveRows {
 }
 
 const openMax = 20_000;
+/** Between two looks at the clock. */
+const eventsALook = 256;

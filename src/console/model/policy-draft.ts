@@ -69,6 +69,21 @@ export function claimsOf(text: string): Readonly<Record<string, string>> | strin
   return Object.fromEntries(claims);
 }
 
+/** The draft with a rule more before all others of its file: one that asks, further on, would decide before a rule behind it. */
+export function withFirstRule(draft: PolicyDraft, ruleText: string): PolicyDraft {
+  const at = draft.files.findIndex(({ text }) => listIndent(text) !== undefined);
+  const file = draft.files[at];
+  if (file === undefined) return withRule(draft, ruleText);
+  const [, ...given] = renamed(ruleText, ruleNames(draft)).trimEnd().split('\n');
+  const lines = file.text.split('\n');
+  const head = lines.findLastIndex((line) => /^rules:\s*(?:#.*)?$/.test(line)) + 1;
+  const shift = ' '.repeat(listIndent(file.text) ?? 2);
+  const put = given.map((line) => `${shift}${line.slice(2)}`);
+  const text = [...lines.slice(0, head), ...put, '', ...lines.slice(head)].join('\n');
+  const files = draft.files.map((one, i) => (i === at ? { name: one.name, text } : one));
+  return { ...draft, files, at, goTo: { line: head + 1 } };
+}
+
 /** The draft with a rule more: `ruleText` is a file of a policy with that rule alone, as allow-rule.ts writes it. */
 export function withRule(draft: PolicyDraft, ruleText: string): PolicyDraft {
   const [, ...given] = renamed(ruleText, ruleNames(draft)).trimEnd().split('\n');
@@ -113,7 +128,8 @@ function renamed(ruleText: string, taken: ReadonlySet<string>): string {
   if (name === undefined) return ruleText;
   let free = name;
   for (let count = 2; taken.has(free); count += 1) free = `${name}-${count}`;
-  return ruleText.replace(`- name: ${name}`, () => `- name: ${free}`);
+  // Comments before it may have the same words.
+  return ruleText.replace(/^ {2}- name: .*$/m, () => `  - name: ${free}`);
 }
 
 function freeName(files: readonly DraftFile[]): string {

@@ -64,6 +64,12 @@ export class AccessDesk {
 
   async #file({ body, principal }: DeskRequest): Promise<DeskResponse> {
     const { limits, clock, store } = this.#options;
+    // What is granted would be more than the session has that made it.
+    if (principal.narrowed !== undefined)
+      throw new ProxyError(
+        'policy_denied',
+        'This session was narrowed by another one and gets no access of its own; ask whoever started it.',
+      );
     const asked = parseAccessRequest(body, limits);
     const nowMs = clock();
     const already = this.#alreadyDecided(asked, principal, nowMs);
@@ -97,7 +103,10 @@ export class AccessDesk {
     const decision = this.#decide(asked, principal, nowMs);
     const request = describeAsked(asked);
     if (decision.effect === 'allow') {
-      const message = 'The policy allows this already; send the request itself.';
+      const message =
+        decision.asks === undefined
+          ? 'The policy allows this already; send the request itself.'
+          : 'Send the request itself: a person is asked about it then, and it waits for what they say.';
       return { status: 200, body: { status: 'allowed', request, rule: decision.rule.name, message } };
     }
     if (decision.rule.name === defaultDenyName) return undefined;

@@ -1,6 +1,7 @@
 // Requests for access put together: the grants in force, and the desk that takes requests, if that is enabled.
 
 import type { Policy } from '../../policy/decision.ts';
+import { NarrowedPolicy } from '../../policy/narrowed-policy.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
@@ -34,7 +35,8 @@ export interface GatewayAccess {
 }
 
 export async function openAccess(input: GatewayAccessInput): Promise<GatewayAccess> {
-  const { config, store, base, clock, onFault, stack, isOnDuty = () => true } = input;
+  const { config, store, clock, onFault, stack, isOnDuty = () => true } = input;
+  const base = withNarrowed(input.base);
   if (!config.access.enabled)
     return {
       policy: withoutGrants(base, config.limits),
@@ -64,6 +66,16 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
       grants.onChange(listener);
     },
     taken: () => grants.taken(),
+  };
+}
+
+/** Sessions that others made are judged by their own policies too. */
+export function withNarrowed(base: () => Policy): () => Policy {
+  let made: { readonly base: Policy; readonly policy: Policy } | undefined;
+  return () => {
+    const now = base();
+    if (made?.base !== now) made = { base: now, policy: new NarrowedPolicy(now) };
+    return made.policy;
   };
 }
 

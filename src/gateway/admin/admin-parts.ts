@@ -11,6 +11,7 @@ import type { Policies } from '../policies/open-policies.ts';
 import type { OperatorStore } from '../../store/operator-store.ts';
 import type { BrowserLogIn } from './browser-log-in.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
+import type { LiveAdvisories } from '../packages/advisories/live-advisories.ts';
 import type { Followers } from './followers.ts';
 import type { LinkLogIn } from './link-log-in.ts';
 import type { Operator } from './operator.ts';
@@ -48,6 +49,8 @@ export interface AdminParts {
   readonly followers: Followers;
   /** Bodies that rules had kept, of this gateway. */
   readonly captured: Pick<CapturedBodies, 'read'> | undefined;
+  /** What is known against packages; undefined: nobody keeps an index. */
+  readonly advisories?: Pick<LiveAdvisories, 'state'> | undefined;
 }
 
 /** What an operation is asked, already checked. */

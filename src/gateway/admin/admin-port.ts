@@ -26,6 +26,8 @@ export interface AdminPort {
 }
 
 interface PortNeeds {
+  /** What is served there, if it is not the admin API. */
+  readonly what?: string;
   readonly listen: AdminListen;
   readonly options: ServerOptions;
   /** Of a socket that listens there already. */
@@ -34,7 +36,8 @@ interface PortNeeds {
 }
 
 /** Listens at once. @throws ProxyError gateway_port_unusable */
-export async function openAdminPort({ listen, options, descriptor, log }: PortNeeds): Promise<AdminPort> {
+export async function openAdminPort(needs: PortNeeds): Promise<AdminPort> {
+  const { what = 'the admin API', listen, options, descriptor, log } = needs;
   const { address, port, tls } = listen;
   try {
     if (tls === undefined) {
@@ -51,10 +54,10 @@ export async function openAdminPort({ listen, options, descriptor, log }: PortNe
         if (next.cert.equals(current.cert)) return;
         server.setSecureContext({ ...next, minVersion: 'TLSv1.2' });
         current = next;
-        log('info', 'the certificate of the admin API was taken anew');
+        log('info', `the certificate of ${what} was taken anew`);
       },
       intervalMs: lookIntervalMs,
-      onFault: ({ message }) => log('error', `the certificate of the admin API: ${message}`),
+      onFault: ({ message }) => log('error', `the certificate of ${what}: ${message}`),
     });
     const found = await listenAt(server, listen, descriptor);
     following.start();
@@ -63,7 +66,7 @@ export async function openAdminPort({ listen, options, descriptor, log }: PortNe
     const reason = asProxyError(error).message;
     throw new ProxyError(
       'gateway_port_unusable',
-      `the admin API cannot be served on ${address}:${port}: ${reason}`,
+      `${what} cannot be served on ${address}:${port}: ${reason}`,
       { cause: error },
     );
   }

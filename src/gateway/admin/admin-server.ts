@@ -1,14 +1,14 @@
 // The admin API on a listener of its own: who asks, what for, and the response.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type AdminOperation, isStreaming } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { http } from '../../system/http-module.ts';
-import { problemDocument, problemType } from '../../protocol/problem-document.ts';
+import { closeServer, socketsOf } from '../../net/close-server.ts';
+import { faultProblem, problemResponse } from '../../net/problem-response.ts';
 import { isAddressAbsent } from '../../system/absent-address.ts';
 import { type AdminListen, adminPlaces } from '../config/admin-settings.ts';
 import { newTraceId } from '../audit/event-identity.ts';
@@ -101,11 +101,7 @@ function serveOn(
   { onLimit }: AdminServerOptions,
   serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): () => Promise<void> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  const sockets = socketsOf(server);
   server.maxConnections = defaultLimits.adminConnectionsMax;
   server.on('drop', () => {
     onLimit('adminConnectionsMax');
@@ -114,15 +110,6 @@ function serveOn(
     void serve(request, response);
   });
   return () => closeServer(server, sockets);
-}
-
-async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeAllConnections();
-  // Those that are still in their TLS handshake are none of HTTP's yet.
-  for (const socket of sockets) socket.destroy();
-  await closed;
 }
 
 /** Where a request came in, if not at the socket. */
@@ -296,20 +283,10 @@ class AdminApi {
       response.destroy();
       return;
     }
-    const detail =
-      error.code === 'internal' ? 'a fault of the gateway; its log has the cause' : error.message;
-    const body = JSON.stringify(problemDocument(error.code, detail, { traceId }));
     if (error.code === 'operator_unknown') response.setHeader('www-authenticate', 'Bearer');
     if (error.retryAfterSeconds !== undefined) response.setHeader('retry-after', error.retryAfterSeconds);
-    response
-      .writeHead(error.httpStatus, {
-        ...commonFields,
-        'content-type': problemType,
-        'content-length': Buffer.byteLength(body),
-        // What is left of a body that was not read is nobody's.
-        connection: 'close',
-      })
-      .end(body);
+    // What is left of a body that was not read is nobody's.
+    problemResponse(response, faultProblem(error, traceId), { ...commonFields, connection: 'close' });
   }
 }
 

@@ -2,11 +2,10 @@
 
 import * as client from 'openid-client';
 import { ProxyError } from '../../protocol/error.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { OidcSettings } from '../config/oidc-settings.ts';
 import type { CredentialSource } from '../credentials/sources/credential-source.ts';
-import type { ServiceOctetFetch } from '../forward/service-fetch.ts';
+import { fetchReason, type ServiceOctetFetch } from '../forward/service-fetch.ts';
 import { type Person, personOf } from './person.ts';
 
 export interface OidcProviderOptions {
@@ -191,7 +190,7 @@ export class OidcProvider {
       ...(ca.length === 0 ? {} : { ca }),
       timeoutMs: defaultLimits.providerTimeoutMs,
     }).catch((error: unknown) => {
-      throw unavailable(reasonOf(error), error);
+      throw unavailable(fetchReason(error), error);
     });
     if (status >= 500) throw unavailable(`it responds with status ${status}`);
     const fields = contentType === undefined ? {} : { 'content-type': contentType };
@@ -230,9 +229,4 @@ function faultOf(error: unknown): ProxyError {
     `what it sent is not as it must be${/^[A-Z_]{1,64}$/.test(code) ? ` (${code})` : ''}`,
     error,
   );
-}
-
-/** fetch hides the reason, such as a refused connection or certificate, in the cause. */
-function reasonOf(error: unknown): string {
-  return faultReason(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }

@@ -5,6 +5,7 @@ import { accessOperations } from './access-operations.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { capturedOperations } from './captured-operations.ts';
 import { eventOperations } from './event-operations.ts';
+import { openOperations } from './open-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { publishedOperations } from './published-operations.ts';
 import { replayOperations } from './replay-operations.ts';
@@ -17,6 +18,7 @@ import { useOperations } from './use-operations.ts';
 const handlers: Handlers<Exclude<AdminOperation, StreamingOperation>> = {
   ...stateOperations,
   ...eventOperations,
+  ...openOperations,
   ...capturedOperations,
   ...sessionOperations,
   ...accessOperations,

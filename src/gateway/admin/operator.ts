@@ -126,6 +126,6 @@ function article(role: AdminRole): string {
 }
 
 /** Whether a session with these claims is theirs. */
-export function isSeen(operator: Operator, claims: unknown): boolean {
+export function isSeen(operator: Pick<Operator, 'sees'>, claims: unknown): boolean {
   return operator.sees === undefined || selects(operator.sees, claims);
 }

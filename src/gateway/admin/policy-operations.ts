@@ -3,9 +3,10 @@
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
+import type { AccessRequest, Decision, Principal, RequestAccess } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import { gitRequestOf } from '../../policy/git-request.ts';
+import { NarrowedPolicy } from '../../policy/narrowed-policy.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -56,15 +57,16 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     // What they send is theirs; of the gateway's they are told of the rules that are for that session.
     const isOwnOnly = asked.operator.sees !== undefined && body.files === undefined;
     const bodyBytesMax = parts.config.limits.inspectBodyBytesMax;
-    const question = { principal, body, nowMs, isOwnOnly, bodyBytesMax };
+    const advisories = parts.advisories?.state().index;
+    const question = { principal, body, nowMs, isOwnOnly, bodyBytesMax, advisories };
     if (body.files !== undefined) {
       if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
       const read = await readFiles(parts, asked.operator, body.files);
       if ('problems' in read) throw unreadable(read.problems);
-      return await explained(read.policy, read.policy, question);
+      return await explained(new NarrowedPolicy(read.policy), read.policy, question);
     }
     const then = await policyOfThen(parts, body.version);
-    if (then !== undefined) return await explained(then, then, question);
+    if (then !== undefined) return await explained(new NarrowedPolicy(then), then, question);
     return await explained(parts.policy(), parts.policies.current(), question);
   },
 };
@@ -120,6 +122,8 @@ interface Question {
   readonly nowMs: number;
   readonly isOwnOnly: boolean;
   readonly bodyBytesMax: number;
+  /** What is known against packages. */
+  readonly advisories: RequestAccess['advisories'] | undefined;
 }
 
 /** `deciding` is asked; `base` has the rules that are shown beside it. */
@@ -150,7 +154,7 @@ async function explained(deciding: Policy, base: Policy, question: Question): Pr
 
 /** @throws ProxyError usage, and what the gateway would refuse it with */
 async function accessOf(
-  { body: asked, bodyBytesMax }: Question,
+  { body: asked, bodyBytesMax, advisories }: Question,
   decide: (access: AccessRequest) => Decision,
 ): Promise<AccessRequest> {
   const { method, url, headers = [], pushed, pushOptions = [] } = asked;
@@ -159,7 +163,8 @@ async function accessOf(
     if (octets !== undefined) throw new ProxyError('usage', 'a connection has no body');
     return connectionAccess(url, decide);
   }
-  const head = askedRequest(method.toUpperCase(), url, headers.flat());
+  const plain = askedRequest(method.toUpperCase(), url, headers.flat());
+  const head = advisories === undefined ? plain : { ...plain, advisories };
   const request = octets === undefined ? head : await withAskedBody(head, octets, bodyBytesMax);
   if (pushed === undefined && pushOptions.length === 0) return judgedAccess(request, decide);
   if (gitRequestOf(request)?.carriesCommands !== true)

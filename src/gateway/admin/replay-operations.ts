@@ -4,10 +4,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OutputOf } from '../../api/admin/routes.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import type { Principal } from '../../policy/decision.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
-import { PolicyReplay, type ReplaySessions } from '../policies/policy-replay.ts';
-import { recallSession } from '../sessions/recalled-session.ts';
+import { PolicyReplay } from '../policies/policy-replay.ts';
+import { RecalledSessions } from '../sessions/recalled-session.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import { readEither } from './published-operations.ts';
 import { WholeLook } from './whole-audit.ts';
@@ -71,7 +69,7 @@ interface Replaying {
 }
 
 function newReplay(parts: AdminParts, policy: CompiledPolicy): Replaying {
-  const sessions = new RecalledSessions(parts);
+  const sessions = new RecalledSessions(parts.store);
   return { policy, sessions, judged: new PolicyReplay(policy, sessions) };
 }
 
@@ -137,27 +135,5 @@ async function* walked(
     const isWhole = events.length < limit ? ({ isWhole: true } as const) : {};
     yield { looked, searchedTo, ...isWhole };
     if (events.length < limit) return;
-  }
-}
-
-/** Claims and posture of the sessions of a batch, each asked for once as far as they are remembered. */
-class RecalledSessions implements ReplaySessions {
-  readonly #parts: AdminParts;
-  readonly #known = new Map<string, Pick<Principal, 'claims' | 'posture'> | undefined>();
-
-  constructor(parts: AdminParts) {
-    this.#parts = parts;
-  }
-
-  async recall(ids: readonly (string | undefined)[]): Promise<void> {
-    if (this.#known.size >= defaultLimits.adminRememberedSessionsMax) this.#known.clear();
-    for (const id of new Set(ids)) {
-      if (id === undefined || this.#known.has(id)) continue;
-      this.#known.set(id, await recallSession(this.#parts.store, id));
-    }
-  }
-
-  get(id: string): Pick<Principal, 'claims' | 'posture'> | undefined {
-    return this.#known.get(id);
   }
 }

@@ -8,7 +8,7 @@ import { placeholderVariables } from '../credentials/credential-kinds.ts';
 import { adminOpenApi } from '../../api/admin/openapi.ts';
 import type { OutputOf } from '../../api/admin/routes.ts';
 import type { UseRecord } from '../../store/use-store.ts';
-import { given, type Handlers, isoTime } from './admin-parts.ts';
+import { type AdminParts, given, type Handlers, isoTime } from './admin-parts.ts';
 import { shownFailure } from './use-operations.ts';
 import { staleMsFor } from './own-rules.ts';
 
@@ -55,6 +55,7 @@ export const stateOperations: Handlers<
         version: policies.current().version,
         staleSeconds: (await staleMsFor(parts, operator)) / 1000,
       },
+      ...given('advisories', advisoriesOf(parts)),
       // What others do is not counted for who sees only some.
       ...(operator.sees === undefined ? { tunnels: await tunnels(), followers: followers.count } : {}),
     };
@@ -107,6 +108,24 @@ export const stateOperations: Handlers<
   metrics: ({ metricsText }) => metricsText(),
   openapi: ({ version }) => adminOpenApi(version),
 };
+
+function advisoriesOf({ advisories }: Pick<AdminParts, 'advisories'>): OutputOf<'health'>['advisories'] {
+  if (advisories === undefined) return undefined;
+  const { index, staleForMs } = advisories.state();
+  const registries = [...(index?.head.registries ?? [])].map(
+    ([registry, { packages, advisories: count, newestMs }]) =>
+      Object.assign(
+        { registry, packages, advisories: count },
+        given('newest', newestMs === 0 ? undefined : isoTime(newestMs)),
+      ),
+  );
+  return {
+    state: index === undefined ? 'unreadable' : staleForMs > 0 ? 'stale' : 'fresh',
+    staleSeconds: staleForMs / 1000,
+    ...given('imported', index === undefined ? undefined : isoTime(index.head.madeMs)),
+    registries,
+  };
+}
 
 type Credential = OutputOf<'credentials'>['items'][number];
 

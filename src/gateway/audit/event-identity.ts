@@ -4,7 +4,7 @@ import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 
 /** An id that sorts by the time at which it was made (UUID version 7). */
 export function newEventId(): string {
-  return randomUUIDv7();
+  return wholeText(randomUUIDv7(), '');
 }
 
 let isoMs = Number.NaN;
@@ -24,8 +24,8 @@ export function isoTime(ms: number): string {
   return isoText;
 }
 
-const traceIdBytes = 12;
-/** Random bytes are drawn for 256 ids at once: a call costs twenty times what its bytes do. */
+const traceIdBytes = 16;
+/** Of these the last twelve are random, drawn for 256 ids at once: a call costs twenty times what its bytes do. */
 const traceIdPool = Buffer.alloc(256 * traceIdBytes);
 let traceIdOffset = traceIdPool.length;
 
@@ -34,12 +34,18 @@ let traceIdOffset = traceIdPool.length;
  * at its end, where one of random ids is written all over.
  */
 export function newTraceId(): string {
-  const seconds = Math.trunc(Date.now() / 1000) % 2 ** 32;
   if (traceIdOffset === traceIdPool.length) {
     randomFillSync(traceIdPool);
     traceIdOffset = 0;
   }
+  const at = traceIdOffset;
   traceIdOffset += traceIdBytes;
-  const random = traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
-  return seconds.toString(16).padStart(8, '0') + random;
+  traceIdPool.writeUInt32BE(Math.trunc(Date.now() / 1000) % 2 ** 32, at);
+  // In one piece: V8 writes JSON twice as slowly where a text in it was put together or cut out.
+  return traceIdPool.toString('hex', at, traceIdOffset);
+}
+
+/** Two texts as one in one piece, for the same reason. */
+export function wholeText(first: string, second: string): string {
+  return [first.slice(0, 1), first.slice(1), second].join('');
 }

@@ -13,6 +13,7 @@ const minuteMs = 60_000;
 export interface SessionStep {
   readonly action:
     | 'enrolled'
+    | 'narrowed'
     | 'committed'
     | 'renewed'
     | 'revoked'
@@ -25,6 +26,10 @@ export interface SessionStep {
     | 'access_denied'
     | 'access_revoked'
     | 'access_ended'
+    | 'question_asked'
+    | 'question_answered'
+    | 'question_overtaken'
+    | 'question_closed'
     | 'operator_token_made'
     | 'operator_token_revoked'
     | 'session_token_issued'
@@ -39,7 +44,8 @@ export interface SessionStep {
     | 'operator_link_reused'
     | 'store_went_back'
     | 'bodies_viewed'
-    | 'leaks_exceeded';
+    | 'leaks_exceeded'
+    | 'advisories_stale';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -116,12 +122,14 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'administrator_token_used',
   'store_went_back',
   'leaks_exceeded',
+  'advisories_stale',
 ]);
 /** What was done, though somebody has to look at it. */
 const done: ReadonlySet<SessionStep['action']> = new Set([
   'policy_refused',
   'administrator_token_used',
   'store_went_back',
+  'advisories_stale',
 ]);
 const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 

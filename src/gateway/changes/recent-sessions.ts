@@ -115,6 +115,10 @@ export function rememberedSessions(
       return outcome;
     },
     restoreEnding: (id, ending, nowMs) => store.sessions.restoreEnding(id, ending, nowMs),
+    // One of which a store that went back knows nothing is over: a session that it is below makes another one.
+    narrow: (child, bounds) => store.sessions.narrow(child, bounds),
+    narrowingsOf: (ids) => store.sessions.narrowingsOf(ids),
+    below: (session) => store.sessions.below(session),
     restore: (session, nowMs) => store.sessions.restore(session, nowMs),
     expire: (nowMs, limit) => store.sessions.expire(nowMs, limit),
     list: (query) => store.sessions.list(query),

@@ -7,6 +7,7 @@ import { classifyAddress } from '../../net/address-guard.ts';
 import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
+import { checkDeciders } from './deciders-settings.ts';
 import { checkOidc } from './oidc-settings.ts';
 import { storeUrlOf } from './store-settings.ts';
 import { postgresUrlProblem } from '../../store/postgres/postgres-address.ts';
@@ -31,6 +32,8 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkCredentials(document.credentials ?? {}, report);
   checkNames('canaries', 'a canary', document, report);
   checkNames('trust', 'a trust', document, report);
+  checkNames('deciders', 'a decider', document, report);
+  checkDeciders(document.deciders, report);
   for (const [name, { command, file }] of Object.entries(document.discover ?? {})) {
     if ((command === undefined) === (file === undefined))
       report(['discover', name], 'hosts come from one place; write exactly one of command and file');
@@ -72,7 +75,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
 
 /** Keys and authorities are in one place. */
 function checkNames(
-  key: 'canaries' | 'trust',
+  key: 'canaries' | 'trust' | 'deciders',
   what: string,
   document: GatewayConfigDocument,
   report: Report,
@@ -122,15 +125,33 @@ function checkIdentity(
 }
 
 /** Who may steer the gateway, and from where. */
-function checkAdmin({ admin, listen, metrics }: GatewayConfigDocument, report: Report): void {
+function checkAdmin(document: GatewayConfigDocument, report: Report): void {
+  const { admin } = document;
   if (admin?.socketRoles?.[String(overflowUid)] !== undefined)
     report(
       ['admin', 'socketRoles', String(overflowUid)],
       'the kernel shows this id for every user that it has no name for; give a role to a user of its own',
     );
-  if (admin?.listen === undefined) return;
-  const at = ['admin', 'listen'];
-  const { address = '127.0.0.1', port, certificate, key } = admin.listen;
+  for (const name of ['admin', 'callbacks'] as const) {
+    const place = document[name]?.listen;
+    if (place !== undefined) checkOperatorPort([name, 'listen'], place, { document, report });
+  }
+}
+
+/** A port that is not for workloads: never in the clear beyond this machine, and never that of something else. */
+function checkOperatorPort(
+  at: YamlPath,
+  {
+    address = '127.0.0.1',
+    port,
+    certificate,
+    key,
+  }: NonNullable<GatewayConfigDocument['callbacks']>['listen'],
+  {
+    document: { listen, metrics, admin },
+    report,
+  }: { readonly document: GatewayConfigDocument; readonly report: Report },
+): void {
   if (isIP(address) === 0)
     report([...at, 'address'], 'not an IP address; write one to listen on, such as 127.0.0.1');
   else if (certificate === undefined && classifyAddress(address) !== 'loopback')
@@ -144,6 +165,10 @@ function checkAdmin({ admin, listen, metrics }: GatewayConfigDocument, report: R
   for (const [what, other, otherPort] of [
     ['listen', open, openPort],
     ['metrics', metrics?.address ?? '127.0.0.1', metrics?.port],
+    // Told at the one of both that is not the admin API's.
+    ...(at[0] === 'admin'
+      ? []
+      : [['admin', admin?.listen?.address ?? '127.0.0.1', admin?.listen?.port] as const]),
   ] as const)
     if (port !== 0 && port === otherPort && meet(address, other))
       report([...at, 'port'], `port ${port} is that of "${what}" already; write another one`);

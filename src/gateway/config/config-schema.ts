@@ -2,16 +2,23 @@
 
 import { z } from 'zod';
 import { parseAuthority } from '../../http/authority.ts';
+import { cacheSchema } from './cache-schema.ts';
 import { capturedSchema } from './captured-schema.ts';
 import { defaultLimits, limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
+import { advisoriesSchema } from './advisories-schema.ts';
+import { packageTrustSchema } from './package-trust-schema.ts';
 import { auditSchema } from './audit-schema.ts';
+import { callbacksSchema } from './callbacks-schema.ts';
 import { canariesSchema } from './canaries-schema.ts';
+import { decidersSchema } from './deciders-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
+import { denialsSchema } from './denials-schema.ts';
+import { noticesSchema } from './notices-schema.ts';
 import { peersSchema } from './peers-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
@@ -193,7 +200,7 @@ function isOrigin(text: string): boolean {
 
 const publicNameHint = 'write a name or address of the gateway, such as gateway.example.com, without a port';
 
-function isPublicName(text: string): boolean {
+export function isPublicName(text: string): boolean {
   // Such as localhost, or the name of a container in its network: agents may know no other.
   if (/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(text)) return true;
   try {
@@ -284,6 +291,9 @@ export const gatewayConfigSchema = strictMap(
       .record(z.string(), trustSchema, { error: 'write a map from name to { file: path }' })
       .optional()
       .describe("Certificates that rules can pin for their hosts, by name, beside the gateway's roots."),
+    deciders: decidersSchema
+      .optional()
+      .describe('Systems of the operator that have to allow what rules with "decide" allow, by name.'),
     discover: z
       .record(z.string(), discoverSchema, { error: 'write a map from name to { command: [...] }' })
       .optional()
@@ -315,7 +325,16 @@ export const gatewayConfigSchema = strictMap(
     admin: adminSchema
       .optional()
       .describe('Serves the admin API at a Unix socket. Without it there is none.'),
+    cache: cacheSchema
+      .optional()
+      .describe(
+        'Keeps archives of packages for the next session that may have them. Without it there is none.',
+      ),
     captured: capturedSchema.optional().describe('Bodies that rules have kept (`capture`).'),
+    advisories: advisoriesSchema
+      .optional()
+      .describe('What is known against packages. Without it, rules that look at advisories allow nothing.'),
+    packageTrust: packageTrustSchema.optional().describe('Whose signatures about packages count.'),
     modelPrices: text(pathHint)
       .optional()
       .describe('YAML file with prices of models, beside or in place of those that the gateway knows.'),
@@ -323,6 +342,15 @@ export const gatewayConfigSchema = strictMap(
     telemetry: telemetrySchema
       .optional()
       .describe('Traces, logs and metrics for systems of the operator. Without it nothing is sent.'),
+    notices: noticesSchema
+      .optional()
+      .describe(
+        'Who is told at once of questions, requests for access, alarms, budgets and denials, by name.',
+      ),
+    callbacks: callbacksSchema
+      .optional()
+      .describe('Where other systems send what people decided about questions of rules. Off without it.'),
+    denials: denialsSchema.optional().describe('Words of your own in each denial.'),
     access: strictMap(
       {
         enabled: z

@@ -1,6 +1,5 @@
 // The gateway's configuration: read from one YAML file, checked whole, with defaults filled in and paths made absolute.
 
-import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { type Locate, readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
@@ -8,13 +7,22 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { credentialSettings } from '../credentials/credential-kinds.ts';
 import type { CredentialConfig } from '../credentials/credential-kinds.ts';
-import { plainSourceSettings } from '../credentials/sources/source-settings.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
 import { type AdminSettings, adminSettings } from './admin-settings.ts';
+import { type AdvisoriesSettings, advisoriesSettings } from './advisories-settings.ts';
+import { type PackageTrustSettings, packageTrustSettings } from './package-trust-schema.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import { type DeciderSettings, decidersSettings } from './deciders-settings.ts';
+import { type FileReference, missingFiles } from './missing-files.ts';
 import { type IssuerSettings, issuerSettings } from './issuer-settings.ts';
 import { identitySettings, type IdentitySettings } from './identity-settings.ts';
+import type { DenialsDocument } from './denials-schema.ts';
+import { callbacksSettings, type CallbacksSettings } from './callbacks-settings.ts';
+import { cacheSettings, type CacheSetting } from './cache-settings.ts';
+import { canarySettings } from './canaries-settings.ts';
+import { upstreamSettings, type UpstreamSettings } from './upstream-settings.ts';
+import { type NoticeReceiver, noticesSettings } from './notices-settings.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
 import { type PeersSettings, peersSettings } from './peers-settings.ts';
 import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
@@ -27,17 +35,8 @@ import type { PolicyPlace } from './policy-place.ts';
 /** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
 export type DiscoverySetting = { readonly command: readonly string[] } | { readonly file: string };
 
-/** Another proxy that is the gateway's way out. */
-export interface UpstreamProxySettings {
-  readonly url: string;
-  readonly credentials?: { readonly username: string; readonly source: PlainSourceConfig };
-  readonly noProxy: readonly string[];
-  /** PEM files for an https proxy; empty: what origins are verified against. */
-  readonly ca: readonly string[];
-}
-
 /** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
-export interface GatewayConfig extends StoreSettings, IdentitySettings {
+export interface GatewayConfig extends StoreSettings, IdentitySettings, CacheSetting {
   readonly listen: {
     readonly address: string;
     readonly port: number;
@@ -60,19 +59,13 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly canaries: Readonly<Record<string, PlainSourceConfig>>;
   /** PEM files that rules pin, by name. */
   readonly trust: Readonly<Record<string, string>>;
+  /** Systems that rules ask, by name. */
+  readonly deciders: Readonly<Record<string, DeciderSettings>>;
   /** Tools of its own that groups of the policy can name under `discover`. */
   readonly discover: Readonly<Record<string, DiscoverySetting>>;
   readonly tokens: { readonly issuer: string; readonly audience: string; readonly ttlSeconds: number };
   readonly issuers: readonly IssuerSettings[];
-  readonly upstream: {
-    readonly systemTrust: boolean;
-    readonly ca: readonly string[];
-    /** Empty: those of the system. */
-    readonly resolvers: readonly string[];
-    readonly hosts: Readonly<Record<string, readonly string[]>>;
-    /** The way out through another proxy. */
-    readonly proxy?: UpstreamProxySettings;
-  };
+  readonly upstream: UpstreamSettings;
   readonly audit: {
     readonly file?: string;
     readonly keepDays: number;
@@ -81,13 +74,23 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   };
   /** Whether workloads may leave requests for access. */
   readonly access: { readonly enabled: boolean };
+  /** What whoever is denied reads. */
+  readonly denials?: DenialsDocument;
   /** Where /metrics is served, if at all. */
   readonly metrics?: { readonly address: string; readonly port: number };
   /** Where the admin API is served, if at all. */
   readonly admin?: AdminSettings;
   readonly telemetry?: TelemetrySettings;
+  /** Who is told at once of what the audit has. */
+  readonly notices?: readonly NoticeReceiver[];
+  /** Where other systems send what people decided. */
+  readonly callbacks?: CallbacksSettings;
   /** Where other gateways on the same store reach this one, if they do. */
   readonly peers?: PeersSettings;
+  /** What is known against packages. */
+  readonly advisories?: AdvisoriesSettings;
+  /** Whose signatures about packages count. */
+  readonly packageTrust?: PackageTrustSettings;
   /** File with prices of models. */
   readonly modelPrices?: string;
   readonly limits: Limits;
@@ -172,13 +175,6 @@ async function readBounded(file: string): Promise<string> {
   }
 }
 
-/** A file that the configuration names, with the place where it does. */
-export interface FileReference {
-  readonly path: string;
-  readonly line: number;
-  readonly column: number;
-}
-
 export type ParseGatewayConfigResult =
   | {
       readonly config: GatewayConfig;
@@ -246,27 +242,14 @@ function completeConfig(
     tls: typeof tls === 'string' ? tls : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
     ...identitySettings(document, { absolute, stateDirectory }),
     ...storeSettings(document.store, { directory, stateDirectory }),
+    ...cacheSettings(document, { absolute, stateDirectory }),
     policy: policySettings(document, absolute),
-    credentials: Object.fromEntries(
-      Object.entries(document.credentials ?? {}).map(([name, one]) => [
-        name,
-        credentialSettings(one, absolute),
-      ]),
-    ),
-    canaries: Object.fromEntries(
-      Object.entries(document.canaries ?? {}).map(([name, { source }]) => [
-        name,
-        plainSourceSettings(source, absolute),
-      ]),
-    ),
-    trust: Object.fromEntries(
-      Object.entries(document.trust ?? {}).map(([name, { file }]) => [name, absolute(file)]),
-    ),
-    discover: Object.fromEntries(
-      Object.entries(document.discover ?? {}).map(([name, { command, file = '' }]) => [
-        name,
-        command === undefined ? { file: absolute(file) } : { command },
-      ]),
+    credentials: mapped(document.credentials, (one) => credentialSettings(one, absolute)),
+    canaries: canarySettings(document.canaries, absolute),
+    trust: mapped(document.trust, ({ file }) => absolute(file)),
+    deciders: decidersSettings(document.deciders, absolute),
+    discover: mapped(document.discover, ({ command, file = '' }) =>
+      command === undefined ? { file: absolute(file) } : { command },
     ),
     tokens: {
       issuer: tokens.issuer ?? `https://${publicNames[0] ?? 'localhost'}`,
@@ -281,12 +264,24 @@ function completeConfig(
     ...peersSettings(document.peers),
     ...adminSettings(document, { absolute, socket: join(stateDirectory, 'admin', 'admin.sock') }),
     ...telemetrySettings(document.telemetry, absolute),
+    ...noticesSettings(document, absolute),
+    ...callbacksSettings(document.callbacks, absolute),
+    ...advisoriesSettings(document.advisories, absolute),
+    ...packageTrustSettings(document.packageTrust, absolute),
     ...(document.modelPrices === undefined ? {} : { modelPrices: absolute(document.modelPrices) }),
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
+    ...(document.denials === undefined ? {} : { denials: document.denials }),
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },
   };
+}
+
+function mapped<In, Out>(
+  map: Readonly<Record<string, In>> | undefined,
+  of: (one: In) => Out,
+): Readonly<Record<string, Out>> {
+  return Object.fromEntries(Object.entries(map ?? {}).map(([name, one]) => [name, of(one)]));
 }
 
 function policySettings(
@@ -297,52 +292,21 @@ function policySettings(
   return { mode: 'files', paths: asList(policy).map(absolute) };
 }
 
-function upstreamSettings(
-  { upstream = {} }: GatewayConfigDocument,
-  absolute: (path: string) => string,
-): GatewayConfig['upstream'] {
-  return {
-    systemTrust: upstream.systemTrust ?? true,
-    ca: asList(upstream.ca).map(absolute),
-    resolvers: asList(upstream.resolvers),
-    ...(upstream.proxy === undefined ? {} : { proxy: proxySettings(upstream.proxy, absolute) }),
-    hosts: Object.fromEntries(
-      Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
-    ),
-  };
-}
-
-function proxySettings(
-  {
-    url,
-    username,
-    source,
-    noProxy,
-    ca,
-  }: NonNullable<NonNullable<GatewayConfigDocument['upstream']>['proxy']>,
-  absolute: (path: string) => string,
-): UpstreamProxySettings {
-  return {
-    url,
-    noProxy: asList(noProxy).map((host) => host.toLowerCase()),
-    ca: asList(ca).map(absolute),
-    ...(username === undefined || source === undefined
-      ? {}
-      : { credentials: { username, source: plainSourceSettings(source, absolute) } }),
-  };
-}
-
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
 function fileReferences({
   admin,
+  callbacks,
   issuers,
   modelPrices,
+  notices,
+  packageTrust,
   store,
   telemetry,
   tls,
   upstream,
   policy,
   trust,
+  deciders,
 }: GatewayConfigDocument): { path: string; at: YamlPath }[] {
   const many = (value: string | readonly string[] | undefined, at: YamlPath) =>
     asList(value).map((path, i) => ({ path, at: typeof value === 'string' ? at : [...at, i] }));
@@ -354,32 +318,23 @@ function fileReferences({
         ]
       : []),
     ...many(modelPrices, ['modelPrices']),
+    ...many(packageTrust?.sigstore, ['packageTrust', 'sigstore']),
     ...(typeof store === 'object' ? many(store.ca, ['store', 'ca']) : []),
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
+    ...many(callbacks?.listen.certificate, ['callbacks', 'listen', 'certificate']),
+    ...many(callbacks?.listen.key, ['callbacks', 'listen', 'key']),
     ...many(admin?.oidc?.ca, ['admin', 'oidc', 'ca']),
     ...(issuers ?? []).flatMap(({ ca }, i) => many(ca, ['issuers', i, 'ca'])),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(telemetry?.otlp?.ca, ['telemetry', 'otlp', 'ca']),
     ...many(telemetry?.syslog?.ca, ['telemetry', 'syslog', 'ca']),
+    ...Object.entries(notices ?? {}).flatMap(([name, { ca }]) => many(ca, ['notices', name, 'ca'])),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
+    ...Object.entries(deciders ?? {}).flatMap(([name, { ca }]) => many(ca, ['deciders', name, 'ca'])),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
     ...(policy === 'observe' || policy === 'store' ? [] : many(policy, ['policy'])),
   ];
-}
-
-async function missingFiles(
-  references: readonly FileReference[],
-  file: string,
-): Promise<readonly PolicyProblem[]> {
-  const problems: PolicyProblem[] = [];
-  for (const { path, line, column } of references) {
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined) continue;
-    const message = `there is no file ${path}; correct the path, which counts from the folder of this file`;
-    problems.push({ file, line, column, message, severity: 'error' });
-  }
-  return problems;
 }
 
 /** Origins as URLs are compared: lower case, without the usual port and a slash. */

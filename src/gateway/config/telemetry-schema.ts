@@ -6,6 +6,7 @@ import { strictMap } from '../../policy/yaml-source.ts';
 import { fieldName } from '../credentials/kinds/field-name.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { isServiceUrl } from '../forward/service-fetch.ts';
+import { clientCertificateSchema } from './client-certificate.ts';
 import { syslogPlace } from './syslog-place.ts';
 
 const endpointHint = 'write https://host:port, or http:// with a loopback address such as 127.0.0.1';
@@ -18,16 +19,6 @@ const resourceText = z
   .string({ error: resourceHint })
   .min(1, { error: resourceHint })
   .max(256, { error: resourceHint });
-
-const clientHint =
-  'write clientCertificate: { certificate: { file: client.pem }, key: { file: client.key } }';
-const clientCertificateSchema = strictMap(
-  {
-    certificate: plainSourceSchema.describe('The certificate and those between it and its root, as PEM.'),
-    key: plainSourceSchema.describe('Its private key, as PEM.'),
-  },
-  { hint: clientHint, synonyms: { cert: 'certificate' } },
-);
 
 const otlpSchema = strictMap(
   {
@@ -159,5 +150,4 @@ export const telemetrySchema = strictMap(
   },
 );
 
-export type ClientCertificateDocument = z.infer<typeof clientCertificateSchema>;
 export type TelemetryDocument = z.infer<typeof telemetrySchema>;

@@ -3,14 +3,10 @@
 import { asList } from '../../policy/schema-parts.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
 import { plainSourceSettings } from '../credentials/sources/source-settings.ts';
+import type { ClientCertificateSettings } from '../credentials/sources/client-certificate.ts';
+import { clientCertificateSettings } from './client-certificate.ts';
 import { syslogPlace } from './syslog-place.ts';
-import type { ClientCertificateDocument, TelemetryDocument } from './telemetry-schema.ts';
-
-/** What the gateway shows of itself to who asks for a certificate. */
-export interface ClientCertificateSettings {
-  readonly certificate: PlainSourceConfig;
-  readonly key: PlainSourceConfig;
-}
+import type { TelemetryDocument } from './telemetry-schema.ts';
 
 export interface OtlpSettings {
   /** Without the path of a signal, and without a slash at its end. */
@@ -72,7 +68,7 @@ function otlpSettings(otlp: NonNullable<TelemetryDocument['otlp']>, absolute: Ab
       ]),
     ),
     ca: asList(ca).map(absolute),
-    ...clientCertificate(otlp.clientCertificate, absolute),
+    ...clientCertificateSettings(otlp.clientCertificate, absolute),
     tracesSampled,
     logs,
     metrics,
@@ -95,16 +91,6 @@ function syslogSettings(
   // The schema has seen to it that there is one.
   const { host, port } = syslogPlace(address) ?? { host: address, port: 0 };
   const named = hostname === undefined ? {} : { hostname };
-  const place = { host, port, ca: asList(ca).map(absolute), ...clientCertificate(client, absolute) };
+  const place = { host, port, ca: asList(ca).map(absolute), ...clientCertificateSettings(client, absolute) };
   return { ...place, facility, structuredDataId, ...named };
-}
-
-function clientCertificate(
-  document: ClientCertificateDocument | undefined,
-  absolute: Absolute,
-): { readonly clientCertificate?: ClientCertificateSettings } {
-  if (document === undefined) return {};
-  const { certificate, key } = document;
-  const of = (source: typeof key): PlainSourceConfig => plainSourceSettings(source, absolute);
-  return { clientCertificate: { certificate: of(certificate), key: of(key) } };
 }

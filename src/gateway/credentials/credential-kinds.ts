@@ -140,6 +140,11 @@ export function signsRequests({ kind }: CredentialConfig): boolean {
   return kindOf(kind).signs === true;
 }
 
+/** With what it logs in to what is no HTTP, where it is put on no request. */
+export function logsInWith({ kind }: CredentialConfig): 'password' | 'key' | undefined {
+  return kindOf(kind).logsIn;
+}
+
 /** The environment variables that the workload gets for it; none if it sees nothing. */
 export function placeholderVariables(
   name: string,

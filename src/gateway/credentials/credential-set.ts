@@ -10,12 +10,15 @@ import { chainRewrites } from './request/body-rewrite.ts';
 import type { BodyFacts, BodyRewrite } from './request/body-rewrite.ts';
 import { openCredential, placeholderVariables } from './credential-kinds.ts';
 import type { CredentialConfig } from './credential-kinds.ts';
-import type { Credential } from './kinds/credential-kind.ts';
+import type { Credential, CredentialKey, CredentialLogin } from './kinds/credential-kind.ts';
+import type { SoughtInMessages } from './request/placeholder-messages.ts';
+import type { CredentialContext } from './kinds/open-source.ts';
+import type { CredentialSourceConfig } from './sources/source-config.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
 import { withCredential } from './source-fault.ts';
 import { LeakValues } from '../leaks/leak-values.ts';
-import { type LeakSources, leakSources } from './leak-sources.ts';
+import { isCheap, type LeakSources, leakSources, type OpenedSource, secretSources } from './leak-sources.ts';
 import { SearchedCredential, TableBudget, searchedValues } from '../scrub/searched-credential.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
@@ -89,7 +92,11 @@ export class CredentialSet implements AsyncDisposable {
     this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
     this.bodies = new HeldBodies(limits, held);
-    const context = { environment, fetch, vaults: this.#vaults, held: this.bodies, background };
+    const opened: OpenedSource[] = [];
+    const onSource: CredentialContext['onSource'] = (name, config, source) => {
+      if (!isCheap(config) && isSecretOf(configs[name], config)) opened.push({ name, source });
+    };
+    const context = { onSource, environment, fetch, vaults: this.#vaults, held: this.bodies, background };
     const tables = new TableBudget(limits);
     for (const [name, config] of Object.entries(configs)) {
       const searched = new SearchedCredential(name, tables);
@@ -98,7 +105,7 @@ export class CredentialSet implements AsyncDisposable {
       Object.assign(placeholders, placeholderVariables(name, config));
     }
     this.placeholders = placeholders;
-    this.leaks = new LeakValues(leakSources({ configs, canaries }, environment), limits);
+    this.leaks = new LeakValues(leakSources({ configs, canaries, opened }, environment), limits);
   }
 
   /** Gives back what was only lent: leases and tokens of a Vault. */
@@ -172,6 +179,45 @@ export class CredentialSet implements AsyncDisposable {
     };
   }
 
+  /** What is put into messages of a WebSocket that these are for. @throws ProxyError credential_unavailable */
+  async inMessages(injections: readonly Injection[], nowMs: number): Promise<readonly SoughtInMessages[]> {
+    const sought: SoughtInMessages[] = [];
+    for (const { credential } of injections) {
+      try {
+        const found = await this.#entries.get(credential)?.inMessages?.(nowMs);
+        if (found !== undefined) sought.push({ name: credential, ...found });
+      } catch (error) {
+        throw withCredential(error, credential);
+      }
+    }
+    return sought;
+  }
+
+  /** What the credential logs in with. @throws ProxyError credential_unavailable */
+  async login(credential: string, nowMs: number): Promise<CredentialLogin> {
+    try {
+      const login = await this.#entries.get(credential)?.login?.(nowMs);
+      if (login === undefined)
+        throw new ProxyError('credential_unavailable', `there is no credential ${credential} that logs in`);
+      this.leaks.note({ kind: 'credential', name: credential }, [login.password]);
+      return login;
+    } catch (error) {
+      throw withCredential(error, credential);
+    }
+  }
+
+  /** The key that the credential logs in with. @throws ProxyError credential_unavailable */
+  async key(credential: string, nowMs: number): Promise<CredentialKey> {
+    try {
+      const key = await this.#entries.get(credential)?.key?.(nowMs);
+      if (key === undefined)
+        throw new ProxyError('credential_unavailable', `there is no credential ${credential} with a key`);
+      return key;
+    } catch (error) {
+      throw withCredential(error, credential);
+    }
+  }
+
   #foreignTo(injections: readonly Injection[]): ForeignCredentials {
     const names = injections.map(({ credential }) => credential);
     const key = names.join(' ');
@@ -181,6 +227,10 @@ export class CredentialSet implements AsyncDisposable {
     this.#foreign.set(key, found);
     return found;
   }
+}
+
+function isSecretOf(config: CredentialConfig | undefined, source: CredentialSourceConfig): boolean {
+  return config !== undefined && secretSources(config).includes(source);
 }
 
 /** The body as the injectors so far leave it. */

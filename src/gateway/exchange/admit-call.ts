@@ -4,6 +4,7 @@ import type { AllowDecision, Principal, RequestAccess } from '../../policy/decis
 import { llmRequestIn } from '../../policy/llm-rule.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { ownerOf } from './spending-accounts.ts';
 import { type CalledRequest, type ModelCall, modelCallOf, requestOfCall } from './model-call.ts';
 
 interface Judged extends CalledRequest {
@@ -23,16 +24,17 @@ export function calledRequest(
 /** @throws ProxyError limit_exceeded, policy_denied for a model without a price; store_unavailable */
 export async function setAsideFor(
   call: ModelCall | undefined,
-  { id: principalId, sessionId }: Principal,
+  principal: Principal,
   { models, credentials }: Pick<ExchangeParts, 'models' | 'credentials'>,
   record: Pick<ExchangeRecord, 'keeps'>,
 ): Promise<Admitted['called']> {
   // To be told how many tokens a call would have costs nothing.
   if (call === undefined || call.request.kind === 'count') return undefined;
   // Beside what was read: what is sent in its place.
+  const { sessionId } = principal;
   if (call.body !== undefined)
     credentials.bodies.keep({ sessionId, keep: (release) => record.keeps(release) }, call.body.length);
-  const spend = await models.setAside({ principalId, sessionId }, call);
+  const spend = await models.setAside({ principalId: principal.id, sessionId: ownerOf(principal) }, call);
   // Between here and the sending there is much that can refuse the request.
   record.keeps(() => spend.tookNothing());
   return { call, spend };

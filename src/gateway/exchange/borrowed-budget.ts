@@ -44,6 +44,15 @@ export class BorrowedBudget {
     return true;
   }
 
+  /** Of what was borrowed, what is not spent. */
+  get unspent(): number {
+    return Math.max(0, this.#left - this.#owed);
+  }
+
+  get name(): string {
+    return this.#options.name.budget;
+  }
+
   /** What was taken here a moment ago and not used. */
   putBack(amount: number): void {
     this.#left += amount;

@@ -3,6 +3,7 @@
 
 import type { AccessRequest, AllowDecision, DenyDecision, Policy, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { Approval } from './approval.ts';
 
 /** What a decision rested on, beside who asked for what. */
 export interface DecisionBasis {
@@ -37,6 +38,16 @@ export function confirmDecision(
   throw new ProxyError('policy_denied', 'the policy changed while this waited; try again');
 }
 
+/** What a person allowed once is used up by the request that goes out. @throws ProxyError as confirmDecision, question_open */
+export async function confirmAtDispatch(
+  { approval, ...decided }: Decided & { readonly approval?: Approval | undefined },
+  principal: Principal,
+  parts: Parameters<typeof confirmDecision>[2],
+): Promise<void> {
+  await approval?.use();
+  confirmDecision(decided, principal, parts);
+}
+
 /** The error of a denial: of a rule, or of a limit that was reached before all rules were asked. */
 export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
   return isTooCostly === true
@@ -44,40 +55,65 @@ export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
     : new ProxyError('policy_denied', reason);
 }
 
-/** What a request gets by the decision. */
 function givenBy(decision: AllowDecision): string {
+  return `${JSON.stringify(decision.rule.name)} ${givenByAny(decision)}`;
+}
+
+/** Whether a request that was changed after its decision gets the same by what is decided now: the rule, all that it gives, and what it counts. */
+export function givesTheSame(again: AllowDecision, decision: AllowDecision): boolean {
+  return (
+    again.awaits === undefined &&
+    again.rule.name === decision.rule.name &&
+    again.rule.policy === decision.rule.policy &&
+    givenByAny(again) === givenByAny(decision) &&
+    countedBy(again) === countedBy(decision)
+  );
+}
+
+function countedBy({ limits, budget, narrowed }: AllowDecision): string {
+  return JSON.stringify([limits, budget, narrowed]);
+}
+
+/** What a request gets by the decision, whichever rule made it. */
+export function givenByAny(decision: AllowDecision): string {
   const {
-    rule,
     handling,
+    end,
     inject,
     addresses,
     bodies,
     homeWrites,
     continuesTrace,
     showsLists,
+    readsOperations,
     learnsIds,
     llm,
     capture,
+    asks,
     leaks,
     screen,
+    deciders,
     rewrite,
     refusesEch,
     trust,
   } = decision;
   return JSON.stringify([
-    rule.name,
     handling,
+    end,
     inject,
     addresses,
     bodies,
     homeWrites,
     continuesTrace,
     showsLists,
+    readsOperations,
     learnsIds,
     llm,
     capture,
+    asks,
     leaks,
     screen,
+    deciders,
     rewrite,
     refusesEch,
     trust,

@@ -3,8 +3,15 @@
 import type { Readable } from 'node:stream';
 import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
-import type { AwaitedPart, Decision, Principal, RequestAccess } from '../../policy/decision.ts';
+import type {
+  AwaitedPart,
+  DecidedPackage,
+  Decision,
+  Principal,
+  RequestAccess,
+} from '../../policy/decision.ts';
 import type { PushCommands } from '../../policy/git-commands.ts';
+import type { NamedRegistry } from '../../policy/known-package.ts';
 import { llmRequestIn } from '../../policy/llm-rule.ts';
 import { messageOf } from '../../policy/mcp-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -14,14 +21,20 @@ import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusedPush } from '../git/refused-push.ts';
 import { readOperations } from '../policies/read-operations.ts';
+import { knownProvenance } from './known-provenance.ts';
+import { knownPackage } from './known-versions.ts';
+import type { Asking } from './ask-registry.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
 import { type DecisionBasis, denied } from './confirm-decision.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { holdBody } from './hold-body.ts';
 import { inspectBody } from './inspect-body.ts';
 import { modelFacts } from './model-facts.ts';
+import { publishedBody, readPublished } from './read-published.ts';
+import { withAdvisories } from './with-advisories.ts';
 
 export interface AskedRequest {
   readonly client: ClientExchange;
@@ -44,7 +57,7 @@ interface ReadParts {
 
 /**
  * Invariant 1: no dial before a decision; no decision without a rule. What a decision awaits is read, and it is made again, until it
- * awaits nothing: of a request there are three things to read, and each is read once.
+ * awaits nothing: each part of a request, and of what is known of it, is read once.
  * @throws ProxyError policy_denied, and what reading throws
  */
 export async function decideRequest(
@@ -54,8 +67,14 @@ export async function decideRequest(
 ): Promise<Pick<Admitted, 'decision' | 'access' | 'basis' | 'body'>> {
   const { client, validated, principal } = asked;
   const { destination, method, path, query, headers } = validated.head;
-  const access = { depth: 'request', destination, method, path, query, headers } as const;
-  let read: ReadParts = { access: { ...access, ...withoutBody(validated) } };
+  const depth = 'request';
+  const body = withoutBody(validated);
+  const plain: RequestAccess =
+    body === undefined
+      ? { depth, destination, method, path, query, headers }
+      : { depth, destination, method, path, query, headers, body };
+  const access = withAdvisories(plain, parts);
+  let read: ReadParts = { access };
   let judged = judge(read.access, principal, parts, record);
   if (judged.decision.effect === 'allow') {
     const room = holdBody(client, validated, principal, parts);
@@ -70,28 +89,37 @@ export async function decideRequest(
     noteRefusedPush(read, principal, parts, record);
     throw denied(decision);
   }
-  const { body, commands } = read;
-  if (decision.observed !== undefined && commands === undefined && body === undefined)
+  const { commands } = read;
+  if (decision.observed !== undefined && commands === undefined && read.body === undefined)
     record.pushRead(validated.head, await observedPush(client, validated.head, parts.limits));
-  return { decision, access: read.access, basis, body };
+  return { decision, access: read.access, basis, body: read.body };
 }
 
-/** A body that is not there needs no reading, and the messages of a WebSocket are none that rules read. */
-function withoutBody(validated: ValidatedRequest): Pick<RequestAccess, 'body'> {
-  if (validated.upgrade !== undefined)
-    return { body: { kind: 'unreadable', reason: 'is that of a WebSocket, into which no rule looks' } };
-  return hasBody(validated) && declaredLength(validated) !== 0 ? {} : { body: { kind: 'none' } };
+/** A body that is not there needs no reading, and a WebSocket has messages instead. */
+function withoutBody(validated: ValidatedRequest): RequestAccess['body'] {
+  if (validated.upgrade !== undefined) {
+    const webSocket = validated.head.headers
+      .all('sec-websocket-protocol')
+      .flatMap((value) => value.split(','))
+      .map((name) => name.trim())
+      .filter((name) => name !== '');
+    return { kind: 'unreadable', reason: 'is that of a WebSocket, into which no rule looks', webSocket };
+  }
+  return hasBody(validated) && declaredLength(validated) !== 0 ? undefined : { kind: 'none' };
 }
 
 interface Awaited {
   readonly part: AwaitedPart;
   /** What cannot be read refuses nothing. */
   readonly isOnTrial: boolean;
+  readonly fetched: DecidedPackage | undefined;
+  readonly publishesAt: NamedRegistry | undefined;
 }
 
 function awaitedBy({ decision }: Judged): Awaited | undefined {
   if (decision.effect === 'deny' || decision.awaits === undefined) return undefined;
-  return { part: decision.awaits, isOnTrial: decision.awaitsOnTrial === true };
+  const { awaits: part, awaitsOnTrial, awaitsOf: publishesAt, package: fetched } = decision;
+  return { part, isOnTrial: awaitsOnTrial === true, fetched, publishesAt };
 }
 
 interface Reading {
@@ -101,11 +129,18 @@ interface Reading {
 }
 
 async function readPart(
-  { part, isOnTrial }: Awaited,
+  { part, isOnTrial, fetched, publishesAt }: Awaited,
   { access, ...others }: ReadParts,
   { asked: { client, validated, principal }, parts, record }: Reading,
 ): Promise<ReadParts> {
   const { head } = validated;
+  if (part === 'publish-times' || part === 'provenance')
+    return { ...others, access: await withKnown(part, fetched, access, { principal, record, parts }) };
+  if (part === 'publication') {
+    const ofBody = bodyFacts(client, principal, validated, record);
+    if (ofBody === undefined || publishesAt === undefined) throw readTwice();
+    return { ...others, ...(await readPublication(ofBody, access, { publishesAt, isOnTrial, parts })) };
+  }
   if (part === 'graphql' && access.body !== undefined) {
     if (access.graphql !== undefined) throw readTwice();
     const graphql = await readOperations(access);
@@ -115,13 +150,17 @@ async function readPart(
       const room = parts.held.reserve(principal.sessionId, graphql.tokens * octetsPerToken);
       record.keeps(() => room.release());
     }
-    const knownIds = parts.ids.of(principal.sessionId, access);
-    return { ...others, access: { ...access, graphql, knownIds } };
+    const asked = { ...access, graphql };
+    const knownIds = await parts.ids.known(principal.sessionId, access, (known) => {
+      const decision = parts.policy().decide(principal, { ...asked, knownIds: known }, parts.clock());
+      return decision.effect === 'allow';
+    });
+    return { ...others, access: { ...asked, knownIds } };
   }
   if (part !== 'git-commands') {
-    const facts = bodyFacts(client, principal, validated, record);
-    if (facts === undefined || access.body !== undefined) throw readTwice();
-    const { read, body } = await inspectBody(facts, head.headers, {
+    const ofBody = bodyFacts(client, principal, validated, record);
+    if (ofBody === undefined || access.body !== undefined) throw readTwice();
+    const { read, body } = await inspectBody(ofBody, head.headers, {
       held: parts.credentials.bodies,
       isOnTrial,
       takesForms: part === 'graphql',
@@ -129,8 +168,11 @@ async function readPart(
     const message = messageOf({ ...access, body: read });
     const seen = { ...access, body: read, ...definitionOf(message, access, principal, parts) };
     const endpoint = llmEndpointOf(head.path);
-    if (endpoint === undefined) record.messageRead(message);
-    else record.callRead(endpoint.api, modelFacts(llmRequestIn(seen)));
+    const facts = endpoint === undefined ? undefined : modelFacts(llmRequestIn(seen));
+    // A path says nothing of models by itself: servers of MCP take messages at /messages.
+    const isMessage = facts === undefined && !(message instanceof UnreadableBody);
+    if (endpoint === undefined || isMessage) record.messageRead(message);
+    else record.callRead(endpoint.api, facts);
     return { ...others, access: seen, ...(body === undefined ? {} : { body }) };
   }
   if (others.commands !== undefined) throw readTwice();
@@ -139,6 +181,39 @@ async function readPart(
   record.pushRead(head, commands);
   const { updates, options } = commands;
   return { ...others, commands, access: { ...access, pushed: updates, pushOptions: options } };
+}
+
+async function readPublication(
+  ofBody: BodyFacts,
+  access: RequestAccess,
+  {
+    publishesAt,
+    isOnTrial,
+    parts,
+  }: Pick<Awaited, 'isOnTrial'> & {
+    readonly publishesAt: NamedRegistry;
+    readonly parts: ExchangeParts;
+  },
+): Promise<Pick<ReadParts, 'access' | 'body'>> {
+  if (access.publication !== undefined || access.body !== undefined) throw readTwice();
+  const { bodies: held } = parts.credentials;
+  const { publication, body } = await readPublished(ofBody, access, publishesAt, { held, isOnTrial });
+  const known = { ...access, publication, body: publishedBody };
+  return { access: known, ...(body === undefined ? {} : { body }) };
+}
+
+/** What the registry says of the version that the request is for. */
+async function withKnown(
+  part: 'publish-times' | 'provenance',
+  fetched: DecidedPackage | undefined,
+  access: RequestAccess,
+  { parts, ...asking }: Asking & { readonly parts: ExchangeParts },
+): Promise<RequestAccess> {
+  const isKnown = (part === 'provenance' ? access.provenance : access.package) !== undefined;
+  if (isKnown || fetched === undefined) throw readTwice();
+  return part === 'provenance'
+    ? { ...access, provenance: await knownProvenance(fetched, access, asking, parts) }
+    : { ...access, package: await knownPackage(fetched, access, asking, parts) };
 }
 
 /** How the server defines the tool that a message is about, as far as a list said it. */
@@ -190,7 +265,8 @@ function judge(
     decision.effect === 'deny' &&
     parts.desk !== undefined &&
     isOfUrl &&
+    principal.narrowed === undefined &&
     decision.rule.name === defaultDenyName;
-  record.decided(decision, { policyVersion: policy.version, mayAskAccess });
+  record.decided(decision, { policyVersion: policy.version, mayAskAccess, help: parts.help });
   return { decision, basis };
 }

@@ -18,9 +18,19 @@ export interface Denial {
   readonly destination?: Destination;
   /** Where a request for access can be left; absent if that would not help. */
   readonly accessUrl?: string;
+  /** What a person is asked. */
+  readonly question?: string | undefined;
   readonly retryAfterSeconds?: number | undefined;
   /** What to do, where the code alone does not say it. */
   readonly next?: string | undefined;
+  /** The organisation's own words. */
+  readonly help?: DenialHelp | undefined;
+}
+
+/** What the organisation says to whoever was denied: one line, and where to read on. */
+export interface DenialHelp {
+  readonly text: string;
+  readonly link?: string | undefined;
 }
 
 export interface DenialResponse {
@@ -28,10 +38,21 @@ export interface DenialResponse {
   readonly body: string;
 }
 
+const decisions: ReadonlySet<ErrorCode> = new Set(['policy_denied', 'decider_denied', 'decider_unavailable']);
+
+/** Whether it was refused by who decides: clients of some protocols are told in the form of theirs. */
+export function isDecision(code: ErrorCode): boolean {
+  return decisions.has(code);
+}
+
 /** What to do next, by code; absent where nothing useful can be said. */
 const nextSteps: Partial<Record<ErrorCode, string>> = {
   policy_denied:
     'Ask the operator of the gateway to allow it, and give the trace id. Trying another way in will be refused too.',
+  decider_denied:
+    'Ask the operator of the gateway why, and give the trace id. Trying another way in will be refused too.',
+  decider_unavailable:
+    'The request was not sent. Try again later; if it stays so, the operator finds the cause under the trace id.',
   address_denied:
     'The operator can open its network in `addresses` of the rule. Trying another way in will be refused too.',
   protocol_denied: 'Only HTTP and TLS pass here unless a rule allows raw TCP to this host and port.',
@@ -108,11 +129,20 @@ export function denialResponse(
   const { retryAfterSeconds } = denial;
   const complete = [
     ...headers,
+    ...(isAsked(denial.code) ? [noRetry] : []),
     ...(retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const]),
     ...(denial.code === 'upgrade_required' ? versionFields : []),
   ];
   const { http: status } = errorTable[denial.code];
   return { head: { status, reasonPhrase: reasonPhraseOf(denial), headers: new HeaderList(complete) }, body };
+}
+
+/** Clients of services of models send nothing again by themselves that has this field. */
+export const noRetry: HeaderField = ['x-should-retry', 'false'];
+
+/** Whether a person was to be asked: the same sent again at once changes nothing. */
+export function isAsked(code: ErrorCode): boolean {
+  return code === 'question_open' || code === 'question_denied' || code === 'question_impossible';
 }
 
 /** Many clients show nothing else of a response. Nothing in it is chosen by the workload. */
@@ -128,12 +158,18 @@ export function denialText(denial: Denial): string {
   const request = [denial.method, denial.url].filter((part) => part !== undefined).join(' ');
   if (request !== '') lines.push(`request: ${request}`);
   if (denial.rule !== undefined) lines.push(`rule: ${denial.rule}`);
+  if (denial.question !== undefined) lines.push(`question: ${denial.question}`);
   const next = nextStepOf(denial);
   if (next !== undefined) lines.push(`next: ${next}`);
+  if (denial.help !== undefined) lines.push(`help: ${helpLine(denial.help)}`);
   const ask = accessRequestOf(denial);
   if (ask !== undefined) lines.push(`ask: ${ask.method} ${ask.url} ${JSON.stringify(ask.body)}`);
   lines.push(`reason: ${denial.code}`, `trace: ${denial.traceId}`, '');
   return lines.join('\n');
+}
+
+function helpLine({ text, link }: DenialHelp): string {
+  return link === undefined ? text : `${text} ${link}`;
 }
 
 function denialJson(denial: Denial): string {
@@ -146,7 +182,9 @@ function denialJson(denial: Denial): string {
       url: denial.url,
       destination: denial.destination,
       rule: denial.rule,
+      question: denial.question,
       next: nextStepOf(denial),
+      help: denial.help,
       request_access: accessRequestOf(denial),
     },
     undefined,

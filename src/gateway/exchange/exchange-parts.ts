@@ -5,20 +5,32 @@ import type { ValidatedRequest } from '../../http/request-validation.ts';
 import type { AllowDecision, Policy, RequestAccess } from '../../policy/decision.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { QuestionDesk } from '../access/question-desk.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
+import type { DenialHelp } from './denial.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
+import type { ArchiveKey } from '../cache/cache-entry.ts';
+import type { MetadataCache } from '../cache/metadata-cache.ts';
+import type { PackageCache } from '../cache/package-cache.ts';
 import type { CapturedBodies } from '../captured/captured-bodies.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
+import type { Deciders } from '../deciders/deciders.ts';
 import type { LoopGuard } from '../forward/loop-guard.ts';
 import type { LeakLedger } from '../leaks/leak-ledger.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
+import type { LiveAdvisories } from '../packages/advisories/live-advisories.ts';
+import type { PromisedPackage } from '../packages/asked-package.ts';
+import type { PackageProvenance } from '../packages/package-provenance.ts';
+import type { PublishTimes } from '../packages/publish-times.ts';
+import type { SeenVersions } from '../packages/seen-versions.ts';
 import type { LiveGrants } from '../policies/live-grants.ts';
 import type { ContinuedTraces } from '../telemetry/trace-context.ts';
 import type { BodyCapture } from './body-capture.ts';
 import type { DecisionBasis } from './confirm-decision.ts';
+import type { Approval } from './approval.ts';
 import type { HomeInjected } from './inject-of-home.ts';
 import type { LearnedIds } from './learned-ids.ts';
 import type { ListedTools } from './listed-tools.ts';
@@ -44,6 +56,18 @@ export interface ExchangeParts {
   /** What runs longer than the decision that began it. */
   readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
+  /** What is known against packages, as it is now. Absent: nobody keeps an index. */
+  readonly advisories?: Pick<LiveAdvisories, 'index' | 'state'>;
+  /** When versions of packages came out. */
+  readonly publishTimes: PublishTimes;
+  /** Verifies how versions of packages were built. Absent: the gateway has no root of trust. */
+  readonly provenance?: PackageProvenance;
+  /** Stands in for the origins of archives. */
+  readonly cache?: PackageCache | undefined;
+  /** Stands in for registries that are asked what versions a package has. */
+  readonly metadata?: MetadataCache | undefined;
+  /** Of registries that do not say it: when versions were seen first. */
+  readonly seenVersions: SeenVersions;
   /** Where traces are sent: those of clients that rules go on with. */
   readonly traces?: ContinuedTraces;
   readonly limits: Limits;
@@ -51,6 +75,8 @@ export interface ExchangeParts {
   readonly loops?: LoopGuard;
   /** Counts what sessions tried to send that may not leave. */
   readonly leakLedger?: LeakLedger;
+  /** Systems that rules ask. Absent: there is none, and what asks one is denied. */
+  readonly deciders?: Deciders;
   /** Keeps bodies where a rule asks for it. */
   readonly captured?: CapturedBodies;
   readonly clock: () => number;
@@ -58,6 +84,10 @@ export interface ExchangeParts {
   readonly tools: ListedTools;
   /** What mutations of GraphQL may be about. */
   readonly ids: LearnedIds;
+  /** Where people are asked about requests. */
+  readonly questions?: QuestionDesk;
+  /** What the organisation says to whoever is denied. */
+  readonly help?: DenialHelp | undefined;
   /** Takes requests for access, if that is enabled. */
   readonly desk?: AccessDesk;
 }
@@ -69,6 +99,8 @@ export interface Admitted {
   readonly access: RequestAccess;
   readonly decision: AllowDecision;
   readonly basis: DecisionBasis;
+  /** What a person allowed, where the rule asks. */
+  readonly approval?: Approval | undefined;
   /** Where the rule searches what goes out. */
   readonly watch?: LeakWatch | undefined;
   /** What the client sent as its body, where a rule looked into it or it is searched; undefined: the body is the client's own. */
@@ -82,4 +114,8 @@ export interface Admitted {
   readonly spendOut?: SpendBytes | undefined;
   /** Where the rule has bodies kept. */
   readonly capture?: BodyCapture | undefined;
+  /** What is promised of the archive that comes. */
+  readonly promised?: PromisedPackage | undefined;
+  /** Under which the cache has that archive. */
+  readonly cacheKey?: ArchiveKey | undefined;
 }

@@ -2,14 +2,14 @@
 // exchange, in the order in which it may happen: began → decided → dialled → responded → ended.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import type { LeakFacts, ScreenFacts } from '../../api/audit-facts.ts';
+import type { PackageFacts, QuestionFacts } from '../../api/audit-facts.ts';
 import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
-import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import type { DecidedPackage, Decision, DenyDecision, Principal } from '../../policy/decision.ts';
+import type { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
-import { newEventId, newTraceId } from '../audit/event-identity.ts';
+import { newEventId, newTraceId, wholeText } from '../audit/event-identity.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { OriginConnection } from '../forward/forwarder.ts';
@@ -22,9 +22,18 @@ import type { McpMessage } from '../../understand/mcp-message.ts';
 import { type ExchangeFacts, newFacts, type OpenFacts } from './exchange-facts.ts';
 import { ExchangeTimes } from './exchange-times.ts';
 import { graphqlFacts } from './graphql-facts.ts';
+import type { DenialHelp } from './denial.ts';
 import { mcpFacts } from './mcp-facts.ts';
-import { noteLeak, noteMark } from './note-finding.ts';
-import type { AskedRequest, FaultNotes, JudgedBy } from './record-inputs.ts';
+import { type KnownOfPackage, packageFacts, packageWith } from './package-facts.ts';
+import { type Finding, noteFault, noteFinding } from './note-finding.ts';
+import { refusedForRate } from './record-faults.ts';
+import {
+  type AskedRequest,
+  type FaultNotes,
+  type JudgedBy,
+  outOfOrder,
+  type RareFacts,
+} from './record-inputs.ts';
 
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
 
@@ -41,14 +50,18 @@ export class ExchangeRecord implements OpenExchange {
   readonly #principal: Principal;
   /** Why it may not be at all: its session fills the audit. It has no event of its own then. */
   readonly overRate: ProxyError | undefined;
-  /** Of clients that get their own form of response: of JSON-RPC, of GraphQL, and of a service of models. */
+  /** Of clients that get their own form of response: of JSON-RPC, of GraphQL, of a service of models, and of packages. */
   message: McpMessage | undefined;
   graphql: GraphqlRequest | undefined;
   modelApi: LlmApi | undefined;
+  fetched: DecidedPackage | undefined;
   #state: State = 'began';
   #effect: Decision['effect'] | undefined;
-  #mayAskAccess = false;
-  #refusedPush: RefusedPush | undefined;
+  /** Whether the denial is one that a request for access could change. */
+  mayAskAccess = false;
+  help: DenialHelp | undefined;
+  /** Set where the refs of a push were refused: git gets its own form of response. */
+  refusedPush: RefusedPush | undefined;
   #hidden = 0;
   #aliases: OriginConnection['aliases'];
 
@@ -67,16 +80,6 @@ export class ExchangeRecord implements OpenExchange {
   /** What is known so far. */
   get facts(): Readonly<ExchangeFacts> {
     return this.#facts;
-  }
-
-  /** Whether the denial is one that a request for access could change. */
-  get mayAskAccess(): boolean {
-    return this.#mayAskAccess;
-  }
-
-  /** Set where the refs of a push were refused: git gets its own form of response. */
-  get refusedPush(): RefusedPush | undefined {
-    return this.#refusedPush;
   }
 
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
@@ -119,13 +122,13 @@ export class ExchangeRecord implements OpenExchange {
   validated(head: RequestHead): void {
     this.reached(head.destination);
     this.#facts.method = head.method;
-    this.#facts.path = head.path + head.query;
-    this.#understood(head, undefined);
+    this.#facts.path = wholeText(head.path, head.query);
+    this.gitSeen(gitFacts(head));
   }
 
   /** The commands of a push. */
   pushRead(head: RequestHead, push: ReadPush | undefined): void {
-    this.#understood(head, push);
+    this.gitSeen(gitFacts(head, push));
   }
 
   /** The message in its body; undefined: it has none. */
@@ -149,12 +152,15 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */
-  decided(decision: Decision, { policyVersion, mayAskAccess = false }: JudgedBy): void {
+  decided(decision: Decision, { policyVersion, mayAskAccess = false, help }: JudgedBy): void {
     this.#expect('decided', 'began');
     this.#facts.rule = decision.rule.name;
     this.#facts.policyName = decision.rule.policy;
     this.#facts.policyVersion = policyVersion;
-    this.#mayAskAccess = mayAskAccess;
+    this.mayAskAccess = mayAskAccess;
+    this.help = help;
+    this.fetched = decision.package;
+    if (decision.package !== undefined) this.#facts.package = packageFacts(decision.package);
     if (decision.effect === 'deny') this.#denied(decision);
     else if (decision.awaits !== undefined) return;
     else if (decision.observed !== undefined) this.#facts.observed = decision.observed;
@@ -176,7 +182,12 @@ export class ExchangeRecord implements OpenExchange {
 
   /** Refs of a push that no rule allows. */
   pushRefused(push: RefusedPush): void {
-    this.#refusedPush = push;
+    this.refusedPush = push;
+  }
+
+  /** A person was asked about it. */
+  questioned(question: QuestionFacts): void {
+    this.#facts.question = question;
   }
 
   /** What was put on the request, of the credentials that its rule has. */
@@ -235,25 +246,36 @@ export class ExchangeRecord implements OpenExchange {
     if (this.#hidden > 0) this.#detailed({ hidden: this.#hidden });
   }
 
+  noted(more: RareFacts): void {
+    this.#detailed(more);
+  }
+
+  /** The archive that came is what its registry promises, or something runs of it. */
+  knownOfPackage(known: KnownOfPackage): void {
+    if (this.#facts.package !== undefined) this.#facts.package = packageWith(this.#facts.package, known);
+  }
+
+  /** Nothing is dialled for what the cache has, or the fetch of another exchange. Undefined: the origin is asked. */
+  archiveFrom(cache: PackageFacts['cache']): void {
+    this.#expectAllowed('served');
+    this.knownOfPackage({ cache });
+    if (cache !== undefined) this.#enter('dialled');
+  }
+
   /** Tools of a list that are defined in another way than their pins say. */
   foundChanged(tools: readonly string[]): void {
     const { changedToolsToldMax: max } = defaultLimits;
     this.#detailed({ changed: tools.slice(0, max) });
   }
 
-  /** Something may not leave, or was told. */
-  leaked(one: LeakFacts): void {
-    noteLeak(this.#facts, one);
+  /** Something was found in it, or said of it. */
+  found(one: Finding): void {
+    noteFinding(this.#facts, one);
   }
 
   /** So many fields of JSON were changed by its rule. */
   rewrote(side: 'request' | 'response', changes: number): void {
     this.#detailed({ [side === 'request' ? 'requestRewritten' : 'responseRewritten']: changes });
-  }
-
-  /** Its response has a mark. */
-  screened(one: ScreenFacts): void {
-    noteMark(this.#facts, one);
   }
 
   /** The origin switched to what was asked for; from here on bytes pass. */
@@ -273,6 +295,12 @@ export class ExchangeRecord implements OpenExchange {
     this.#times.completed();
   }
 
+  /** It went on within what was allowed and dialled before. */
+  passed(): void {
+    this.#expectAllowed('passed');
+    this.#facts.verdict = 'allow';
+  }
+
   /** The gateway itself was asked, and responded. */
   servedHere(status: number, bytes: { readonly request: number; readonly response: number }): void {
     this.#facts.verdict = 'info';
@@ -290,28 +318,23 @@ export class ExchangeRecord implements OpenExchange {
   /** It may not be. */
   refused(error: ProxyError, notes?: FaultNotes): void {
     this.#facts.verdict = 'deny';
-    this.#faulted(error, notes);
+    noteFault(this.#facts, error, notes);
   }
 
   /** Something broke. */
   failed(error: ProxyError, notes?: FaultNotes): void {
     this.#facts.verdict = 'error';
-    this.#faulted(error, notes);
+    noteFault(this.#facts, error, notes);
   }
 
   /** It went as asked until this ended it. */
   cutShort(error: ProxyError): void {
-    this.#faulted(error);
+    noteFault(this.#facts, error);
   }
 
   /** What the client was told when it did not go as asked. */
   refusedWith(status: number): void {
     this.#facts.status = status;
-  }
-
-  /** Others of its kind that were refused and have no event of their own. */
-  refusedBefore(count: number): void {
-    this.#detailed({ refused: count });
   }
 
   /** The one event. */
@@ -324,7 +347,7 @@ export class ExchangeRecord implements OpenExchange {
     this.#facts.durationMs = this.#times.sinceBeginMs();
     // The only events that share one; what went through has its own in any case.
     if (this.overRate === undefined || event.verdict === 'allow') this.#sink.append(event, this);
-    else this.#sink.sum(this.#refusedForRate(event, this.overRate));
+    else this.#sink.sum(refusedForRate(event, this.overRate));
   }
 
   unfinished(): AuditEvent {
@@ -337,28 +360,13 @@ export class ExchangeRecord implements OpenExchange {
     return event;
   }
 
-  #refusedForRate(event: AuditEvent, { code, limit, message }: ProxyError): AuditEvent {
-    return { ...event, verdict: 'deny', errorCode: code, ...(limit === undefined ? {} : { limit }), message };
-  }
-
   #denied({ operatorReason, field }: DenyDecision): void {
     this.#facts.message = operatorReason;
     if (field !== undefined) this.#facts.deniedField = field;
   }
 
-  #understood(head: RequestHead, push: ReadPush | undefined): void {
-    const git = gitFacts(head, push);
+  gitSeen(git: ExchangeFacts['git']): void {
     if (git !== undefined) this.#facts.git = git;
-  }
-
-  #faulted({ code, limit, message, claimed, credential }: ProxyError, notes: FaultNotes = {}): void {
-    this.#facts.errorCode = code;
-    if (limit !== undefined) this.#facts.limit = limit;
-    if (credential !== undefined) this.#facts.failedCredential = credential;
-    // What the policy said of it says more.
-    this.#facts.message ??= notes.message ?? message;
-    if (claimed !== undefined) this.#facts.claimed = claimed;
-    if (notes.operatorDetail !== undefined) this.#detailed({ operator: notes.operatorDetail });
   }
 
   #detailed(more: Readonly<Record<string, unknown>>): void {
@@ -384,12 +392,7 @@ export class ExchangeRecord implements OpenExchange {
     const aliases = this.#aliases?.() ?? [];
     if (aliases.length > 0) this.#facts.aliases = aliases;
     this.#facts.times = this.#times.event();
-    // The same in the marker and in the event.
-    const id = this.eventId;
-    return Object.assign(this.#facts, { id, verdict });
+    // The same id in the marker and in the event.
+    return Object.assign(this.#facts, { id: this.eventId, verdict });
   }
-}
-
-function outOfOrder(verb: string, state: string): ProxyError {
-  return new ProxyError('internal', `the exchange cannot be ${verb} now: it is ${state}`);
 }

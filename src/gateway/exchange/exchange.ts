@@ -2,50 +2,52 @@
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
 import type { Readable } from 'node:stream';
-import type { RequestHead } from '../../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../../http/request-validation.ts';
 import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
-import type { AllowDecision } from '../../policy/decision.ts';
+import type { AllowDecision, DecidedPackage, RequestAccess } from '../../policy/decision.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { countExchange, ownerOf } from './spending-accounts.ts';
 import { respondForOwnHost } from './own-host.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmDecision } from './confirm-decision.ts';
-import { decidedRequest } from './decided-request.ts';
-import { decideRequest } from './decide-request.ts';
+import { confirmAtDispatch } from './confirm-decision.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
-import { idLearner, learnedQuery } from './learn-ids.ts';
-import { mayHaveLists } from './list-filter.ts';
+import { learnedQuery } from './learn-ids.ts';
+import { readsMessages } from './list-filter.ts';
+import { injectCredentials } from './inject-credentials.ts';
 import { graphqlResponder } from './graphql-denial.ts';
-import { calledRequest, setAsideFor } from './admit-call.ts';
+import { setAsideFor } from './admit-call.ts';
+import { judgeRequest } from './judge-request.ts';
 import { mcpResponder } from './mcp-denial.ts';
 import { modelResponder } from './model-denial.ts';
 import { type ModelResponse, modelResponseOf } from './model-response.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
+import type { PromisedPackage } from '../packages/asked-package.ts';
+import { ArchiveStandIn, carrierOf, promisedArchive } from './archive-source.ts';
+import { MetadataStandIn } from './metadata-source.ts';
 import { captureOf } from './body-capture.ts';
-import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
+import { throughTransform } from '../credentials/request/body-rewrite.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
-import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import { releaseBody } from './hold-body.ts';
+import { askedForPackage, filteredPackage } from './package-filter.ts';
+import { packageResponder } from './package-denial.ts';
 import { refusePush } from './git-denial.ts';
 import { clientLeft, type ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
-import { ResponseRelay } from './response-relay.ts';
+import { ResponseChain } from './response-chain.ts';
 import { ResponseRoom } from './response-room.ts';
 import { leakWatchOf } from './leak-watch.ts';
 import { injectOfHome } from './inject-of-home.ts';
 import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
-import { rewriteRequest } from './rewrite-request.ts';
-import { shownResponse } from './shown-response.ts';
-import { screenOf } from './screen-of.ts';
-import { TokenGuard } from './token-guard.ts';
+import { takesParts } from './shown-response.ts';
+import type { ResponseScreen } from './response-screen.ts';
 
 export type { ExchangeParts };
 
@@ -63,18 +65,20 @@ export async function runExchange(
     using capture = captureOf(admitted, scene.principal, parts);
     if (head.destination.host === accessHost) {
       const { principal, absence } = scene;
-      const known = { client, head, principal, absence, record, policy: parts.policy() };
+      const { budgets } = parts;
+      const known = { client, head, principal, absence, record, budgets, policy: parts.policy() };
       await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
     } else {
       await forward(client, scene, parts, { admitted: { ...admitted, capture }, record });
     }
   } catch (error) {
     const fault = asProxyError(error);
-    const { refusedPush: push, message, graphql, modelApi } = record;
+    const { refusedPush: push, message, graphql, modelApi, fetched } = record;
     const responder =
       modelResponder(fault, modelApi) ??
       mcpResponder(fault, message, client.rawHeaders) ??
-      graphqlResponder(fault, graphql);
+      graphqlResponder(fault, graphql) ??
+      packageResponder(fault, fetched);
     if (push === undefined) refuse(client, fault, record, responder);
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
@@ -99,50 +103,62 @@ export async function admit(
   if (record.overRate !== undefined) throw record.overRate;
   requireAudit(parts, scene.principal.sessionId);
   await roomInAudit(parts, scene.principal.sessionId);
-  parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
+  parts.budgets.admitRequest(ownerOf(scene.principal), parts.clock());
   const asked = validate(client, scene, parts.limits);
   record.validated(asked.head);
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const decided = await decideRequest(
-    { client, validated: asked, principal: scene.principal },
+  const { principal } = scene;
+  const judged = await judgeRequest({ client, validated: asked, principal }, parts, record);
+  const { access, decision, basis, approval, call, validated: own, body } = judged;
+  // What was true before somebody was asked need not be true behind it.
+  if (approval !== undefined) requireAudit(parts, principal.sessionId);
+  const archive = await promisedArchive(
+    decision,
+    access,
+    { principal, record, signal: client.signal },
     parts,
-    record,
   );
-  const { decision, basis } = decided;
-  const rewritten = rewriteRequest(
-    { validated: decidedRequest(asked, decision, parts, record), ...decided, body: decided.body },
-    scene.principal,
-    parts,
-    record,
-  );
-  const { access, call, validated: own, body } = calledRequest(rewritten, decision);
-  const isRead =
-    mayHaveLists(record.message, access, decision) ||
-    learnedQuery(access, decision) !== undefined ||
-    decision.rewrite?.response !== undefined;
-  const readable = isRead || decision.screen !== undefined ? askedReadable(own, !isRead) : own;
+  const { promised } = archive;
+  const whole = askedInForm(own, access, decision, promised);
   const watch = await leakWatchOf(decision, scene.principal, parts, record);
-  const validated = watch === undefined ? readable : { ...readable, head: watch.judgeHead(readable.head) };
+  const validated = watch === undefined ? whole : { ...whole, head: watch.judgeHead(whole.head) };
   const read = body === undefined ? client : whatWasRead(client, body);
   await enforceBodies(read, validated, decision, parts.limits);
   const sent = watch === undefined || !hasBody(validated) ? read : watch.guarded(read, validated.head);
-  const { sessionId } = scene.principal;
-  const spendBytes = await parts.budgets.admit(sessionId, decision, parts.clock());
-  const spendOut = await parts.budgets.information.admit(sessionId, decision, validated.head, parts.clock());
+  const { spendBytes, spendOut } = await countExchange(scene.principal, decision, validated.head, parts);
   const called = await setAsideFor(call, scene.principal, parts, record);
   const facts = bodyFacts(sent, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
-    (await inject({ head: validated.head, body: facts }, decision, parts));
-  const stripped = [...(decision.removedFields ?? []), ...injected.stripped];
+    (await injectCredentials({ head: validated.head, body: facts }, decision, parts));
+  const stripped = (decision.removedFields ?? []).concat(injected.stripped);
   record.injected(
     { names: injected.names, stripped },
     decision.inject.map(({ credential }) => credential),
   );
   const ownBody = sent === client ? undefined : sent.body;
-  return { validated, access, decision, basis, body: ownBody, watch, injected, spendBytes, spendOut, called };
+  const spent = { spendBytes, spendOut, called, ...archive };
+  return { validated, access, decision, basis, approval, body: ownBody, watch, injected, ...spent };
+}
+
+/** In the form in which the response can be read, where it has to be. */
+function askedInForm(
+  own: ValidatedRequest,
+  access: RequestAccess,
+  decision: AllowDecision,
+  promised: PromisedPackage | undefined,
+): ValidatedRequest {
+  // An archive is checked whole, and as its registry has it.
+  if (promised !== undefined) return askedReadable(own, takesParts(promised, access));
+  const filtered = filteredPackage(decision);
+  if (filtered !== undefined) return askedWhole(own, filtered);
+  const isRead =
+    readsMessages(access, decision) ||
+    learnedQuery(access, decision) !== undefined ||
+    decision.rewrite?.response !== undefined;
+  return isRead || decision.screen !== undefined ? askedReadable(own, !isRead) : own;
 }
 
 /** What is shown of a response has to be read first: whole, and not encoded. */
@@ -150,6 +166,12 @@ function askedReadable(request: ValidatedRequest, keepsRange: boolean): Validate
   const { head } = request;
   const headers = askSearchable(head.headers, { decode: false, keepsRange });
   return { ...request, head: { ...head, headers } };
+}
+
+/** What a registry says of a package is read for HEAD too: its length is another one. */
+function askedWhole(request: ValidatedRequest, filtered: DecidedPackage): ValidatedRequest {
+  const { head } = askedReadable(request, false);
+  return { ...request, head: { ...head, method: 'GET', headers: askedForPackage(head.headers, filtered) } };
 }
 
 /** The client with a body that was read in place of the one that it sends. */
@@ -189,42 +211,11 @@ export function requireAudit(
 
 function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits): ValidatedRequest {
   const { method, target, rawHeaders, httpVersion } = client;
-  const ended = client.endsAtHead === undefined ? {} : { ended: client.endsAtHead };
-  const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
+  const ended = client.endsAtHead;
   const { destination } = scene;
-  return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
-}
-
-/** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
-async function inject(
-  { head, body }: { readonly head: RequestHead; readonly body: BodyFacts | undefined },
-  decision: AllowDecision,
-  parts: ExchangeParts,
-): Promise<InjectedRequest> {
-  if (decision.inject.length === 0)
-    return {
-      head,
-      names: [],
-      searched: undefined,
-      decode: false,
-      keepsRange: true,
-      stripped: [],
-      onRejected: () => undefined,
-    };
-  if (head.destination.scheme !== 'https') {
-    throw new ProxyError(
-      'credential_unavailable',
-      'a credential is never sent over cleartext HTTP; use https',
-    );
-  }
-  const injected = await parts.credentials
-    .inject(head, decision.inject, parts.clock(), body)
-    .catch((error: unknown) => {
-      throw withoutReason(error);
-    });
-  if (injected.searched === undefined) return injected;
-  const headers = askSearchable(injected.head.headers, injected);
-  return { ...injected, head: { ...injected.head, headers } };
+  if (destination === undefined)
+    return validateProxyRequest({ method, target, rawHeaders, httpVersion, limits, ended });
+  return validateRequest({ method, target, rawHeaders, httpVersion, limits, ended, destination });
 }
 
 /** Room for what is held back of a response that is searched. @throws ProxyError limit_exceeded */
@@ -243,6 +234,7 @@ interface Forwarding {
   readonly admitted: Admitted;
   readonly record: ExchangeRecord;
   readonly model?: ModelResponse | undefined;
+  readonly screen?: ResponseScreen | undefined;
 }
 
 async function forward(
@@ -259,39 +251,26 @@ async function forward(
     model?.end();
   };
   const room = responseRoom(scene, parts, admitted.injected.searched);
-  const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
-  using screen = screenOf(client, parts, { admitted, record, room, end });
-  const shown = { admitted, record, room, learner, model };
-  using relay = new ResponseRelay({
-    client: shownResponse(screen?.client ?? client, scene, parts, shown),
-    fail: end,
-    searched: admitted.injected.searched,
-    quietMs: admitted.decision.scrub?.quietMs,
-    decode: admitted.injected.decode,
-    request: admitted.validated.head,
-    limits: parts.limits,
-    spendBytes: admitted.spendBytes,
-    onText: admitted.capture?.onText,
-    room,
-    onStatus: (status) => record.responded(status),
-  });
-  const request = forwardRequest(client, scene, parts, { admitted, record, model });
-  const release = parts.live.add({
-    principal: scene.principal,
-    access: admitted.access,
-    decision: admitted.decision,
-    end,
-  });
+  const refuse = (error: ProxyError): void => void (ended = error);
+  const standIn = ArchiveStandIn.of(admitted, parts, record);
+  const metadataIn = MetadataStandIn.of(admitted, scene.principal.id, parts, record);
+  const made = { admitted, record, room, model, standIn, toldMs: metadataIn?.toldMs, end, refuse };
+  using chain = await ResponseChain.open(client, scene, parts, made);
+  const { relay, screen } = chain;
+  const request = forwardRequest(client, scene, parts, { admitted, record, model, screen });
+  const { access, decision } = admitted;
+  const { principal } = scene;
+  const release = parts.live.add({ principal, access, decision, end });
   try {
     // From here on a change of the policy ends it.
-    confirmDecision(admitted, scene.principal, parts);
+    await confirmAtDispatch(admitted, principal, parts);
     throwIfGone(client);
     client.sendContinue();
-    const guard =
-      'isOfHome' in admitted.injected ? new TokenGuard(relay, request.head.destination.host) : undefined;
-    const { protocol } = await parts.forwarder.forward(request, guard ?? relay);
-    guard?.end();
-    await relay.end();
+    const { protocol } = await carrierOf(standIn ?? metadataIn, admitted, parts).forward(
+      request,
+      chain.receiver,
+    );
+    await chain.end();
     if (model !== undefined && client.signal.aborted) throw client.fault ?? clientLeft();
     record.succeeded(protocol);
   } catch (error) {
@@ -300,11 +279,7 @@ async function forward(
   } finally {
     release();
     releaseBody(client, request);
-    if (relay.status === 401) admitted.injected.onRejected(parts.clock());
-    model?.tell(record);
-    record.received(relay.bodyBytes);
-    record.scrubbed(relay.scrubbed);
-    admitted.capture?.keep(record);
+    chain.told(parts.clock());
   }
 }
 
@@ -313,15 +288,19 @@ export function forwardRequest(
   client: ClientExchange,
   scene: ExchangeScene,
   { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
-  { admitted, record, model }: Forwarding,
+  { admitted, record, model, screen }: Forwarding,
 ): ForwardRequest {
   const { validated, decision, injected, watch } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
+  const signal = model?.signal ?? client.signal;
   let bodyBytes = 0;
   record.sent(0);
+  const { body, bodyLength } = upstreamBody(client, admitted);
+  // One literal, without spreads: it is made for each request.
   return {
     head: injected.head,
-    ...upstreamBody(client, admitted),
+    body,
+    bodyLength,
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => {
       const trailers = validateTrailers(client.trailers(), 'request', limits);
@@ -333,10 +312,10 @@ export function forwardRequest(
     credentials:
       'isOfHome' in injected ? injected.names : decision.inject.map(({ credential }) => credential),
     isKeptAfterBody: decision.isByDestination === true,
-    ...(tls === undefined ? {} : { tls }),
-    ...(scene.via === undefined ? {} : { via: scene.via }),
+    tls,
+    via: scene.via,
     absence: scene.absence,
-    signal: model?.signal ?? client.signal,
+    signal: screen?.signalWith(signal) ?? signal,
     onConnection: (connection) => {
       record.dialled(connection);
       model?.begun();

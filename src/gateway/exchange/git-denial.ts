@@ -1,21 +1,18 @@
 // The response to a push that is not allowed, in git's own words, so that git prints the reason beside each ref.
 // https://git-scm.com/docs/pack-protocol ("Report Status", "side-band")
 
+import { isReported, pushReport } from '../git/push-report.ts';
 import type { RefusedPush } from '../git/refused-push.ts';
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
-import type { PushCommands } from '../../policy/git-commands.ts';
 import type { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { type Denial, denialText } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { refuse } from './refusal.ts';
 import type { RefusalResponse } from './refusal.ts';
-
-/** Bytes of a packet of side-band-64k behind its length and its band. */
-const bandBytesMax = 65_515;
 
 /** Takes what is left of the push, up to a limit, and responds. */
 export async function refusePush(
@@ -31,10 +28,6 @@ export async function refusePush(
   }
   await dropRest(client.body, client.signal, limits);
   refuse(client, error, record, (denial) => reportResponse(denial, push));
-}
-
-function isReported({ capabilities }: PushCommands): boolean {
-  return capabilities.has('report-status') || capabilities.has('report-status-v2');
 }
 
 /** Resolves when the body is over or broken, at the limit, or at the deadline: the response then goes out as it is. */
@@ -63,7 +56,7 @@ async function dropRest(body: Readable, signal: AbortSignal, limits: Limits): Pr
 }
 
 function reportResponse(denial: Denial, push: RefusedPush): RefusalResponse {
-  const body = reportBody(denial, push);
+  const body = pushReport(denial.message, denialText(denial), push);
   const headers = new HeaderList([
     ['content-type', 'application/x-git-receive-pack-result'],
     ['cache-control', 'no-store'],
@@ -72,29 +65,4 @@ function reportResponse(denial: Denial, push: RefusedPush): RefusalResponse {
     ['content-length', String(body.length)],
   ]);
   return { head: { status: 200, headers }, body };
-}
-
-function reportBody(denial: Denial, { commands, refused }: RefusedPush): Buffer {
-  const reason = `upstreamproxy: ${denial.message}`
-    .replaceAll(/\s+/g, ' ')
-    .slice(0, defaultLimits.gitReasonCharactersMax);
-  const others = 'upstreamproxy: refused together with the other refs of this push';
-  const report = Buffer.concat([
-    packet('unpack ok\n'),
-    ...commands.updates.map(({ ref }) => packet(`ng ${ref} ${refused.has(ref) ? reason : others}\n`)),
-    flush,
-  ]);
-  if (!commands.capabilities.has('side-band-64k')) return report;
-  const text = denialText(denial).trimEnd().split('\n');
-  const parts = text.map((line) => packet(`\u0002${line}\n`));
-  for (let at = 0; at < report.length; at += bandBytesMax)
-    parts.push(packet(Buffer.concat([Buffer.of(1), report.subarray(at, at + bandBytesMax)])));
-  return Buffer.concat([...parts, flush]);
-}
-
-const flush = Buffer.from('0000');
-
-function packet(content: string | Buffer): Buffer {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([Buffer.from((bytes.length + 4).toString(16).padStart(4, '0')), bytes]);
 }

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { HeaderList } from '../../http/header-list.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { GraphqlRequest } from '../../understand/graphql-request.ts';
-import { type Denial, denialText } from './denial.ts';
+import { type Denial, denialText, isDecision } from './denial.ts';
 import type { RefusalResponse } from './refusal.ts';
 
 /** How a denied request is responded to; undefined: as any other. */
@@ -12,7 +12,7 @@ export function graphqlResponder(
   { code }: ProxyError,
   request: GraphqlRequest | undefined,
 ): ((denial: Denial) => RefusalResponse) | undefined {
-  if (code !== 'policy_denied' || request === undefined) return undefined;
+  if (!isDecision(code) || request === undefined) return undefined;
   const { asked, isBatch } = request;
   // Clients that sent a hash alone send the document then, so that it can be judged.
   const isUnknown = asked.some(({ kind }) => kind === 'kept');

@@ -5,9 +5,10 @@ import type { AllowDecision } from '../../policy/decision.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 
-/** Its response is looked at for tokens. */
 export interface HomeInjected extends InjectedRequest {
   readonly isOfHome: true;
+  /** Its response is looked at for tokens. Of a service of the catalogue, its entry says which requests bring some. */
+  readonly looksForTokens: boolean;
 }
 
 /** A rule's own credentials go first; a WebSocket gets none. @throws ProxyError policy_denied */
@@ -20,7 +21,7 @@ export function injectOfHome(
   const home = homes.inject(head, decision);
   if (home === undefined) return undefined;
   const onRejected = (): void => undefined;
-  const { name, searched } = home;
+  const { name, searched, looksForTokens } = home;
   return {
     head: home.head,
     names: [name],
@@ -30,5 +31,6 @@ export function injectOfHome(
     stripped: [],
     onRejected,
     isOfHome: true,
+    looksForTokens,
   };
 }

@@ -6,7 +6,7 @@ import type { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { AllowDecision, Principal } from '../../policy/decision.ts';
 import type { RuleLeaks } from '../../policy/leak-rule.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { CredentialSet } from '../credentials/credential-set.ts';
@@ -24,6 +24,7 @@ import { foreignCharset } from '../scrub/searchable-response.ts';
 import { bodyDigestFields } from './body-digests.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { ownerOf } from './spending-accounts.ts';
 
 export interface LeakWatchOptions {
   readonly leaks: RuleLeaks;
@@ -32,6 +33,8 @@ export interface LeakWatchOptions {
   /** Placeholders, which look like what they stand for. */
   readonly placeholders: readonly string[];
   readonly sessionId: string;
+  /** In whose name matches are counted. */
+  readonly owner: string;
   readonly held: HeldOctets;
   readonly ledger: LeakLedger | undefined;
   readonly record: ExchangeRecord;
@@ -53,17 +56,38 @@ export interface LeakParts {
 /** Undefined where the rule searches for nothing. @throws ProxyError credential_unavailable */
 export async function leakWatchOf(
   decision: AllowDecision,
-  { sessionId }: Principal,
+  principal: Principal,
   { credentials, held, leakLedger: ledger, clock }: LeakParts,
   record: ExchangeRecord,
 ): Promise<LeakWatch | undefined> {
   const { leaks, screen } = decision;
   if (leaks === undefined && screen === undefined) return undefined;
   // Responses are searched for canaries, too.
-  const table = await credentials.leaks.current(clock());
+  const isSought = leaks?.find.includes('credential') === true;
+  const { table, fault } = await currentTable(credentials, isSought, clock());
   if (leaks === undefined) return undefined;
+  if (fault !== undefined && leaks.on !== 'alert') throw fault;
+  if (fault !== undefined)
+    record.found({ leak: { kind: 'unsearched', name: fault.message, place: 'body', action: 'told' } });
   const placeholders = Object.values(credentials.placeholders);
-  return new LeakWatch({ leaks, decision, table, placeholders, sessionId, held, ledger, record });
+  const owner = ownerOf(principal);
+  const { sessionId } = principal;
+  return new LeakWatch({ leaks, decision, table, placeholders, sessionId, owner, held, ledger, record });
+}
+
+/** With what could be had, and why that is not all. Commands and Vaults are waited for where credentials are sought. */
+async function currentTable(
+  { leaks }: LeakParts['credentials'],
+  isSought: boolean,
+  nowMs: number,
+): Promise<{ readonly table: LeakTable; readonly fault?: ProxyError }> {
+  if (!isSought) return { table: await leaks.currentUnasked(nowMs) };
+  try {
+    return { table: await leaks.current(nowMs) };
+  } catch (error) {
+    // Of what is too long to be searched for there is no table either.
+    return { table: leaks.table, fault: asProxyError(error) };
+  }
 }
 
 export class LeakWatch {
@@ -84,8 +108,8 @@ export class LeakWatch {
 
   /** The head that may go on. @throws ProxyError leak_found */
   judgeHead(head: RequestHead): RequestHead {
-    const { leaks, ledger, sessionId } = this.#options;
-    if (ledger?.isExceeded(sessionId) === true) throw this.#exceeded();
+    const { leaks, ledger, owner } = this.#options;
+    if (ledger?.isExceeded(owner) === true) throw this.#exceeded();
     const found = searchHead(head, this.#sought);
     if (found.length === 0) return head;
     const isInFields = found.every(({ place }) => place === 'field');
@@ -177,19 +201,19 @@ export class LeakWatch {
 
   /** It is told, and counted. Gives the error that ends the request, where it may not go on. */
   #found({ kind, name, hash }: LeakMatch, place: Place, canRedact: boolean): ProxyError | undefined {
-    const { leaks, record, ledger, sessionId } = this.#options;
+    const { leaks, record, ledger, owner } = this.#options;
     const action =
       leaks.on === 'alert' ? 'told' : leaks.on === 'redact' && canRedact ? 'redacted' : 'blocked';
-    record.leaked({ kind, name, place, action, ...(hash === undefined ? {} : { hash }) });
-    ledger?.count(sessionId);
-    if (ledger?.isExceeded(sessionId) === true) return this.#exceeded();
+    record.found({ leak: { kind, name, place, action, ...(hash === undefined ? {} : { hash }) } });
+    ledger?.count(owner);
+    if (ledger?.isExceeded(owner) === true) return this.#exceeded();
     return action === 'blocked' ? blocked(kind, name, place) : undefined;
   }
 
   #unsearchable(why: string): ProxyError | undefined {
     const { leaks, record } = this.#options;
     const action = leaks.on === 'alert' ? 'told' : 'blocked';
-    record.leaked({ kind: 'unsearched', name: why, place: 'body', action });
+    record.found({ leak: { kind: 'unsearched', name: why, place: 'body', action } });
     if (leaks.on === 'alert') return undefined;
     return new ProxyError('leak_found', `the body cannot be searched for what may not leave: ${why}`);
   }

@@ -1,9 +1,9 @@
-// The lists of a server of MCP on their way to the client: without what the session may not use. Hiding is a courtesy to the model;
-// what decides is the rule about each call.
+// What a server of MCP says on its way to the client: its lists without what the session may not use, and without questions to which the client may
+// not respond. Hiding is a courtesy to the model; what decides is the rule about each call, and about each thing that the client says.
 
 import { Buffer } from 'node:buffer';
 import type { ResponseHead } from '../../http/message-head.ts';
-import type { AllowDecision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
+import type { AllowDecision, RequestAccess } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { GatheredOctets } from '../../protocol/gathered-octets.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
@@ -11,41 +11,35 @@ import { EventStreamReader, eventText, type StreamEvent } from '../../understand
 import { UnreadableBody } from '../../understand/json-value.ts';
 import { listedCount, listMethods, listProblem, showLists } from '../../understand/mcp-lists.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
+import { questionIn } from '../../understand/mcp-questions.ts';
 import { readJson } from '../../understand/read-json.ts';
-import { writeJson } from '../../understand/write-json.ts';
+import { isList, writeJson } from '../../understand/write-json.ts';
+import { type QuestionOptions, withheldText } from './server-questions.ts';
 import { withoutDigests } from '../scrub/searchable-response.ts';
 import type { ListedTools } from './listed-tools.ts';
 import { type ChangedTool, PinnedTools } from './pinned-tools.ts';
 import type { ResponseClient } from './response-client.ts';
 
-export interface ListFilterOptions {
+export interface ListFilterOptions extends QuestionOptions {
   readonly client: ResponseClient;
-  readonly principal: Principal;
-  readonly access: RequestAccess;
-  readonly policy: () => Policy;
-  readonly clock: () => number;
   readonly limits: Limits;
   /** Takes room for what is held of a response. @throws ProxyError limit_exceeded */
   readonly keep: (octets: number) => void;
   readonly onHidden: (count: number) => void;
   readonly tools: ListedTools;
-  /** The message that asked for the list; undefined: it is the stream of what the server says. */
-  readonly message: McpMessage | undefined;
   readonly onChanged: (changed: readonly ChangedTool[]) => void;
 }
 
-/** Whether the response can have lists in it: to a message that asks for one, and the stream of what a server says. */
-export function mayHaveLists(
-  message: McpMessage | undefined,
+/** Whether the response can have messages of a server of MCP in it: to a message, and the stream of what a server says. */
+export function readsMessages(
   { method }: Pick<RequestAccess, 'method'>,
   { showsLists }: AllowDecision,
 ): boolean {
-  if (showsLists !== true) return false;
-  return message?.kind === 'request' ? listMethods.has(message.method) : method === 'GET';
+  return showsLists === true && (method === 'GET' || method === 'POST');
 }
 
-/** The client of a response whose lists are shown without the rest. */
-export function withShownLists(options: ListFilterOptions): ResponseClient {
+/** The client of a response whose messages are shown without the rest. */
+export function withShownMessages(options: ListFilterOptions): ResponseClient {
   const { client } = options;
   let body: ListBody | undefined;
   return {
@@ -72,24 +66,43 @@ interface ListBody {
   end(): void;
 }
 
+const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** Undefined: it goes on as it is. @throws ProxyError origin_malformed */
 function bodyOf({ status, headers }: ResponseHead, options: ListFilterOptions): ListBody | undefined {
-  // What is no success has no list, and what has no body none either.
-  if (status < 200 || status > 299 || status === 204 || status === 205) return undefined;
+  if (withoutBody.has(status)) return undefined;
+  const isError = status < 200 || status > 299;
   // What was asked for comes on another stream (2024-11-05), and nobody reads a body here.
   if (status === 202 && options.access.method === 'POST') return new NoBody(options);
   const types = headers.all('content-type');
   const type = types.join(',').split(';', 1)[0]?.trim().toLowerCase();
   const isStream = type === 'text/event-stream';
   if (types.length !== 1 || (!isStream && type !== 'application/json')) {
-    // Of a message that asks for a list nothing else is a response; GET serves pages too.
-    if (types.length <= 1 && options.access.method === 'GET') return undefined;
+    const isRead = isError ? types.some(namesMessages) : isReadAsMessage(types, options);
+    if (!isRead) return undefined;
     throw unreadable('it is neither JSON nor a stream of events');
   }
   const coding = headers.all('content-encoding').join(', ').trim().toLowerCase();
   if (coding !== '' && coding !== 'identity')
     throw unreadable('it comes with a Content-Encoding that was not asked for');
-  return isStream ? new StreamBody(options) : new WholeBody(options);
+  return isStream ? new StreamBody(options, isError) : new WholeBody(options, isError);
+}
+
+/** Clients look for a type anywhere in the field. */
+function namesMessages(type: string): boolean {
+  return /application\/json|text\/event-stream/i.test(type);
+}
+
+/** They read the stream that they asked for without looking. */
+function isReadAsMessage(types: readonly string[], { access, message }: ListFilterOptions): boolean {
+  if (types.length > 1 || types.some(namesMessages)) return true;
+  // Of a message that asks for a list nothing else is a response; GET serves pages too.
+  if (access.method !== 'GET') return asksForList(message);
+  return access.headers.all('accept').some((one) => /text\/event-stream/i.test(one));
+}
+
+function asksForList(message: McpMessage | undefined): boolean {
+  return message?.kind === 'request' && listMethods.has(message.method);
 }
 
 /** The fields of a body whose length is not known, and that is for this client alone. */
@@ -126,12 +139,14 @@ class NoBody implements ListBody {
 /** One message of JSON, held until it is whole. */
 class WholeBody implements ListBody {
   readonly #options: ListFilterOptions;
+  readonly #isError: boolean;
   readonly #octets = new GatheredOctets();
   #room = 0;
   #head: ResponseHead | undefined;
 
-  constructor(options: ListFilterOptions) {
+  constructor(options: ListFilterOptions, isError: boolean) {
     this.#options = options;
+    this.#isError = isError;
   }
 
   begin(head: ResponseHead): void {
@@ -150,9 +165,10 @@ class WholeBody implements ListBody {
   end(): void {
     const { client } = this.#options;
     const octets = this.#octets.take();
-    const shown = octets.length === 0 ? undefined : shownText(octets, this.#options);
+    const shown = octets.length === 0 ? undefined : shownOf(octets, this.#isError, this.#options);
     const body = shown === undefined ? octets : Buffer.from(shown);
-    if (this.#head !== undefined) {
+    if (this.#head !== undefined && this.#isError && shown === undefined) client.sendHead(this.#head);
+    else if (this.#head !== undefined) {
       const head = ownHead(this.#head);
       client.sendHead({ ...head, headers: head.headers.with('content-length', String(body.length)) });
     }
@@ -163,11 +179,13 @@ class WholeBody implements ListBody {
 /** A stream of events, each held until it is whole. */
 class StreamBody implements ListBody {
   readonly #options: ListFilterOptions;
+  readonly #isError: boolean;
   readonly #reader: EventStreamReader;
   #room = 0;
 
-  constructor(options: ListFilterOptions) {
+  constructor(options: ListFilterOptions, isError: boolean) {
     this.#options = options;
+    this.#isError = isError;
     this.#reader = new EventStreamReader(options.limits.listBytesMax);
   }
 
@@ -192,7 +210,7 @@ class StreamBody implements ListBody {
   #shown(event: StreamEvent): string {
     // An event without data only tells its id, so that a client can go on from there; one with a name of its own is no message.
     if (!isMessage(event) || event.data === undefined || event.data.trim() === '') return eventText(event);
-    const shown = shownText(Buffer.from(event.data), this.#options);
+    const shown = shownOf(Buffer.from(event.data), this.#isError, this.#options);
     return eventText(shown === undefined ? event : { ...event, data: shown });
   }
 }
@@ -203,11 +221,38 @@ function isMessage({ otherLines }: StreamEvent): boolean {
   return name === undefined || /^event(?:: ?(?:message)?)?$/.test(name);
 }
 
-/** Undefined: it has no list from which something is left out. @throws ProxyError origin_malformed */
+function shownOf(octets: Uint8Array, isError: boolean, options: ListFilterOptions): string | undefined {
+  return isError ? shownError(octets, options) : shownText(octets, options);
+}
+
+/** White space, byte order marks, and the zeros of UTF-16 and UTF-32, which some parsers read. */
+const beforeJson: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0, 0xef, 0xbb, 0xbf, 0xfe, 0xff]);
+
+/** What is no success has no list, and need be no message; a question in it is one all the same. */
+function shownError(octets: Uint8Array, options: ListFilterOptions): string | undefined {
+  // What begins otherwise is no object to any parser of JSON.
+  const first = octets.find((octet) => !beforeJson.has(octet));
+  if (first !== 0x5b && first !== 0x7b) return undefined;
+  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
+  const text = readJson(octets, { depthMax, valuesMax, takesHalves: true });
+  if (text instanceof UnreadableBody) throw unreadable(`it ${text.reason}`);
+  if (isList(text.value) && text.value.some((one) => questionIn(one) !== undefined))
+    throw unreadable('it is an array of messages, with a question');
+  const withheld = withheldText(text.value, options);
+  if (withheld instanceof UnreadableBody) throw unreadable(`it ${withheld.reason}`);
+  return withheld;
+}
+
+/** Undefined: nothing of it is left out. @throws ProxyError origin_malformed */
 function shownText(octets: Uint8Array, options: ListFilterOptions): string | undefined {
   const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
-  const text = readJson(octets, { depthMax, valuesMax });
+  // Results of tools are cut anywhere, also between the halves of a character; names in lists are not.
+  const takesHalves = !asksForList(options.message);
+  const text = readJson(octets, { depthMax, valuesMax, takesHalves });
   if (text instanceof UnreadableBody) throw unreadable(`it ${text.reason}`);
+  const withheld = withheldText(text.value, options);
+  if (withheld instanceof UnreadableBody) throw unreadable(`it ${withheld.reason}`);
+  if (withheld !== undefined) return withheld;
   const problem = listProblem(text.value);
   if (problem !== undefined) throw unreadable(`it ${problem.reason}`);
   if (listedCount(text.value) > options.limits.listItemsMax)

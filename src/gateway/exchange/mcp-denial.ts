@@ -5,11 +5,11 @@ import { Buffer } from 'node:buffer';
 import { HeaderList } from '../../http/header-list.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { McpMessage } from '../../understand/mcp-message.ts';
-import { type Denial, denialText } from './denial.ts';
+import { type Denial, denialText, isDecision } from './denial.ts';
 import type { RefusalResponse } from './refusal.ts';
 
 /** Of the range that JSON-RPC leaves to servers. */
-const deniedCode = -32_003;
+export const deniedCode = -32_003;
 
 /**
  * How a denied message is responded to; undefined: as any request. A notification has no response in JSON-RPC, and the transport of
@@ -20,7 +20,7 @@ export function mcpResponder(
   message: McpMessage | undefined,
   rawHeaders: readonly string[],
 ): ((denial: Denial) => RefusalResponse) | undefined {
-  if (code !== 'policy_denied' || message?.id === undefined || message.kind !== 'request') return undefined;
+  if (!isDecision(code) || message?.id === undefined || message.kind !== 'request') return undefined;
   if (!takesMessages(rawHeaders)) return undefined;
   const { id } = message;
   return (denial) => {

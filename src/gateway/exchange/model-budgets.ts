@@ -1,13 +1,14 @@
 // Budgets of calls of models. The most that a call can take is set aside in the store before it, in all accounts at once, so that no calls
 // at the same time, at whatever gateways, take more together than there is. What it took is settled when it is over.
 
-import { type BudgetPeriod, budgetPeriods, type LlmBudget } from '../../policy/llm-condition.ts';
+import { budgetPeriods, type LlmBudget } from '../../policy/llm-condition.ts';
 import { usdText } from '../../policy/llm-rule.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { BudgetOwner, BudgetShare, BudgetStore } from '../../store/budget-store.ts';
 import { costOf, type LlmPrices, type ModelPrices, worstCost } from '../../understand/llm-prices.ts';
 import { type LlmUsage, tokensOf } from '../../understand/llm-usage.ts';
+import { type ModelAccount, modelAccounts } from './model-accounts.ts';
 import type { ModelCall, WorstUsage } from './model-call.ts';
 
 export interface ModelBudgetsOptions {
@@ -26,12 +27,7 @@ export interface ModelCost {
   readonly nanoUsd: number | undefined;
 }
 
-type Kind = 'tokens' | 'nanoUsd';
-
-interface Share extends BudgetShare {
-  readonly kind: Kind;
-  readonly period: BudgetPeriod;
-}
+type Share = BudgetShare & ModelAccount;
 
 export class ModelBudgets implements AsyncDisposable {
   readonly #store: BudgetStore;
@@ -62,7 +58,7 @@ export class ModelBudgets implements AsyncDisposable {
   }
 
   #settle(owner: BudgetOwner, shares: readonly Share[], { usage, nanoUsd = 0 }: ModelCost): void {
-    const taken: Readonly<Record<Kind, number>> = { tokens: tokensOf(usage), nanoUsd };
+    const taken: Readonly<Record<ModelAccount['kind'], number>> = { tokens: tokensOf(usage), nanoUsd };
     const changes = shares
       .map(({ of, budget, kind, amount }) => ({ of, budget, amount: taken[kind] - amount }))
       .filter(({ amount }) => amount !== 0);
@@ -159,20 +155,13 @@ function sharesOf(budget: LlmBudget, worst: WorstUsage, { prices, nowMs, model }
       { next: 'Use a model that has a price. The operator can add one (docs/reference/policy.md).' },
     );
   const nanoUsd = prices === undefined ? 0 : worstCost(prices, worst.input, worst.output);
-  const day = dayOf(nowMs);
-  return budgetPeriods.flatMap((period) =>
-    (['tokens', 'nanoUsd'] as const).flatMap((kind): readonly Share[] => {
-      const max = budget[kind][period];
-      if (max === undefined) return [];
-      const of = period === 'session' ? 'session' : 'principal';
-      const when = period === 'session' ? '' : ` ${day}`;
-      const amount = kind === 'tokens' ? tokens : nanoUsd;
-      return [{ kind, period, of, budget: `llm ${kind}${when} ${budget.name}`, amount, max }];
-    }),
-  );
+  const amounts = { tokens, nanoUsd };
+  const shares: Share[] = [];
+  for (const account of modelAccounts(budget, nowMs))
+    shares.push({ ...account, amount: amounts[account.kind] });
+  return shares;
 }
 
-const dayOf = (nowMs: number): string => new Date(nowMs).toISOString().slice(0, 10);
 const dayMs = 86_400_000;
 
 /** `budget shared` and `rule models` are what it is counted in. */

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { HeaderList } from '../../http/header-list.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { LlmApi } from '../../understand/llm-endpoint.ts';
-import { type Denial, denialText } from './denial.ts';
+import { type Denial, denialText, isDecision } from './denial.ts';
 import type { RefusalResponse } from './refusal.ts';
 
 const bodies: Readonly<Record<LlmApi, (message: string, denial: Denial) => unknown>> = {
@@ -29,7 +29,7 @@ export function modelResponder(
   api: LlmApi | undefined,
 ): ((denial: Denial) => RefusalResponse) | undefined {
   if (api === undefined || retryAfterSeconds !== undefined) return undefined;
-  if (code !== 'policy_denied' && code !== 'limit_exceeded') return undefined;
+  if (!isDecision(code) && code !== 'limit_exceeded') return undefined;
   return (denial) => {
     const body = Buffer.from(JSON.stringify(bodies[api](denialText(denial).trimEnd(), denial)));
     const headers = new HeaderList([

@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { ResponseHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { countsInFields } from '../../understand/bedrock-counts.ts';
 import { EventStreamReader, eventText } from '../../understand/event-stream.ts';
 import { LlmMeter } from '../../understand/llm-meter.ts';
 import type { LlmUsage } from '../../understand/llm-usage.ts';
@@ -137,10 +138,12 @@ export class ModelResponse implements Disposable {
     const isPlain = encoding === '' || encoding === 'identity';
     const { request } = this.#options.call;
     this.#meter = new LlmMeter({
-      api: request.api,
+      form: request.usageForm,
       choices: request.choices,
       contentType: isPlain ? headers.first('content-type') : undefined,
       octetsMax: this.#options.limits.llmResponseBytesMax,
+      // Before a stream nobody knows it.
+      told: request.usageForm === 'bedrock-invoke' && !request.streams ? countsInFields(headers) : undefined,
     });
   }
 

@@ -10,12 +10,13 @@ import type { Policy, Principal } from '../../policy/decision.ts';
 import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { policyPath, sessionPolicy } from './session-policy.ts';
+import type { SessionBudgets } from './session-budgets.ts';
+import { policyPath, sessionPolicy, sharedBudgets } from './session-policy.ts';
 
 export interface AccessExchange {
   readonly client: ClientExchange;
@@ -26,6 +27,7 @@ export interface AccessExchange {
   readonly absence: LinkAbsence | undefined;
   readonly clock: () => number;
   readonly policy: Policy;
+  readonly budgets: Pick<SessionBudgets, 'spentBy'>;
   readonly record: ExchangeRecord;
 }
 
@@ -57,7 +59,7 @@ export async function respondForOwnHost(
 
 async function ownResponse(
   desk: AccessDesk | undefined,
-  { head, principal, limits, clock, policy, record }: AccessExchange,
+  { head, principal, limits, clock, policy, budgets, record }: AccessExchange,
   body: Buffer,
 ): Promise<DoctorResponse> {
   const { method, path, query, destination } = head;
@@ -70,9 +72,18 @@ async function ownResponse(
   }
   const isPolicy = path === policyPath && (method === 'GET' || method === 'HEAD');
   if (isPolicy) {
-    const asked = await desk?.respond({ method: 'GET', path: '/access', body: '', principal });
+    // A session that was narrowed can ask for nothing.
+    const asked =
+      principal.narrowed !== undefined
+        ? undefined
+        : await desk?.respond({ method: 'GET', path: '/access', body: '', principal });
     const wantsJson = head.headers.all('accept').some(acceptsJson);
-    return sessionPolicy({ policy, principal, requests: asked?.body['requests'], wantsJson, nowMs: clock() });
+    const requests = asked?.body['requests'];
+    const nowMs = clock();
+    const { sessionViewRulesMax: max } = defaultLimits;
+    const told = policy.rulesFor(principal, { nowMs, max });
+    const spent = await budgets.spentBy(principal, sharedBudgets(told, nowMs));
+    return sessionPolicy({ version: policy.version, told, requests, spent, wantsJson, nowMs });
   }
   if (desk === undefined)
     throw new ProxyError(

@@ -1,15 +1,13 @@
 // A tool of a list beside the pins of the policy: whether the session may see it, and whether it is another one than was approved.
 
 import { createHash } from 'node:crypto';
-import type { AuditEvent } from '../../api/audit-event.ts';
-import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
 import type { ToolDefinition } from '../../policy/mcp-pins.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { canonicalJson } from '../../understand/canonical-json.ts';
 import type { JsonValue } from '../../understand/json-value.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
-import { newEventId, newTraceId } from '../audit/event-identity.ts';
+import { type AlarmPlace, alarmEvent } from './alarm-event.ts';
 import type { ListedTools } from './listed-tools.ts';
 
 /** The pin of a tool that is defined so. */
@@ -85,36 +83,16 @@ export function tellChangedTools(
     tools,
     clock,
   }: { readonly audit: ExchangeSink; readonly tools: ListedTools; readonly clock: () => number },
-  { principal, access }: { readonly principal: Principal; readonly access: RequestAccess },
+  place: AlarmPlace,
 ): void {
-  if (changed.length === 0 || !tools.mayAlarm(principal.sessionId, clock())) return;
-  audit.append(changedEvent(changed, principal, access, clock()));
-}
-
-function changedEvent(
-  changed: readonly ChangedTool[],
-  principal: Principal,
-  { destination: { scheme, host, port }, path }: RequestAccess,
-  nowMs: number,
-): AuditEvent {
+  if (changed.length === 0 || !tools.mayAlarm(place.principal.sessionId, clock())) return;
   const shown = changed.slice(0, defaultLimits.changedToolsToldMax);
   const names = shown.map(({ tool }) => JSON.stringify(tool)).join(', ');
   const more = changed.length - shown.length;
-  return {
-    v: auditEventVersion,
-    id: newEventId(),
-    time: new Date(nowMs).toISOString(),
-    kind: 'alarm',
+  const told = {
     action: 'tool_changed',
-    traceId: newTraceId(),
-    verdict: 'deny',
-    sessionId: principal.sessionId,
-    principal: principal.id,
-    scheme,
-    host,
-    port,
-    path,
     message: `A server of MCP defines tools in another way than their pins: ${names}${more > 0 ? `, and ${String(more)} more` : ''}. They are hidden, and calls of them are held.`,
     details: { tools: shown },
   };
+  audit.append(alarmEvent(told, place, clock()));
 }

@@ -10,7 +10,7 @@ import type { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { accessUrl } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { denialResponse } from './denial.ts';
+import { denialResponse, isAsked, noRetry } from './denial.ts';
 import type { Denial } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { grpcDenial, grpcTypeOf } from './grpc-denial.ts';
@@ -63,12 +63,13 @@ function respond(client: ClientExchange, denial: Denial, { record, responseTo }:
   const { head, body } =
     responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'), fields.get('user-agent'));
   record.refusedWith(head.status);
-  client.sendHead(head);
+  const fixed = responseTo !== undefined && isAsked(denial.code);
+  client.sendHead(fixed ? { ...head, headers: head.headers.with(...noRetry) } : head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
   client.sendEnd([]);
 }
 
-function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeRecord): Denial {
+function denialOf(error: ProxyError, { facts, traceId, mayAskAccess, help }: ExchangeRecord): Denial {
   const url = facts.host === undefined ? undefined : urlOf(facts);
   return {
     code: error.code,
@@ -76,6 +77,8 @@ function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeR
     traceId,
     retryAfterSeconds: error.retryAfterSeconds,
     next: error.next,
+    help: errorTable[error.code].isDenial ? help : undefined,
+    question: facts.question?.id,
     ...(facts.rule === undefined ? {} : { rule: facts.rule }),
     ...(facts.method === undefined ? {} : { method: facts.method }),
     ...(url === undefined ? {} : { url }),

@@ -9,6 +9,7 @@ import type { HeldOctets } from '../../protocol/held-octets.ts';
 import { rewriteJson } from '../../understand/rewrite-json.ts';
 import { writeJson } from '../../understand/write-json.ts';
 import { bodyDigestFields } from './body-digests.ts';
+import { givesTheSame } from './confirm-decision.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 
 export interface RewriteInput {
@@ -47,7 +48,7 @@ export function rewriteRequest(
   const octets = Buffer.from(writeJson(value));
   const changed = { ...access, body: { ...access.body, value, octets: octets.length } };
   const again = policy().decide(principal, changed, clock());
-  if (again.effect === 'deny' || again.rule.name !== decision.rule.name)
+  if (again.effect === 'deny' || !givesTheSame(again, decision))
     throw new ProxyError(
       'policy_denied',
       `what rule ${decision.rule.name} makes of the body is not what it allows`,

@@ -4,11 +4,12 @@
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { Principal } from '../../policy/decision.ts';
 import { TokenBucket } from '../../protocol/token-bucket.ts';
 import type { BudgetStore } from '../../store/budget-store.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { BorrowedBudget } from './borrowed-budget.ts';
-import type { CountedLimit, Limited } from './counted-limits.ts';
+import { budgetName, type CountedLimit, type Limited } from './counted-limits.ts';
 import { InformationBudgets } from './information-budgets.ts';
 
 /** Streams that are refused for their rate are told in the audit this often: an event for each would be a flood too. */
@@ -117,6 +118,29 @@ export class SessionBudgets implements AsyncDisposable {
     return bytes === undefined ? undefined : payerOf(bytes, bytesSpent(rule.name, bytesPerSession));
   }
 
+  /**
+   * What a session has spent of its budgets, by their names, and all sessions of its principal of those that they share; what another gateway
+   * has borrowed for it counts as spent. Undefined where the store cannot say.
+   */
+  async spentBy(
+    { sessionId, id }: Pick<Principal, 'sessionId' | 'id'>,
+    shared: readonly string[],
+  ): Promise<ReadonlyMap<string, number> | undefined> {
+    try {
+      const spent = new Map(await this.#store.takenBy(sessionId));
+      const together = shared.length === 0 ? [] : await this.#store.takenByPrincipal(id, shared);
+      for (const name of shared) spent.delete(name);
+      for (const [name, taken] of together) spent.set(name, taken);
+      for (const one of this.#sessions.get(sessionId)?.borrowed.values() ?? [])
+        spent.set(one.name, Math.max(0, (spent.get(one.name) ?? 0) - one.unspent));
+      return spent;
+    } catch (error) {
+      const fault = asProxyError(error);
+      if (fault.code !== 'store_unavailable') throw fault;
+      return undefined;
+    }
+  }
+
   /** A session that ended has no budgets; what it borrowed goes back. */
   forget(sessionId: string): void {
     const session = this.#sessions.get(sessionId);
@@ -174,7 +198,7 @@ export class SessionBudgets implements AsyncDisposable {
     const max = limits[limit];
     if (max === undefined) return undefined;
     const { borrowed } = this.#session(sessionId, nowMs);
-    const name = `${limit} ${budget}`;
+    const name = budgetName(limit, budget);
     // Rules that share a budget may have different limits: what one of them borrowed is not for the other.
     const key = `${max} ${limits.whenStoreAway ?? ''} ${name}`;
     let found = borrowed.get(key);

@@ -8,13 +8,16 @@ import type { Duplex } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import { validateResponse } from '../../http/response-validation.ts';
 import { agreesCompression, offeredExtensions } from '../../http/websocket-extensions.ts';
+import type { GraphqlSocketProtocol } from '../../understand/graphql-socket.ts';
 import { closeCode } from '../../net/websocket-frame.ts';
+import { PlaceholderMessages, type SoughtInMessages } from '../credentials/request/placeholder-messages.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { encodeResponseHead } from '../../http/response-writer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmDecision } from './confirm-decision.ts';
+import { confirmAtDispatch } from './confirm-decision.ts';
+import { captureOf } from './body-capture.ts';
 import { admit, forwardRequest, responseRoom } from './exchange.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import type { LeakWatch } from './leak-watch.ts';
@@ -22,12 +25,17 @@ import { refuse } from './refusal.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
-import { ResponseRelay } from './response-relay.ts';
+import { filteredPackage } from './package-filter.ts';
+import { readsMessages } from './list-filter.ts';
+import { type ChainOptions, ResponseChain } from './response-chain.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
-import { WebSocketPassage } from './websocket-passage.ts';
+import { OperationGuard } from './operation-guard.ts';
+import { agreedProtocol, SocketOperations, type SocketOperationsOptions } from './socket-operations.ts';
+import { ToldMessages } from './told-messages.ts';
+import { type PassageRun, WebSocketPassage } from './websocket-passage.ts';
 
 /** How the client's side is told that the protocol was switched. */
 interface UpgradeClient {
@@ -105,18 +113,20 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
   record.keep();
   let ended: ProxyError | undefined;
   let origin: Duplex | undefined;
-  let relay: ResponseRelay | undefined;
+  let chain: ResponseChain | undefined;
   const noResponse = new AbortController();
   let release = (): void => undefined;
   try {
-    const admitted = await admit(client, scene, parts, record);
-    const handshake = openingHandshake(client, scene, parts, { admitted, record });
-    ({ relay } = handshake);
+    const onRefused = (error: ProxyError): void => void (ended = error);
+    const handshake = await openingHandshake(client, scene, parts, { record, refuse: onRefused });
+    const { admitted, request } = handshake;
+    ({ chain } = handshake);
     const closing = new Closing();
     release = parts.live.add({
       principal: scene.principal,
       access: admitted.access,
       decision: admitted.decision,
+      ...(admitted.decision.readsOperations === true ? { partsUnder: admitted.basis.policy.version } : {}),
       end: (error) => {
         ended = error;
         // Before its response there is still room for one that says why.
@@ -128,15 +138,13 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
       },
     });
     // From here on a change of the policy ends it.
-    confirmDecision(admitted, scene.principal, parts);
+    await confirmAtDispatch(admitted, scene.principal, parts);
     throwIfGone(client);
-    const { request } = handshake;
     const signal = AbortSignal.any([request.signal, noResponse.signal]);
-    const result = await parts.forwarder.upgrade({ ...request, signal }, 'websocket', relay);
+    const result = await parts.forwarder.upgrade({ ...request, signal }, 'websocket', chain.receiver);
     if (result.socket === undefined) {
-      await relay.end();
+      await chain.end();
       record.succeeded(result.protocol);
-      if (relay.status === 401) admitted.injected.onRejected(parts.clock());
       return;
     }
     result.socket.on('error', () => undefined);
@@ -146,15 +154,17 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     }
     origin = result.socket;
     record.switched(result.status, result.protocol);
-    await connectBoth({ upgrade, result, origin, record, limits, closing, ...handshake });
+    const operations = { scene, parts, admitted };
+    await connectBoth({ upgrade, result, origin, record, limits, closing, operations, ...handshake });
     // The policy ended what it had allowed; there is nobody left to tell but the audit.
     if (ended !== undefined) record.refused(ended);
   } catch (error) {
     // What broke is the consequence of that.
-    refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
+    refuse(client, asProxyError(ended ?? chain?.relay.harmless(error) ?? error), record);
   } finally {
     release();
-    relay?.[Symbol.dispose]();
+    if (origin === undefined) chain?.told(parts.clock());
+    chain?.[Symbol.dispose]();
     // A response that is refused leaves nobody who would end it.
     origin?.destroy();
     record.ended();
@@ -162,54 +172,60 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
 }
 
 interface OpeningHandshake {
-  /** For a response that is no switch. */
-  readonly relay: ResponseRelay;
+  readonly admitted: Admitted;
+  /** For a response that is no switch, which comes as any other. */
+  readonly chain: ResponseChain;
   readonly request: ForwardRequest;
   /** What messages are searched for. */
   readonly searched: SearchedValues | undefined;
   /** Where what the client sends is searched. */
   readonly watch: LeakWatch | undefined;
+  /** Each message of the client is judged. */
+  readonly isRead: boolean;
+  /** Credentials whose placeholder may stand in a message of the client. */
+  readonly sought: readonly SoughtInMessages[];
   readonly key: string;
   readonly spendBytes: Admitted['spendBytes'];
   readonly spendOut: Admitted['spendOut'];
 }
 
 /** What goes to the origin, and how its response is taken. @throws ProxyError request_malformed */
-function openingHandshake(
+async function openingHandshake(
   client: ClientExchange,
   scene: ExchangeScene,
   parts: ExchangeParts,
-  known: { readonly admitted: Admitted; readonly record: ExchangeRecord },
-): OpeningHandshake {
-  const { validated, injected, spendBytes, spendOut } = known.admitted;
+  { record, refuse: onRefused }: Pick<ChainOptions, 'record' | 'refuse'>,
+): Promise<OpeningHandshake> {
+  const asked = await admit(client, scene, parts, record);
+  const admitted = { ...asked, capture: captureOf(asked, scene.principal, parts) };
+  const { validated, injected, spendBytes, spendOut, watch, decision } = admitted;
   if (validated.upgrade === undefined)
     throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
   if (validated.head.destination.host === accessHost)
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
-  const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
   const { searched } = injected;
-  const { watch } = known.admitted;
-  const isSearched = searched !== undefined || watch !== undefined;
-  const headers = handshakeFields(request.head.headers, isSearched);
-  const key = headers.first('sec-websocket-key') ?? '';
   // Of messages, and of what stands between their frames.
   const room = responseRoom(scene, parts, searched, 2);
-  const relay = new ResponseRelay({
-    client,
-    fail: (error) => {
-      client.abort(error);
-    },
-    searched,
-    quietMs: known.admitted.decision.scrub?.quietMs,
-    decode: injected.decode,
-    request: validated.head,
-    limits: parts.limits,
-    spendBytes,
+  const end = (error: ProxyError): void => {
+    onRefused(error);
+    client.abort(error);
+  };
+  const chain = await ResponseChain.open(client, scene, parts, {
+    admitted,
+    record,
     room,
-    onStatus: (status) => known.record.responded(status),
+    end,
+    refuse: onRefused,
   });
-  const asked = { ...request, head: { ...request.head, headers } };
-  return { relay, request: asked, searched, watch, key, spendBytes, spendOut };
+  const { screen } = chain;
+  const request = { ...forwardRequest(client, scene, parts, { admitted, record, screen }), body: undefined };
+  const sought = await parts.credentials.inMessages(decision.inject, parts.clock());
+  const isRead = decision.readsOperations === true;
+  const isSearched = searched !== undefined || watch !== undefined || isRead || sought.length > 0;
+  const headers = handshakeFields(request.head.headers, isSearched);
+  const key = headers.first('sec-websocket-key') ?? '';
+  const sent = { ...request, head: { ...request.head, headers } };
+  return { admitted, chain, request: sent, searched, watch, isRead, sought, key, spendBytes, spendOut };
 }
 
 /**
@@ -241,6 +257,7 @@ class Closing {
 }
 
 interface Switched {
+  readonly chain: ResponseChain;
   readonly upgrade: UpgradeClient;
   readonly result: UpgradeResult;
   /** Sec-WebSocket-Key as the origin got it. */
@@ -256,6 +273,9 @@ interface Switched {
   readonly limits: Limits;
   readonly closing: Closing;
   readonly request: ForwardRequest;
+  readonly isRead: boolean;
+  readonly sought: readonly SoughtInMessages[];
+  readonly operations: Pick<SocketOperationsOptions, 'scene' | 'parts' | 'admitted'>;
 }
 
 /** Lets the frames of both sides pass until one of them ends, or the gateway does. */
@@ -264,9 +284,12 @@ async function connectBoth(switched: Switched): Promise<void> {
   const { rawHeaders, status } = result;
   const { spendBytes, spendOut } = switched;
   const { isCompressed } = acceptSwitch(switched);
+  requireUnread(switched.operations.admitted);
+  const protocol = protocolOf(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   const scrubber = searched === undefined ? undefined : new WebSocketScrubber(searched);
-  upgrade.switched(searched === undefined ? headers : scrubFields(headers, searched.tables));
+  const fields = searched === undefined ? headers : scrubFields(headers, searched.tables);
+  upgrade.switched(switched.chain.screen?.switched(fields) ?? fields);
   const passage = new WebSocketPassage({
     client: upgrade.socket,
     origin,
@@ -276,26 +299,73 @@ async function connectBoth(switched: Switched): Promise<void> {
     abort: (error) => upgrade.client.abort(error),
   });
   closing.open((error) => passage.close(closeCode.policyViolation, error));
-  let leak: ProxyError | undefined;
-  const guard = watch?.webSocketGuard((fault) => {
-    leak = fault;
+  let unfit: ProxyError | undefined;
+  const end = (fault: ProxyError): void => {
+    unfit ??= fault;
     passage.close(closeCode.policyViolation, fault);
-  });
+  };
+  const guard = watch?.webSocketGuard(end);
+  const judged = protocol === undefined ? undefined : judgedMessages(switched, protocol, end);
   const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
-  const bytes = await passage.run({ early, spendBytes, spendOut, scrubber, guard });
+  const placed = placedIn(switched);
+  const bytes = await passage.run({ early, spendBytes, spendOut, scrubber, guard, judged, placed });
   record.scrubbed(scrubber?.replaced ?? 0);
   if (bytes.fault !== undefined) record.cutShort(bytes.fault);
   record.sent(bytes.fromClient);
   record.received(bytes.fromOrigin);
-  if (leak !== undefined) record.refused(leak);
+  if (unfit !== undefined) record.refused(unfit);
   if (passage.malformed !== undefined) record.failed(passage.malformed);
+}
+
+/** Last of all that looks at messages of the client: nobody else sees the secrets. */
+function placedIn({ sought, record, operations }: Switched): PlaceholderMessages | undefined {
+  if (sought.length === 0) return undefined;
+  const { injected, decision } = operations.admitted;
+  const names = new Set(injected.names);
+  return new PlaceholderMessages(sought, (name) => {
+    names.add(name);
+    const offered = decision.inject.map(({ credential }) => credential);
+    record.injected({ names: [...names], stripped: [] }, offered);
+  });
+}
+
+/** Undefined: nobody reads what comes on it. @throws ProxyError origin_malformed */
+function protocolOf({ result, isRead }: Switched): GraphqlSocketProtocol | undefined {
+  if (!isRead) return undefined;
+  return agreedProtocol(HeaderList.fromRaw(result.rawHeaders).all('sec-websocket-protocol'));
+}
+
+function judgedMessages(
+  { operations, record, limits }: Switched,
+  protocol: GraphqlSocketProtocol,
+  onEnd: (fault: ProxyError) => void,
+): NonNullable<PassageRun['judged']> {
+  const told = new ToldMessages();
+  const { traceId } = record;
+  const judges = new SocketOperations({
+    ...operations,
+    protocol,
+    traceId,
+    say: (text) => told.say(text),
+    isOver: () => guard.isOver,
+  });
+  const guard: OperationGuard = new OperationGuard({
+    judge: async (text) => await judges.judge(text),
+    onEnd,
+    messageBytesMax: limits.inspectBodyBytesMax,
+    held: operations.parts.held,
+    sessionId: operations.scene.principal.sessionId,
+  });
+  return { guard, told };
 }
 
 /** RFC 6455 §4.2.2 */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, searched, watch }: Switched): { readonly isCompressed: boolean } {
+function acceptSwitch({ result, key, searched, watch, isRead, sought }: Switched): {
+  readonly isCompressed: boolean;
+} {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
@@ -306,10 +376,24 @@ function acceptSwitch({ result, key, searched, watch }: Switched): { readonly is
       'The response of the origin is refused: its Sec-WebSocket-Accept does not fit the key.',
     );
   const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
-  if (isCompressed && (searched !== undefined || watch !== undefined))
+  if (isCompressed && (searched !== undefined || watch !== undefined || isRead || sought.length > 0))
     throw new ProxyError(
       'origin_malformed',
       'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched.',
     );
   return { isCompressed };
+}
+
+/** What a rule has read of responses would come unread on a WebSocket. @throws ProxyError origin_malformed */
+function requireUnread({ access, decision, promised }: Admitted): void {
+  const isRead =
+    decision.rewrite?.response !== undefined ||
+    promised !== undefined ||
+    filteredPackage(decision) !== undefined ||
+    readsMessages(access, decision);
+  if (isRead)
+    throw new ProxyError(
+      'origin_malformed',
+      'The response of the origin is refused: it switches to WebSocket, where its rule has responses read before they go on.',
+    );
 }

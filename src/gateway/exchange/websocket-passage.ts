@@ -24,6 +24,12 @@ export interface WebSocketPassageOptions {
   readonly abort: (error: ProxyError) => void;
 }
 
+/** Holds messages until they are judged. */
+interface StoppableGuard extends Transform {
+  /** What is held or judged is dropped. */
+  stop(): void;
+}
+
 export interface PassageRun {
   /** What came behind the heads of the handshake. */
   readonly early: { readonly client: Buffer; readonly origin: Buffer };
@@ -34,6 +40,10 @@ export interface PassageRun {
   readonly scrubber: WebSocketScrubber | undefined;
   /** What the client sends goes through it. */
   readonly guard?: Transform | undefined;
+  /** What the client sends goes through it last. */
+  readonly placed?: Transform | undefined;
+  /** Where each message of the client is judged: what that goes through, and what responses go through. */
+  readonly judged?: { readonly guard: StoppableGuard; readonly told: Transform } | undefined;
 }
 
 export interface PassedBytes {
@@ -50,6 +60,7 @@ export class WebSocketPassage {
   #malformed: ProxyError | undefined;
   #unpaidOut: ProxyError | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  #judging: StoppableGuard | undefined;
 
   constructor(options: WebSocketPassageOptions) {
     const { isCompressed } = options;
@@ -66,6 +77,7 @@ export class WebSocketPassage {
 
   /** Ends both sides by a close with this code; who does not end its own side then is cut off with the error. */
   close(code: number, error: ProxyError): void {
+    this.#judging?.stop();
     this.#fromClient.close(code);
     this.#fromOrigin.close(code);
     const { client, origin, limits, abort } = this.#options;
@@ -76,9 +88,18 @@ export class WebSocketPassage {
   }
 
   /** Lets frames pass until both sides are over. Never throws. */
-  async run({ early, spendBytes, spendOut, scrubber, guard }: PassageRun): Promise<PassedBytes> {
+  async run({
+    early,
+    spendBytes,
+    spendOut,
+    scrubber,
+    guard,
+    judged,
+    placed,
+  }: PassageRun): Promise<PassedBytes> {
     const { client, origin, limits, absence } = this.#options;
     let unpaid: ProxyError | undefined;
+    this.#judging = judged?.guard;
     // Neither side is read meanwhile.
     for (const socket of [client, origin]) socket.on('error', () => undefined);
     try {
@@ -96,8 +117,8 @@ export class WebSocketPassage {
     const bytes = await pipeBoth(client, origin, {
       spendBytes,
       idle: { limits, name: 'webSocketIdleTimeoutMs', absence },
-      throughFirst: [this.#fromClient, ...paid, ...(guard === undefined ? [] : [guard])],
-      throughSecond: [this.#fromOrigin, ...(scrubber === undefined ? [] : [scrubber])],
+      throughFirst: [this.#fromClient, ...some(judged?.guard), ...paid, ...some(guard), ...some(placed)],
+      throughSecond: [this.#fromOrigin, ...some(scrubber), ...some(judged?.told)],
     });
     clearTimeout(this.#deadline);
     const fault = unpaid ?? this.#unpaidOut ?? bytes.fault;
@@ -118,4 +139,8 @@ export class WebSocketPassage {
     this.#malformed = fault;
     this.close(fault instanceof WebSocketFault ? fault.closeCode : closeCode.protocolError, fault);
   }
+}
+
+function some(one: Transform | undefined): readonly Transform[] {
+  return one === undefined ? [] : [one];
 }

@@ -65,7 +65,7 @@ export class ByProtocolForwarder implements Forwarder {
         release();
       }
     }
-    return this.#overHttp1(request, receiver);
+    return this.#overHttp1(request, receiver, key);
   }
 
   /** HTTP/1.1 first, for few origins take a WebSocket over HTTP/2. */
@@ -102,9 +102,13 @@ export class ByProtocolForwarder implements Forwarder {
     return current === 'h2' || request.head.httpVersion === '2' || endsConnection(request);
   }
 
-  async #overHttp1(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
+  async #overHttp1(
+    request: ForwardRequest,
+    receiver: ResponseReceiver,
+    key: OriginKey,
+  ): Promise<ForwardResult> {
     try {
-      return await this.#http1.forward(request, receiver);
+      return await this.#http1.forward(request, receiver, key);
     } catch (error) {
       if (!isProtocolRefusal(error)) throw error;
       return await this.#overHttp2Only(request, error, (origin) =>

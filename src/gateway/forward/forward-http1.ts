@@ -28,13 +28,17 @@ export class Http1Forwarder implements Forwarder {
     );
   }
 
-  async forward(given: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
+  async forward(
+    given: ForwardRequest,
+    receiver: ResponseReceiver,
+    key = originKeyOf(given),
+  ): Promise<ForwardResult> {
     // A rewritten body can fail while the connection is waited for, which the exchange then finds.
     given.body?.on('error', () => undefined);
     const request = given.body === undefined ? given : await withoutEmptyBody(given, this.#limits);
-    const { pool, release } = this.#pools.use(originKeyOf(request));
+    const { pool, release } = this.#pools.use(key);
     try {
-      const connection = await pool.take(request.signal);
+      const connection = pool.takeReady(request.signal) ?? (await pool.take(request.signal));
       const { isKept } = connection;
       try {
         await connection.run(request, receiver);

@@ -52,9 +52,9 @@ export interface ForwardRequest {
   readonly isKeptAfterBody?: boolean;
   /** Private networks (CIDR) that the admitting rule opens. */
   readonly addresses: readonly string[];
-  readonly tls?: UpstreamTls;
+  readonly tls?: UpstreamTls | undefined;
   /** Hops that the client's connection has behind it. */
-  readonly via?: string;
+  readonly via?: string | undefined;
   /** When the client could not be reached. */
   readonly absence?: LinkAbsence | undefined;
   readonly signal: AbortSignal;

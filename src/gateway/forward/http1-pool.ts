@@ -62,6 +62,11 @@ export class Http1Pool implements Disposable {
     }
   }
 
+  /** As `take`, where one waits: then nobody has to wait for it. */
+  takeReady(signal: AbortSignal): Http1Connection | undefined {
+    return signal.aborted ? undefined : this.#takeIdle();
+  }
+
   /** The exchange is over. */
   put(connection: Http1Connection): void {
     if (!connection.isReady) return;

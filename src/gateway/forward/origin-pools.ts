@@ -24,9 +24,9 @@ export interface OriginKey {
   readonly credentials: readonly string[];
   /** Behind a body another request may follow, which then is none that is judged. */
   readonly isKeptAfterBody: boolean;
-  readonly tls?: UpstreamTls;
+  readonly tls?: UpstreamTls | undefined;
   /** Told to the proxy that the connection goes through. */
-  readonly via?: string;
+  readonly via?: string | undefined;
 }
 
 /** Dials for the pool of a key. */
@@ -51,10 +51,10 @@ export function originKeyOf(request: ForwardRequest): OriginKey {
     principalId,
     sessionId,
     addresses,
-    credentials: credentials.toSorted(),
+    credentials: credentials.length < 2 ? credentials : credentials.toSorted(),
     isKeptAfterBody: request.isKeptAfterBody === true,
-    ...(tls === undefined ? {} : { tls }),
-    ...(via === undefined ? {} : { via }),
+    tls,
+    via,
   };
 }
 
@@ -63,17 +63,27 @@ export function originKeyText(key: OriginKey): string {
   const tls =
     key.tls === undefined ? '' : createHash('sha256').update(JSON.stringify(key.tls)).digest('base64url');
   const { destination } = key;
-  return JSON.stringify([
-    key.principalId,
-    key.sessionId,
-    destination.scheme,
-    formatAuthority(destination),
-    key.addresses,
-    key.credentials,
-    key.isKeptAfterBody,
-    tls,
-    key.via,
-  ]);
+  const { principalId, sessionId, addresses, credentials, isKeptAfterBody, via } = key;
+  const { scheme } = destination;
+  return (
+    `${scheme} ${isKeptAfterBody ? 'kept' : 'closed'} ${tls} ${via === undefined ? '-' : sized(via)}` +
+    sized(principalId) +
+    sized(sessionId) +
+    sized(formatAuthority(destination)) +
+    listed(addresses) +
+    listed(credentials)
+  );
+}
+
+/** Behind its length, so that no two lists of texts give one text. */
+function sized(text: string): string {
+  return `${String(text.length)}:${text}`;
+}
+
+function listed(texts: readonly string[]): string {
+  let all = `${String(texts.length)},`;
+  for (const text of texts) all += sized(text);
+  return all;
 }
 
 type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax' | 'originPoolsPerSessionMin'>;

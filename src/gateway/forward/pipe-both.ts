@@ -1,6 +1,6 @@
 // Bytes both ways between two sockets, with half-close, backpressure and counts.
 
-import type { Duplex, Transform } from 'node:stream';
+import type { Duplex, Readable, Transform } from 'node:stream';
 
 import { type LinkAbsence, Silence } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
@@ -28,13 +28,24 @@ export interface PipeOptions {
   readonly throughFirst?: readonly Transform[];
   /** What the second side sends. */
   readonly throughSecond?: readonly Transform[];
+  /** Where the gateway ends both: the first side is told why and closes by itself. Default: it is destroyed. */
+  readonly parting?: Parting;
+  /** Is given, before anything passes, what counts octets of the second side that go to the first beside the stream. */
+  readonly beside?: ((pass: SpendBytes) => void) | undefined;
+}
+
+export interface Parting {
+  /** Whether the first side was told, and is left to itself from here on. */
+  readonly isUnderWay: boolean;
+  /** False: nothing can be said to it. */
+  begin(error: ProxyError): boolean;
 }
 
 /** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
 export async function pipeBoth(
   first: Duplex,
   second: Duplex,
-  { spendBytes, idle, throughFirst = [], throughSecond = [] }: PipeOptions = {},
+  { spendBytes, idle, throughFirst = [], throughSecond = [], parting, beside }: PipeOptions = {},
 ): Promise<PipedBytes> {
   if (first.destroyed || second.destroyed) return breakOff([first, second]);
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -47,7 +58,7 @@ export async function pipeBoth(
   };
   const end = (error: ProxyError): void => {
     fault ??= error;
-    first.destroy(error);
+    if (parting?.begin(error) !== true) first.destroy(error);
     second.destroy(error);
   };
   const timer =
@@ -55,21 +66,30 @@ export async function pipeBoth(
   const count = (from: Duplex, name: 'fromFirst' | 'fromSecond'): void => {
     from.on('data', (chunk: Buffer) => {
       bytes[name] += chunk.length;
-      timer?.refresh();
+      // What nobody takes any more does not keep the connection.
+      if (open === 2) timer?.refresh();
     });
   };
   count(first, 'fromFirst');
   count(second, 'fromSecond');
-  const meter = (): readonly Transform[] => {
-    if (spendBytes === undefined) return [];
-    const metered = meteredStream(spendBytes);
-    metered.once('error', (error) => {
-      end(asProxyError(error));
-    });
-    return [metered];
+  const steps = (way: readonly Transform[]): readonly Transform[] => {
+    const all = spendBytes === undefined ? way : [meteredStream(spendBytes), ...way];
+    // A fault of one ends these two sides, and nothing else.
+    for (const step of all) step.on('error', (error) => end(asProxyError(error)));
+    return all;
   };
-  link(first, second, closed, [...meter(), ...throughFirst]);
-  link(second, first, closed, [...meter(), ...throughSecond]);
+  beside?.((octets) => {
+    bytes.fromSecond += octets;
+    if (open === 2) timer?.refresh();
+    return spendBytes?.(octets)?.catch((error: unknown): never => {
+      end(asProxyError(error));
+      throw error;
+    });
+  });
+  const onward = through(first, steps(throughFirst));
+  const back = through(second, steps(throughSecond));
+  link(first, { to: second, onward, back }, closed);
+  link(second, { to: first, onward: back, back: onward, parting }, closed);
   await promise;
   timer?.clear();
   return fault === undefined ? bytes : { ...bytes, fault };
@@ -100,21 +120,44 @@ function idleTimer(
   return { refresh: () => void timer.refresh(), clear: () => clearTimeout(timer) };
 }
 
-function link(from: Duplex, to: Duplex, closed: () => void, through: readonly Transform[]): void {
+/** What comes out behind the last of them. */
+function through(from: Duplex, steps: readonly Transform[]): Readable {
+  let last: Readable = from;
+  for (const next of steps) last = last.pipe(next);
+  return last;
+}
+
+interface Link {
+  readonly to: Duplex;
+  /** What comes out for `to`. */
+  readonly onward: Readable;
+  /** What comes out of what `to` sends. */
+  readonly back: Readable;
+  /** Of `to`. */
+  readonly parting?: Parting | undefined;
+}
+
+function link(from: Duplex, { to, onward, back, parting }: Link, closed: () => void): void {
   from.once('error', (error) => {
+    if (parting?.isUnderWay === true) return;
     // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
-    if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
+    if (!from.readableEnded || isEndOfGateway(error)) to.destroy(asProxyError(error, 'stream_reset'));
   });
   from.once('close', () => {
+    closed();
+    if (parting?.isUnderWay === true) return;
     // Closed without an end: the other side must not take it for one.
     if (!from.readableEnded && !to.destroyed)
       to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
-    // Nobody takes what the other side still sends; it is read on so that its end is seen. Taken off first, since a
-    // pipe that loses its end stops reading.
-    else to.unpipe().resume();
-    closed();
+    // Nobody takes what the other side still sends; it is read on, and paid for, so that its end is seen. Taken off
+    // first, since a pipe that loses its end stops reading.
+    else back.unpipe().resume();
   });
-  let last = from;
-  for (const next of through) last = last.pipe(next);
-  last.pipe(to);
+  onward.pipe(to);
+}
+
+/** The gateway ended it, for a limit or with the session: then nothing goes on for anybody. Others only went away. */
+export function isEndOfGateway(error: Error | null): boolean {
+  if (!(error instanceof ProxyError)) return false;
+  return error.code !== 'stream_reset' && error.code !== 'cancelled' && error.code !== 'tunnel_lost';
 }

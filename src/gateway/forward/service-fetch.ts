@@ -6,6 +6,7 @@ import type { Agent } from 'undici';
 import { classifyAddress } from '../../net/address-guard.ts';
 import type { Dialer } from '../../net/dialer.ts';
 import { asProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** The operator wrote the URL, so a private network is as good as a public one. */
@@ -157,6 +158,11 @@ function openAgent(
       );
     },
   });
+}
+
+/** fetch hides the reason, such as a refused connection or certificate, in the cause. */
+export function fetchReason(error: unknown): string {
+  return faultReason(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }
 
 function isLoopback({ hostname }: URL): boolean {

@@ -17,7 +17,7 @@ import { http } from '../../system/http-module.ts';
 
 /** The connection as the response needs it. */
 export interface ResponseTransport {
-  /** Pieces of a response, which leave together. False: wait for `onDrain`. */
+  /** Pieces of a response, which leave together and hold until this returns. False: wait for `onDrain`. */
   write(...pieces: readonly Uint8Array[]): boolean;
   onDrain(listener: () => void): void;
   /** Whether each response is the last one on its connection from now on. */
@@ -30,6 +30,8 @@ export interface ResponseTransport {
 
 /** Small bodies are copied behind their heads: one write costs more than that. */
 const joinBytesMax = 4096;
+/** What is joined stands here until it is written, which copies it: a buffer for each response costs more than that. */
+const joined = Buffer.allocUnsafeSlow(64 * 1024);
 const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${String(defaultLimits.clientKeepAliveMs / 1000)}\r\n`;
 
 export class Http1Client implements ClientExchange {
@@ -188,7 +190,7 @@ export class Http1Client implements ClientExchange {
     const end = framing.kind === 'chunked' ? encodeBodyEnd(rawTrailers) : '';
     const last = this.#pending + end;
     this.#pending = '';
-    if (last !== '') this.#transport.write(Buffer.from(last, 'latin1'));
+    if (last !== '') this.#transport.write(latin1Bytes(last));
     this.#transport.ended(this);
   }
 
@@ -200,7 +202,7 @@ export class Http1Client implements ClientExchange {
   #flush(): void {
     const head = this.#pending;
     this.#pending = '';
-    if (head !== '') this.#transport.write(Buffer.from(head, 'latin1'));
+    if (head !== '') this.#transport.write(latin1Bytes(head));
   }
 
   #write(head: string, chunk: Uint8Array, tail: string): boolean {
@@ -210,21 +212,29 @@ export class Http1Client implements ClientExchange {
       const behind = tail === '' ? [] : [Buffer.from(tail, 'latin1')];
       return this.#transport.write(...before, chunk, ...behind);
     }
-    const bytes = Buffer.allocUnsafe(head.length + chunk.length + tail.length);
+    const length = head.length + chunk.length + tail.length;
+    const bytes = length > joined.length ? Buffer.allocUnsafe(length) : joined;
     bytes.write(head, 0, 'latin1');
     bytes.set(chunk, head.length);
-    bytes.write(tail, head.length + chunk.length, 'latin1');
-    return this.#transport.write(bytes);
+    if (tail !== '') bytes.write(tail, head.length + chunk.length, 'latin1');
+    return this.#transport.write(bytes.subarray(0, length));
   }
 
   #encodeHead({ status, reasonPhrase, headers }: ResponseHead, framing: ClientFraming): string {
     const phrase = reasonPhrase ?? http.STATUS_CODES[status] ?? '';
     if (!/^[\t\x20-\x7e]*$/.test(phrase)) throw unwritable('the reason phrase');
     let text = `HTTP/1.1 ${String(status)} ${phrase}\r\n`;
-    for (const [name, value] of headers) text += fieldLine(name, value);
+    text += headers.lines(fieldLine);
     if (framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
     // Of what passes no field of the connection is left; a refusal can have its own.
     if (headers.has('connection')) return `${text}\r\n`;
     return `${text}${this.#closing ? 'Connection: close\r\n' : keepAlive}\r\n`;
   }
+}
+
+/** Until the next text. */
+function latin1Bytes(text: string): Buffer {
+  if (text.length > joined.length) return Buffer.from(text, 'latin1');
+  joined.write(text, 0, 'latin1');
+  return joined.subarray(0, text.length);
 }

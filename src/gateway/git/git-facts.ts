@@ -15,7 +15,13 @@ export function gitFacts(head: RequestHead, pushed?: ReadPush): GitFacts | undef
   const [operation] = request?.operations ?? [];
   if (request === undefined || operation === undefined || !(request.isSmart || pushed !== undefined))
     return undefined;
-  const { repository } = request;
+  return factsOfGit({ repository: request.repository, operation }, pushed);
+}
+
+export function factsOfGit(
+  { repository, operation }: Pick<GitFacts, 'repository' | 'operation'>,
+  pushed?: ReadPush,
+): GitFacts {
   if (pushed === undefined) return { repository, operation };
   const { updates, options } = pushed;
   const refs = updates.slice(0, defaultLimits.auditedRefsMax);

@@ -4,11 +4,11 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
+import { MaskedFrameHeads } from '../../net/masked-frame-heads.ts';
 import {
   applyMask,
   closeCode,
   encodeClose,
-  headerBytesMax,
   headerLength,
   opcode,
   writeHeader,
@@ -30,14 +30,13 @@ export interface WebSocketGuardOptions {
 /** Takes whole frames in any split: what is none was kept out before. */
 export class WebSocketGuard extends Transform {
   readonly #options: WebSocketGuardOptions;
-  readonly #header = Buffer.alloc(headerBytesMax);
-  #headerBytes = 0;
+  readonly #heads = new MaskedFrameHeads();
   #payloadLeft = 0;
   /** Octets of this frame's payload that came. */
   #payloadBytes = 0;
   #isControl = false;
   #isFinal = true;
-  #mask = Buffer.alloc(4);
+  #mask: Buffer = Buffer.alloc(4);
   #held: Buffer = Buffer.alloc(0);
   /** What left ends where a frame does. */
   #leftWhole = true;
@@ -65,7 +64,7 @@ export class WebSocketGuard extends Transform {
     for (let at = 0; at < chunk.length;) {
       at = this.#payloadLeft > 0 ? this.#takePayload(chunk, at) : this.#takeHeader(chunk, at);
       if (this.#isOver) return;
-      if (this.#headerBytes === 0 && this.#payloadLeft === 0 && this.#isFinal) border = from + at;
+      if (!this.#heads.isWithin && this.#payloadLeft === 0 && this.#isFinal) border = from + at;
     }
     const length = border + Math.max(0, text.length - border - leakWindowBytes);
     this.#held = Buffer.from(text.subarray(length));
@@ -74,22 +73,14 @@ export class WebSocketGuard extends Transform {
   }
 
   #takeHeader(chunk: Buffer, at: number): number {
-    this.#header[this.#headerBytes] = chunk[at] ?? 0;
-    this.#headerBytes += 1;
-    const short = (this.#header[1] ?? 0) & 0x7f;
-    const needed = 6 + (short < 126 ? 0 : short === 126 ? 2 : 8);
-    if (this.#headerBytes < 2 || this.#headerBytes < needed) return at + 1;
-    if (short < 126) this.#payloadLeft = short;
-    else
-      this.#payloadLeft =
-        short === 126 ? this.#header.readUInt16BE(2) : Number(this.#header.readBigUInt64BE(2));
-    this.#mask = Buffer.from(this.#header.subarray(needed - 4, needed));
-    const first = this.#header[0] ?? 0;
-    this.#isControl = (first & 0x0f) >= opcode.close;
-    // A control frame stands between the frames of a message, whose end it is not.
-    if (!this.#isControl) this.#isFinal = (first & 0x80) !== 0;
-    this.#headerBytes = 0;
+    const head = this.#heads.take(chunk[at] ?? 0);
+    if (head === undefined) return at + 1;
+    this.#payloadLeft = head.length;
     this.#payloadBytes = 0;
+    this.#mask = head.mask;
+    this.#isControl = head.isControl;
+    // A control frame stands between the frames of a message, whose end it is not.
+    if (!head.isControl) this.#isFinal = head.isFinal;
     return at + 1;
   }
 

@@ -12,6 +12,7 @@ import { linesOf, readChangeLine, sendLine, toldSchema } from './change-lines.ts
 import { connectPeer } from './peer-connection.ts';
 import type { KnownPeer, PeerDirectory } from './peer-directory.ts';
 import { changesProtocol, type PeerIdentity } from './peer-identity.ts';
+import { UnreachedPeers } from './unreached-peers.ts';
 
 const lookIntervalMs = 500;
 /** One that could not be reached is passed over for so long. */
@@ -37,6 +38,8 @@ export interface FollowedPeersOptions {
   /** What was taken here and could not be said in the store. */
   readonly unsaid: () => number | undefined;
   readonly onFault: (error: ProxyError) => void;
+  /** Milliseconds that never go back. */
+  readonly ticks?: () => number;
 }
 
 export class FollowedPeers implements AsyncDisposable {
@@ -45,11 +48,13 @@ export class FollowedPeers implements AsyncDisposable {
   readonly #following = new Map<string, Promise<void>>();
   /** Until when one is passed over. */
   readonly #failed = new Map<string, number>();
+  readonly #unreached: UnreachedPeers;
   readonly #stop = new AbortController();
 
   constructor(options: FollowedPeersOptions) {
     this.#options = options;
     const { onFault } = options;
+    this.#unreached = new UnreachedPeers(onFault, () => this.#now());
     this.#repeated = new RepeatedLook({
       look: () => this.#look(),
       intervalMs: lookIntervalMs,
@@ -67,20 +72,25 @@ export class FollowedPeers implements AsyncDisposable {
 
   #look(): void {
     const { identity, directory } = this.#options;
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     for (const [name, untilMs] of this.#failed) if (untilMs <= nowMs) this.#failed.delete(name);
+    this.#unreached.keep(directory.lastCurrent);
     for (const peer of behind(identity.incarnation, directory.lastCurrent)) {
       if (this.#following.size >= defaultLimits.peerFeedsMax) return;
       const { incarnation } = peer;
       if (this.#following.has(incarnation) || this.#failed.has(incarnation)) continue;
       const following = this.#follow(peer)
-        .catch(() => undefined)
+        .catch((error: unknown) => this.#unreached.failed(peer, error))
         .then(() => {
           this.#following.delete(incarnation);
-          this.#failed.set(incarnation, performance.now() + retryMs);
+          this.#failed.set(incarnation, this.#now() + retryMs);
         });
       this.#following.set(incarnation, following);
     }
+  }
+
+  #now(): number {
+    return (this.#options.ticks ?? (() => performance.now()))();
   }
 
   /** Until the connection ends. Rejects with why. */
@@ -88,7 +98,8 @@ export class FollowedPeers implements AsyncDisposable {
     const { incarnation, address } = peer;
     const { identity, address: at, sequence, hear, history } = this.#options;
     const found = await connectPeer(address, incarnation, identity, changesProtocol);
-    if (found.kind === 'absent') return;
+    if (found.kind === 'absent') throw new Error('no gateway, or another one, responds');
+    this.#unreached.reached(peer);
     const { socket } = found;
     const gone = new AbortController();
     socket.once('close', () => gone.abort());

@@ -10,6 +10,9 @@ export const changesProtocol = 'upstreamproxy-changes.1';
 /** On the same port: who starts while the store is away asks for what it has to know. */
 export const startProtocol = 'upstreamproxy-start.1';
 
+/** On the same port: who was shown a proof with a nonce of this gateway. */
+export const proofsProtocol = 'upstreamproxy-proofs.1';
+
 /** Below a name that is nobody's (RFC 6761 §6.4). */
 const suffix = '.peer.upstreamproxy.invalid';
 const form = /^DNS:([0-9a-f]{32})\.peer\.upstreamproxy\.invalid$/;

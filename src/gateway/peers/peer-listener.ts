@@ -12,6 +12,7 @@ import {
   incarnationOf,
   type PeerIdentity,
   peerProtocol,
+  proofsProtocol,
   startProtocol,
 } from './peer-identity.ts';
 import { parseSplicedFacts } from './spliced-upgrade.ts';
@@ -31,6 +32,8 @@ export interface PeerListenerOptions {
   readonly follow: (socket: TLSSocket, incarnation: string) => Promise<void>;
   /** Another gateway starts, and asks for what it has to know. */
   readonly start: (socket: TLSSocket, incarnation: string) => Promise<void>;
+  /** Another gateway was shown proofs with nonces of this one. */
+  readonly proofs: (socket: TLSSocket) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -45,7 +48,7 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
     ...identity.secureOptions(),
     requestCert: true,
     rejectUnauthorized: true,
-    ALPNProtocols: [peerProtocol, changesProtocol, startProtocol],
+    ALPNProtocols: [peerProtocol, changesProtocol, startProtocol, proofsProtocol],
     handshakeTimeout: limits.handshakeTimeoutMs,
     allowHalfOpen: true,
     noDelay: true,
@@ -87,11 +90,15 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
   };
 }
 
-async function take(socket: TLSSocket, { take: serve, follow, start }: PeerListenerOptions): Promise<void> {
+async function take(
+  socket: TLSSocket,
+  { take: serve, follow, start, proofs }: PeerListenerOptions,
+): Promise<void> {
   socket.on('error', () => socket.destroy());
   const peer = socket.authorized ? incarnationOf(socket.getPeerCertificate().subjectaltname) : undefined;
   if (peer !== undefined && socket.alpnProtocol === changesProtocol) return await follow(socket, peer);
   if (peer !== undefined && socket.alpnProtocol === startProtocol) return await start(socket, peer);
+  if (peer !== undefined && socket.alpnProtocol === proofsProtocol) return await proofs(socket);
   if (peer === undefined || socket.alpnProtocol !== peerProtocol) return void socket.destroy();
   const timer = setTimeout(() => socket.destroy(), defaultLimits.peerReplyTimeoutMs);
   try {

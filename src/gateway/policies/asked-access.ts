@@ -17,7 +17,11 @@ import { bodyTooLong, jsonFormOf, readOctets } from './read-octets.ts';
 export function askedRequest(method: string, text: string, fields: readonly string[] = []): RequestAccess {
   // A WebSocket begins as a request; a fragment is never sent.
   const url = text.replace(/^ws(?=s?:\/\/)/i, 'http').replace(/#.*$/s, '');
-  if (!/^https?:\/\//i.test(url)) throw new ProxyError('usage', `"${text}" is not an http or https URL`);
+  if (!/^https?:\/\//i.test(url))
+    throw new ProxyError(
+      'usage',
+      `"${text}" is not an http or https URL; write all of it, such as https://api.example.com/v1/users`,
+    );
   const rawHeaders = ['Host', /^[^/]*\/\/([^/?#]*)/.exec(url)?.[1] ?? '', ...fields];
   try {
     const { head } = validateProxyRequest({

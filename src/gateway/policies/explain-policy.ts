@@ -4,7 +4,7 @@ import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { bodyText, describeAccess } from '../../policy/denial.ts';
-import { explain, type ExplanationQuestion, type ExplanationStep } from '../../policy/explain.ts';
+import { effectWord, explain, type ExplanationQuestion, type ExplanationStep } from '../../policy/explain.ts';
 
 export interface PolicyExplanation {
   readonly decision: Decision;
@@ -16,7 +16,7 @@ export interface PolicyExplanation {
   readonly text: string;
 }
 
-/** `deciding` is asked; `base` has the rules that are shown beside it. */
+/** `deciding` is asked, of a session that another one made by all that it was narrowed by too; `base` has the rules that are shown beside it. */
 export function explainPolicy(
   deciding: Policy,
   base: Policy,
@@ -24,7 +24,7 @@ export function explainPolicy(
 ): PolicyExplanation {
   const { principal, access, nowMs } = question;
   const decision = deciding.decide(principal, access, nowMs);
-  const parts = partsOf(base, principal).map(({ name, policy }) => ({
+  const parts = [...partsOf(base, principal), ...narrowingsOf(principal)].map(({ name, policy }) => ({
     name,
     explanation: explain(policy, question),
   }));
@@ -35,7 +35,7 @@ export function explainPolicy(
     name === undefined ? text : `policy ${name}:\n${text}`,
   );
   const [first] = parts;
-  // What no part alone says: a grant, a ceiling with a policy below it, or that none is bound.
+  // What no part alone says: a grant, a ceiling with a policy below it, what a session was narrowed by, or that none is bound.
   const isOfOne =
     parts.length === 1 && first?.name === undefined && isSame(first?.explanation.decision, decision);
   const head = isOfOne ? [] : [headOf(decision, access)];
@@ -51,17 +51,22 @@ function partsOf(
   return policy instanceof BoundPolicies ? policy.policiesFor(principal) : [];
 }
 
+/** Those by which it was narrowed, as far as they are known. */
+function narrowingsOf({ narrowed }: Principal): ReturnType<typeof partsOf> {
+  const steps = narrowed?.steps ?? [];
+  return steps.flatMap(({ sessionId, policy }) =>
+    policy instanceof CompiledPolicy ? [{ name: `of session ${sessionId}`, policy }] : [],
+  );
+}
+
 function isSame(one: Decision | undefined, other: Decision): boolean {
   return one?.effect === other.effect && one.rule.name === other.rule.name;
 }
 
 function headOf(decision: Decision, access: AccessRequest): string {
-  const { effect, rule } = decision;
+  const { rule } = decision;
   const whose = rule.policy === undefined ? '' : `, of the policy ${rule.policy}`;
-  const lines = [
-    `${effect === 'allow' ? 'ALLOW' : 'DENY'} ${describeAccess(access)}`,
-    `  decided by: ${rule.name}${whose}`,
-  ];
+  const lines = [`${effectWord(decision)} ${describeAccess(access)}`, `  decided by: ${rule.name}${whose}`];
   if (decision.effect === 'deny')
     lines.push(`  workload is told: ${decision.reason}`, `  operator is told: ${decision.operatorReason}`);
   return `${lines.join('\n')}\n`;

@@ -2,6 +2,7 @@
 // policy changes.
 
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal } from '../../policy/decision.ts';
+import { decidersStill } from '../../policy/decide-rule.ts';
 import { networkCovers } from '../../policy/network.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
@@ -10,6 +11,8 @@ export interface LiveGrant {
   readonly access: AccessRequest;
   /** By which it runs, and with what it gave. */
   readonly decision: AllowDecision;
+  /** Of the policy by which its parts were judged, one by one, and are not kept: under another policy they begin anew. */
+  readonly partsUnder?: string;
   end(error: ProxyError): void;
 }
 
@@ -67,7 +70,8 @@ export class LiveGrants {
 
   #judge(grant: LiveGrant, policy: Policy, nowMs: number): void {
     const decision = policy.decide(grant.principal, grant.access, nowMs);
-    if (givesStill(decision, grant.decision)) return;
+    const isOfPolicy = grant.partsUnder === undefined || grant.partsUnder === policy.version;
+    if (isOfPolicy && givesStill(decision, grant.decision)) return;
     this.#grants.delete(grant);
     grant.end(
       new ProxyError(
@@ -80,17 +84,25 @@ export class LiveGrants {
 
 /**
  * Whether what runs could begin anew with all that it has: bytes handled in the same way, its credentials and what those of the home
- * serve, the private networks that it may be connected to, the certificates that may have verified its origin.
+ * serve, the private networks that it may be connected to, the certificates that may have verified its origin; and whoever has to
+ * allow it was asked.
  */
 function givesStill(now: Decision, given: AllowDecision): boolean {
   // What it awaits was not read of what runs, and may be on its way.
   if (now.effect === 'deny' || now.awaits !== undefined || now.handling !== given.handling) return false;
+  // Of a protocol that is ended here, all that its session began with.
+  if (JSON.stringify(now.end) !== JSON.stringify(given.end)) return false;
+  // A rule reads operations now of which nobody read any.
+  if (now.readsOperations === true && given.readsOperations !== true) return false;
+  // Nobody was asked about it.
+  if (now.asks !== undefined && given.asks === undefined) return false;
   const isInjected = new Set(now.inject.map(({ credential }) => credential));
   const isTrusted = new Set(now.trust);
   return (
     given.inject.every(({ credential }) => isInjected.has(credential)) &&
     (given.homeWrites !== true || now.homeWrites === true) &&
     given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
-    (given.trust ?? []).every((name) => isTrusted.has(name))
+    (given.trust ?? []).every((name) => isTrusted.has(name)) &&
+    decidersStill(now.deciders, given.deciders)
   );
 }

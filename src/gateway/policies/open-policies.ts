@@ -10,7 +10,7 @@ import type { PolicyVersion } from '../../store/policy-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
-import { foreignDefaults, signsRequests } from '../credentials/credential-kinds.ts';
+import { foreignDefaults, logsInWith, signsRequests } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import { keepFiles, keepPublished } from './kept-policies.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
@@ -57,20 +57,38 @@ export interface Policies {
 export function policyNames({
   credentials,
   trust,
+  deciders,
+  advisories,
+  packageTrust,
   issuers,
   discover,
-}: Pick<GatewayConfig, 'credentials' | 'trust' | 'issuers' | 'discover'>): PolicyReadingOptions {
+}: Pick<
+  GatewayConfig,
+  'credentials' | 'trust' | 'deciders' | 'advisories' | 'packageTrust' | 'issuers' | 'discover'
+>): PolicyReadingOptions {
   return {
     credentials: Object.keys(credentials),
     placeholders: Object.entries(credentials).flatMap(([name, one]) =>
       foreignDefaults(one).what === 'none-beside-it' ? [name] : [],
     ),
     signing: Object.entries(credentials).flatMap(([name, one]) => (signsRequests(one) ? [name] : [])),
+    logins: loggingIn(credentials, 'password'),
+    sshKeys: loggingIn(credentials, 'key'),
     trust: Object.keys(trust),
+    deciders: Object.keys(deciders),
+    requestDeciders: Object.entries(deciders).flatMap(([name, { kind }]) =>
+      kind === 'ext-authz' ? [name] : [],
+    ),
+    advisories: advisories === undefined ? [] : [advisories.index],
+    provenance: packageTrust?.sigstore === undefined ? [] : [packageTrust.sigstore],
     // Of those with "for" it is said who is meant.
     issuers: issuers.flatMap((one) => (one.for === undefined ? [one.issuer] : [])),
     discover: hostDiscovery(discover),
   };
+}
+
+function loggingIn(credentials: GatewayConfig['credentials'], by: 'password' | 'key'): readonly string[] {
+  return Object.entries(credentials).flatMap(([name, one]) => (logsInWith(one) === by ? [name] : []));
 }
 
 /** Opens what the configuration names. @throws ProxyError config_invalid with every problem, store_unavailable */

@@ -5,9 +5,10 @@ import { HeaderList } from '../../http/header-list.ts';
 import { fieldKey } from '../../http/request-field-table.ts';
 import { assumeSteps } from '../../policy/assumed-policy.ts';
 import { allAtOnce, type Steps } from '../../policy/compare-reach.ts';
-import { type CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
-import type { Decision, Principal } from '../../policy/decision.ts';
+import { CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
+import type { AwaitedPart, Decision, Policy, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
+import { NarrowedPolicy } from '../../policy/narrowed-policy.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { cutNote } from '../../api/cut-note.ts';
 import { hostField } from '../../http/authority.ts';
@@ -15,9 +16,14 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { inTurns } from './in-turns.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
-/** Claims and posture of the sessions that are known. */
+/** Claims and posture of the sessions that are known, and what they were narrowed by. */
 export interface ReplaySessions {
-  get(id: string): Pick<Principal, 'claims' | 'posture'> | undefined;
+  get(id: string): ReplayedSession | undefined;
+}
+
+interface ReplayedSession extends Pick<Principal, 'claims' | 'posture' | 'narrowed'> {
+  /** Nobody knows any more what it was narrowed by. */
+  readonly isNarrowingGone?: true;
 }
 
 export type Change = 'allow → deny' | 'deny → allow' | 'injection' | 'rule' | 'failed → deny';
@@ -180,6 +186,7 @@ class Judge {
   readonly #sessions: ReplaySessions;
   /** By whether the session is known. Most replays need one of both. */
   readonly #assumed = new Map<boolean, Assumed>();
+  readonly #narrowings = new AssumedNarrowings();
 
   constructor(policy: CompiledPolicy, sessions: ReplaySessions) {
     this.#policy = policy;
@@ -212,7 +219,7 @@ class Judge {
     if (deniedField === undefined || decision.effect === 'deny' || access.depth === 'connect')
       return undefined;
     const headers = new HeaderList([[deniedField, '']]);
-    const denial = this.#policy.decide(principal, { ...access, headers }, timeMs);
+    const denial = new NarrowedPolicy(this.#policy).decide(principal, { ...access, headers }, timeMs);
     const isByName = this.#fieldsOf(decision)?.named.has(fieldKey(deniedField)) !== true;
     if (denial.effect === 'deny' && isByName) return denial;
     return `depends on its field ${deniedField}, for which it was refused, and whose value is not recorded: ${nameOf(decision)}`;
@@ -225,24 +232,57 @@ class Judge {
   /** The decision; a string says which facts it would take. */
   decide({ event, access, timeMs }: RecordedDecision): Decision | string {
     const facts = this.#sessions.get(event.sessionId ?? '');
+    if (facts?.isNarrowingGone === true)
+      return 'depends on the policy that its session was narrowed by, which is not kept';
     const principal: Principal = {
       id: event.principal ?? '',
       sessionId: event.sessionId ?? '',
       claims: facts?.claims ?? {},
       posture: facts?.posture ?? [],
+      ...(facts?.narrowed === undefined ? {} : { narrowed: facts.narrowed }),
     };
     const [open, closed] = allAtOnce(this.prepareSteps(facts !== undefined));
-    const decision = open.decide(principal, access, timeMs);
+    const [whoOpen, whoClosed] = this.#narrowings.of(principal);
+    const decision = new NarrowedPolicy(open).decide(whoOpen, access, timeMs);
     if (decision.effect === 'allow' && decision.awaits !== undefined)
-      return `depends on the refs of the push, which are not recorded: ${decision.rule.name}`;
+      return `depends on ${notRecorded[decision.awaits]} not recorded: ${decision.rule.name}`;
     const ofField = this.#byField(decision, { event, access, timeMs }, principal);
     if (ofField !== undefined) return ofField;
-    if (open === closed) return decision;
-    const other = closed.decide(principal, access, timeMs);
+    if (open === closed && whoOpen === whoClosed) return decision;
+    const other = new NarrowedPolicy(closed).decide(whoClosed, access, timeMs);
     if (JSON.stringify(outcomeOf(decision)) === JSON.stringify(outcomeOf(other))) return decision;
     const what =
       facts === undefined ? 'the claims and posture of its session' : 'its header fields or its body';
     return `depends on ${what}, which are not recorded: ${nameOf(decision)} or ${nameOf(other)}`;
+  }
+}
+
+/** What sessions were narrowed by, as open and as closed as what is not recorded could make it. */
+class AssumedNarrowings {
+  readonly #made = new WeakMap<Policy, readonly [Policy, Policy]>();
+
+  /** The same one twice where nothing is missing. */
+  of(principal: Principal): readonly [open: Principal, closed: Principal] {
+    const { narrowed } = principal;
+    if (narrowed === undefined) return [principal, principal];
+    const made = narrowed.steps.map(({ policy }) => this.#of(policy));
+    if (made.every(([open, closed]) => open === closed)) return [principal, principal];
+    const by = (side: 0 | 1): Principal => {
+      const steps = narrowed.steps.map((step, i) => ({ ...step, policy: made[i]?.[side] ?? step.policy }));
+      return { ...principal, narrowed: { ...narrowed, steps } };
+    };
+    return [by(0), by(1)];
+  }
+
+  #of(policy: Policy): readonly [Policy, Policy] {
+    if (!(policy instanceof CompiledPolicy)) return [policy, policy];
+    const known = { session: true, headers: false };
+    const made = this.#made.get(policy) ?? [
+      allAtOnce(assumeSteps(policy, known, 'open')),
+      allAtOnce(assumeSteps(policy, known, 'closed')),
+    ];
+    this.#made.set(policy, made);
+    return made;
   }
 }
 
@@ -304,3 +344,12 @@ class Groups<T extends object> {
       .map(([, { value, count }]) => Object.assign({}, value, { count }));
   }
 }
+
+const notRecorded: Readonly<Record<AwaitedPart, string>> = {
+  'git-commands': 'the refs of the push, which are',
+  body: 'its body, which is',
+  graphql: 'its operations of GraphQL, which are',
+  publication: 'what its body publishes, which is',
+  'publish-times': 'when the version came out, which is',
+  provenance: 'how the version was built, which is',
+};

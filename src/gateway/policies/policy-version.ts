@@ -1,15 +1,19 @@
 // What tells one policy from another.
 
 import { createHash } from 'node:crypto';
+import { entriesNamed } from '../../policy/catalog/expand-rules.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 
-/** Of what the files say and what was discovered, not of where the files are: a policy is checked elsewhere than it serves. */
+/**
+ * Of what the files say, what was discovered, and the entries of the catalogue as this release has them; not of where the files are: a
+ * policy is checked elsewhere than it serves.
+ */
 export function versionOf(
   sources: readonly YamlSource[],
   discovered: ReadonlyMap<string, unknown> = new Map(),
 ): string {
   return createHash('sha256')
-    .update(JSON.stringify([sources.map(({ text }) => text), [...discovered]]))
+    .update(JSON.stringify([sources.map(({ text }) => text), [...discovered], ...entriesNamed(sources)]))
     .digest('hex')
     .slice(0, 12);
 }

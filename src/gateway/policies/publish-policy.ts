@@ -5,6 +5,7 @@ import { ceilingName, mainName } from '../../policy/bound-policies.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { diffSteps, type PolicyDiff } from '../../policy/diff-policy.ts';
 import type { ParsePolicyResult } from '../../policy/parse-policy.ts';
+import { withinCeilingWarnings } from '../../policy/proof/within-proof.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -84,7 +85,7 @@ export async function publishPolicy(desk: PublishDesk, wish: PublishWish): Promi
     warnings:
       checked === undefined
         ? []
-        : [...checked.warnings, ...(await ceilingWarnings(policy, checked.policy, others))],
+        : [...checked.warnings, ...(await ceilingWarnings(wish, checked.policy, others))],
   };
 }
 
@@ -122,7 +123,7 @@ export async function rollBackPolicy(
     warnings:
       checked === undefined
         ? []
-        : [...checked.warnings, ...(await ceilingWarnings(policy, checked.policy, others))],
+        : [...checked.warnings, ...(await ceilingWarnings(wish, checked.policy, others))],
   };
 }
 
@@ -210,12 +211,14 @@ async function readOthers(
 const warningsShown = 20;
 
 async function ceilingWarnings(
-  policy: string,
-  checked: CompiledPolicy,
+  { policy: name, nowMs }: Pick<PublishWish, 'policy' | 'nowMs'>,
+  policy: CompiledPolicy,
   { ceiling }: Others,
 ): Promise<readonly Pick<PolicyProblem, 'message' | 'severity'>[]> {
-  if (ceiling === undefined || policy === ceilingName) return [];
-  const beyond = await inTurns(beyondCeilingSteps(checked, ceiling));
+  if (ceiling === undefined || name === ceilingName) return [];
+  const { publishProofStatesMax: statesMax } = defaultLimits;
+  const proven = await inTurns(withinCeilingWarnings({ policy, ceiling, nowMs, statesMax }));
+  const beyond = [...proven, ...(await inTurns(beyondCeilingSteps(policy, ceiling)))];
   const more =
     beyond.length > warningsShown ? [`and ${beyond.length - warningsShown} more beyond the ceiling`] : [];
   return [...beyond.slice(0, warningsShown), ...more].map((message) => ({ message, severity: 'warning' }));

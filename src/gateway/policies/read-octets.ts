@@ -6,15 +6,16 @@ import { brotliDecompress, constants, gunzip, type InputType, zstdDecompress } f
 import type { HeaderList } from '../../http/header-list.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { UnreadableBody } from '../../understand/json-value.ts';
-import { type ContentCoding, jsonCodingOf, type ReadBody } from '../../understand/read-body.ts';
+import { type JsonValue, UnreadableBody } from '../../understand/json-value.ts';
+import { type ContentCoding, jsonCodingOf, type ReadBody, readDocument } from '../../understand/read-body.ts';
 import { readOperationsForm } from '../../understand/multipart-form.ts';
-import { readJson } from '../../understand/read-json.ts';
+import { type JsonText, readJson } from '../../understand/read-json.ts';
 
-/** How a body is written: JSON, or a form whose parts a boundary is between. */
+/** How a body is written: JSON, a form whose parts a boundary is between, or a document of GraphQL. */
 export interface BodyForm {
   readonly coding: ContentCoding;
   readonly boundary?: string;
+  readonly isDocument?: true;
 }
 
 /** Of a body of JSON, or why it is none that can be read. */
@@ -30,26 +31,34 @@ export interface ReadOctets {
 }
 
 /** @param max of the decoded octets. @throws ProxyError body_too_large */
-export async function readOctets(
-  bytes: Buffer,
-  { coding, boundary }: BodyForm,
-  max: number,
-): Promise<ReadOctets> {
-  const decoded = await decode(coding, bytes, max);
+export async function readOctets(bytes: Buffer, form: BodyForm, max: number): Promise<ReadOctets> {
+  const decoded = await decode(form.coding, bytes, max);
   if (decoded === undefined) return unreadable('is not encoded as its Content-Encoding says');
-  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
-  const bounds = { depthMax, valuesMax };
-  const text =
-    boundary === undefined ? readJson(decoded, bounds) : readOperationsForm(decoded, boundary, bounds);
+  const text = readText(decoded, form);
   if (text instanceof UnreadableBody) return unreadable(text.reason);
   const json = { value: text.value, octets: decoded.length };
   return {
-    read:
-      boundary === undefined
-        ? { kind: 'json', ...json }
-        : { kind: 'unreadable', reason: 'is a form', form: json },
+    read: readAs(json, form),
     heldOctets: decoded.length + text.count * octetsPerValue + text.objects * octetsPerObject,
   };
+}
+
+function readText(decoded: Buffer, { boundary, isDocument }: BodyForm): JsonText | UnreadableBody {
+  const { jsonDepthMax: depthMax, jsonValuesMax: valuesMax } = defaultLimits;
+  if (isDocument === true) return readDocument(decoded);
+  const bounds = { depthMax, valuesMax };
+  return boundary === undefined ? readJson(decoded, bounds) : readOperationsForm(decoded, boundary, bounds);
+}
+
+function readAs(
+  json: { readonly value: JsonValue; readonly octets: number },
+  { boundary, isDocument }: BodyForm,
+): ReadBody {
+  if (isDocument === true)
+    return { kind: 'unreadable', reason: 'is a document of GraphQL', form: { ...json, isDocument } };
+  return boundary === undefined
+    ? { kind: 'json', ...json }
+    : { kind: 'unreadable', reason: 'is a form', form: json };
 }
 
 export function bodyTooLong(max: number): ProxyError {

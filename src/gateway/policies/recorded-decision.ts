@@ -95,7 +95,8 @@ function effectOf({
 }: AuditEvent): RecordedEffect {
   if (verdict === 'unknown' && decided !== undefined) return decided;
   if (verdict === 'allow') return 'allow';
-  if (errorCode === 'protocol_denied') return 'deny';
+  // Of a protocol that the gateway ends the connection was allowed, and what came in it was not.
+  if (errorCode === 'protocol_denied') return kind === 'stream' && protocol !== undefined ? 'allow' : 'deny';
   if (errorCode !== 'policy_denied') return 'failed';
   // What had begun was allowed; it ended because the policy changed.
   // A push is refused with the status 200 and git's own report, which is no response of the origin.

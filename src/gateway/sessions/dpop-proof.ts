@@ -8,7 +8,7 @@ import { importJWK } from 'jose/key/import';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
-import type { ProofStore } from '../../store/store.ts';
+import type { ProofStore, SeenProof } from '../../store/store.ts';
 import { splitToken } from './session-token-parts.ts';
 
 // Strict objects: a member beyond these, above all the private `d`, is refused.
@@ -45,12 +45,18 @@ export interface VerifiedProof {
   readonly jwk: SessionPublicKey;
 }
 
+/** Throws where the nonce is not good. */
+export type ByNonce = (
+  nonce: unknown,
+  proof: Pick<SeenProof, 'keyThumbprint' | 'jti'>,
+) => Promise<'new' | 'seen' | 'full'>;
+
 /** What a proof is judged with. */
 interface ProofContext {
   readonly proofs: Pick<ProofStore, 'remember'>;
   readonly limits?: Limits;
-  /** Told of the nonce of a proof that has one, once everything else is right; throws where it is not good. */
-  readonly takeNonce?: (nonce: unknown) => void;
+  /** Remembers a proof that has a nonce, in place of `proofs`; without it nonces are not looked at. */
+  readonly byNonce?: ByNonce | undefined;
   /** Told that the proof opens nothing by itself; without it such a proof is refused. */
   readonly onChallenged?: (() => void) | undefined;
 }
@@ -68,13 +74,16 @@ export async function verifyProof(input: ProofInput, context: ProofContext): Pro
   const issuedMs = checkAge(claims, input.nowMs, limits.proofAgeMsMax);
   const { jti } = claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw invalid('its jti is not a name');
-  if (claims['nonce'] !== undefined) context.takeNonce?.(claims['nonce']);
   checkChallenge(claims['challenge'], context);
+  const nonce = claims['nonce'];
   // Last, so that only holders of a right key can take room in the store.
-  const outcome = await context.proofs.remember(
-    { keyThumbprint: thumbprint, jti, expiresMs: issuedMs + limits.proofAgeMsMax + 1 },
-    { nowMs: input.nowMs, proofsPerKeyMax: limits.proofsPerKeyMax, proofsMax: limits.proofsMax },
-  );
+  const outcome =
+    nonce !== undefined && context.byNonce !== undefined
+      ? await context.byNonce(nonce, { keyThumbprint: thumbprint, jti })
+      : await context.proofs.remember(
+          { keyThumbprint: thumbprint, jti, expiresMs: issuedMs + limits.proofAgeMsMax + 1 },
+          { nowMs: input.nowMs, proofsPerKeyMax: limits.proofsPerKeyMax, proofsMax: limits.proofsMax },
+        );
   if (outcome === 'seen') throw invalid('it was used before');
   if (outcome === 'full') {
     const { proofsPerKeyMax, proofsMax } = limits;

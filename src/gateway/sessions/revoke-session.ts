@@ -3,6 +3,7 @@
 import { ProxyError } from '../../protocol/error.ts';
 import type { SessionRecord, SessionStore } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
+import { recordEndedWith } from './child-sessions.ts';
 
 export interface RevocationDesk {
   readonly sessions: SessionStore;
@@ -32,5 +33,6 @@ export async function revokeSession(
     message: `The session was revoked: ${reason}.`,
     details: { operator },
   });
+  await recordEndedWith(sessions, session, (step) => record({ ...step, nowMs, details: { operator } }));
   return session;
 }

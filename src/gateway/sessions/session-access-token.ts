@@ -14,6 +14,11 @@ import { splitToken } from './session-token-parts.ts';
 /** `typ` of access tokens; a session token has another, so neither passes for the other. */
 const accessTokenType = 'upstreamproxy-access+jwt';
 
+/**
+ * Of a session that another one made. A gateway of the version before, which would know nothing of what it was narrowed by, refuses it.
+ */
+const childTokenType = 'upstreamproxy-child-access+jwt';
+
 /** Who signs access tokens and whom they are for. */
 export interface AccessTokenIssuer {
   readonly key: SigningKey;
@@ -34,10 +39,14 @@ export interface AccessTokenFacts {
 export interface CarriedSession extends Pick<SessionRecord, 'principalId' | 'claims' | 'posture' | 'endsMs'> {
   /** Until when it has to be committed, of one that was not. */
   readonly uncommittedUntilMs?: number | undefined;
+  /** Of one that another made: those above it. No token carries such a session, for its policies are in the store. */
+  readonly above?: readonly string[] | undefined;
 }
 
 export interface VerifiedAccessToken extends AccessTokenFacts {
   readonly expiresMs: number;
+  /** Another session made the one that it is of. */
+  readonly isOfChild: boolean;
 }
 
 const carriedSchema = z.object({
@@ -61,7 +70,7 @@ export function issueAccessToken(
   facts: AccessTokenFacts,
   times: { readonly nowMs: number; readonly expiresMs: number },
 ): string {
-  return key.signJwt(accessTokenType, {
+  return key.signJwt(facts.session?.above === undefined ? accessTokenType : childTokenType, {
     iss: issuer,
     aud: audience,
     sid: facts.sessionId,
@@ -87,13 +96,14 @@ export async function verifyAccessToken(
     code: 'token_malformed',
     bytesMax: defaultLimits.tokenBytesMax,
   });
+  const isOfChild = header['typ'] === childTokenType;
   const unknown = { kid: header['kid'], iat: claims['iat'], nowMs: times.nowMs };
   // Of another key, it fails as one with a wrong signature does.
   const publicKey = (await keyOfToken(key, unknown)) ?? key.publicKey;
   try {
     const { payload } = await jwtVerify(token, publicKey, {
       algorithms: ['EdDSA'],
-      typ: accessTokenType,
+      typ: isOfChild ? childTokenType : accessTokenType,
       issuer,
       audience,
       requiredClaims: ['exp'],
@@ -105,8 +115,9 @@ export async function verifyAccessToken(
       sessionId: sid,
       keyThumbprint: cnf.jkt,
       expiresMs: exp * 1000,
+      isOfChild,
       session:
-        ses === undefined
+        ses === undefined || isOfChild
           ? undefined
           : {
               principalId: ses.prn,
@@ -135,7 +146,7 @@ export async function verifyAccessToken(
 
 function carriedClaims({ session, awaySinceMs }: AccessTokenFacts): JwtMembers {
   const away = awaySinceMs === undefined ? {} : { awy: Math.floor(awaySinceMs / 1000) };
-  if (session === undefined) return away;
+  if (session === undefined || session.above !== undefined) return away;
   const { principalId, claims, endsMs, uncommittedUntilMs } = session;
   // Its notes are for people.
   const posture = { ...session.posture, notes: [] };

@@ -7,8 +7,15 @@ import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { ProofStore, SessionRecord, Store } from '../../store/store.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import { ProofMemory } from './proof-memory.ts';
-import { NonceNeeded, ProofNonces } from './proof-nonces.ts';
-import { verifyProof, type ProofInput, type SessionPublicKey, type VerifiedProof } from './dpop-proof.ts';
+import { NonceProofs, type NonceProofsOptions } from './nonce-proofs.ts';
+import { NonceNeeded } from './proof-nonces.ts';
+import {
+  type ByNonce,
+  verifyProof,
+  type ProofInput,
+  type SessionPublicKey,
+  type VerifiedProof,
+} from './dpop-proof.ts';
 import {
   type AccessTokenIssuer,
   type CarriedSession,
@@ -35,7 +42,10 @@ export interface SessionRequest {
 
 /** What a proof says of where it counts. */
 interface ProofUses {
-  readonly takeNonce?: (nonce: unknown) => void;
+  /** Whose nonces count; without it none does. */
+  readonly sessionId?: string;
+  /** It had one, and counts for it. */
+  readonly onNonce?: () => void;
   /** Without it a proof that is for a challenge is refused. */
   readonly onChallenged?: (() => void) | undefined;
 }
@@ -48,8 +58,9 @@ export class SessionAuthenticator {
   readonly #absence: StoreAbsence | undefined;
   readonly #ended: EndedSessions;
   readonly #isCurrent: () => boolean;
-  readonly #nonces = new ProofNonces();
   readonly #seen = new ProofMemory();
+  /** Those that need no store. */
+  readonly nonceProofs: NonceProofs;
 
   constructor(options: {
     readonly store: Store;
@@ -61,6 +72,8 @@ export class SessionAuthenticator {
     readonly ended: EndedSessions;
     /** Whether that is what the store has, within what a revocation may take. */
     readonly isCurrent: () => boolean;
+    /** By whom nonces are given; without a memory this process is all of the gateway. */
+    readonly nonces: Pick<NonceProofsOptions, 'giver'> & Partial<Pick<NonceProofsOptions, 'memory'>>;
   }) {
     this.#store = options.store;
     this.#limits = options.limits;
@@ -68,6 +81,7 @@ export class SessionAuthenticator {
     this.#absence = options.absence;
     this.#ended = options.ended;
     this.#isCurrent = options.isCurrent;
+    this.nonceProofs = new NonceProofs({ memory: this.#seen, limits: options.limits, ...options.nonces });
   }
 
   /**
@@ -97,21 +111,20 @@ export class SessionAuthenticator {
     const expiredForMsMax = expiry === 'renewable' ? this.#limits.sessionLifetimeMs : clockSkewSeconds * 1000;
     const facts = await verifyAccessToken(this.#accessTokens, accessToken, { nowMs, expiredForMsMax });
     const { sessionId } = facts;
-    // Such a proof counts here alone: nobody else has to know of it.
-    let isForHere = false;
+    // The store does not have to know of such a proof.
+    let isWithoutStore = false;
     let isChallenged = false;
     const expected = { accessToken, expectedThumbprint: facts.keyThumbprint };
     const { jwk: key } = await this.verifyProof(
       { proof, method, url, nowMs, ...expected },
       {
-        takeNonce: (given) => {
-          isForHere = this.#nonces.has(given, sessionId, nowMs);
-          if (!isForHere) throw new NonceNeeded(this.#nonces.give(sessionId, nowMs));
-        },
-        onChallenged: request.canChallenge === true ? () => (isForHere = isChallenged = true) : undefined,
+        sessionId,
+        onNonce: () => (isWithoutStore = true),
+        onChallenged:
+          request.canChallenge === true ? () => (isWithoutStore = isChallenged = true) : undefined,
       },
     );
-    if (isForHere && this.#isKnownHere(facts, nowMs)) {
+    if (isWithoutStore && this.#isKnownHere(facts, nowMs)) {
       this.#ended.assertNotEnded(sessionId);
       return {
         session: { ...facts.session, id: sessionId, keyThumbprint: facts.keyThumbprint },
@@ -129,11 +142,6 @@ export class SessionAuthenticator {
       (sinceMs) => this.#carriedSession(facts, sinceMs, nowMs),
     );
     return { session, key, isChallenged, isKnownHere: false };
-  }
-
-  /** For the next proof of the session. */
-  nonceFor(sessionId: string, nowMs: number): string {
-    return this.#nonces.give(sessionId, nowMs);
   }
 
   /**
@@ -161,21 +169,17 @@ export class SessionAuthenticator {
   }
 
   /**
-   * `takeNonce` judges the nonce of a proof that has one: with a good one, or where a challenge follows, it counts at this process alone.
-   * Throws ProxyError `proof_invalid` or `limit_exceeded`, and what `takeNonce` does.
+   * With a good nonce a proof counts by the gateway that gave it, and where a challenge follows, by this process alone.
+   * Throws ProxyError `proof_invalid` or `limit_exceeded`, and NonceNeeded.
    */
   async verifyProof(
     input: Omit<ProofInput, 'proof'> & { readonly proof: string | undefined },
-    { takeNonce, onChallenged }: ProofUses = {},
+    { sessionId, onNonce, onChallenged }: ProofUses = {},
   ): Promise<VerifiedProof> {
-    const { proof } = input;
+    const { proof, nowMs } = input;
     if (proof === undefined)
       throw new ProxyError('proof_invalid', 'The request has no DPoP proof, or more than one.');
     let isHereAlone = false;
-    const onNonce = (nonce: unknown): void => {
-      takeNonce?.(nonce);
-      isHereAlone ||= takeNonce !== undefined;
-    };
     const onChallenge = (): void => {
       onChallenged?.();
       isHereAlone = true;
@@ -196,10 +200,23 @@ export class SessionAuthenticator {
       {
         proofs: { remember },
         limits: this.#limits,
-        takeNonce: onNonce,
+        byNonce: sessionId === undefined ? undefined : this.#byNonce({ sessionId, nowMs, onNonce }),
         onChallenged: onChallenged === undefined ? undefined : onChallenge,
       },
     );
+  }
+
+  #byNonce({
+    sessionId,
+    nowMs,
+    onNonce,
+  }: Pick<ProofUses, 'onNonce'> & { readonly sessionId: string; readonly nowMs: number }): ByNonce {
+    return async (nonce, { keyThumbprint, jti }) => {
+      const outcome = await this.nonceProofs.take({ nonce, sessionId, keyThumbprint, jti }, nowMs);
+      if (outcome === 'unknown') throw new NonceNeeded(this.nonceProofs.give(sessionId, nowMs));
+      onNonce?.();
+      return outcome;
+    };
   }
 
   /**
@@ -281,11 +298,11 @@ export interface LivingSession extends CarriedSession {
 
 function storedSession(
   found: SessionRecord | undefined,
-  { keyThumbprint }: VerifiedAccessToken,
+  { keyThumbprint, isOfChild }: VerifiedAccessToken,
   nowMs: number,
 ): LivingSession {
   const session = assertAlive(found, nowMs);
-  if (session.keyThumbprint === keyThumbprint)
+  if (session.keyThumbprint === keyThumbprint && isOfChild === (session.above !== undefined))
     return session.state === 'enrolled' ? { ...session, uncommittedUntilMs: session.commitByMs } : session;
   throw new ProxyError(
     'token_invalid',

@@ -4,9 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
-import { problemType } from '../../protocol/problem-document.ts';
+import { problemResponse } from '../../net/problem-response.ts';
 import {
   sessionCommitPath,
+  sessionNarrowPath,
   sessionPath,
   sessionProblem,
   type SessionResponse,
@@ -122,6 +123,8 @@ async function serve(
     }
     case `POST ${sessionCommitPath}`:
       return committed(await sessions.commit(parts));
+    case `POST ${sessionNarrowPath}`:
+      return sessions.narrow(parts, parseJson(body));
     case `DELETE ${sessionPath}`:
       await sessions.end(parts);
       return { ended: true };
@@ -208,14 +211,15 @@ function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: str
   const message = isOurFault(refusal)
     ? `The gateway failed; its log has the cause under trace id ${traceId}.`
     : refusal.message;
-  send(response, httpStatus, sessionProblem(code, message, { traceId }), problemType);
+  if (response.headersSent || response.destroyed) return;
+  problemResponse(response, sessionProblem(code, message, { traceId }), { 'cache-control': 'no-store' });
 }
 
-function send(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
+function send(response: ServerResponse, status: number, body: object): void {
   if (response.headersSent || response.destroyed) return;
   const bytes = Buffer.from(JSON.stringify(body));
   response.writeHead(status, {
-    'content-type': type,
+    'content-type': 'application/json',
     'content-length': bytes.length,
     'cache-control': 'no-store',
   });

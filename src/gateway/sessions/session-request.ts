@@ -22,21 +22,25 @@ export const postureSchema = z.object({
   jailLayers: z.array(line).max(32).exactOptional(),
   networkIsolated: z.boolean().exactOptional(),
   filesHidden: z.boolean().exactOptional(),
+  confined: z.boolean().exactOptional(),
   uid: z.int().min(0),
   notes: z.array(line).max(64),
 }) satisfies z.ZodType<Posture>;
 
+export const agentSchema = z.object({
+  version: line,
+  // Printable ASCII without spaces: an operator's line shows it as it is.
+  session: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/)
+    .exactOptional(),
+});
+
+// A session that enrols was made by no other one, so its posture does not say how it is confined.
 const enrolSchema = z.object({
   key: publicKeySchema,
-  posture: postureSchema,
-  // Printable ASCII without spaces: an operator's line shows it as it is.
-  agent: z.object({
-    version: line,
-    session: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,128}$/)
-      .exactOptional(),
-  }),
+  posture: postureSchema.omit({ confined: true }),
+  agent: agentSchema,
 });
 
 export interface ValidEnrolRequest {
@@ -49,12 +53,15 @@ export interface ValidEnrolRequest {
 export function parseEnrolRequest(body: unknown): ValidEnrolRequest {
   const parsed = enrolSchema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const path = parsed.error.issues[0]?.path.join('.');
+  throw malformedBody('The body of the enrolment', parsed.error);
+}
+
+/** Names the first wrong member, never its value. */
+export function malformedBody(what: string, error: z.ZodError): ProxyError {
+  const path = error.issues[0]?.path.join('.');
   const where =
     path === undefined || path === '' ? 'it is not an object of the right form' : `"${path}" is wrong`;
-  throw new ProxyError('request_malformed', `The body of the enrolment is malformed: ${where}.`, {
-    cause: parsed.error,
-  });
+  return new ProxyError('request_malformed', `${what} is malformed: ${where}.`, { cause: error });
 }
 
 /** The facts as policies name them. */

@@ -14,6 +14,8 @@ export interface SessionFacts {
   readonly placeholders: Readonly<Record<string, string>>;
   readonly capturePorts: readonly number[];
   readonly modes: readonly string[];
+  /** Lines of known_hosts; none where it ends no SSH. */
+  readonly knownHosts?: string;
   /** What may have signed the gateway's own certificate, PEM; undefined where the operator gives that. */
   readonly gatewayCa?: string | undefined;
 }
@@ -29,7 +31,13 @@ export interface Responding {
 export function sessionResponse(
   session: LivingSession,
   nowMs: number,
-  { accessTokens, signingKey, sessionFacts, limits }: Responding,
+  {
+    accessTokens,
+    signingKey,
+    sessionFacts,
+    limits,
+    principal,
+  }: Responding & { readonly principal?: Principal },
 ): SessionResponse {
   const { id, keyThumbprint, endsMs, awaySinceMs } = session;
   const { accessTokenLifetimeMs, storeOutageMs } = limits;
@@ -44,7 +52,7 @@ export function sessionResponse(
         retryAfterSeconds: defaultLimits.storeRetryAfterSeconds,
       },
     );
-  const facts = sessionFacts(principalOf(session));
+  const facts = sessionFacts(principal ?? principalOf(session));
   return {
     session_id: id,
     access_token: issueAccessToken(
@@ -57,6 +65,7 @@ export function sessionResponse(
     placeholders: facts.placeholders,
     capture_ports: facts.capturePorts,
     modes: facts.modes,
+    ...(facts.knownHosts === undefined || facts.knownHosts === '' ? {} : { known_hosts: facts.knownHosts }),
     ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
     link_keys: linkKeysOf(signingKey),
   };

@@ -6,6 +6,7 @@ import type { Limits } from '../../protocol/limits.ts';
 import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { NumberedEnding, Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
+import type { NonceProofsOptions } from './nonce-proofs.ts';
 import type { SessionFacts } from './session-response.ts';
 import type { TokenIssuer } from './session-token.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -22,6 +23,8 @@ export interface SessionServiceOptions {
   readonly trust: readonly TokenIssuer[];
   readonly sessionFacts: (principal: Principal) => SessionFacts;
   readonly limits?: Limits;
+  /** By whom nonces for proofs are given, and who remembers proofs with them if this process is one of several. */
+  readonly nonces?: Pick<NonceProofsOptions, 'giver'> & Partial<Pick<NonceProofsOptions, 'memory'>>;
   readonly clock?: () => number;
   /** Milliseconds that never go back. */
   readonly ticks?: () => number;

@@ -8,18 +8,17 @@ import type { SessionResponse } from '../../protocol/session-messages.ts';
 import type { SessionRecord } from '../../store/store.ts';
 import { type SessionPublicKey, thumbprintOf } from './dpop-proof.ts';
 import { SessionAudit } from '../audit/session-audit.ts';
-import {
-  assertAlive,
-  principalOf,
-  SessionAuthenticator,
-  type SessionRequest,
-} from './session-authenticator.ts';
+import { ChildSessions, recordEndedWith } from './child-sessions.ts';
+import { assertAlive, SessionAuthenticator, type SessionRequest } from './session-authenticator.ts';
 import { EndedSessions, endedKeptMsOf } from './ended-sessions.ts';
+import type { NonceProofs } from './nonce-proofs.ts';
 import { principalIdOf } from './principal-id.ts';
+import { newNonceGiver } from './proof-nonces.ts';
 import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
 import { verifySessionToken, type VerifiedToken } from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
-import { type Responding, sessionResponse, enrolmentFactsOf } from './session-response.ts';
+import { recordEnrolment } from './enrolment-audit.ts';
+import { type Responding, sessionResponse } from './session-response.ts';
 import type { SessionServiceOptions } from './session-service-options.ts';
 
 export interface EnrolInput {
@@ -81,6 +80,7 @@ export class SessionService implements AsyncDisposable {
   readonly #authenticator: SessionAuthenticator;
   readonly #audit: SessionAudit;
   readonly #watch: SessionWatch;
+  readonly #children: ChildSessions;
 
   /** Use `openSessionService`. */
   constructor(
@@ -100,9 +100,12 @@ export class SessionService implements AsyncDisposable {
       absence: options.absence,
       ended,
       isCurrent: () => watch.isCurrent,
+      nonces: options.nonces ?? { giver: newNonceGiver() },
     });
     this.#audit = audit;
     this.#watch = watch;
+    this.#children = new ChildSessions(options.store.sessions, this.#limits);
+    watch.onEnded((sessionId) => this.#children.forget(sessionId));
   }
 
   /** Exchanges a session token for a session that is bound to the key of the proof. */
@@ -186,12 +189,11 @@ export class SessionService implements AsyncDisposable {
       case 'enrolled': {
         // The earlier session's streams end first: whoever holds it must not go on while the audit is written.
         if (outcome.superseded.length > 0) await this.#watch.look();
-        await this.#recordEnrolment(
-          input,
-          { ...session, state: 'enrolled' },
-          outcome.superseded,
-          request.agent.session,
-        );
+        await recordEnrolment(this.#audit, stepOf(input), {
+          session: { ...session, state: 'enrolled' },
+          superseded: outcome.superseded,
+          agentSession: request.agent.session,
+        });
         return sessionResponse(
           { ...session, uncommittedUntilMs: session.commitByMs },
           nowMs,
@@ -214,35 +216,6 @@ export class SessionService implements AsyncDisposable {
           { limit: 'enrolmentsPerTokenMax' },
         );
     }
-  }
-
-  async #recordEnrolment(
-    input: EnrolInput,
-    session: SessionRecord,
-    superseded: readonly string[],
-    agentSession: string | undefined,
-  ): Promise<void> {
-    const { id, principalId } = session;
-    for (const earlier of superseded) {
-      await this.#audit.record({
-        ...stepOf(input),
-        action: 'revoked',
-        sessionId: earlier,
-        principal: principalId,
-        message: `Revoked: session ${id} enrolled with the same token before the commit.`,
-      });
-    }
-    await this.#audit.record({
-      ...stepOf(input),
-      action: 'enrolled',
-      sessionId: id,
-      principal: principalId,
-      details: {
-        ...enrolmentFactsOf(session),
-        ...(agentSession === undefined ? {} : { agentSession }),
-        ...(superseded.length > 0 ? { superseded } : {}),
-      },
-    });
   }
 
   /** A second use after the commit: somebody has a copy of the token. */
@@ -269,7 +242,24 @@ export class SessionService implements AsyncDisposable {
         ? {}
         : { details: { storeAwaySince: new Date(session.awaySinceMs).toISOString() } }),
     });
-    return sessionResponse(session, request.nowMs, this.#responding);
+    const principal = await this.#children.principalOf(session, request.nowMs);
+    return sessionResponse(session, request.nowMs, { ...this.#responding, principal });
+  }
+
+  /** Makes a session with less than this one has, bound to a key of its own; it needs no commit. */
+  async narrow(request: SessionRequest, body: unknown): Promise<SessionResponse> {
+    this.#assertAudited();
+    const parent = await this.#authenticator.authenticate(request);
+    const { session, principal, step } = await this.#children.narrow({ parent, body, nowMs: request.nowMs });
+    try {
+      await this.#audit.record({ ...stepOf(request), ...step, action: 'narrowed' });
+    } catch (error) {
+      // Nobody hears of it, so nobody could end it.
+      const ending = { state: 'ended', reason: 'its beginning could not be recorded' } as const;
+      await this.#end(session, ending, request).catch(() => {});
+      throw error;
+    }
+    return sessionResponse(session, request.nowMs, { ...this.#responding, principal });
   }
 
   /** Consumes the session's token for good, and gives an access token that says so. Repeating it is harmless. */
@@ -316,12 +306,17 @@ export class SessionService implements AsyncDisposable {
   /** Whose request this is; for the tunnel. Throws `token_…`, `proof_invalid`, `session_unknown` or `session_revoked`. */
   async authenticate(request: SessionRequest): Promise<AuthenticatedSession> {
     const { session, ...holder } = await this.#authenticator.authenticateHolder(request);
-    return { ...holder, principal: principalOf(session), expiresMs: session.endsMs };
+    const principal = await this.#children.principalOf(session, request.nowMs);
+    return { ...holder, principal, expiresMs: session.endsMs };
   }
 
   /** For the next proof of the session. */
   nonceFor(sessionId: string): string {
-    return this.#authenticator.nonceFor(sessionId, this.#now());
+    return this.#authenticator.nonceProofs.give(sessionId, this.#now());
+  }
+
+  get nonceProofs(): NonceProofs {
+    return this.#authenticator.nonceProofs;
   }
 
   /** Throws `session_unknown` or `session_revoked` for one that is over; with `isKnownHere` the store is asked only where it has to be. */
@@ -347,7 +342,7 @@ export class SessionService implements AsyncDisposable {
   }
 
   async #end(
-    session: Pick<SessionRecord, 'id' | 'principalId'>,
+    session: Pick<SessionRecord, 'id' | 'principalId'> & { readonly above?: readonly string[] | undefined },
     ending: { readonly state: 'ended' | 'revoked'; readonly reason: string },
     at: StepTime,
   ): Promise<boolean> {
@@ -362,6 +357,9 @@ export class SessionService implements AsyncDisposable {
       principal: principalId,
       message: `The session was ${ending.state}: ${ending.reason}.`,
     });
+    await recordEndedWith(this.#options.store.sessions, session, (step) =>
+      this.#audit.record({ ...stepOf(at), ...step }),
+    );
     return true;
   }
 

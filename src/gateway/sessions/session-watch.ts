@@ -220,10 +220,11 @@ export class SessionWatch implements AsyncDisposable {
 
   /** One bounded batch of each kind. Whether one of them was full. */
   async #prune(nowMs: number): Promise<boolean> {
-    const { sessions, tokens, proofs, access, operators, uses } = this.#options.store;
+    const { sessions, tokens, proofs, access, questions, operators, uses } = this.#options.store;
     const pruned = [
       await sessions.prune(nowMs - defaultLimits.sessionRetentionMs),
       await access.prune(nowMs - defaultLimits.sessionRetentionMs),
+      await questions.prune(nowMs - defaultLimits.sessionRetentionMs, nowMs),
       await operators.prune(nowMs - defaultLimits.sessionRetentionMs),
       await tokens.prune(nowMs),
       await proofs.prune(nowMs),

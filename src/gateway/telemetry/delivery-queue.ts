@@ -15,6 +15,13 @@ export type Delivery =
   /** It would be refused again. */
   | { readonly outcome: 'refused'; readonly reason: string };
 
+/** By its `Retry-After` in seconds; a date is not read. */
+export function laterBy(retryAfter: string | undefined, reason: string): Delivery {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const afterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+  return { outcome: 'later', reason, afterMs };
+}
+
 export interface DeliveryQueueOptions {
   /** What it is called in metrics and in the log: a word of ours. */
   readonly name: string;
@@ -25,8 +32,9 @@ export interface DeliveryQueueOptions {
   readonly onCount: (receiver: string, outcome: 'sent' | 'dropped', count: number) => void;
   /** Told once when a receiver takes nothing, and once when it takes again. */
   readonly log: (level: 'info' | 'warn', message: string) => void;
-  /** Absent: as the limits have them. */
+  /** Both absent: as the limits have them. */
   readonly flushDelayMs?: number;
+  readonly batchEventsMax?: number;
   /** Between two attempts. */
   readonly pause?: (ms: number) => Promise<void>;
 }
@@ -34,6 +42,7 @@ export interface DeliveryQueueOptions {
 export class DeliveryQueue implements AsyncDisposable {
   readonly #options: DeliveryQueueOptions;
   readonly #stop = new AbortController();
+  readonly #batchEventsMax: number;
   #queue: string[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -43,6 +52,12 @@ export class DeliveryQueue implements AsyncDisposable {
 
   constructor(options: DeliveryQueueOptions) {
     this.#options = options;
+    this.#batchEventsMax = options.batchEventsMax ?? defaultLimits.telemetryBatchEventsMax;
+  }
+
+  /** Whether the receiver took nothing when it was tried last. */
+  get isFailing(): boolean {
+    return this.#isFailing;
   }
 
   /** Takes the JSON of an event, or counts it as dropped. Never throws and never waits. */
@@ -56,7 +71,7 @@ export class DeliveryQueue implements AsyncDisposable {
     this.#queue.push(json);
     this.#bytes += json.length;
     if (this.#running !== undefined) return;
-    if (this.#queue.length >= defaultLimits.telemetryBatchEventsMax) this.#start();
+    if (this.#queue.length >= this.#batchEventsMax) this.#start();
     else this.#arm();
   }
 
@@ -96,13 +111,13 @@ export class DeliveryQueue implements AsyncDisposable {
       const batch = this.#next();
       // Until then it is counted as waiting: what is on its way is memory too.
       if (await this.#hand(batch)) this.#remove(batch);
-    } while (this.#queue.length >= defaultLimits.telemetryBatchEventsMax && !this.#stop.signal.aborted);
+    } while (this.#queue.length >= this.#batchEventsMax && !this.#stop.signal.aborted);
     this.#running = undefined;
     if (this.#queue.length > 0) this.#arm();
   }
 
   #next(): readonly string[] {
-    return this.#queue.slice(0, defaultLimits.telemetryBatchEventsMax);
+    return this.#queue.slice(0, this.#batchEventsMax);
   }
 
   #remove(batch: readonly string[]): void {

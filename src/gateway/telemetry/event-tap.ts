@@ -16,8 +16,12 @@ export class EventTap {
     else if (this.#early.length < defaultLimits.telemetryBatchEventsMax) this.#early.push([event, json]);
   };
 
-  attach(takers: readonly EventTaker[]): void {
+  /** Whether people are told of a question that is asked now. */
+  reachesPeople: () => boolean = () => false;
+
+  attach(takers: readonly EventTaker[], reachesPeople?: () => boolean): void {
     this.#takers = takers;
+    if (reachesPeople !== undefined) this.reachesPeople = reachesPeople;
     for (const [event, json] of this.#early) this.take(event, json);
     this.#early = [];
   }

@@ -12,7 +12,7 @@ import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { OtlpSettings } from '../config/telemetry-settings.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 import type { ServiceOctetFetch } from '../forward/service-fetch.ts';
-import { clientOf } from './client-certificate.ts';
+import { clientOf } from '../credentials/sources/client-certificate.ts';
 import type { EventTaker } from './event-tap.ts';
 import type { MetricFamily } from './metric-family.ts';
 import { otlpClient, type OtlpSend } from './otlp-client.ts';

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import type { Dialer } from '../../net/dialer.ts';
 import { checkCertificates } from '../../pki/pem.ts';
 import type { SyslogSettings } from '../config/telemetry-settings.ts';
-import { type ClientCertificateNeeds, clientOf } from './client-certificate.ts';
+import { type ClientCertificateNeeds, clientOf } from '../credentials/sources/client-certificate.ts';
 import type { EventTaker } from './event-tap.ts';
 import { SyslogConnection } from './syslog-connection.ts';
 import { openQueue, type TelemetryNeeds } from './telemetry-needs.ts';

@@ -1,10 +1,9 @@
 // One request to a collector (OTLP/HTTP, binary): the response says whether it is taken, may come again or never (§ "OTLP/HTTP Response").
 
 import type { Secret } from '../../protocol/secret.ts';
-import { faultReason } from '../../protocol/fault-reason.ts';
-import type { ServiceOctetFetch, ServiceOctets } from '../forward/service-fetch.ts';
-import type { ClientCertificate } from './client-certificate.ts';
-import type { Delivery } from './delivery-queue.ts';
+import { fetchReason, type ServiceOctetFetch, type ServiceOctets } from '../forward/service-fetch.ts';
+import type { ClientCertificate } from '../credentials/sources/client-certificate.ts';
+import { type Delivery, laterBy } from './delivery-queue.ts';
 import { refusedItems } from './otlp-writer.ts';
 
 export interface OtlpClientOptions {
@@ -47,7 +46,7 @@ export function otlpClient(options: OtlpClientOptions): OtlpSend {
       return judged(response);
     } catch (error) {
       // Of a credential or a connection; neither has anything of a header.
-      return { outcome: 'later', reason: reasonOf(error) };
+      return { outcome: 'later', reason: fetchReason(error) };
     }
   };
 }
@@ -56,15 +55,5 @@ function judged({ status, octets, retryAfter }: ServiceOctets): Delivery {
   if (status >= 200 && status < 300) return { outcome: 'taken', refused: refusedItems(octets) };
   const reason = `the collector responds with status ${status}`;
   if (!laterStatuses.has(status)) return { outcome: 'refused', reason };
-  const seconds = Number(retryAfter ?? Number.NaN);
-  return {
-    outcome: 'later',
-    reason,
-    afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
-  };
-}
-
-/** fetch hides the reason, such as a refused connection or certificate, in the cause. */
-function reasonOf(error: unknown): string {
-  return faultReason(error instanceof Error && error.cause !== undefined ? error.cause : error);
+  return laterBy(retryAfter, reason);
 }

@@ -7,7 +7,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import type { Dialer, DialResult } from '../../net/dialer.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { ClientCertificate, ClientPair } from './client-certificate.ts';
+import type { ClientCertificate, ClientPair } from '../credentials/sources/client-certificate.ts';
 import type { Delivery } from './delivery-queue.ts';
 import { syslogFrame, type SyslogSender } from './syslog-message.ts';
 

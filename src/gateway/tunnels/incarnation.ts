@@ -16,6 +16,11 @@ export function newIncarnation(gatewayName: string): string {
   return gatewayName + randomBytes(halfBytes).toString('hex');
 }
 
+/** Of the gateway that the process is of. */
+export function gatewayNameOf(incarnation: string): string {
+  return incarnation.slice(0, incarnationBytes);
+}
+
 /** The process that made the id. */
 export function holderOf(tunnelId: Uint8Array): string {
   return Buffer.from(tunnelId.subarray(0, incarnationBytes)).toString('hex');
@@ -23,5 +28,5 @@ export function holderOf(tunnelId: Uint8Array): string {
 
 /** Whether both are processes of one start of a gateway. */
 export function areSiblings(one: string, other: string): boolean {
-  return one.slice(0, incarnationBytes) === other.slice(0, incarnationBytes);
+  return gatewayNameOf(one) === gatewayNameOf(other);
 }

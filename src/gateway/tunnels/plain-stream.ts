@@ -70,7 +70,8 @@ function requireOpened(scene: Scene, destination: Destination, record: ExchangeR
   if (scene.parts.policy().blindHosts(scene.principal).length === 0) return;
   for (const scheme of ['tcp', 'https'] as const) {
     const decision = connectDecision(scene, { ...destination, scheme });
-    if (decision.effect === 'deny' || decision.handling === 'intercept') continue;
+    // Of `tls: auto` requests can be decided as well.
+    if (decision.effect === 'deny' || decision.handling === 'intercept' || decision.isAuto === true) continue;
     record.explainedBy(decision.rule.name, scene.parts.policy().version);
     throw new ProxyError(
       'protocol_denied',

@@ -15,11 +15,13 @@ import type { AllowDecision, Decision, Principal } from '../../policy/decision.t
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
+import { accountsOf, ownerOf, spendFor } from '../exchange/spending-accounts.ts';
 import { requireAudit } from '../exchange/exchange.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { isOfferedWebSocket } from '../front/websocket-offer.ts';
 import { requireFieldValue } from '../forward/loop-guard.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
+import { serveEnded } from './ended-stream.ts';
 import { servePlain } from './plain-stream.ts';
 import { connectDecision, sameHost, type Scene, type StreamParts, type StreamPort } from './stream-scene.ts';
 
@@ -73,17 +75,17 @@ function tellRefusals({ port, principal, parts }: Scene): void {
 function admitStream({ port, principal, parts }: Scene): boolean {
   const nowMs = parts.clock();
   try {
-    parts.budgets.admitStream(principal.sessionId, nowMs);
+    parts.budgets.admitStream(ownerOf(principal), nowMs);
     return true;
   } catch (error) {
     const fault = asProxyError(error);
     if (fault.limit !== undefined) parts.onLimit?.(fault.limit);
-    const refused = parts.budgets.takeRefusedStreams(principal.sessionId, nowMs);
+    const refused = parts.budgets.takeRefusedStreams(ownerOf(principal), nowMs);
     if (refused !== undefined) {
       const record = new ExchangeRecord(parts.audit, 'stream', principal, nowMs);
       // Without the limit, which is counted above for each of them.
       record.refused(new ProxyError(fault.code, fault.message));
-      record.refusedBefore(refused);
+      record.noted({ refused });
       record.ended();
     }
     port.refuse(fault);
@@ -111,7 +113,10 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
   port.accept();
   if (raw.effect === 'allow' && raw.handling === 'raw') {
-    await blind(scene, { ...authority, scheme: 'tcp' }, raw, record);
+    const destination = { ...authority, scheme: 'tcp' } as const;
+    const { end } = raw;
+    if (end === undefined) await blind(scene, destination, raw, record);
+    else await serveEnded({ scene, destination, decision: raw, end, record });
     return;
   }
   const first = await peekFirstBytes(port.duplex, {
@@ -179,26 +184,19 @@ async function serveTls(
   record: ExchangeRecord,
 ): Promise<void> {
   const { port, parts } = scene;
-  const { sni, alpn, ech } = first.hello;
+  const { sni, alpn } = first.hello;
   record.reached({ scheme: 'https' });
   if (sni !== undefined && !sameHost(sni, destination.host)) {
     refuseName(scene, destination, sni, record);
     return;
   }
   const decision = connectDecision(scene, destination);
-  if (decision.effect === 'allow' && decision.handling === 'passthrough') {
-    if (sni === undefined)
-      throw new ProxyError(
-        'authority_mismatch',
-        `${destination.host} is passed through, which needs its name in SNI`,
-      );
-    if (ech && decision.refusesEch === true) {
-      record.explainedBy(decision.rule.name);
-      throw new ProxyError(
-        'protocol_denied',
-        `${destination.host} is passed through, and rule ${decision.rule.name} refuses a ClientHello that may hide another name (ech: refuse)`,
-      );
-    }
+  if (
+    decision.effect === 'allow' &&
+    decision.handling === 'passthrough' &&
+    !isOpened(decision, scene, first)
+  ) {
+    requireName(first, destination, decision, record);
     await blind(scene, destination, decision, record);
     return;
   }
@@ -229,6 +227,32 @@ async function serveTls(
       isOfferedWebSocket: isOfferedWebSocket(alpn),
     });
   else parts.front.serve(terminated.socket, connection);
+}
+
+/** What is passed through has to say its name, in the open where the rule wants that. */
+function requireName(
+  { hello: { sni, ech } }: Extract<FirstBytes, { kind: 'tls' }>,
+  { host }: Destination,
+  { refusesEch, rule }: AllowDecision,
+  record: ExchangeRecord,
+): void {
+  if (sni === undefined)
+    throw new ProxyError('authority_mismatch', `${host} is passed through, which needs its name in SNI`);
+  if (!ech || refusesEch !== true) return;
+  record.explainedBy(rule.name);
+  throw new ProxyError(
+    'protocol_denied',
+    `${host} is passed through, and rule ${rule.name} refuses a ClientHello that may hide another name (ech: refuse)`,
+  );
+}
+
+/** Of `tls: auto` what may hide another name, or get a secret of the caller's home, does not pass unopened. */
+function isOpened(
+  { isAuto }: AllowDecision,
+  { parts }: Scene,
+  { hello: { sni, ech } }: Extract<FirstBytes, { kind: 'tls' }>,
+): boolean {
+  return isAuto === true && (sni === undefined || ech || parts.homes !== undefined);
 }
 
 /** Without a link nothing of the client can arrive. */
@@ -293,7 +317,9 @@ async function blind(
   record.keep();
   const { sessionId } = principal;
   requireAudit(parts, sessionId);
-  const spendBytes = await parts.budgets.admit(sessionId, decision, parts.clock());
+  const spendBytes = await spendFor(accountsOf(principal, decision), (account, counted) =>
+    parts.budgets.admit(account, counted, parts.clock()),
+  );
   const dialed = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,

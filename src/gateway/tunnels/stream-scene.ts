@@ -11,6 +11,7 @@ import type { ProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { RefusalCounts } from '../audit/refusal-counts.ts';
+import type { ProtocolEnds } from './protocol-ends.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { HttpFront } from '../front/http-front.ts';
 import type { Http2Front } from '../front/http2-front.ts';
@@ -35,6 +36,7 @@ export interface StreamParts extends ExchangeParts {
   readonly http2Front: Http2Front;
   readonly terminator: TlsTerminator;
   readonly dialer: Dialer;
+  readonly protocolEnds: ProtocolEnds;
   /** Told of limits that are reached without an audit event of their own. */
   readonly onLimit?: (limit: LimitName) => void;
   /** What sessions were refused, for their agents. */

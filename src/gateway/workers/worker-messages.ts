@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from '../../protocol/error-table.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { SeenProof } from '../../store/store.ts';
 import type { GatewayConfig } from '../config/config.ts';
 
 /** The certificate of the public port with its key: the same for all workers. */
@@ -17,6 +18,8 @@ export interface WorkerStart {
   readonly workers: number;
   /** Of this start of the gateway, in the names of its processes. */
   readonly gatewayName: string;
+  /** By which all its processes know nonces that one of them gave. */
+  readonly nonceKey: Uint8Array;
   /** When the gateway started. */
   readonly startedMs: number;
   /** With the worker's share of the limits of a process. */
@@ -73,6 +76,8 @@ export interface Questions {
   };
   /** Of the supervisor: an enrolment from there failed. Seconds until the next may. */
   readonly failure: { readonly asked: string; readonly told: number };
+  /** Of the supervisor: whether a proof with a nonce of the gateway is new. */
+  readonly proof: { readonly asked: SeenProof; readonly told: 'new' | 'seen' | 'full' };
   /** Of the supervisor: what all processes have counted. */
   readonly all: { readonly asked: undefined; readonly told: unknown };
   /** Of a worker: what it has counted. */

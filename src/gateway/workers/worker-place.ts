@@ -18,6 +18,7 @@ export interface WorkerPlace {
   readonly number: number;
   /** Of this start of the gateway. */
   readonly gatewayName: string;
+  readonly nonceKey: Uint8Array;
   /** When the gateway started. */
   readonly startedMs: number;
   /** Where the supervisor listens. */

@@ -1,6 +1,7 @@
 // What a worker has from its supervisor instead of making it itself: connections, the count of strangers, its sessions and its duties.
 
 import type { Socket } from 'node:net';
+import type { ProofStore } from '../../store/store.ts';
 import type { FailureCount } from '../admission/enrolment-failures.ts';
 import { connectionKey } from '../admission/public-connections.ts';
 import type { StrangerCount } from '../admission/stranger-connections.ts';
@@ -64,6 +65,11 @@ export class WorkerSeat {
   get failures(): FailureCount {
     // A source that cannot be counted is too fast.
     return { take: (source) => this.#channel.ask('failure', source).catch(() => 1) };
+  }
+
+  /** Proofs with a nonce of the gateway are remembered for all workers. */
+  get proofs(): Pick<ProofStore, 'remember'> {
+    return { remember: (proof) => this.#channel.ask('proof', proof) };
   }
 
   /** What all processes of the gateway have counted. */

@@ -75,8 +75,19 @@ export function fittingRules(
 
 function unknownOf(rule: Rule): readonly string[] {
   const keys = unknownAspects.flatMap(({ key, text }) => (text(rule) === undefined ? [] : [key]));
-  // It needs a body that can be read.
-  return rule.rewrite?.request === undefined ? keys : [...keys, 'rewrite'];
+  return [
+    ...keys,
+    // A person has to say so.
+    ...(rule.ask === undefined ? [] : ['ask']),
+    // One needs a body that can be read, the other a system that allows it.
+    ...(rule.rewrite?.request === undefined ? [] : ['rewrite']),
+    ...(rule.decide?.isOnTrial === false ? ['decide'] : []),
+  ];
+}
+
+/** Whether a person or a decider has to allow it too. On trial a decider refuses nothing. */
+export function asksOthers({ ask, decide }: Rule): boolean {
+  return ask !== undefined || decide?.isOnTrial === false;
 }
 
 /** Who asks, as far as that is known. */
@@ -135,10 +146,21 @@ export function pathRulesOf(fitting: Fitting, mode: 'certain' | 'possible', gran
     return { allows: [], denies: [], isOpen: true };
   if (refusal === 'yes' || (!isPossible && refusal === 'perhaps'))
     return { allows: [], denies: [undefined], isOpen: false };
+  const asked = isPossible ? [] : askedBefore(fitting);
   const counts = (isWanted: boolean) => (one: FittingRule) => isWanted || one.unknown.length === 0;
   return {
     allows: allows.filter(counts(isPossible)).map(({ rule }) => rule.paths),
-    denies: denies.filter(counts(!isPossible)).map(({ rule }) => rule.paths),
+    denies: [...denies.filter(counts(!isPossible)), ...asked].map(({ rule }) => rule.paths),
     isOpen: grants || observed === 'yes' || (isPossible && observed === 'perhaps'),
   };
+}
+
+/**
+ * The first rule that allows decides, and whom it asks may not allow: what a later one lets through is then not certain. Where an
+ * earlier one allows the same for certain, more is left open here than is.
+ */
+function askedBefore({ allows, observed }: Fitting): readonly FittingRule[] {
+  const certain = allows.filter(({ unknown }) => unknown.length === 0).map(({ rule }) => rule.order);
+  const last = observed === 'yes' ? Infinity : Math.max(-1, ...certain);
+  return allows.filter(({ rule }) => asksOthers(rule) && rule.order < last);
 }

@@ -6,6 +6,7 @@
 // then on.
 
 import { asWritten, type PathReading } from '../../http/path-reading.ts';
+import { allAtOnce, type Steps } from '../compare-reach.ts';
 import { canonicalMachine, mayEnd } from './canonical-machine.ts';
 import { dead, NumberedMachine } from './machine.ts';
 import {
@@ -31,15 +32,20 @@ export function searchPath(
   goal: PathGoal,
   statesMax: number,
 ): { readonly result: PathResult; readonly states: number } {
+  return allAtOnce(pathSearchSteps(goal, statesMax));
+}
+
+/** The same in steps, each of which says how much it was. */
+export function* pathSearchSteps(goal: PathGoal, statesMax: number): Steps<ReturnType<typeof searchPath>> {
   const work = { left: statesMax };
-  const result = searchAll(goal, work);
+  const result = yield* searchAll(goal, work);
   return { result, states: statesMax - work.left };
 }
 
-function searchAll(goal: PathGoal, work: { left: number }): PathResult {
+function* searchAll(goal: PathGoal, work: { left: number }): Steps<PathResult> {
   const search = new PathSearch(goal);
   for (const chosen of choicesOf(goal)) {
-    const path = searchWith(goal, search, chosen, work);
+    const path = yield* searchWith(goal, search, chosen, work);
     if (path !== undefined) return { kind: 'found', path };
     if (work.left < 0) return { kind: 'too-many' };
   }
@@ -55,16 +61,16 @@ function choicesOf({ question, refusing }: PathGoal): readonly (readonly PathRea
   return refusing.isOpen || refusing.allows.length <= 1 ? each : [...each, allReadings];
 }
 
-function searchWith(
+function* searchWith(
   goal: PathGoal,
   search: PathSearch,
   chosen: readonly PathReading[],
   work: { left: number },
-): string | undefined {
+): Steps<string | undefined> {
   const first = [asWritten, ...chosen.slice(0, 1)];
   const readings = new Map(first.map((reading) => [reading.key, reading]));
   for (;;) {
-    const path = search.run(chosen, [...readings.values()], work);
+    const path = yield* search.run(chosen, [...readings.values()], work);
     if (path === undefined || isGoal(goal, path)) return path;
     const known = readings.size;
     for (const rules of goal.allowing)
@@ -128,11 +134,11 @@ class PathSearch {
   }
 
   /** `chosen`: in which readings the path is asked about, or refused; `readings`: in which it is to be allowed. */
-  run(
+  *run(
     chosen: readonly PathReading[],
     readings: readonly PathReading[],
     work: { left: number },
-  ): string | undefined {
+  ): Steps<string | undefined> {
     if (this.#allowing.some(({ deniesEvery }) => deniesEvery)) return undefined;
     const views: Views = {
       question: this.#viewsOf(this.#questionSets, chosen),
@@ -156,6 +162,8 @@ class PathSearch {
           if (!this.#isHopeless(views, step)) next.push(step);
         }
         if (work.left < 0) return undefined;
+        // Eight of them take as long as what others count as one.
+        yield Math.ceil(this.#tokens.length / 8);
       }
       level = next;
     }

@@ -2,12 +2,14 @@
 
 import { bracketed } from '../../http/authority.ts';
 import { HeaderList } from '../../http/header-list.ts';
+import { allAtOnce, type Steps } from '../compare-reach.ts';
 import type { CompiledPolicy } from '../compiled-policy.ts';
 import { BoundPolicies, ceilingName, mainName } from '../bound-policies.ts';
 import type { AccessRequest, Decision, RequestAccess } from '../decision.ts';
 import {
   type Fitting,
   type FittingRule,
+  asksOthers,
   fittingRules,
   pathRulesOf,
   principalOf,
@@ -22,7 +24,7 @@ import {
   type PathGoal,
   type PathRules,
 } from './path-goal.ts';
-import { type PathResult, searchPath } from './path-search.ts';
+import { type PathResult, pathSearchSteps } from './path-search.ts';
 import { anyRequest, type ProofQuestion } from './proof-question.ts';
 import { hostsFor, methodsFor, portsFor, timesFor } from './request-classes.ts';
 
@@ -58,28 +60,57 @@ export type ProofResult =
 type Reach = 'certain' | 'possible' | 'granted';
 
 export function provePolicy(task: ProofTask): ProofResult {
-  const classes = [...classesOf(task)];
+  return allAtOnce(proofSteps(task));
+}
+
+/** The same in steps, each of which says how much it was: of classes, and of steps of paths that were looked at. */
+export function* proofSteps(task: ProofTask): Steps<ProofResult> {
+  const tooMany: ProofResult = {
+    kind: 'inconclusive',
+    why: `the hosts, ports and methods of the rules make more than ${task.statesMax} requests to be told apart, each counted once for each of its rules; ask about fewer of them`,
+  };
+  let [classes, weight] = [0, 0];
+  // One at a time: together they can be more than there is memory for.
+  for (const group of groupsOf(task)) {
+    classes += group.count;
+    weight += group.weight;
+    yield 1;
+    if (weight > task.statesMax) return tooMany;
+  }
   const proof = new Proof(task);
   const reaches: readonly Reach[] =
     task.claim.kind === 'never' && task.claim.grants
       ? ['certain', 'possible', 'granted']
       : ['certain', 'possible'];
   for (const reach of reaches)
-    for (const one of classes) {
-      const result = proof.look(one, reach);
-      if (result !== undefined) return result;
-    }
+    for (const group of groupsOf(task))
+      for (const one of classesOf(group)) {
+        const result = yield* proof.look(one, reach);
+        if (result !== undefined) return result;
+        yield 1;
+      }
   const { doubtful } = proof;
   if (doubtful !== undefined)
     return {
       kind: 'inconclusive',
       why: `${doubtful} has paths that are read in several ways beside others; give each of them a rule of its own, without optional parts`,
     };
-  return { kind: 'proven', classes: classes.length };
+  return { kind: 'proven', classes };
 }
 
-/** The requests that are asked about, one for all that no policy tells apart. */
-function* classesOf({ policies, claim, nowMs }: ProofTask): Generator<RequestClass> {
+/** The requests to one host that are asked about, one for all that no policy tells apart. */
+interface ClassGroup {
+  readonly host: string;
+  readonly schemes: readonly RequestClass['destination']['scheme'][];
+  readonly ports: readonly number[];
+  readonly methods: readonly string[];
+  readonly times: readonly number[];
+  readonly count: number;
+  /** Each as often as it has rules. */
+  readonly weight: number;
+}
+
+function* groupsOf({ policies, claim, nowMs }: ProofTask): Generator<ClassGroup> {
   const question = claim.kind === 'never' ? claim.question : anyRequest;
   const all = claim.kind === 'never' ? policies : [...policies, claim.bound];
   for (const host of hostsFor(all, question.host)) {
@@ -87,11 +118,17 @@ function* classesOf({ policies, claim, nowMs }: ProofTask): Generator<RequestCla
     const ports = portsFor(rules, question.port);
     const methods = methodsFor(rules, question.method);
     const times = timesFor(rules, nowMs);
-    for (const scheme of question.schemes)
-      for (const port of ports)
-        for (const method of methods)
-          for (const atMs of times) yield { destination: { scheme, host, port }, method, atMs };
+    const { schemes } = question;
+    const count = schemes.length * ports.length * methods.length * times.length;
+    yield { host, schemes, ports, methods, times, count, weight: count * Math.max(1, rules.length) };
   }
+}
+
+function* classesOf({ host, schemes, ports, methods, times }: ClassGroup): Generator<RequestClass> {
+  for (const scheme of schemes)
+    for (const port of ports)
+      for (const method of methods)
+        for (const atMs of times) yield { destination: { scheme, host, port }, method, atMs };
 }
 
 class Proof {
@@ -114,7 +151,7 @@ class Proof {
   }
 
   /** Undefined: nothing of this class is a counterexample. */
-  look(one: RequestClass, reach: Reach): ProofResult | undefined {
+  *look(one: RequestClass, reach: Reach): Steps<ProofResult | undefined> {
     const { policies, claim, asker } = this.#task;
     const fittings = policies.map((policy) => fittingRules(policy, one, asker));
     const mode = reach === 'certain' ? 'certain' : 'possible';
@@ -126,7 +163,7 @@ class Proof {
     const question =
       claim.kind === 'never' && claim.question.path !== undefined ? [claim.question.path] : undefined;
     const goal: PathGoal = { question, allowing, refusing };
-    const result = this.#search(goal);
+    const result = yield* this.#search(goal);
     if (result.kind === 'none') {
       const allows = fittings.flatMap((fitting) => fitting.allows);
       this.#doubtful ??= allows.find(({ rule }) => !areReadTogether(rule.paths));
@@ -140,11 +177,11 @@ class Proof {
     return this.#told(one, result.path, { fittings, allowing, bound, reach });
   }
 
-  #search(goal: PathGoal): PathResult {
+  *#search(goal: PathGoal): Steps<PathResult> {
     const key = this.#keyOf(goal);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const { result, states } = searchPath(goal, this.#left);
+    const { result, states } = yield* pathSearchSteps(goal, this.#left);
     this.#left -= states;
     this.#known.set(key, result);
     return result;
@@ -234,9 +271,12 @@ function needsOf({ allows, denies, blind, blindness, observed }: Fitting, path: 
   const [first] = opened.toSorted((a, b) => a.unknown.length - b.unknown.length);
   if (first === undefined)
     return observed === 'no' ? closed : [...closed, 'the session is one that is observed'];
+  const asked = allows
+    .filter((one) => one !== first && asksOthers(one.rule) && one.rule.order < first.rule.order)
+    .map((one) => `${nameOf(one)} does not decide it, or whom it asks allows it`);
   return first.unknown.length === 0
-    ? closed
-    : [...closed, `${nameOf(first)} allows it: ${saidOf(first)} holds`];
+    ? [...closed, ...asked]
+    : [...closed, ...asked, `${nameOf(first)} allows it: ${saidOf(first)} holds`];
 }
 
 /** What has to hold so that the bound does not. */

@@ -11,17 +11,22 @@ export const agentLimits = {
   captureNamesMax: fixedRow(
     16_384,
     'limit_exceeded',
-    'Names with an address of their own inside a captured network; 4 MB at most, and the oldest makes room.',
+    'Names with their own address inside a captured network: 4 MB at most. The oldest makes room.',
   ),
   capturePortsMax: row(
     256,
     'limit_exceeded',
-    'Each captured port is a listener; others are reached by the proxy variables alone.',
+    'Captured ports, each with a listener. Other ports are reached only by the proxy variables.',
+  ),
+  knownHostsOctetsMax: fixedRow(
+    64 * KiB,
+    'limit_exceeded',
+    'Lines of known hosts in a session response, as an agent takes them: 600 servers of SSH and more. The gateway leaves out the others, and says so in its log.',
   ),
   agentLeafContextsMax: fixedRow(
     256,
     'limit_exceeded',
-    'Hosts for which an agent that ends TLS keeps a certificate ready; one is about 40 KB, and the oldest makes room.',
+    'Hosts for which an agent that ends TLS keeps a certificate ready, about 40 KB each. The oldest makes room.',
   ),
   firstBytesWaitMs: fixedRow(
     2_000,
@@ -37,33 +42,33 @@ export const agentLimits = {
   agentBodyBytesMax: row(
     64 * KiB,
     'request_malformed',
-    'Body of a session request, a key and a posture; and of a refusal that the agent reads, a code and a sentence.',
+    'Body of a session request (a key and a posture), and of a refusal that the agent reads (a code and a sentence).',
   ),
   enrolRetryMsMax: fixedRow(
     120_000,
     'store_unavailable',
-    'How long an agent asks again whose enrolment a gateway refuses with 503 and Retry-After; then its start fails, and its token is as good as before.',
+    'How long an agent tries again if a gateway refuses its enrolment with 503 and Retry-After. Then its start fails, and its token is still good.',
   ),
   retryAfterMsMax: fixedRow(
     15_000,
     'tunnel_lost',
-    'Longest wait that a gateway can ask of an agent by `Retry-After`, as long as its own may grow: a false gateway parks no agent. At enrolment `enrolRetryMsMax` bounds all of them.',
+    "The longest wait that a gateway can ask of an agent with `Retry-After`: as long as the agent's own waits may grow, so that a false gateway cannot park it. At enrolment, `enrolRetryMsMax` bounds all of them together.",
   ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
   chunkNonceRefusalsMax: fixedRow(
     2,
     'proof_invalid',
-    'The first nonce of a gateway is asked for by a refusal, and the next connection may reach another gateway; then the proof does without for a minute.',
+    'Refusals that ask for a nonce. A gateway knows the nonces of others that it can ask. Behind gateways that cannot ask each other, the proof goes without one for a minute then.',
   ),
   chunkEndTimeoutMs: fixedRow(
     30_000,
     'timeout',
-    'The chunk protocol has no half-close: how long the far end may be silent after the end of a client before the connection is closed for it.',
+    'How long the far end may be silent after the end of a client. The chunk protocol has no half-close, so the connection is closed then.',
   ),
   doctorContactTimeoutMs: fixedRow(
     10_000,
     'timeout',
-    'Each step of the request by which the doctor sees whether the gateway responds; it dials nothing, so it is quick.',
+    'Each step of the request by which the doctor sees whether the gateway responds. It dials nothing, so it is quick.',
   ),
   doctorProofTimeoutMs: fixedRow(
     40_000,
@@ -78,27 +83,23 @@ export const agentLimits = {
   captureDnsWaitingMax: fixedRow(
     256,
     'limit_exceeded',
-    'Answers of the resolver that wait for the kernel; it takes them at once, so more is a flood, and UDP may lose.',
+    'Answers of the resolver that wait for the kernel. It takes them at once, so more is a flood, and UDP may lose packets.',
   ),
   captureDnsIdleTimeoutMs: fixedRow(
     10_000,
     'timeout',
-    'A client of the resolver over TCP asks at once, and again soon or never (RFC 7766 §6.2.3).',
+    'An idle TCP client of the resolver. It asks at once, and again soon or never (RFC 7766 §6.2.3).',
   ),
-  resolvConfBytesMax: fixedRow(
-    64 * KiB,
-    'limit_exceeded',
-    'A larger resolv.conf is none that libc would read.',
-  ),
+  resolvConfBytesMax: fixedRow(64 * KiB, 'limit_exceeded', 'A resolv.conf that libc would read is smaller.'),
   doctorOutputBytesMax: fixedRow(
     262_144,
     'limit_exceeded',
-    'What a client says to the doctor is read to be searched; the rest of it is thrown away.',
+    'The output of a client that the doctor searches. The rest is dropped.',
   ),
   doctorCloseGraceMs: fixedRow(
     1_000,
     'timeout',
-    'For what is in the pipes when a client of the doctor has ended.',
+    'Reading what is left in the pipes after a client of the doctor has ended.',
   ),
   doctorFileBytesMax: fixedRow(
     32 * MiB,
@@ -108,7 +109,7 @@ export const agentLimits = {
   doctorFolderFilesMax: fixedRow(
     2_000,
     'limit_exceeded',
-    'Files of a folder of certificates that the doctor looks at; a system has a few hundred.',
+    'Files in a folder of certificates that the doctor looks at. A system has a few hundred.',
   ),
   certutilTimeoutMs: fixedRow(
     10_000,
@@ -128,17 +129,17 @@ export const agentLimits = {
   manifestUnfinishedAgeMs: fixedRow(
     60_000,
     'timeout',
-    'A list that was begun and is older than this is left over: writing one takes milliseconds.',
+    'An unfinished list that is older than this is a leftover. Writing one takes milliseconds.',
   ),
   manifestFolderAttemptsMax: fixedRow(
     8,
     'trust_unwritable',
-    'Each time that another session which ends takes the empty folder of the manifests away, it is made again.',
+    'Attempts to make the folder of the manifests, which another session that ends may remove while it is empty.',
   ),
   sessionFoldersMax: fixedRow(
     1_000,
     'limit_exceeded',
-    'Folders of earlier sessions that are looked at: a start is not to be slow because of others.',
+    'Folders of earlier sessions that are looked at, so that many of them do not slow a start down.',
   ),
   relayPortAttemptsMax: fixedRow(
     10,
@@ -148,17 +149,17 @@ export const agentLimits = {
   commitAttemptsMax: fixedRow(
     4,
     'gateway_unreachable',
-    'The token is gone by the commit, so an unlucky moment must not cost the session; the gateway takes a commit twice.',
+    'Attempts to commit. The token is gone by then, so one unlucky moment must not cost the session. The gateway takes a commit twice.',
   ),
   sessionEndTimeoutMs: fixedRow(
     2_000,
     'timeout',
-    'Ending is a courtesy: a gateway that does not hear it ends the session by its expiry.',
+    'Telling the gateway that a session has ended, which is a courtesy. A gateway that does not hear it ends the session when it expires.',
   ),
   copiedFileBytesMax: fixedRow(
     262_144,
     'limit_exceeded',
-    'A configuration of the user that is copied beside ours; what is larger is not copied.',
+    'A configuration of the user that is copied beside ours. A larger one is not copied.',
   ),
   gatewayChainMax: fixedRow(
     10,
@@ -168,7 +169,7 @@ export const agentLimits = {
   keptConnectionIdleMs: fixedRow(
     2_000,
     'timeout',
-    'Below the time after which the gateway ends an idle connection, with room for the way there.',
+    'Shorter than the time after which the gateway ends an idle connection, with room for the way there.',
   ),
   keptConnectionsMax: fixedRow(
     2,
@@ -183,7 +184,7 @@ export const agentLimits = {
   captureDnsConnectionsMax: fixedRow(
     32,
     'limit_exceeded',
-    'Connections of TCP to the resolver at once; hardly a client uses it.',
+    'TCP connections to the resolver at once. Hardly any client uses TCP.',
   ),
   hookResponseTimeoutMs: fixedRow(
     120_000,
@@ -198,52 +199,52 @@ export const agentLimits = {
   runEndTimeoutMs: fixedRow(
     2_000,
     'timeout',
-    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway, the summary. What is not done by then is cut off. A gateway of its own has 400 ms and the summary 100 ms however late it is: what that gateway has not written is in no audit.',
+    'From the end of the command to that of `run`, for everything that is left to do: leftover processes, draining streams, the tunnel, the gateway, the summary. Then the rest is cut off. Even if it is late, an embedded gateway gets 400 ms and the summary 100 ms, because what that gateway has not written is in no audit.',
   ),
   summaryRowsMax: fixedRow(
     1_000,
     'limit_exceeded',
-    'Different refusals, and places, that the end of `run` counts one by one; a person reads 20, and a workload can make up as many as it likes. Of the others it says how often.',
+    'Different refusals and places that `run` counts one by one at its end. A person reads 20, and a workload can make up any number. For the rest it says how many there were.',
   ),
   embeddedStopTimeoutMs: fixedRow(
     5_000,
     'timeout',
-    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed. Where a command has run it has what is left of `runEndTimeoutMs`, and 400 ms at least.",
+    "Longer than an embedded gateway's own drain after SIGTERM, which has a deadline of one second. Then the gateway is killed. After a command has run, it gets the rest of `runEndTimeoutMs`, and at least 400 ms.",
   ),
   jobSessionTimeoutMs: fixedRow(
     21_600_000,
     'timeout',
-    'How long the session of `job begin` lasts at most, unless `--for` says otherwise: six hours, as long as jobs run that nobody gave more. One that is forgotten ends then.',
+    'How long the session of `job begin` lasts unless `--for` says otherwise: six hours, as long as jobs run by default. A forgotten one ends then.',
   ),
   jobWatchIntervalMs: fixedRow(
     1_000,
     'timeout',
-    'How often that session looks whether the process still runs that `--while` names.',
+    'How often that session checks whether the process of `--while` still runs.',
   ),
   jobStartTimeoutMs: fixedRow(
     60_000,
     'timeout',
-    'From the start of that session until its relay serves: a gateway of its own has 20 s of it, and enrolment its own deadlines.',
+    'From the start of that session until its relay serves. An embedded gateway has 20 s of it, and enrolment has its own deadlines.',
   ),
   jobEndTimeoutMs: fixedRow(
     10_000,
     'timeout',
-    'For that session to end once `job end` asked it to: more than its drain of a second and the end of its gateway take; then it is killed.',
+    'The end of that session after `job end` asked for it: more than its drain of a second and the end of its gateway take. Then it is killed.',
   ),
   jobFileBytesMax: fixedRow(
     4_194_304,
     'limit_exceeded',
-    'Of what `job begin` leaves for `job end`: more than all variables of a process and a list of refusals come to. The commands of the job can write there; what is longer is taken for nothing.',
+    'What `job begin` leaves for `job end`: more than all variables of a process and a list of refusals. Commands of the job can write there too, so a longer file is ignored.',
   ),
   jobReadTimeoutMs: fixedRow(
     20_000,
     'timeout',
-    'For `job end` to read the audit of the job, which its commands could have made as long as they like. What was read by then is reported, and that it is not all.',
+    'Reading the audit of the job in `job end`. Its commands could have made the audit any length. `job end` reports what it read by then, and that more is there.',
   ),
   removedFolderLevelsMax: fixedRow(
     16,
     'limit_exceeded',
-    'Folders in each other that are removed: nothing of ours is as deep, and each level holds a descriptor.',
+    'Nested folders that are removed. Nothing of ours is as deep, and each level holds a descriptor.',
   ),
   jailLineBytesMax: fixedRow(
     8 * MiB,
@@ -258,47 +259,47 @@ export const agentLimits = {
   jailMountTimeoutMs: fixedRow(
     10_000,
     'jail_refused',
-    'A run of mount(8) for the jail: it is one system call.',
+    'A run of mount(8) for the jail, which is one system call.',
   ),
   coverBytesMax: fixedRow(
     32 * MiB,
     'jail_refused',
-    'The file system in memory whose files are laid over paths in the jail: bundles of certificates in every form, and what the command writes there.',
+    'The file system in memory for files that are laid over paths in the jail: bundles of certificates in every form, and what the command writes there.',
   ),
   coveredStoreBytesMax: fixedRow(
     4 * MiB,
     'limit_exceeded',
-    'A trust store of the system that is laid over with the CA in it: the largest have half a megabyte. A larger one stays as it is.',
+    'A trust store of the system that is covered by one with the CA in it. The largest have half a megabyte. A larger one stays as it is.',
   ),
   coverFilesMax: fixedRow(
     16_384,
     'jail_refused',
-    'Its files: a hashed folder of certificates has some hundred.',
+    'Files of that file system. A hashed folder of certificates has some hundred.',
   ),
   homeSecretFileBytesMax: fixedRow(
     256 * KiB,
     'limit_exceeded',
-    'A file of the home whose secrets are replaced or left out; a longer one is hidden as a whole.',
+    'A file of the home whose secrets are replaced or left out. A longer one is hidden as a whole.',
   ),
   homeCredentialsMax: fixedRow(
     64,
     'limit_exceeded',
-    'Secrets of the home that are replaced by placeholders; the entries of further ones are left out.',
+    'Secrets of the home that are replaced by placeholders. Entries of further ones are left out.',
   ),
   homeSecretCharactersMax: fixedRow(
     4_096,
     'limit_exceeded',
-    'One of them: long tokens of registries have some two thousand characters.',
+    'One such secret. Long tokens of registries have some two thousand characters.',
   ),
   jailRefusalCharactersMax: fixedRow(
     4_096,
     'jail_refused',
-    'What the helper of the jail says on its standard error: one line of a tool, with room.',
+    'What the helper of the jail prints on its standard error: one line of a tool, with room.',
   ),
   jailBacklogMax: fixedRow(
     511,
     'limit_exceeded',
-    "Connections that wait at a listener inside the jail until they are taken: as many as at Node's own.",
+    "Connections that wait at a listener inside the jail until they are accepted: as many as Node's default.",
   ),
   clientWaitingBytesMax: fixedRow(
     256 * KiB,
@@ -309,11 +310,11 @@ export const agentLimits = {
   leftoverKilledMs: fixedRow(
     500,
     'timeout',
-    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for. With the grace it leaves the gateway and the summary their parts of `runEndTimeoutMs`.',
+    'For the kernel to end a namespace or a control group, which takes milliseconds. A process that hangs in it (on an unreachable file system) is left. With the grace, this leaves the gateway and the summary their parts of `runEndTimeoutMs`.',
   ),
   leftoverKillRoundsMax: fixedRow(
     50,
     'limit_exceeded',
-    'Each round ends what the last one left to us; a fork bomb must not hold us for ever.',
+    'Rounds of killing leftover processes. Each round ends what the last one left to us. A fork bomb must not hold us endlessly.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -6,31 +6,31 @@ export const captureLimits = {
   capturedBodyBytes: fixedRow(
     64 * KiB,
     'limit_exceeded',
-    'What is kept of a body where the rule says no `bytesMax`: nearly every request and response of an API, and the beginning of a download.',
+    'What is kept of a body if the rule has no `bytesMax`: nearly every request and response of an API, and the beginning of a download.',
   ),
   capturedBodyBytesMax: fixedRow(
     1 * MiB,
     'config_invalid',
-    'The most that a rule can ask for of each body: it is held in memory until the exchange has ended.',
+    'The most that a rule can ask for of each body. It is held in memory until the exchange has ended.',
   ),
   capturedWaitingBytesMax: fixedRow(
     16 * MiB,
     'limit_exceeded',
-    'Kept bodies that wait for the disk; beyond it they are dropped and counted, and no exchange waits. A session has a quarter of it at most.',
+    'Kept bodies that wait for the disk, at most a quarter for each session. Further ones are dropped and counted, and no exchange waits.',
   ),
   capturedSessionBytesMax: fixedRow(
     64 * MiB,
     'limit_exceeded',
-    'Kept bodies of one session in a day, in each process of a gateway: one that floods leaves room for the others.',
+    'Kept bodies of one session in a day, in each process of a gateway, so that one session leaves room for the others.',
   ),
   capturedFilesMax: fixedRow(
     100_000,
     'limit_exceeded',
-    'Exchanges whose bodies a gateway keeps at once, one file each; beyond it they are dropped and counted.',
+    'Exchanges whose bodies a gateway keeps at once, one file each. Further ones are dropped and counted.',
   ),
   capturedViewBytesMax: fixedRow(
     1 * MiB,
     'limit_exceeded',
-    'What a kept body may become when it is decoded to be looked at: a small one can stand for gigabytes.',
+    'A kept body after it is decoded to be looked at. A small one can stand for gigabytes.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -6,7 +6,7 @@ export const credentialLimits = {
   secretBytesMax: fixedRow(
     64 * KiB,
     'credential_unavailable',
-    'A secret of more than this is a mistake (a whole file given by accident).',
+    'A larger secret is a mistake, such as the wrong file.',
   ),
   secretFileCheckMs: fixedRow(
     1_000,
@@ -16,12 +16,12 @@ export const credentialLimits = {
   secretCommandTimeoutMs: fixedRow(
     10_000,
     'credential_unavailable',
-    'A program that prints a secret, while requests wait for it.',
+    'A run of a program that prints a secret. Requests wait for it.',
   ),
   secretCommandValueMs: fixedRow(
     60_000,
     'credential_unavailable',
-    'What a program printed is used for this long.',
+    'How long the output of such a program is used.',
   ),
   issuerFailureHoldMs: fixedRow(
     1_000,
@@ -31,37 +31,37 @@ export const credentialLimits = {
   issuerFailureHoldWithValueMs: fixedRow(
     5_000,
     'credential_unavailable',
-    'The same while there is a value: a service that hangs must not slow every request down.',
+    'The same while there is a value. A service that hangs must not slow every request down.',
   ),
   earlyRenewalWaitMs: fixedRow(
     1_000,
     'timeout',
-    'A request waits this long for an early renewal, and then takes the value that still holds.',
+    'A request waits this long for an early renewal. Then it takes the value that is still valid.',
   ),
   unaskedRenewalMs: fixedRow(
     1_000,
     'credential_unavailable',
-    'What is renewed without a request is so no more often than this; what lives shorter waits for one.',
+    'How often a value is renewed without a request. A value with a shorter life waits for one.',
   ),
   rejectionIntervalMs: fixedRow(
     30_000,
     'credential_unavailable',
-    'A workload can make an origin say 401; that must not become a stream of requests to the issuer.',
+    'How often a 401 of an origin has a credential renewed. A workload can cause a 401, which must not become a stream of requests to the issuer.',
   ),
   renewalLeadMs: fixedRow(
     60_000,
     'credential_unavailable',
-    'A value is renewed this long before its end, or in its last fifth if it lives shorter than five times that.',
+    'A value is renewed this long before its end, or in the last fifth of its life if it lives less than five times that.',
   ),
   vaultTokenCheckMs: fixedRow(
     60_000,
     'credential_unavailable',
-    "The operator's token of a Vault is compared with its source this often.",
+    "How often the operator's token of a Vault is compared with its source.",
   ),
   vaultFarewellTimeoutMs: fixedRow(
     2_000,
     'timeout',
-    'Giving a token or a lease back must not hold the end of the gateway up.',
+    'Giving a token or a lease back. It must not delay the end of the gateway.',
   ),
   vaultOutageMs: fixedRow(
     3_600_000,
@@ -71,37 +71,42 @@ export const credentialLimits = {
   vaultLeasesMax: fixedRow(
     16,
     'credential_unavailable',
-    'Leases of one secret that have not ended; the oldest are then left to end by themselves.',
+    'Leases of one secret that have not ended. The oldest are then left to expire.',
   ),
   placeholderBodyBytesMax: fixedRow(
     64 * KiB,
     'body_too_large',
-    'A body of this many declared bytes is held to be searched whole; most that carry a secret are a few hundred.',
+    'A body of up to this many declared bytes is held, to be searched whole. Most that carry a secret are a few hundred.',
+  ),
+  placeholderMessageBytesMax: fixedRow(
+    16 * KiB,
+    'credential_unavailable',
+    'A message of a WebSocket of up to this many octets, with the heads of its frames, is held to be searched for placeholders. A longer one goes on as it came; log-ins are a few hundred.',
   ),
   awsKeyLooksMax: fixedRow(
     6,
     'credential_unavailable',
-    'Looks at all sources before they are found to change faster than they can be read; a rotation needs three.',
+    'Reads of all sources before they count as changing faster than they can be read. A rotation needs three.',
   ),
   placeholderSpacesMax: fixedRow(
     1_024,
     'credential_unavailable',
-    'White space between a string of JSON and what follows: more than this in a row and the string is left alone.',
+    'White space between a string of JSON and what follows. With more in a row, the string is left alone.',
   ),
   placeholderMarginBytesMax: fixedRow(
     64,
     'credential_unavailable',
-    'Around a placeholder that is a plain text as a whole; in a longer text none is looked for.',
+    'Text around a placeholder in a plain-text body. A longer text is not searched for placeholders.',
   ),
   presignedSecondsMax: fixedRow(
     900,
     'signature_refused',
-    'A presigned URL is used at once, so what the origin sees of it does not have to live longer.',
+    'How long a presigned URL may be valid. It is used at once, so what the origin sees does not have to live longer.',
   ),
   serviceTimeoutMs: fixedRow(
     10_000,
     'credential_unavailable',
-    'One request to a service that issues or keeps secrets, where its kind has no time of its own.',
+    'One request to a service that issues or keeps secrets, unless its kind has another time.',
   ),
   serviceResponseBytesMax: fixedRow(
     1 * MiB,

@@ -3,32 +3,36 @@
 import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const networkLimits = {
-  connectTimeoutMs: row(10_000, 'timeout', 'Dialling an origin: a SYN lost twice still gets through.'),
+  connectTimeoutMs: row(
+    10_000,
+    'timeout',
+    'Dialling an origin. A SYN that is lost twice still gets through.',
+  ),
   resolveTimeoutMs: row(
     5_000,
     'timeout',
-    'A name server that does not answer must not hold a stream for longer.',
+    'Resolving a name. A silent name server must not hold a stream for longer.',
   ),
   handshakeTimeoutMs: row(10_000, 'timeout', 'A TLS or WebSocket handshake over a bad link.'),
   closeTimeoutMs: row(
     2_000,
     'timeout',
-    'A peer that does not respond to a close in time is cut off; nothing is lost by then.',
+    'A peer that does not respond to a close in time is cut off. Nothing is lost by then.',
   ),
   drainTimeoutMs: row(
     30_000,
     'shutting_down',
-    'How long open exchanges may take to end after SIGTERM; what runs then is reset. Connections of clients on which nothing runs end at half of it.',
+    'How long open exchanges may take to end after SIGTERM. Then those that still run are reset. Idle connections of clients end at half of it.',
   ),
   drainedTunnelsPerSecond: row(
     500,
     'shutting_down',
-    'So many agents are told to go elsewhere, or all in a third of `drainTimeoutMs`: each makes a handshake at another gateway at once.',
+    'Agents that are told to go elsewhere, or all in a third of `drainTimeoutMs`. Each makes a handshake at another gateway at once.',
   ),
   drainCommandsMax: fixedRow(
     8,
     'limit_exceeded',
-    'Commands `gateway drain` that wait for the end of one gateway; a further one is cut off.',
+    'Commands `gateway drain` that wait for the end of one gateway. A further one is cut off.',
   ),
   passedSocketsMax: fixedRow(
     16,
@@ -38,103 +42,103 @@ export const networkLimits = {
   serviceNoticeTimeoutMs: fixedRow(
     1_000,
     'timeout',
-    'A service manager that takes no notice for so long (`NOTIFY_SOCKET`) misses one; nothing but the notice waits for it.',
+    'A service manager that does not take a notice for this long (`NOTIFY_SOCKET`) misses it. Only the notice waits.',
   ),
   clientHelloBytesMax: row(
     64 * KiB,
     'tls_handshake',
     'Ten times the largest hello seen, which carries post-quantum key shares and ECH.',
   ),
-  leafContextsMax: row(1024, 'limit_exceeded', 'Secure contexts kept by host; one is about 40 KB.'),
+  leafContextsMax: row(1024, 'limit_exceeded', 'Secure contexts kept by host, of about 40 KB each.'),
   leavesPerSecondMax: row(
     200,
     'limit_exceeded',
-    'Minting for a session that invents host names must not starve the others.',
+    'Certificates for new host names. A session that invents names must not starve the others.',
   ),
   lookupsPendingMax: row(
     256,
     'limit_exceeded',
-    'Names that one principal may have open at the resolver; more is a flood, not a build.',
+    'Names that one principal may be waiting for at the resolver. More is a flood, not a build.',
   ),
   dialsPendingMax: row(
     512,
     'limit_exceeded',
-    'Connections that one principal may have in the making: black holes hold a socket each.',
+    'Connections of one principal that are being set up. A destination that never responds holds a socket for each.',
   ),
   originPoolsMax: row(
     16_384,
     'limit_exceeded',
-    'Destinations with open connections, each for each session and set of credentials, over all principals; one that nobody uses makes room.',
+    'Destinations with open connections, over all principals, counted for each session and set of credentials. One that nobody uses makes room.',
   ),
   originPoolsPerPrincipalMax: row(
     4096,
     'limit_exceeded',
-    'Destinations that one principal uses at once, counted for each of its sessions: the others must find room too.',
+    'Destinations that one principal uses at once, counted for each of its sessions. The bound leaves room for others.',
   ),
   originPoolsPerSessionMin: fixedRow(
     16,
     'limit_exceeded',
-    'Destinations that each session gets even where others of its principal use all that the principal may have.',
+    'Destinations that each session gets even if others of its principal use all that the principal may have.',
   ),
   http1ConnectionsPerOriginMax: row(
     128,
     'limit_exceeded',
-    'Connections over HTTP/1.1 of one session to one origin, each one request: package managers use up to 50, and event streams hold theirs.',
+    'Connections over HTTP/1.1 of one session to one origin, with one request each. Package managers use up to 50, and event streams keep theirs.',
   ),
   http2ConnectionsPerOriginMax: row(
     8,
     'limit_exceeded',
-    'Connections over HTTP/2 of one session to one origin: each carries about a hundred requests at once.',
+    'Connections over HTTP/2 of one session to one origin. Each carries about a hundred requests at once.',
   ),
   http2LeavingPerOriginMax: fixedRow(
     32,
     'limit_exceeded',
-    'Connections of one session that one origin over HTTP/2 has left, by GOAWAY or by its end, and whose last responses still run.',
+    'Connections over HTTP/2 that one origin has ended for one session, with GOAWAY or by closing, and whose last responses still run.',
   ),
   resolverCacheMax: row(
     4096,
     'limit_exceeded',
-    'Cached names over all principals; the oldest of the session that has most makes room.',
+    'Cached names over all principals. The oldest of the session that has most makes room.',
   ),
   resolverTtlMsMax: row(
     60_000,
     'timeout',
-    'A name that moves is found again within a minute, whatever its TTL claims.',
+    'A name that moves is found again within a minute, whatever TTL it claims.',
   ),
   resolverTtlMsMin: fixedRow(
     1_000,
     'timeout',
-    'A TTL of 0 is kept for so long: connections that begin together ask once, and every dial judges the addresses anew.',
+    'A TTL of 0 is kept for this long. Connections that begin together ask once, and every dial judges the addresses anew.',
   ),
   resolverNegativeTtlMs: fixedRow(
     2_000,
     'name_not_found',
-    'That a name is not there is kept for so long: a loop over it asks every two seconds, and one that was just made is soon found.',
+    'How long it is remembered that a name does not exist. A loop then asks every two seconds, and a new name is found soon.',
   ),
   originChainCertificatesMax: fixedRow(
     16,
     'origin_untrusted',
-    'Certificates of an origin that are looked at for a chain, which is three or four long.',
+    'Certificates of an origin that are searched for a chain. Chains have three or four.',
   ),
   originChainDepthMax: fixedRow(
     8,
     'origin_untrusted',
-    'Certificates in one chain of an origin; those of the web have four at most.',
+    'Certificates in one chain of an origin. Those of the web have four at most.',
   ),
   originChainSignaturesMax: fixedRow(
     32,
     'origin_untrusted',
-    'Signatures that are verified for the chain of an origin: what an origin sends must not choose how long it is searched.',
+    'Signatures that are verified for the chain of an origin. The origin must not choose how long the search takes.',
   ),
   tlsSessionAgeMsMax: fixedRow(
     300_000,
     'origin_untrusted',
-    'For so long behind the verification of a certificate its TLS session is resumed: after it, what was revoked is noticed.',
+    'For this long after a certificate was verified, its TLS session may be resumed. Then a revocation is noticed.',
   ),
   tlsSessionsPerPoolMax: fixedRow(
     4,
     'origin_untrusted',
-    'TLS sessions kept for one destination of a session: handshakes at once, each with a ticket of its own; the oldest makes room.',
+    'TLS sessions kept for one destination of a session: one ticket for each handshake at once. The oldest makes room.',
   ),
   dialAddressesMax: row(
     32,
@@ -144,7 +148,7 @@ export const networkLimits = {
   ownAddressesAgeMsMax: fixedRow(
     1_000,
     'address_denied',
-    'How old the list of the addresses of this machine may be: seven take 80 µs of each dial. An address that is newer is found when it is connected to.',
+    "How old the list of this machine's addresses may be. Reading seven takes 80 µs of each dial. A newer address is found when it is connected to.",
   ),
   attemptDelayMs: row(
     250,
@@ -154,9 +158,9 @@ export const networkLimits = {
   aliasGraceMs: fixedRow(
     300,
     'timeout',
-    'For the names behind an alias: they were asked for together with the addresses, so most are there by then.',
+    'Waiting for the names behind an alias. They were asked for together with the addresses, so most are there by then.',
   ),
-  aliasesMax: fixedRow(8, 'origin_unreachable', 'Links of a chain of CNAMEs; no sound setup has more.'),
+  aliasesMax: fixedRow(8, 'origin_unreachable', 'Links in a chain of CNAMEs. No sound setup has more.'),
   familyGraceMs: fixedRow(
     300,
     'timeout',
@@ -175,7 +179,7 @@ export const networkLimits = {
   certificateContextsMax: fixedRow(
     64,
     'limit_exceeded',
-    'Contexts for rules with certificates of their own, which are few; a reload may bring new ones.',
+    'Contexts for rules with their own certificates. Few rules have them, and a reload may bring new ones.',
   ),
   mintingOwnersMax: fixedRow(
     1024,
@@ -185,7 +189,7 @@ export const networkLimits = {
   clientHelloRecordsMax: fixedRow(
     64,
     'tls_handshake',
-    'Real hellos are split over two or three records; one split into its octets only costs time.',
+    'Records of one ClientHello. Real ones are split over two or three. One that is split into single octets only costs time.',
   ),
   clientKeepAliveMs: fixedRow(
     120_000,
@@ -195,7 +199,7 @@ export const networkLimits = {
   discardedBodyBytesMax: fixedRow(
     1 * MiB,
     'body_too_large',
-    'What is left unread of a refused body up to this size is read and dropped, so that the connection can go on.',
+    'The unread rest of a refused body is read and dropped up to this size, so that the connection can go on.',
   ),
   http2WindowBytes: fixedRow(
     64 * KiB,
@@ -205,22 +209,22 @@ export const networkLimits = {
   http2WideWindowBytes: fixedRow(
     512 * KiB,
     'flow_control',
-    'The same on a connection with few uploads, of which the origin took one as it came: 25 MB/s at 20 ms.',
+    'The same on a connection with few uploads, once the origin has taken one as fast as it came: 25 MB/s at 20 ms.',
   ),
   http2OriginWindowBytes: fixedRow(
     1 * MiB,
     'flow_control',
-    'What an origin may send ahead on a stream of HTTP/2: 50 MB/s at 20 ms. Without room in the budget of the session it is `http2WindowBytes`.',
+    "What an origin may send ahead on a stream of HTTP/2: 50 MB/s at 20 ms. If the session's budget has no room, it is `http2WindowBytes`.",
   ),
   http2WideUploadsMax: fixedRow(
     8,
     'flow_control',
-    'With more uploads at once on a connection its windows are narrow again: together they are fast enough.',
+    'With more uploads at once on a connection, its windows are narrow again. Together these uploads are fast enough.',
   ),
   http2ConnectionWindowBytes: fixedRow(
     4 * MiB,
     'flow_control',
-    'What may be on its way on one connection of HTTP/2. It is given back as it arrives, so it bounds speed; what is held, the windows of the streams bound.',
+    'What may be on its way on one connection of HTTP/2. It is given back as data arrives, so it bounds speed. The windows of the streams bound what is held.',
   ),
   http2SessionMegabytesMax: fixedRow(
     8,
@@ -240,27 +244,23 @@ export const networkLimits = {
   originProtocolsMax: fixedRow(
     8192,
     'limit_exceeded',
-    'Origins of which it is remembered that they speak HTTP/2, or not; the oldest makes room.',
+    'Origins for which the gateway remembers whether they speak HTTP/2. The oldest makes room.',
   ),
   originIdleMsMax: fixedRow(
     4_000,
     'timeout',
-    'Idle connections are given up before common servers close them (5 s): what cannot be sent twice would be lost. Each holds 20 to 55 KB, measured.',
+    'Idle connections are closed before common servers close them (5 s). Otherwise a request that cannot be sent twice would be lost. Each holds 20 to 55 KB, measured.',
   ),
-  proxyHopsMax: fixedRow(
-    8,
-    'loop_detected',
-    'A way through more proxies than this is no way that somebody meant.',
-  ),
+  proxyHopsMax: fixedRow(8, 'loop_detected', 'Proxies on the way. Nobody means a way through more.'),
   forwardedHopsMax: fixedRow(
     32,
     'limit_exceeded',
-    'Entries of `Forwarded` or `X-Forwarded-For` that are looked at: more proxies than this are not between us and anybody.',
+    'Entries of `Forwarded` or `X-Forwarded-For` that are looked at. No real client is behind more proxies.',
   ),
   proxyProtocolBytesMax: fixedRow(
     1 * KiB,
     'request_malformed',
-    'Of the PROXY head behind its first 16 octets: addresses take at most 36; the rest is for extensions that nobody here reads.',
+    'The PROXY head after its first 16 octets. Addresses take at most 36, and the rest is for extensions that are not read here.',
   ),
   webSocketRefusalLingerMs: fixedRow(
     2_000,

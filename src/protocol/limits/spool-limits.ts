@@ -6,34 +6,34 @@ export const spoolLimits = {
   spoolBytesMax: row(
     1024 * MiB,
     'audit_unavailable',
-    'What waits in files for PostgreSQL: an hour of 350 events a second. At 95 % nothing new is served, and what runs still ends with its event.',
+    'What waits in files for PostgreSQL: an hour of 350 events a second. At 95 % nothing new is served, and running exchanges still end with their events.',
   ),
   spoolSegmentBytes: fixedRow(
     8 * MiB,
     'audit_unavailable',
-    'A file of the spool that is larger gets no more batches; at most an eighth of `spoolBytesMax`.',
+    'A larger file of the spool gets no more batches. It is at most an eighth of `spoolBytesMax`.',
   ),
   spoolReserveBytes: fixedRow(
     16 * MiB,
     'audit_unavailable',
-    'Given up when the disk is full, so that what runs ends with its event.',
+    'Released when the disk is full, so that running exchanges end with their events.',
   ),
   spoolKeptMs: fixedRow(
     900_000,
     'audit_unavailable',
-    'How long what is delivered stays: a standby that took over without it gets it again.',
+    'How long delivered events stay. A standby that took over without them gets them again.',
   ),
   spoolKeptBytesMax: fixedRow(
     256 * MiB,
     'audit_unavailable',
-    'What stays so; at most a quarter of `spoolBytesMax`.',
+    'Delivered events that stay, at most a quarter of `spoolBytesMax`.',
   ),
   spoolBatchEventsMax: fixedRow(
     1_000,
     'audit_unavailable',
-    'Events that are delivered in one transaction: more gain nothing, and hold up the batches of other gateways.',
+    'Events that are delivered in one transaction. More gain nothing, and delay the batches of other gateways.',
   ),
-  spoolBatchBytesMax: fixedRow(MiB, 'audit_unavailable', 'Their JSON.'),
+  spoolBatchBytesMax: fixedRow(MiB, 'audit_unavailable', 'The JSON of such a batch.'),
   spoolSignOfLifeMs: fixedRow(
     60_000,
     'audit_unavailable',
@@ -42,11 +42,11 @@ export const spoolLimits = {
   spoolAdoptIntervalMs: fixedRow(
     30_000,
     'audit_unavailable',
-    'How often spools are looked for whose process is gone.',
+    'How often the gateway looks for spools whose process is gone.',
   ),
   spoolDeliveredTimeoutMs: fixedRow(
     10_000,
     'store_unavailable',
-    'How long a start, and the end of a gateway, wait for the store to take over what is in the spool. The rest is for the next start.',
+    'How long a gateway that starts or ends waits for the store to take over the spool. The rest is for the next start.',
   ),
 };

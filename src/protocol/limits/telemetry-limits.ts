@@ -6,19 +6,19 @@ export const telemetryLimits = {
   telemetryQueueEventsMax: row(
     8_192,
     'limit_exceeded',
-    'Events that wait for one receiver (traces, logs, syslog: each has a queue). What comes on top is not told, and counted; the audit has it.',
+    'Events that wait for one receiver (traces, logs, syslog: each has a queue). Further ones are not sent, and are counted. The audit has them.',
   ),
-  telemetryQueueBytesMax: row(8 * MiB, 'limit_exceeded', 'Their JSON, of each queue.'),
+  telemetryQueueBytesMax: row(8 * MiB, 'limit_exceeded', 'The JSON of each such queue.'),
   continuedTracesPerSecondMax: row(
     100,
     'limit_exceeded',
-    'Exchanges that are sent because their client says that its trace is sampled. Beyond it an exchange has a trace of its own, and a share of these is sent.',
+    'Exchanges that are sent because their client says that its trace is sampled. Beyond it an exchange has a separate trace, and a share of these is sent.',
   ),
   telemetryBatchEventsMax: fixedRow(512, 'limit_exceeded', 'Events in one message to a collector.'),
   telemetryFlushDelayMs: fixedRow(
     2_000,
     'limit_exceeded',
-    'How long an event waits for company: one message a batch, not an event.',
+    'How long an event waits for others, so that a batch and not each event is a message.',
   ),
   telemetryTimeoutMs: row(
     10_000,
@@ -28,7 +28,7 @@ export const telemetryLimits = {
   telemetryAttemptsMax: fixedRow(
     6,
     'limit_exceeded',
-    'How often a batch is offered before it is dropped: half a minute of an outage is bridged, and a longer one does not tell old news first.',
+    'How often a batch is offered before it is dropped. That bridges half a minute of an outage, and after a longer one the receiver does not get old news first.',
   ),
   telemetryRetryDelayMsMax: fixedRow(
     30_000,
@@ -38,21 +38,21 @@ export const telemetryLimits = {
   telemetryCloseTimeoutMs: fixedRow(
     2_000,
     'limit_exceeded',
-    'What is left when the gateway ends has one attempt of this length.',
+    'When the gateway ends, the rest has one attempt of this length.',
   ),
   syslogMessageBytesMax: fixedRow(
     8_192,
     'limit_exceeded',
-    'A message of syslog; receivers take as much (RFC 5425 §4.3.1). What is longer has its structured data alone.',
+    'A message of syslog. Receivers take that much (RFC 5425 §4.3.1). A longer one has only its structured data.',
   ),
   syslogReadBytesMax: fixedRow(
     65_536,
     'limit_exceeded',
-    'A receiver of syslog says nothing; one that does not stop loses its connection.',
+    'What a receiver of syslog may send, which says nothing. One that goes on loses its connection.',
   ),
   telemetryTextCharactersMax: fixedRow(
     256,
     'limit_exceeded',
-    'A text in an attribute or in structured data; the audit has the rest.',
+    'A text in an attribute or in structured data. The audit has the rest.',
   ),
 } as const satisfies Record<string, LimitRow>;

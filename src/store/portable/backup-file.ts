@@ -18,7 +18,7 @@ export interface BackupHead extends StoreNumbers {
   readonly madeMs: number;
 }
 
-/** Makes the file, mode 0600, and writes it through; one that is there is left alone. What fails leaves none. Throws ProxyError `config_invalid`. */
+/** Makes the file, mode 0600, and writes it through; one that is there is left alone. What fails leaves none. Throws ProxyError `config_invalid`, and what the source does. */
 export async function writeBackup(path: string, source: RowSource, madeMs: number): Promise<void> {
   let file: FileHandle;
   try {
@@ -27,24 +27,44 @@ export async function writeBackup(path: string, source: RowSource, madeMs: numbe
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
     throw unwritable(path, `${faultReason(error)}${isThere ? '; name a new file' : ''}`, error);
   }
+  const ofSource = new Set<unknown>();
   try {
-    await writeLines(file, linesOf(source, madeMs));
+    await writeLines(
+      file,
+      linesOf(source, madeMs, (error) => ofSource.add(error)),
+    );
     await file.sync();
     await file.close();
   } catch (error) {
     await file.close().catch(() => undefined);
     await rm(path, { force: true });
-    throw error instanceof ProxyError ? error : unwritable(path, faultReason(error), error);
+    throw error instanceof ProxyError || ofSource.has(error)
+      ? error
+      : unwritable(path, faultReason(error), error);
   }
 }
 
-async function* linesOf(source: RowSource, madeMs: number): AsyncGenerator<string> {
+/** `onFault` is told what the source throws. */
+async function* linesOf(
+  source: RowSource,
+  madeMs: number,
+  onFault: (error: unknown) => void,
+): AsyncGenerator<string> {
   yield JSON.stringify({ format, version: 1, madeMs, ...source.numbers });
   let table = '';
-  for await (const batch of source.batches()) {
+  for await (const batch of telling(source.batches(), onFault)) {
     if (batch.table !== table) yield JSON.stringify({ table: batch.table, columns: batch.columns });
     ({ table } = batch);
     for (const row of batch.rows) yield JSON.stringify(row);
+  }
+}
+
+async function* telling<T>(all: AsyncIterable<T>, onFault: (error: unknown) => void): AsyncGenerator<T> {
+  try {
+    yield* all;
+  } catch (error) {
+    onFault(error);
+    throw error;
   }
 }
 

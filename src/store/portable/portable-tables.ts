@@ -15,11 +15,14 @@ export interface PortableTable {
 /** A row comes behind those that it refers to. */
 export const portableTables: readonly PortableTable[] = [
   { name: 'session', key: ['id'] },
+  { name: 'session_narrowing', key: ['session_id'], isLong: true },
   { name: 'session_ending', key: ['sequence'] },
   { name: 'consumed_token', key: ['token_key'] },
   { name: 'seen_proof', key: ['key_thumbprint', 'jti'] },
   { name: 'session_presence', key: ['session_id', 'gateway_id'] },
   { name: 'session_budget', key: ['session_id', 'budget'] },
+  { name: 'session_known_id', key: ['session_id', 'digest'] },
+  { name: 'package_seen', key: ['source', 'name', 'item'] },
   { name: 'access_request', key: ['id'] },
   { name: 'operator_token', key: ['id'] },
   { name: 'policy_content', key: ['hash'], isLong: true },
@@ -44,6 +47,11 @@ export const portableTables: readonly PortableTable[] = [
 export const tablesLeftBehind: ReadonlySet<string> = new Set([
   'schema_version',
   'gateway',
+  'approver_seen',
+  // What was allowed once would be allowed again.
+  'question',
+  // What was added on the day of the copy.
+  'package_seen_owner',
   'audit_holder',
   'audit_holding',
   'audit_total',

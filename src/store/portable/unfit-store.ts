@@ -22,6 +22,14 @@ export function notFilled(): ProxyError {
   );
 }
 
+/** Two that fill one store would each take what the other has stored for rows that were left over. */
+export function beingFilled(): ProxyError {
+  return new ProxyError(
+    'store_unavailable',
+    'The store is being filled by another `store copy` or `store restore`: wait until that one ends.',
+  );
+}
+
 /** A file has no logins, so nobody takes them up there. */
 export function actsLeft(): ProxyError {
   return new ProxyError(

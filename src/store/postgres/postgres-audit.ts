@@ -62,6 +62,10 @@ export class PostgresAudit implements AuditStore {
     return this.#holder.leftOpen(limit);
   }
 
+  stillOpen(behindId: string, limit: number): Promise<readonly AuditEvent[]> {
+    return this.#share.ask(() => this.#holder.stillOpen(behindId, limit));
+  }
+
   query(query: AuditQuery): Promise<readonly AuditEvent[]> {
     return queryAudit(this.#engine, query);
   }

@@ -8,7 +8,7 @@ import type {
   BudgetStore,
   ReserveOutcome,
 } from '../budget-store.ts';
-import { integerOf } from '../stored-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import { lock } from './postgres-lock.ts';
 
@@ -32,6 +32,25 @@ export class PostgresBudgets implements BudgetStore {
       await statements.run(takeMore, [sessionId, budget, granted]);
       return granted;
     });
+  }
+
+  async takenBy(sessionId: string): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#database.all('SELECT budget, taken FROM session_budget WHERE session_id = $1', [
+      sessionId,
+    ]);
+    return new Map(rows.map((row) => [textOf(row, 'budget'), integerOf(row, 'taken')]));
+  }
+
+  async takenByPrincipal(
+    principalId: string,
+    budgets: readonly string[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#database.all(
+      `SELECT budget, sum(taken)::bigint AS taken FROM session_budget JOIN session ON id = session_id
+       WHERE principal_id = $1 AND budget = ANY($2::text[]) GROUP BY budget`,
+      [principalId, budgets],
+    );
+    return new Map(rows.map((row) => [textOf(row, 'budget'), integerOf(row, 'taken')]));
   }
 
   async giveBack({ sessionId, budget }: BudgetName, amount: number): Promise<void> {
@@ -85,7 +104,7 @@ const takeMore = `INSERT INTO session_budget AS known (session_id, budget, taken
   ON CONFLICT (session_id, budget) DO UPDATE SET taken = known.taken + excluded.taken`;
 
 /** Its row makes those who borrow for one session wait for each other; one that is over borrows nothing. */
-async function isLiving(statements: Statements, sessionId: string): Promise<boolean> {
+export async function isLiving(statements: Statements, sessionId: string): Promise<boolean> {
   const living = await statements.get(
     `SELECT 1 AS living FROM session WHERE id = $1 AND state IN ('enrolled', 'committed') FOR NO KEY UPDATE`,
     [sessionId],

@@ -26,6 +26,11 @@ const hasEnded = `NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS held
 const spoolIsOver = `(spool.is_finished
     OR spool.delivered_at < clock_timestamp() - ${defaultLimits.storeSpoolReturnMs} * interval '1 millisecond')`;
 
+const whoLeftIt = `LEFT JOIN audit_spool AS spool ON spool.id = marker.holder
+  LEFT JOIN audit_holder AS holder ON holder.id = marker.holder`;
+
+const isLeft = `(CASE WHEN spool.id IS NULL THEN holder.id IS NULL OR (${hasEnded}) ELSE ${spoolIsOver} END)`;
+
 /** This process's own holder, and those of others. */
 export class PostgresHolder {
   readonly #database: PostgresDatabase;
@@ -87,11 +92,7 @@ export class PostgresHolder {
   /** What processes that are gone have left, the oldest first. */
   async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
     const rows = await this.#database.all(
-      `SELECT marker.event FROM audit_open AS marker
-         LEFT JOIN audit_spool AS spool ON spool.id = marker.holder
-         LEFT JOIN audit_holder AS holder ON holder.id = marker.holder
-       WHERE marker.holder <> $1 AND CASE WHEN spool.id IS NULL THEN holder.id IS NULL OR (${hasEnded}) ELSE ${spoolIsOver} END
-       ORDER BY marker.id LIMIT $2`,
+      `SELECT marker.event FROM audit_open AS marker ${whoLeftIt} WHERE marker.holder <> $1 AND ${isLeft} ORDER BY marker.id LIMIT $2`,
       [this.#id, limit],
     );
     if (rows.length === 0) await this.#forgetSpools();
@@ -101,6 +102,15 @@ export class PostgresHolder {
            AND NOT EXISTS (SELECT 1 FROM audit_open WHERE audit_open.holder = holder.id)`,
         [this.#id],
       );
+    return rows.map(auditEventOf);
+  }
+
+  /** What processes that run have not ended yet, behind that id. */
+  async stillOpen(behindId: string, limit: number): Promise<readonly AuditEvent[]> {
+    const rows = await this.#database.all(
+      `SELECT marker.event FROM audit_open AS marker ${whoLeftIt} WHERE marker.id > $1 AND NOT ${isLeft} ORDER BY marker.id LIMIT $2`,
+      [behindId, limit],
+    );
     return rows.map(auditEventOf);
   }
 

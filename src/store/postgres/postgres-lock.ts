@@ -13,12 +13,14 @@ export const lockClasses = {
   /** Who removes events of the audit (0), or makes parts of it (1). */
   auditParts: 1_970_432_006,
   budgets: 1_970_432_007,
+  questions: 1_970_432_008,
+  filling: 1_970_432_009,
 } as const;
 
 /** Held until the transaction ends. What is read behind it is as those who had it before have left it. */
 export async function lock(
   statements: Statements,
-  of: Exclude<keyof typeof lockClasses, 'migration' | 'holder' | 'auditParts'>,
+  of: Exclude<keyof typeof lockClasses, 'migration' | 'holder' | 'auditParts' | 'filling'>,
   name: string,
 ): Promise<void> {
   await statements.all('SELECT pg_advisory_xact_lock($1, hashtext($2))', [lockClasses[of], name]);

@@ -9,8 +9,12 @@ import {
 } from './postgres-audit-days-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
+import { firstSeenOwnersScript, firstSeenScript } from './postgres-first-seen.ts';
+import { knownIdsScript } from './postgres-known-ids.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
+import { questionRootScript, questionScript } from './postgres-question-schema.ts';
 import { refsScript } from './postgres-refs-schema.ts';
+import { childrenScript } from './postgres-children-schema.ts';
 import { useScript } from './postgres-use-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
@@ -318,6 +322,16 @@ export const migrations: readonly Migration[] = [
   { version: 14, servesFrom: 1, script: auditDaysCheckedScript },
   { version: 15, servesFrom: 13, script: auditInDaysScript, waits: true },
   { version: 16, servesFrom: 13, script: useScript },
+  { version: 17, servesFrom: 13, script: childrenScript },
+  {
+    version: 18,
+    servesFrom: 13,
+    script: knownIdsScript,
+  },
+  { version: 19, servesFrom: 13, script: questionScript },
+  { version: 20, servesFrom: 13, script: questionRootScript },
+  { version: 21, servesFrom: 13, script: firstSeenScript },
+  { version: 22, servesFrom: 13, script: firstSeenOwnersScript },
 ];
 
 /** What this program brings a store to. */

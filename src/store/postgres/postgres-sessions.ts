@@ -2,6 +2,7 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import {
+  aboveColumns,
   endedPageOf,
   endingOf,
   endingOfOver,
@@ -20,6 +21,10 @@ import {
   type EndedPage,
   type EndedPlace,
   type EnrolOutcome,
+  type NarrowBounds,
+  type NarrowedSession,
+  type NarrowOutcome,
+  type NewChild,
   type NewSession,
   type NumberedEnding,
   type RestoreOutcome,
@@ -31,14 +36,12 @@ import {
   pruneBatch,
   withdrawnToken,
 } from '../store.ts';
+import { columns, living, narrow, narrowingsOf, sessionsBelow } from './postgres-children.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import { lock } from './postgres-lock.ts';
 import type { PostgresShare } from './postgres-share.ts';
 import { consumerOf, refusalOf, useUp } from './postgres-tokens.ts';
 
-const living = `state IN ('enrolled', 'committed')`;
-const columns = `id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint, agent_version, state,
-  enrolled_ms, commit_by_ms, ends_ms, committed_ms, over_ms, reason`;
 /** As the partial indexes have it, each half by its own. */
 const due = `((${living} AND ends_ms <= $1) OR (state = 'enrolled' AND commit_by_ms <= $1))`;
 /** The first of a backlog, however long that is. */
@@ -77,6 +80,23 @@ export class PostgresSessions implements SessionStore {
       );
       return { kind: 'enrolled', superseded: ended };
     });
+  }
+
+  narrow(child: NewChild, bounds: NarrowBounds): Promise<NarrowOutcome> {
+    return this.#database.transaction((statements) =>
+      narrow(statements, child, bounds, async (session) => {
+        await insert(statements, session);
+        await markCommitted(statements, session.id, child.nowMs);
+      }),
+    );
+  }
+
+  narrowingsOf(ids: readonly string[]): Promise<readonly NarrowedSession[]> {
+    return narrowingsOf(this.#database, ids);
+  }
+
+  below(session: Pick<SessionRecord, 'id' | 'above'>): Promise<readonly SessionRecord[]> {
+    return sessionsBelow(this.#database, session);
   }
 
   commit(id: string, nowMs: number): Promise<CommitOutcome> {
@@ -327,11 +347,12 @@ async function insert(statements: Statements, session: NewSession): Promise<void
 
 /** How many it inserted: none where there is one of that id. */
 async function insertMissing(statements: Statements, session: NewSession): Promise<number> {
+  const { rootId, above } = aboveColumns(session);
   return await statements.run(
     `INSERT INTO session (id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint,
-       agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11) ON CONFLICT (id) DO NOTHING`,
-    valuesOf(session),
+       agent_version, state, enrolled_ms, commit_by_ms, ends_ms, root_id, above)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`,
+    [...valuesOf(session), rootId, above],
   );
 }
 

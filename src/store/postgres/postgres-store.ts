@@ -7,6 +7,8 @@ import { postgresAddress } from './postgres-address.ts';
 import { PostgresActs, storeOfOperator } from './postgres-acts.ts';
 import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
+import { PostgresFirstSeen } from './postgres-first-seen.ts';
+import { PostgresKnownIds } from './postgres-known-ids.ts';
 import { PostgresChanges } from './postgres-changes.ts';
 import { openingFault } from './postgres-fault.ts';
 import { connectionConfig, type PostgresAccess as Access, serverFirstMs } from './postgres-connection.ts';
@@ -19,6 +21,7 @@ import { PostgresOperators } from './postgres-operators.ts';
 import { PostgresPolicies } from './postgres-policies.ts';
 import { PostgresPresence } from './postgres-presence.ts';
 import { PostgresProofs } from './postgres-proofs.ts';
+import { PostgresQuestions } from './postgres-questions.ts';
 import { PostgresSessions } from './postgres-sessions.ts';
 import { PostgresUses } from './postgres-uses.ts';
 import { PostgresTokens } from './postgres-tokens.ts';
@@ -50,7 +53,10 @@ export async function openPostgresStore(
     tokens: new PostgresTokens(database),
     proofs: new PostgresProofs(database),
     access: new PostgresAccess(database),
+    questions: new PostgresQuestions(database),
     budgets: new PostgresBudgets(database),
+    knownIds: new PostgresKnownIds(database),
+    firstSeen: new PostgresFirstSeen(database),
     operators: new PostgresOperators(database),
     gateways: new PostgresGateways(database),
     identity: new PostgresIdentity(database),

@@ -71,21 +71,37 @@ export class SqliteAudit implements AuditStore {
   }
 
   async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
-    // One in memory ends with its process.
-    if (this.#holders === undefined) return [];
-    const holders = this.#holders;
-    const ended = this.#database
-      .all('SELECT DISTINCT holder FROM audit_open')
-      .map((row) => textOf(row, 'holder'))
-      .filter((id) => holders.hasEnded(id));
+    const ended = this.#holdersThat((hasEnded) => hasEnded);
     if (ended.length === 0) {
-      holders.sweep();
+      this.#holders?.sweep();
       return [];
     }
+    return this.#markers(ended, '', limit);
+  }
+
+  async stillOpen(behindId: string, limit: number): Promise<readonly AuditEvent[]> {
+    return this.#markers(
+      this.#holdersThat((hasEnded) => !hasEnded),
+      behindId,
+      limit,
+    );
+  }
+
+  #holdersThat(fits: (hasEnded: boolean) => boolean): readonly string[] {
+    // One in memory ends with its process.
+    const hasEnded = (id: string): boolean => this.#holders?.hasEnded(id) === true;
+    return this.#database
+      .all('SELECT DISTINCT holder FROM audit_open')
+      .map((row) => textOf(row, 'holder'))
+      .filter((id) => fits(hasEnded(id)));
+  }
+
+  #markers(holders: readonly string[], behind: string, limit: number): readonly AuditEvent[] {
     return this.#database
       .all(
-        `SELECT event FROM audit_open WHERE holder IN (SELECT value FROM json_each(:ended)) ORDER BY id LIMIT :limit`,
-        { ended: JSON.stringify(ended), limit },
+        `SELECT event FROM audit_open WHERE id > :behind AND holder IN (SELECT value FROM json_each(:holders))
+         ORDER BY id LIMIT :limit`,
+        { holders: JSON.stringify(holders), behind, limit },
       )
       .map(auditEventOf);
   }

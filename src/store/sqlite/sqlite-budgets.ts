@@ -9,7 +9,7 @@ import type {
   ReserveOutcome,
 } from '../budget-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf } from '../stored-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
 
 export class SqliteBudgets implements BudgetStore {
   readonly #database: SqliteDatabase;
@@ -39,6 +39,28 @@ export class SqliteBudgets implements BudgetStore {
     });
   }
 
+  async takenBy(sessionId: string): Promise<ReadonlyMap<string, number>> {
+    const rows = this.#database.all(
+      'SELECT budget, taken FROM session_budget WHERE session_id = :sessionId',
+      {
+        sessionId,
+      },
+    );
+    return new Map(rows.map((row) => [textOf(row, 'budget'), integerOf(row, 'taken')]));
+  }
+
+  async takenByPrincipal(
+    principalId: string,
+    budgets: readonly string[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const rows = this.#database.all(
+      `SELECT budget, sum(taken) AS taken FROM session_budget JOIN session ON id = session_id
+       WHERE principal_id = :principalId AND budget IN (SELECT value FROM json_each(:budgets)) GROUP BY budget`,
+      { principalId, budgets: JSON.stringify(budgets) },
+    );
+    return new Map(rows.map((row) => [textOf(row, 'budget'), integerOf(row, 'taken')]));
+  }
+
   async giveBack(name: BudgetName, amount: number): Promise<void> {
     this.#database.run(
       `UPDATE session_budget SET taken = max(0, taken - :amount)
@@ -60,10 +82,7 @@ export class SqliteBudgets implements BudgetStore {
         const own = this.#taken({ sessionId, budget });
         if (own === undefined && !this.#hasRoom(sessionId, budgetsPerSessionMax - shares.length + 1))
           return { kind: 'refused' };
-        const left = Math.max(
-          0,
-          max - (of === 'session' ? (own ?? 0) : this.#takenByPrincipal(owner, budget)),
-        );
+        const left = Math.max(0, max - (of === 'session' ? (own ?? 0) : this.#takenTogether(owner, budget)));
         if (left < amount) return { kind: 'short', share, left };
       }
       for (const { budget, amount } of shares)
@@ -90,7 +109,7 @@ export class SqliteBudgets implements BudgetStore {
     });
   }
 
-  #takenByPrincipal({ principalId }: BudgetOwner, budget: string): number {
+  #takenTogether({ principalId }: BudgetOwner, budget: string): number {
     const row = this.#database.get(
       `SELECT coalesce(sum(taken), 0) AS taken FROM session_budget JOIN session ON id = session_id
        WHERE budget = :budget AND principal_id = :principalId`,

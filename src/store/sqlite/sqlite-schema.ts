@@ -2,6 +2,10 @@
 
 import type { Migration } from '../schema-version.ts';
 import { auditChainScript } from './sqlite-audit-chain-schema.ts';
+import { childrenScript } from './sqlite-children-schema.ts';
+import { firstSeenOwnersScript, firstSeenScript } from './sqlite-first-seen.ts';
+import { knownIdsScript } from './sqlite-known-ids.ts';
+import { questionRootScript, questionScript } from './sqlite-question-schema.ts';
 import { useScript } from './sqlite-use-schema.ts';
 
 /**
@@ -348,11 +352,7 @@ export const migrations: readonly Migration[] = [
     servesFrom: 3,
     script: 'ALTER TABLE operator_token ADD COLUMN log_in TEXT;',
   },
-  {
-    version: 15,
-    servesFrom: 3,
-    script: auditChainScript,
-  },
+  { version: 15, servesFrom: 3, script: auditChainScript },
   {
     version: 16,
     servesFrom: 3,
@@ -379,9 +379,11 @@ export const migrations: readonly Migration[] = [
     // copy of all pages that it changes: nearly half of what storing an event costs.
     script: 'DROP TRIGGER audit_stored;',
   },
-  {
-    version: 20,
-    servesFrom: 8,
-    script: useScript,
-  },
+  { version: 20, servesFrom: 8, script: useScript },
+  { version: 21, servesFrom: 8, script: childrenScript },
+  { version: 22, servesFrom: 8, script: knownIdsScript },
+  { version: 23, servesFrom: 8, script: questionScript },
+  { version: 24, servesFrom: 8, script: questionRootScript },
+  { version: 25, servesFrom: 8, script: firstSeenScript },
+  { version: 26, servesFrom: 8, script: firstSeenOwnersScript },
 ];

@@ -1,6 +1,7 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
 import {
+  aboveColumns,
   endedPageOf,
   endingOf,
   endingOfOver,
@@ -14,12 +15,17 @@ import {
   withdrawOutcomeOf,
 } from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
+import { living, narrow, narrowingsOf, sessionsBelow } from './sqlite-children.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import {
   type CommitOutcome,
   type EndedPage,
   type EndedPlace,
   type EnrolOutcome,
+  type NarrowBounds,
+  type NarrowedSession,
+  type NarrowOutcome,
+  type NewChild,
   type NewSession,
   type NumberedEnding,
   type RestoreOutcome,
@@ -32,8 +38,6 @@ import {
   pruneBatch,
   withdrawnToken,
 } from '../store.ts';
-
-const living = `state IN ('enrolled', 'committed')`;
 
 export class SqliteSessions implements SessionStore {
   readonly #database: SqliteDatabase;
@@ -78,11 +82,28 @@ export class SqliteSessions implements SessionStore {
   #insert(session: NewSession): void {
     this.#database.run(
       `INSERT INTO session (id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint,
-         agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
+         agent_version, state, enrolled_ms, commit_by_ms, ends_ms, root_id, above)
        VALUES (:id, :tokenKey, :tokenExpiresMs, :principalId, :claims, :posture, :keyThumbprint,
-         :agentVersion, 'enrolled', :enrolledMs, :commitByMs, :endsMs)`,
-      factsOf(session),
+         :agentVersion, 'enrolled', :enrolledMs, :commitByMs, :endsMs, :rootId, :above)`,
+      { ...factsOf(session), ...aboveColumns(session) },
     );
+  }
+
+  async narrow(child: NewChild, bounds: NarrowBounds): Promise<NarrowOutcome> {
+    return this.#database.transaction(() =>
+      narrow(this.#database, child, bounds, (session) => {
+        this.#insert(session);
+        this.#markCommitted(session.id, child.nowMs);
+      }),
+    );
+  }
+
+  async narrowingsOf(ids: readonly string[]): Promise<readonly NarrowedSession[]> {
+    return narrowingsOf(this.#database, ids);
+  }
+
+  async below(session: Pick<SessionRecord, 'id' | 'above'>): Promise<readonly SessionRecord[]> {
+    return sessionsBelow(this.#database, session);
   }
 
   async commit(id: string, nowMs: number): Promise<CommitOutcome> {

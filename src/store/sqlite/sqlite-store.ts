@@ -3,6 +3,8 @@
 import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteBudgets } from './sqlite-budgets.ts';
+import { SqliteFirstSeen } from './sqlite-first-seen.ts';
+import { SqliteKnownIds } from './sqlite-known-ids.ts';
 import { SqliteChanges } from './sqlite-changes.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteGateways, SqliteIdentity } from './sqlite-gateways.ts';
@@ -10,6 +12,7 @@ import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
+import { SqliteQuestions } from './sqlite-questions.ts';
 import { migrate, requireFilled } from './sqlite-migrate.ts';
 import { type MoveMark, movedError, moveMarkOf } from './sqlite-moved.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
@@ -47,7 +50,11 @@ export async function openSqliteStore(
       tokens: new SqliteTokens(state),
       proofs: new SqliteProofs(state),
       access: new SqliteAccess(state),
+      questions: new SqliteQuestions(state, auditDatabase),
       budgets: new SqliteBudgets(state),
+      knownIds: new SqliteKnownIds(state),
+      // What a power cut takes is new again.
+      firstSeen: new SqliteFirstSeen(auditDatabase),
       operators: new SqliteOperators(state),
       gateways: new SqliteGateways(auditDatabase),
       identity: new SqliteIdentity(state),

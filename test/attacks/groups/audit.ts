@@ -29,6 +29,7 @@ async function fullDisk(a: Arena): Promise<void> {
     search: async () => ({ events: [] }),
     period: async () => ({ events: [] }),
     leftOpen: async () => [],
+    stillOpen: async () => [],
     prune: async () => 0,
     held: async () => ({ events: 0, bytes: 0 }),
   };

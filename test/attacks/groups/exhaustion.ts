@@ -14,6 +14,7 @@ import { blackHolePort, startBlackHole } from '../support/black-hole.ts';
 import { readReply } from '../support/responses.ts';
 import { keptAlive } from '../support/kept-alive.ts';
 import { patienceMs } from '../../support/patience.ts';
+import { seeded } from '../../support/seeded.ts';
 
 const neighbourMsMax = 2_500;
 const MiB = 1024 * 1024;
@@ -377,8 +378,7 @@ rules:
   },
   'DOS-11': async (a, scale) => {
     // Bytes of a fixed generator at each of the three doors; the process is the one that runs this.
-    let state = 20_260_101;
-    const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+    const random = seeded(20_260_101);
     const noise = (length: number): Buffer =>
       Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
     const rounds = scale === 'full' ? 2_000 : 30;

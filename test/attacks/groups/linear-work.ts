@@ -5,6 +5,7 @@ import fc from 'fast-check';
 
 import { requestCases } from '../../support/growth/request-cases.ts';
 import { streamCases } from '../../support/growth/stream-cases.ts';
+import { packageCases } from '../../support/growth/package-cases.ts';
 import { textCases } from '../../support/growth/text-cases.ts';
 import { tried, type GrowthCases } from '../../support/growth/growth-case.ts';
 import type { Attack, AttackTable } from '../support/attack.ts';
@@ -72,6 +73,6 @@ function search(seed: number, cases: GrowthCases): Attack {
 
 export const linearWork: AttackTable = {
   'LIN-01': search(2701, requestCases),
-  'LIN-02': search(2702, textCases),
+  'LIN-02': search(2702, { ...textCases, ...packageCases }),
   'LIN-03': search(2703, streamCases),
 };

@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { rawFrame } from '../../net/websocket-frames.ts';
 import { get, post, responded, type AttackTable, type Scale } from '../support/attack.ts';
 import { nextTurn, placeholder, type Arena } from '../support/arena.ts';
-import { seeded, type Random } from '../support/grammar.ts';
+import { seeded, type Random } from '../../support/seeded.ts';
 import { frameType } from '../support/h2-frames.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 

@@ -6,11 +6,15 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import { ClientTls } from '../../../src/agent/relay/client-tls.ts';
 import { startRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
 import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
+import { PublishTimes } from '../../../src/gateway/packages/publish-times.ts';
+import { SeenVersions } from '../../../src/gateway/packages/seen-versions.ts';
+import { memoryFirstSeen } from '../../support/first-seen-store.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
@@ -21,6 +25,7 @@ import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
+import { ProtocolEnds } from '../../../src/gateway/tunnels/protocol-ends.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
@@ -403,16 +408,28 @@ async function build(options: ArenaOptions): Promise<Built> {
       models: new ModelBudgets(memoryBudgets(), { prices: new LlmPrices([]), clock: Date.now }),
       held: new HeldOctets(limits),
       unread: new HeldOctets(limits, unreadBounds),
+      publishTimes: new PublishTimes(limits, Date.now),
+      seenVersions: new SeenVersions(memoryFirstSeen(), Date.now),
       ruleTrust: new RuleTrust(),
     };
     const front = new HttpFront(common);
     const http2Front = new Http2Front(common);
+    const protocolEnds = new ProtocolEnds(limits, createSigningKey());
     owned.defer(() => {
       front.close();
       http2Front.close();
       terminator.close();
+      protocolEnds.close();
     });
-    return { ...common, front, http2Front, terminator, dialer, refusals: new RefusalCounts() };
+    return {
+      ...common,
+      front,
+      http2Front,
+      terminator,
+      dialer,
+      protocolEnds,
+      refusals: new RefusalCounts(),
+    };
   };
   const owned = stack.move();
   return {

@@ -1,7 +1,7 @@
 // The grammar of the cases for HTTP/2: field blocks that are almost right, written as frames by hand.
 
 import { flag, frame, frameType, headerBlock } from './h2-frames.ts';
-import type { Random } from './grammar.ts';
+import type { Random } from '../../support/seeded.ts';
 
 type Field = readonly [string, string];
 

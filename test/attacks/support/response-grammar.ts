@@ -1,6 +1,6 @@
 // Responses of an origin as nobody should give them: of HTTP/1.1 as text, of HTTP/2 as frames on the stream 1.
 
-import type { Random } from './grammar.ts';
+import type { Random } from '../../support/seeded.ts';
 import { flag, frame, frameType, headerBlock } from './h2-frames.ts';
 
 const statuses = [

@@ -60,8 +60,11 @@ test('a name that is none is refused, and nothing stays', async () => {
       '*.example.com',
     ]) {
       const { code, stderr } = await runCommand(launcher, ['init', folder, '--name', name, '--yes']);
-      assert.equal(code, 78, `${name}: ${stderr}`);
-      assert.match(stderr, /publicNames/);
+      assert.equal(code, 64, `${name}: ${stderr}`);
+      assert.match(
+        stderr,
+        /^upstreamproxy: "[^\n]* is not a name or address; give --name [^\n]* \[usage\]\n$/,
+      );
       assert.deepEqual(await readdir(folder), []);
     }
   });

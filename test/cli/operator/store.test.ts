@@ -147,7 +147,7 @@ test('a backup is made and brought back by commands, which say what a backup can
     const unsaid = await runCommand(launcher, ['store', 'restore', file, '--config', to.config]);
     assert.match(
       unsaid.stderr,
-      /^upstreamproxy: what happened since the backup\? --audit FILE[^\n]*\[usage\]\n$/,
+      /^upstreamproxy: what happened since the backup\? give --audit FILE[^\n]*\[usage\]\n$/,
     );
     const [none, late] = [join(root, 'none.jsonl'), join(root, 'late.jsonl')];
     await writeFile(none, '');

@@ -530,3 +530,77 @@ test('a policy that is published in the store is asked here too: with its ceilin
   assert.match(exchange.stdout, /^event here of /, exchange.stderr);
   assert.match(exchange.stdout, /note: the policy that decided is not kept/);
 });
+
+test('what a session that another one made asked for is explained and replayed here by what it was narrowed by too', async () => {
+  const state = file('state-of-narrowed');
+  const config = file('narrowed.yaml');
+  const rules = file('narrowed-rules.yaml');
+  await writeFile(rules, 'rules:\n  - { name: any, hosts: a.test, methods: [GET, POST] }\n');
+  await writeFile(config, `stateDirectory: ${state}\npolicy: ${rules}\n`);
+  const recorded = { scheme: 'https', port: 443, host: 'a.test' } as const;
+  const refused = {
+    ...recorded,
+    method: 'POST',
+    verdict: 'deny',
+    errorCode: 'policy_denied',
+    status: 403,
+  } as const;
+  const details = { parent: 'root', above: ['root'] };
+  const events = [
+    event('began', { kind: 'session', action: 'narrowed', verdict: 'info', sessionId: 'old', details }),
+    event('got', { ...recorded, method: 'GET', rule: 'any', sessionId: 'kid' }),
+    event('posted', { ...refused, rule: 'narrowed-deny', sessionId: 'kid' }),
+    event('of-old', { ...refused, rule: 'narrowed-deny', sessionId: 'old' }),
+  ];
+  {
+    await using store = await openStore(`sqlite:${join(state, 'state.db')}`);
+    await store.sessions.enrol(newSession('root', { claims: {} }), { enrolmentsPerTokenMax: 10 });
+    await store.sessions.commit('root', 2000);
+    const child = {
+      id: 'kid',
+      parentId: 'root',
+      keyThumbprint: 'k',
+      agentVersion: '0.1.0',
+      isConfined: true,
+    };
+    const narrowing = 'rules: [{ name: look, hosts: a.test, methods: GET }]';
+    const { kind } = await store.sessions.narrow(
+      { ...child, policy: narrowing, nowMs: 3000, endsMs: 90_000 },
+      { livingMax: 10, storedMax: 10, depthMax: 4 },
+    );
+    assert.equal(kind, 'narrowed');
+    await store.audit.append(
+      events.map((one) => ({
+        id: one.id,
+        verdict: one.verdict,
+        kind: one.kind,
+        timeMs: startMs,
+        sessionId: one.sessionId ?? '',
+        json: JSON.stringify(one),
+      })),
+    );
+  }
+  const here = (...args: readonly string[]) => policy(...args, '--config', config);
+  const explained = async (id: string, code: number): Promise<string> => {
+    const told = await here('explain', 'exchange', id);
+    assert.equal(told.code, code, told.stderr + told.stdout);
+    return told.stdout;
+  };
+  assert.match(await explained('got', 0), /\nALLOW GET [^]*\npolicy of session kid:\nALLOW /);
+  const denied = await explained('posted', 77);
+  assert.match(denied, /\nDENY POST [^]*decided by: narrowed-deny[^]*\npolicy of session kid:\nDENY /);
+  const gone = await explained('of-old', 77);
+  assert.match(gone, /note: the policy that its session was narrowed by is not kept/);
+  assert.match(gone, /DENY POST [^]*decided by: narrowing-gone/);
+  const replayed = await here('replay', rules, '--fail-on-flip');
+  assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr);
+  assert.match(replayed.stdout, /2 unchanged, 0 flip/);
+  assert.match(replayed.stdout, /depends on the policy that its session was narrowed by/);
+  // An export has no policies of sessions.
+  const audit = file('narrowed.jsonl');
+  const began = { ...event('kid-began', { kind: 'session', action: 'narrowed', sessionId: 'kid', details }) };
+  await writeFile(audit, [began, ...events].map((one) => `${JSON.stringify(one)}\n`).join(''));
+  const ofFile = await policy('replay', rules, '--audit', audit, '--fail-on-flip');
+  assert.equal(ofFile.code, 0, ofFile.stdout + ofFile.stderr);
+  assert.match(ofFile.stdout, /0 unchanged, 0 flip[^]*narrowed by, which is not kept/);
+});

@@ -40,6 +40,15 @@ test('the proposal allows what was seen, with templates of its paths, and nothin
   }
 });
 
+test('a host that the catalogue knows is named in a comment, and the rules are of what was seen', () => {
+  const { text } = learn([exchange({ host: 'api.github.com' }), exchange({ host: 'a.example.com' })]);
+  assert.match(
+    text,
+    /^# catalog\/github has rules for api\.github\.com: upstreamproxy catalog show github$/m,
+  );
+  assert.equal(text.match(/catalog\//g)?.length, 1);
+});
+
 test('what was refused, failed or is no request is not proposed', () => {
   const { text } = learn([
     refused({ host: 'denied.example.com' }),
@@ -313,4 +322,83 @@ test('where a denied path is not all there, no template is made beside it', () =
   assert.match(proposePolicy(seen), /issues\/:id/);
   const text = proposePolicy([...seen, refused({ path: '/repos/b', cut })]);
   assert.ok(!text.includes(':id') && text.includes('/repos/a/issues/17'), text);
+});
+
+test('what was seen of bodies makes no rule about bodies, and denied messages none at all', () => {
+  const text = proposePolicy([
+    exchange({ method: 'POST', path: '/mcp', mcp: { method: 'tools/call', tool: 'search' } }),
+    exchange({
+      method: 'POST',
+      path: '/graphql',
+      graphql: { operations: [{ type: 'mutation', fields: ['a'] }] },
+    }),
+    exchange({ method: 'POST', path: '/v1/messages', llm: { api: 'anthropic', model: 'm', streams: false } }),
+    refused({ method: 'POST', path: '/secret', mcp: { method: 'tools/call', tool: 'delete' } }),
+  ]);
+  // A person is told that paths bound little there.
+  assert.equal(problemsOf(text).filter((one) => one.includes('every operation of')).length, 2);
+  const policy = policyOf(text);
+  assert.doesNotMatch(text, /mcp:|graphql:|llm:|leaks:|screen:|rewrite:|delete|\/secret/);
+  assert.equal(verdict(policy, 'POST https://a.example.com/mcp'), 'allow a-example-com');
+  assert.equal(verdict(policy, 'POST https://a.example.com/secret'), 'deny default-deny');
+});
+
+test('a database that was logged in to becomes a rule with its protocol, and what shows none is left out', () => {
+  const session = (database: Readonly<Record<string, unknown>>, more: Partial<AuditEvent> = {}): AuditEvent =>
+    exchange({
+      kind: 'stream',
+      scheme: 'tcp',
+      host: 'db.example.com',
+      port: 5432,
+      protocol: 'postgres',
+      injected: ['orders-login'],
+      details: { database },
+      ...more,
+    });
+  const text = proposePolicy([
+    session({ name: 'orders', user: 'agent', authentication: 'scram-sha-256', tls: true }),
+    session({ name: 'a b', user: 'agent', authentication: 'md5', tls: true }),
+    session({ cancels: true }, { injected: [], offered: ['orders-login'] }),
+  ]);
+  assert.match(
+    text,
+    /protocol: postgres\n {4}postgres:\n {6}databases: \["a b", orders\]\n {6}authentication: \[md5, scram-sha-256\]\n[^]*inject: \[orders-login\]/,
+  );
+  assert.match(text, /# 2 connections\n/);
+  assert.doesNotMatch(text, /scheme: tcp|dangerously/);
+  policyOf(text);
+  assert.match(proposePolicy([session({ name: 'orders', tls: false })]), /dangerouslyAllowPlaintext: true/);
+});
+
+test('of a Redis that was logged in to becomes a rule with the commands that passed', () => {
+  const connection = (
+    database: Readonly<Record<string, unknown>>,
+    more: Partial<AuditEvent> = {},
+  ): AuditEvent =>
+    exchange({
+      kind: 'stream',
+      scheme: 'tcp',
+      host: 'cache.example.com',
+      port: 6379,
+      protocol: 'redis',
+      injected: ['cache-login'],
+      details: { database },
+      ...more,
+    });
+  const commands = { hello: 1, get: 2, 'client|setinfo': 1, other: 9 };
+  const text = proposePolicy([
+    connection({ user: 'agent', tls: true, commands, refusedCommands: { keys: 1 } }),
+    connection({ user: 'agent', tls: true, commands: { set: 1 } }),
+    connection({}, { injected: [], offered: ['cache-login'] }),
+  ]);
+  assert.match(
+    text,
+    /protocol: redis\n {4}redis:\n {6}commands: \{ allow: \["client\|setinfo", get, set\] \}\n {4}ports: 6379\n/,
+  );
+  assert.match(text, /# 2 connections\n/);
+  policyOf(text);
+  const plain = proposePolicy([connection({ user: 'agent', tls: false })]);
+  assert.match(plain, /redis:\n {6}dangerouslyAllowPlaintext: true/);
+  policyOf(plain);
+  policyOf(proposePolicy([connection({ user: 'agent', tls: true })]));
 });

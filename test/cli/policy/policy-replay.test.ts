@@ -342,3 +342,32 @@ test('what is prepared in turns is what is made at once, and rules are taken in 
   assert.deepEqual(prepared.result(), atOnce.result());
   assert.equal(prepared.result().unsure.length, 1);
 });
+
+describe('of rules about bodies nothing is said that the record does not have', () => {
+  const called = exchange({
+    rule: 'r',
+    method: 'POST',
+    path: '/v1/chat/completions',
+    mcp: { method: 'tools/call', tool: 'search' },
+  });
+  for (const keys of [
+    'mcp: { tools: search }',
+    'graphql: { queries: a }',
+    'llm: { api: openai-chat, models: m }',
+    `when: 'has(json.a)'`,
+  ])
+    test(keys, () => {
+      const result = run(
+        [called],
+        `rules: [{ name: r, hosts: a.example.com, paths: /v1/chat/completions, ${keys} }]`,
+      );
+      assert.deepEqual([changes(result), result.unchanged], [[], 0]);
+      assert.match(result.unsure[0]?.reason ?? '', /or its body, which are not recorded: allow by r or deny/);
+    });
+
+  for (const keys of ['leaks: { on: block }', 'screen: { on: block }', 'rewrite: { response: { drop: /a } }'])
+    test(`${keys} decides nothing`, () => {
+      const result = run([called], `rules: [{ name: r, hosts: a.example.com, paths: /v1/*, ${keys} }]`);
+      assert.deepEqual([changes(result), result.unchanged, result.unsure], [[], 1, []]);
+    });
+});

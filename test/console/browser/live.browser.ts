@@ -95,11 +95,22 @@ test('a decision is drawn as a matrix: each line stops where its rule does not m
   await decision.getByText('is for GET, HEAD, not POST').waitFor();
   await decision.getByText('is for the paths /v1/orders').waitFor();
   const lines = decision.locator('.step.mx:not(.mxh)');
+  // What no rule here looks at has no column.
+  const heads = decision.locator('.mxh .mc');
+  assert.deepEqual(await heads.allInnerTexts(), ['scheme', 'ports', 'method', 'path']);
   // Up to its methods, and no further; and up to its paths.
   assert.deepEqual(
     [await lines.nth(0).locator('.mc').count(), await lines.nth(1).locator('.mc').count()],
-    [5, 6],
+    [3, 4],
   );
+  // A mark stands below the name of its condition.
+  const middles = await Promise.all(
+    [heads.nth(2), lines.nth(0).locator('.mc').nth(2)].map(async (one) => {
+      const box = await one.boundingBox();
+      return (box?.x ?? 0) + (box?.width ?? 0) / 2;
+    }),
+  );
+  assert.ok(Math.abs((middles[0] ?? 0) - (middles[1] ?? 99)) < 2, JSON.stringify(middles));
   assert.equal(
     await lines.nth(0).getByRole('img', { name: 'does not match' }).count(),
     0,
@@ -111,6 +122,38 @@ test('a decision is drawn as a matrix: each line stops where its rule does not m
   await decision.getByText('is for GET, HEAD, not POST').scrollIntoViewIfNeeded();
   assert.equal(await lines.nth(0).locator('.mc').first().isVisible(), false);
   await picture(page, 'decision-matrix-320');
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('what has not ended is told above the list with its age, fits the filter, and goes with its end', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, look);
+  await logIn(page, stage.origin, await stage.token('viewer'));
+  const open = page.getByRole('region', { name: 'Still open' });
+  assert.equal(await open.count(), 0);
+  const running = [
+    stage.request({ host: 'docs.example.com', path: '/held/long-poll' }),
+    stage.request({ host: 'files.example.com', path: '/held/download', agent: 1 }),
+  ];
+  await open.getByText(/^2 for 2 s and longer, the oldest for \d+ s$/).waitFor();
+  await open.getByRole('button', { name: 'Show 2 rows' }).click();
+  const rows = page.getByRole('region', { name: 'Exchanges that have not ended' }).getByRole('link');
+  await rows.filter({ hasText: '/held/download' }).waitFor();
+  assert.equal(await rows.count(), 2);
+  await picture(page, 'live-open-light');
+  assert.deepEqual(await axeFindings(page), []);
+  await page.getByLabel('Filter').fill('host:files.example.com');
+  await open.getByText(/^1 for 2 s and longer/).waitFor();
+  await page.getByLabel('Filter').fill('');
+  await page.setViewportSize({ width: 390, height: 800 });
+  await picture(page, 'live-open-390');
+  assert.deepEqual(await axeFindings(page), []);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.mouse.move(5, 5);
+  await stage.request({ host: 'registry.example', path: '/release' });
+  await Promise.all(running);
+  await open.waitFor({ state: 'detached' });
+  await page.getByRole('row').filter({ hasText: '/held/download' }).waitFor();
   assert.deepEqual(faults, []);
   await context.close();
 });

@@ -1,4 +1,4 @@
-// What somebody keeps for themselves in Live, and how Access leads to a rule; held requests as the API describes them, since no rule of this version holds any.
+// What somebody keeps for themselves in Live, how Access leads to a rule, and requests that a rule holds.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,7 +11,15 @@ let stage: ConsoleStage;
 let browser: Browser;
 
 before(async () => {
-  stage = await openConsoleStage();
+  stage = await openConsoleStage([
+    {
+      name: 'ask-before-delete',
+      addresses: ['127.0.0.1'],
+      hosts: ['api.example.com'],
+      methods: ['DELETE'],
+      ask: true,
+    },
+  ]);
   await sendTraffic(stage);
   const wish = { url: 'https://api.example.com/v1/items', method: 'POST', reason: 'create the items' };
   assert.equal(await stage.askAccess(wish), 202);
@@ -75,51 +83,44 @@ test('a request for access shows the nearest rule and becomes a rule in the draf
   await context.close();
 });
 
-test('a held request stands on top with the time that is left, as it is bound, and is decided', async () => {
+test('a held request stands on top with the time that is left, as it is bound, and goes on once it is allowed', async () => {
   const { page, context, faults } = await openPage(browser, stage.origin, desk);
-  const decisions: unknown[] = [];
-  let held: object = {};
-  await page.route('**/v1/access?state=pending*', async (route) => {
-    const response = await route.fetch();
-    const body = (await response.json()) as { items: Record<string, unknown>[] };
-    const [first] = body.items;
-    const question = {
-      until: new Date(Date.now() + 90_000).toISOString(),
-      rule: 'ask-before-delete',
-      bound: [
-        { name: 'request', value: 'DELETE https://api.example.com/v1/items/7' },
-        { name: 'body', value: 'sha256:8c5a\u202e' },
-      ],
-      body: 'seen',
-      choices: ['once', 'session', 'minutes', 'always'],
-    };
-    const asked = {
-      scheme: 'https',
-      host: 'api.example.com',
-      port: 443,
-      method: 'DELETE',
-      path: '/v1/items/7',
-    };
-    held = { ...first, id: 'heldone', kind: 'question', asked, question, reason: 'clean up' };
-    body.items.push(held as never);
-    await route.fulfill({ response, json: body });
-  });
-  await page.route('**/v1/access/heldone/decide', async (route) => {
-    decisions.push(route.request().postDataJSON());
-    await route.fulfill({ json: { ...held, state: 'ended' } });
-  });
   await logIn(page, stage.origin, await stage.token('approver'), '/access');
+  const deleted = { host: 'api.example.com', path: '/v1/items/7', method: 'DELETE' };
+  await page.getByRole('heading', { name: 'Nearest rule' }).waitFor();
+  const allowed = stage.request(deleted);
   const list = page.getByRole('region', { name: 'Held now' });
+  await list.getByRole('button').filter({ hasText: '/v1/items/7' }).click();
   await list.getByText(/left$/).waitFor();
-  await page.getByText(/Held for \d+/).waitFor();
-  await page.getByText('ask-before-delete').waitFor();
-  await page.getByText(String.raw`\u202e`).waitFor();
+  const question = page.getByRole('region', { name: 'Question' });
+  await question.getByText(/^Held for \d+/).waitFor();
+  await question.getByText('ask-before-delete').waitFor();
+  await page.getByText('ask-before-delete asks a person about it.').waitFor();
+  await question.getByText(/^DELETE https:\/\/api\.example\.com:\d+\/v1\/items\/7$/).waitFor();
   assert.deepEqual(await axeFindings(page), []);
   await picture(page, 'access-held');
-  await page.getByRole('button', { name: /^For 15 min, any body/, disabled: false }).click();
-  await page.getByRole('status').getByText('Decided.').waitFor();
-  assert.deepEqual(decisions, [{ decision: 'minutes' }]);
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await goTo(page, '/overview');
+  await page.getByText('1 request is held until somebody decides').waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'overview-held');
+  await page.getByRole('link', { name: 'Show: 1 request is held until somebody decides' }).click();
+  await question.getByRole('button', { name: /^For 15 min, any body/, disabled: false }).click();
+  await page
+    .getByRole('status')
+    .getByText(/^Allowed\./)
+    .waitFor();
+  assert.equal(await allowed, 200);
+  // For 15 minutes it holds for the next one of the same session too, and for no other path.
+  assert.equal(await stage.request(deleted), 200);
+  const denied = stage.request({ ...deleted, path: '/v1/items/8' });
+  await list.getByRole('button').filter({ hasText: '/v1/items/8' }).click();
+  await question.getByText(/\/v1\/items\/8$/).waitFor();
+  await question.getByRole('button', { name: /^Deny/, disabled: false }).click();
+  await page
+    .getByRole('status')
+    .getByText(/^Denied\./)
+    .waitFor();
+  assert.equal(await denied, 403);
   assert.deepEqual(faults, []);
   await context.close();
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decisionsOf, heldQuestions } from '../../../src/console/model/access-questions.ts';
+import { answeredText, decisionsOf, heldQuestions } from '../../../src/console/model/access-questions.ts';
 import { groupsOf } from '../../../src/console/model/access-groups.ts';
 
 const access = (id: string, until?: string) => ({
@@ -50,4 +50,13 @@ test('choices are those that the rule leaves, the narrowest first, and one can a
     ['once', 'minutes', 'deny'],
   );
   assert.match(decisionsOf(question!)[1]!.name, /any body/);
+});
+
+test('what somebody said is told with who it was and how far it holds', () => {
+  const { question } = access('a', '2026-01-05T09:01:00.000Z');
+  assert.equal(answeredText(question!), '');
+  assert.equal(
+    answeredText({ ...question!, answered: { decision: 'session', by: 'ada' } }),
+    'Allowed for this session, any body by ada',
+  );
 });

@@ -8,10 +8,13 @@ import {
   type AllowScope,
   pushedRefs,
   pushOf,
+  ruleForAccess,
   scopesOf,
   whyNotAllowed,
   wouldOpen,
 } from '../../../src/console/model/allow-rule.ts';
+import { emptyDraft, draftText, withFirstRule } from '../../../src/console/model/policy-draft.ts';
+import type { Access } from '../../../src/console/model/access-groups.ts';
 import { askedRequest } from '../../../src/gateway/policies/asked-access.ts';
 import { policyOf } from '../../policy/fixture.ts';
 import { event } from '../support/event.ts';
@@ -147,4 +150,79 @@ test('the refs of a push are for a grant where all are recorded and none is dele
     assert.deepEqual(pushedRefs(other), []);
   assert.equal(pushOf(push([main], { refsTotal: 100 })), 'partly');
   assert.equal(pushOf(event('none')), undefined);
+});
+
+type Bound = NonNullable<Access['question']>['bound'];
+
+function question(path: string, bound: Bound): Access {
+  const asked = { scheme: 'https', host: 'mcp.example.com', port: 443, method: 'POST', path } as const;
+  return {
+    id: 'q',
+    kind: 'question',
+    session: 's',
+    principal: 'p',
+    state: 'pending',
+    asked,
+    reason: '',
+    created: '2026-01-05T09:00:00.000Z',
+    pendingUntil: '2026-01-05T10:00:00.000Z',
+    question: {
+      until: '2026-01-05T09:01:00.000Z',
+      rule: 'ask',
+      bound: [{ name: 'request', value: `POST https://mcp.example.com${path}` }, ...bound],
+      choices: ['always'],
+      body: 'seen',
+    },
+  };
+}
+
+const comments = (text: string): readonly string[] => text.split('\n').filter((line) => line.includes('#'));
+
+test('the rule of a question begins with what was asked about, where it opens more than that', () => {
+  const rule = ruleForAccess(
+    question('/mcp?key=1', [
+      { name: 'message', value: 'tools/call tool search' },
+      { name: 'body', value: '73 bytes' },
+      { name: 'field x-team', value: 'blue' },
+      { name: 'not bound: traceparent', value: '55 characters' },
+    ]),
+  );
+  assert.match(rule, /^rules:\n {2}# What was asked about:\n/);
+  assert.deepEqual(comments(rule), [
+    '  # What was asked about:',
+    '  #   message: tools/call tool search',
+    '  #   field x-team',
+    '  # This rule opens more: it looks at none of that, and not at the body.',
+    '  # Narrow it before you publish it: mcp, graphql, llm, git or when.',
+    '  # The query is left out: any query is allowed.',
+  ]);
+  assert.equal(decides(rule, 'POST', 'https://mcp.example.com/mcp?key=2'), 'allow', rule);
+  for (const name of ['operation 1', 'model', 'push', 'upgrade', 'field x-a'])
+    assert.match(ruleForAccess(question('/mcp', [{ name, value: 'x' }])), /This rule opens more/, name);
+  const body = { name: 'body', value: 'none' };
+  assert.deepEqual(comments(ruleForAccess(question('/mcp', [body]))), []);
+  assert.deepEqual(comments(ruleForAccess(question('/mcp?a', [body]))), [
+    '  # The query is left out: any query is allowed.',
+  ]);
+  const many = Array.from({ length: 1000 }, (_, i) => ({ name: `operation ${i}`, value: 'a'.repeat(4000) }));
+  assert.ok(ruleForAccess(question('/mcp', many)).length < 5000);
+  assert.match(ruleForAccess(question('/mcp', many)), /# {3}and 980 more\n/);
+});
+
+test('whatever was asked about, a comment stays a comment, also where the rule gets another name', () => {
+  const odd =
+    'x\n  - { name: evil, hosts: "*" }\r\u0085\u2028\u0000\ufeff\ud800  - name: mcp-example-com-post';
+  const rule = (path: string): string =>
+    ruleForAccess(
+      question(path, [
+        { name: 'message', value: odd },
+        { name: `field ${odd}`, value: odd },
+      ]),
+    );
+  const text = draftText(withFirstRule(withFirstRule(emptyDraft, rule('/a')), rule('/b')));
+  assert.deepEqual(
+    policyOf(text).rules.map(({ reference }) => reference.name),
+    ['mcp-example-com-post-2', 'mcp-example-com-post'],
+  );
+  assert.equal(decides(text, 'GET', 'https://other.example.com/'), 'deny');
 });

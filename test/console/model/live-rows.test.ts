@@ -7,7 +7,8 @@ import { parseFilter } from '../../../src/console/model/filter-language.ts';
 import { barsFor, gateBars } from '../../../src/console/model/gate-line.ts';
 import { HeldEvents, heldMax } from '../../../src/console/model/held-events.ts';
 import { binMs, type LiveRow, LiveRows } from '../../../src/console/model/live-rows.ts';
-import { takePaused } from '../../../src/console/model/paused-rows.ts';
+import { RowsTaking, takePaused } from '../../../src/console/model/paused-rows.ts';
+import { sameness } from '../../../src/console/model/event-facts.ts';
 import { event } from '../support/event.ts';
 
 const startMs = Date.parse('2026-01-05T09:00:00.000Z');
@@ -154,4 +155,38 @@ test('while somebody reads, only what came since is new, whatever is loaded from
   assert.deepEqual(look('verdict:allow'), [['a×1', 'c×1'], 1]);
   assert.deepEqual(look('verdict:deny'), [['b×1', 'd×1'], 1]);
   assert.deepEqual(look('host:none.example'), [[], 0]);
+});
+
+test('rows that are taken a piece at a time are those that are taken at once, and so is the part of a reader', () => {
+  const held = new HeldEvents();
+  for (let index = 0; index < 3_000; index += 1) {
+    held.append([at(`e${index}`, index / 50, { path: `/${(index * 7) % 31}` })]);
+    if (index % 700 === 699) held.note(`after ${index}`);
+  }
+  for (const lastId of ['e1234', 'e2999', 'gone', undefined]) {
+    const whole = rowsOf();
+    const part = takePaused(whole, held, lastId);
+    const live = rowsOf();
+    const taking = new RowsTaking(live, held, lastId);
+    let pieces = 0;
+    for (; !taking.isWhole; pieces += 1) {
+      let looks = 0;
+      taking.step(held, () => (looks += 1) <= 2);
+    }
+    assert.ok(pieces > 4, String(pieces));
+    assert.deepEqual(taking.part, part, String(lastId));
+    assert.deepEqual(said(live.rows), said(whole.rows));
+    assert.deepEqual([live.facets, live.fitting], [whole.facets, whole.fitting]);
+  }
+});
+
+test('what tells requests apart is no text that one of them chose', () => {
+  const one = event('a', { method: 'GET', path: '/x', rule: 'r' });
+  for (const other of [
+    { method: 'GET/', path: 'x', rule: 'r' },
+    { method: 'GET', path: 'r/x', rule: '' },
+    { method: 'GET', path: '/x', rule: 'r', errorCode: 'timeout' as const },
+  ])
+    assert.notEqual(sameness(one), sameness(event('b', other)));
+  assert.equal(sameness(one), sameness(event('b', { method: 'GET', path: '/x', rule: 'r' })));
 });

@@ -8,6 +8,7 @@ import {
   isPolicyName,
   type PolicyDraft,
   sentFiles,
+  withFirstRule,
   withRule,
 } from '../../../src/console/model/policy-draft.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
@@ -68,6 +69,17 @@ describe('a rule that is handed to a draft', () => {
       const line = draftText(handed).split('\n')[(handed.goTo?.line ?? 0) - 1];
       assert.match(line ?? '', new RegExp(`^ *- name: ${name}$`));
     });
+
+  test('stands before all others of its file where one behind them would not be reached', () => {
+    const asking = '  - name: ask\n    hosts: api.example.com\n    ask: true\n';
+    for (const before of ['', 'mode: enforce\n', '# a comment\nmode: enforce\n\n']) {
+      const handed = withFirstRule(drafted(`${before}rules: # all\n${asking}`), rule);
+      assert.deepEqual(rulesOf(handed), [name, 'ask']);
+      const line = draftText(handed).split('\n')[(handed.goTo?.line ?? 0) - 1];
+      assert.match(line ?? '', new RegExp(`^ *- name: ${name}$`));
+    }
+    assert.deepEqual(rulesOf(withFirstRule(emptyDraft, rule)), [name]);
+  });
 
   test('has a name of its own', () => {
     const other = (path: string): string => allowRule(event('3', { path, rule: 'default-deny' }), 'this');

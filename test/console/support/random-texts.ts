@@ -1,15 +1,6 @@
 // Texts of every kind of character, the same for the same seed: a library for that takes longer to load than these tests run.
 
-/** Numbers from 0 to below 1 (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { seeded } from '../../support/seeded.ts';
 
 const special = '-:"*,. >\'\\$`\n\t\0\u202e\u2066\u200b\u00ad\u0301\ud800\u3164';
 
@@ -22,7 +13,7 @@ export function randomTexts({
   count: number;
   lengthMax: number;
 }): readonly string[] {
-  const random = randomNumbers(seed);
+  const random = seeded(seed);
   const below = (max: number): number => Math.floor(random() * max);
   const unit = (): string => {
     switch (below(5)) {

@@ -41,6 +41,9 @@ const hosts = [
   'mirror.example',
 ] as const;
 
+/** Those of `/held` have no end until `/release` is asked for. */
+const heldResponses = new Set<http.ServerResponse>();
+
 /** What a page would run, and a terminal obey. */
 const hostileBody =
   '<img src=x onerror=alert(1)><script>alert(2)</script>\n\u202egnp.exe\u001b[2J\n{"a": 1}\n';
@@ -67,14 +70,15 @@ const rules = [
   { name: 'no-telemetry', hosts: ['telemetry.example'], deny: 'Telemetry is off for builds and agents.' },
 ];
 
-export async function openConsoleStage(): Promise<ConsoleStage> {
+/** `more`: rules before those that each stage has. */
+export async function openConsoleStage(more: readonly object[] = []): Promise<ConsoleStage> {
   await using stack = new AsyncDisposableStack();
   const authority = createTestAuthority();
   const origin = stack.use(await httpsOrigin({ authority, handler: respond }));
   const port = await freePort();
   const deployment = stack.use(
     await deploy({
-      rules: rules.map((rule) => Object.assign({ ports: [origin.port] }, rule)),
+      rules: [...more, ...rules].map((rule) => Object.assign({ ports: [origin.port] }, rule)),
       hosts: Object.fromEntries(hosts.map((host) => [host, '127.0.0.1'])),
       authority,
       credentials: {
@@ -92,7 +96,9 @@ export async function openConsoleStage(): Promise<ConsoleStage> {
   const connectionFor = async (at: number, host: string): Promise<https.Agent> => {
     const key = `${at} ${host}`;
     const known = connections.get(key);
-    if (known !== undefined) return known;
+    // One that the gateway has closed since, for nothing came by it, is made anew.
+    if (known !== undefined && Object.keys(known.freeSockets).length > 0) return known;
+    known?.destroy();
     const agent = agents[at]!;
     const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
     const made = await agentThrough({ relayPort: agent.relayPort, host, port: origin.port, ca });
@@ -139,6 +145,16 @@ function respond(request: http.IncomingMessage, response: http.ServerResponse): 
   if (request.url?.startsWith('/broken') === true) {
     response.destroy();
     return;
+  }
+  if (request.url?.startsWith('/held') === true) {
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.write('so far');
+    heldResponses.add(response);
+    return;
+  }
+  if (request.url?.startsWith('/release') === true) {
+    for (const one of heldResponses) one.end();
+    heldResponses.clear();
   }
   if (request.url?.startsWith('/hostile') === true) {
     response.writeHead(200, { 'content-type': 'text/html' });

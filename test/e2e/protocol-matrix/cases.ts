@@ -119,7 +119,7 @@ const grpcKind = (title: string, what: string, expected: unknown): MatrixCase =>
       expected,
     );
     if (what !== 'give-up') return;
-    await waitUntil('the server sees both calls end', () => scene.grpc.cancelled() === before + 2, 5_000);
+    await waitUntil('the server sees both calls end', () => scene.grpc.cancelled() === before + 2);
   },
 });
 

@@ -27,6 +27,7 @@ const questions: Readonly<
   changes: { path: '/v1/changes?wait=1' },
   exchanges: { path: '/v1/exchanges?host=api.example.com&count=2' },
   exportEvents: { path: '/v1/exchanges/export?since=2020-01-01T00:00:00Z&count=1' },
+  openExchanges: { path: '/v1/exchanges/open?seconds=0&count=1' },
   exchange: { path: '/v1/exchanges/e1' },
   exchangeBodies: { path: '/v1/exchanges/e1/bodies' },
   sessions: { path: '/v1/sessions?all=true' },

@@ -45,6 +45,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     credentials: {},
     canaries: {},
     trust: {},
+    deciders: {},
     discover: {},
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
@@ -112,6 +113,7 @@ credentials:
   key: { kind: header, header: X-Api-Key, prefix: "Key ", source: { command: [/bin/vault, read] } }
 canaries: { notes: { source: { file: notes.canary } } }
 trust: { internal: { file: internal.pem } }
+deciders: { opa: { kind: opa, url: 'https://opa.example.com/v1/data/a', ca: opa.pem, source: { file: token }, clientCertificate: { certificate: { file: own.pem }, key: { env: OPA_KEY } } } }
 discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
 issuers:
@@ -159,6 +161,15 @@ log: { level: debug, format: json }
     },
     canaries: { notes: { file: '/etc/gateway/notes.canary' } },
     trust: { internal: '/etc/gateway/internal.pem' },
+    deciders: {
+      opa: {
+        kind: 'opa',
+        url: 'https://opa.example.com/v1/data/a',
+        ca: ['/etc/gateway/opa.pem'],
+        clientCertificate: { certificate: { file: '/etc/gateway/own.pem' }, key: { env: 'OPA_KEY' } },
+        source: { file: '/etc/gateway/token' },
+      },
+    },
     discover: { gems: { command: ['gem', 'sources'] }, mirrors: { file: '/etc/gateway/mirrors.txt' } },
     tokens: { issuer: 'me', audience: 'you', ttlSeconds: 60 },
     issuers: [
@@ -222,7 +233,9 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header, query, placeholder, oauth, github-app, mtls, sigv4$/],
+      [
+        /write one of the kinds bearer, basic, header, query, placeholder, oauth, github-app, mtls, sigv4, login, ssh-key$/,
+      ],
     ],
     [
       'basic without user',
@@ -359,6 +372,21 @@ describe('what is wrong is told with its place and what to write', () => {
       'a limit that is no setting',
       'limits: { policyRulesMax: 5 }',
       [/"policyRulesMax" is fixed at 10000 and no setting; remove it/],
+    ],
+    [
+      'a decider whose URL is none of its kind',
+      'deciders: { opa: { kind: opa, url: https://opa.example.com/ }, envoy: { kind: ext-authz, url: https://authz.example.com/a } }',
+      [/write its path, such as \/v1\/data\/gateway\/allow/, /write the URL without one/],
+    ],
+    [
+      'a decider in the clear',
+      'deciders: { a: { kind: webhook, url: http://judge.example.com } }',
+      [/http:\/\/ with a loopback address/],
+    ],
+    [
+      'a certificate for a decider in the clear',
+      'deciders: { a: { kind: webhook, url: http://127.0.0.1, clientCertificate: { certificate: { env: A }, key: { env: B } } } }',
+      [/shown over TLS alone; write a URL with https/],
     ],
     ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
     [

@@ -51,7 +51,7 @@ credentials:
 test('a secret of Vault is taken with paths counted from the folder of the file', () => {
   const credentials = credentialsOf(`
 credentials:
-  key: { kind: placeholder, source: { env: K }, placeholder: { env: KEY, body: true } }
+  key: { kind: placeholder, source: { env: K }, placeholder: { env: KEY, body: true, messages: 2 } }
   pod:
     kind: bearer
     source:
@@ -73,7 +73,7 @@ credentials:
         field: password
         auth: { approle: { roleId: r, secretIdSource: { file: id } } }
 `);
-  assert.deepEqual(credentials['key']?.placeholder, { env: 'KEY', body: true });
+  assert.deepEqual(credentials['key']?.placeholder, { env: 'KEY', body: true, messages: 2 });
   assert.deepEqual(credentials['pod']?.source, {
     vault: {
       address: 'https://vault.example.com:8200',
@@ -126,6 +126,16 @@ describe('what is wrong with a credential is told', () => {
       'bodies of another kind',
       'credentials: { a: { kind: bearer, source: { env: A }, placeholder: { env: T, body: true } } }',
       /"body" has a meaning for kind placeholder only/,
+    ],
+    [
+      'messages of another kind',
+      'credentials: { a: { kind: bearer, source: { env: A }, placeholder: { env: T, messages: 1 } } }',
+      /"messages" has a meaning for kind placeholder only/,
+    ],
+    [
+      'more messages than a log-in has',
+      'credentials: { a: { kind: placeholder, source: { env: A }, placeholder: { env: T, messages: 17 } } }',
+      /1 to 16/,
     ],
     [
       'a Vault in cleartext',

@@ -106,6 +106,20 @@ test('both bodies are kept as they were sent, and the event says how much', asyn
   });
 });
 
+test('what comes for a request to switch to WebSocket is kept as well, where nothing switches', async () => {
+  await using scene = await openScene(capture(), (_, response) => {
+    response.setHeader('connection', 'close').end('served');
+  });
+  const fields = [
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  ];
+  const asked = get(scene.at, '/', ...fields).replace('Connection: close', 'Connection: Upgrade, close');
+  assert.match((await sendRaw(await scene.path.tls(scene.at), asked)).body, /served/);
+  assert.equal(text((await scene.kept(0))?.response), 'served');
+});
+
 test('without a rule that asks for it nothing is kept, nor of what is denied, nor where there is no body', async () => {
   await using plain = await openScene('', echo);
   await plain.post('x');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { confirmDecision } from '../../../src/gateway/exchange/confirm-decision.ts';
+import { confirmDecision, givesTheSame } from '../../../src/gateway/exchange/confirm-decision.ts';
 import type { AllowDecision, Policy } from '../../../src/policy/decision.ts';
 import { access, nowMs, policyOf, principal } from '../../policy/fixture.ts';
 
@@ -19,6 +19,7 @@ function counted(text: string): Policy & { readonly asked: () => number } {
     capturePorts: (who) => policy.capturePorts(who),
     rulesFor: (...args) => policy.rulesFor(...args),
     blindHosts: (who) => policy.blindHosts(who),
+    sshHosts: (who) => policy.sshHosts(who),
     changesBetween: (...args) => policy.changesBetween(...args),
   };
 }
@@ -87,4 +88,27 @@ test('a policy that looks at what was not read of the request does not confirm i
   assert.throws(() => {
     confirmDecision(decided, principal(), { policy: () => other, clock: () => nowMs });
   }, /the policy changed while this waited/);
+});
+
+test('what is decided of a changed request is the same by its rule, its policy, what it gives and what is counted', () => {
+  const decision: AllowDecision = { ...decidedBy(policyOf(plain)), rule: { name: 'a', policy: 'main' } };
+  const counted = { sessionId: 's', rule: { name: 'read' }, limits: { requestsPerSession: 1 } };
+  assert.equal(givesTheSame({ ...decision, rule: { ...decision.rule, place: 'b:1' } }, decision), true);
+  const others: readonly Partial<AllowDecision>[] = [
+    { rule: { name: 'b', policy: 'main' } },
+    { rule: { name: 'a', policy: 'other' } },
+    { awaits: 'body' },
+    { leaks: { on: 'alert', find: ['shape'], allow: [] } },
+    { limits: { bodyBytes: 1 } },
+    { budget: 'search' },
+    { narrowed: [counted] },
+  ];
+  for (const other of others)
+    assert.equal(givesTheSame({ ...decision, ...other }, decision), false, JSON.stringify(other));
+  const [below, beside] = [
+    { ...decision, narrowed: [counted] },
+    { ...decision, narrowed: [{ ...counted, limits: { requestsPerSession: 2 } }] },
+  ];
+  assert.equal(givesTheSame(below, { ...decision, narrowed: [{ ...counted }] }), true);
+  assert.equal(givesTheSame(below, beside), false);
 });

@@ -94,3 +94,14 @@ test('the destination, and the reason where npm looks for it, stand in the JSON'
   assert.deepEqual(parsed['destination'], destination);
   assert.equal(parsed['error'], 'upstreamproxy: no rule allows example.com (trace t-1)');
 });
+
+test('a denial has the words of the organisation, in text and in JSON', () => {
+  const help = { text: 'Ask #platform.', link: 'https://wiki.example.com/proxy' };
+  assert.match(
+    denialResponse({ ...denial, help }, undefined).body,
+    /^help: Ask #platform\. https:\/\/wiki\.example\.com\/proxy$/m,
+  );
+  const parsed = JSON.parse(denialResponse({ ...denial, help }, 'application/json').body) as object;
+  assert.deepEqual('help' in parsed ? parsed.help : undefined, help);
+  assert.ok(!denialResponse(denial, undefined).body.includes('help:'));
+});

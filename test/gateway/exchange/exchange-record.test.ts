@@ -67,7 +67,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   failed: (record) => record.failed(fault),
   cutShort: (record) => record.cutShort(fault),
   refusedWith: (record) => record.refusedWith(403),
-  refusedBefore: (record) => record.refusedBefore(2),
+  noted: (record) => record.noted({ refused: 2 }),
   unfinished: (record) => void record.unfinished(),
   ended: (record) => record.ended(),
 };

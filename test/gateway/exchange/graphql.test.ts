@@ -167,7 +167,13 @@ test('queries by GET go, mutations by GET and fields beside a body do not', asyn
 
 test('bodies in other forms are refused by name', async () => {
   await using scene = await openScene(guarded);
-  for (const type of ['application/graphql', 'application/x-www-form-urlencoded', 'text/plain']) {
+  for (const type of [
+    'application/graphql; charset=latin1',
+    'application/graphql, text/plain',
+    'application/graphql+x',
+    'application/x-www-form-urlencoded',
+    'text/plain',
+  ]) {
     const response = await scene.post(Buffer.from('{ viewer }'), [`Content-Type: ${type}`]);
     assert.equal(response.status, 403);
     assert.match(
@@ -184,6 +190,29 @@ test('bodies in other forms are refused by name', async () => {
     ).status,
     200,
   );
+  assert.equal(scene.origin.requests.length, 1);
+});
+
+test('a document alone is judged as one in JSON is, and goes on as it came', async () => {
+  await using scene = await openScene(guarded);
+  const send = async (text: string | Buffer, target?: string): Promise<number> =>
+    (await scene.post(Buffer.from(text), ['Content-Type: application/graphql; charset=utf-8'], target))
+      .status;
+  assert.equal(await send('{ viewer }'), 200);
+  assert.equal(scene.origin.requests.length, 1);
+  assert.deepEqual((await scene.path.events(1))[0]?.graphql?.operations, [
+    { type: 'query', fields: ['viewer'] },
+  ]);
+  for (const text of [
+    'mutation { mergeAll }',
+    'query A { viewer } mutation B { mergeAll }',
+    '{"query":"{ viewer }"}',
+    '\ufeff{ viewer }',
+    Buffer.from([0x7b, 0x20, 0xff, 0x7d]),
+    '',
+  ])
+    await send(text);
+  assert.equal(await send('{ viewer }', '/echo?variables=%7B%7D'), 403);
   assert.equal(scene.origin.requests.length, 1);
 });
 

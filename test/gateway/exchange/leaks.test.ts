@@ -318,3 +318,26 @@ test('over HTTP/2 a body is cut, and the other streams of the connection go on',
   assert.deepEqual(statuses, [200, 403, 200]);
   client.close();
 });
+
+test('what a program gives is searched for before anything was sent with it, and without it nothing is sent', async () => {
+  await using origin = await openCollector();
+  const printing = (text: string) => ({
+    deploy: { kind: 'bearer', source: { command: ['/bin/echo', text] } } as const,
+  });
+  await using path = openPath(origin.port, '{ on: block }', { credentials: printing(sample.token) });
+  assert.equal(await send(path, origin.port, { path: `/${sample.token}` }), 403);
+  const [found] = await path.events(1);
+  assert.equal(found?.leaks?.[0]?.name, 'deploy');
+  const failing = { deploy: { kind: 'bearer', source: { command: ['/bin/false'] } } as const };
+  await using without = openPath(origin.port, '{ on: block }', { credentials: failing });
+  assert.equal(await send(without, origin.port, { path: '/a' }), 502);
+  const [refused] = await without.events(1);
+  assert.equal(refused?.failedCredential, 'deploy');
+  assert.equal(origin.received.length, 0);
+  for (const leaks of ['{ on: alert }', '{ on: block, find: [canary, shape] }']) {
+    await using other = openPath(origin.port, leaks, { credentials: failing });
+    assert.equal(await send(other, origin.port, { path: '/a' }), 200);
+    const [told] = await other.events(1);
+    assert.equal(told?.leaks?.[0]?.kind, leaks.includes('alert') ? 'unsearched' : undefined);
+  }
+});

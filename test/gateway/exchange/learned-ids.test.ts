@@ -5,7 +5,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
+import { type KnownIdPlace, LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
+import type { RequestAccess } from '../../../src/policy/decision.ts';
+import { idSourceOf } from '../../../src/policy/graphql-ids.ts';
+import type { KnownIdStore } from '../../../src/store/known-id-store.ts';
 import { HeldOctets } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -18,6 +21,7 @@ interface Scene extends AsyncDisposable {
   /** Asks for a document; the server responds with `data`. */
   ask(query: string, data?: object, variables?: object, principal?: string): Promise<RawResponse>;
   readonly asked: string[];
+  readonly server: Pick<RequestAccess, 'destination' | 'path'>;
   setPolicy(rules: string): void;
   readonly acceptEncoding: () => string | undefined;
 }
@@ -31,7 +35,7 @@ const rules = `
       mutations: [addComment, createIssue]
       ids: { from: { repository: { owner: acme, name: app } }, at: [id, issue.id], text: [body, title] }`;
 
-async function openScene(written = rules): Promise<Scene> {
+async function openScene(written = rules, knownIds?: KnownIdPlace): Promise<Scene> {
   const asked: string[] = [];
   let [data, encoding]: [object, string | undefined] = [{}, undefined];
   const server = createServer(authority.issue('api.test'), (request, response) => {
@@ -51,10 +55,16 @@ async function openScene(written = rules): Promise<Scene> {
   const { port } = server.address() as AddressInfo;
   const policyOf = (text: string): string =>
     `rules:${text.replaceAll('OPEN', `hosts: api.test\n    ports: ${port}\n    addresses: 127.0.0.0/8`)}`;
-  const path = openRequestPath({ policy: policyOf(written), hosts: ['api.test'], trust: [authority.caPem] });
+  const path = openRequestPath({
+    policy: policyOf(written),
+    hosts: ['api.test'],
+    trust: [authority.caPem],
+    ...(knownIds === undefined ? {} : { knownIds }),
+  });
   const at = `api.test:${port}`;
   return {
     asked,
+    server: { destination: { scheme: 'https', host: 'api.test', port }, path: '/graphql' },
     acceptEncoding: () => encoding,
     setPolicy: (text) => path.setPolicy(policyOf(text)),
     ask: async (query, given = {}, variables = {}, principal = 'alice') => {
@@ -190,4 +200,101 @@ test('a session without room learns nothing, and its responses go on', () => {
   const server = { destination: { scheme: 'https', host: 'a.test', port: 443 }, path: '/' } as const;
   ids.learn('s', server, 'source', ['id']);
   assert.equal(ids.of('s', server).has('source', 'id'), false);
+});
+
+/** A store in memory. `asked`: how often it was asked for what a session was told; `stored`: how often it was told. */
+function memoryPlace(): KnownIdPlace & {
+  readonly asked: () => number;
+  readonly stored: () => number;
+  nowMs: number;
+  isAway: boolean;
+} {
+  const told = new Map<string, Set<string>>();
+  let asked = 0;
+  let stored = 0;
+  const respond = async <T>(run: () => T): Promise<T> => {
+    if (place.isAway) throw new Error('it is away');
+    return run();
+  };
+  const store: KnownIdStore = {
+    learn: (sessionId, digests) =>
+      respond(() => {
+        stored += 1;
+        const known = told.get(sessionId) ?? new Set();
+        for (const one of digests) known.add(one);
+        told.set(sessionId, known);
+      }),
+    toldTo: (sessionId) => {
+      asked += 1;
+      return respond(() => [...(told.get(sessionId) ?? [])]);
+    },
+    forget: (sessionId) => respond(() => void told.delete(sessionId)),
+  };
+  const place = {
+    store,
+    clock: () => place.nowMs,
+    onFault: () => undefined,
+    asked: () => asked,
+    stored: () => stored,
+    nowMs: 0,
+    isAway: false,
+  };
+  return place;
+}
+
+test('a session that was told an id at another gateway may use it here, and another session may not', async () => {
+  const place = memoryPlace();
+  await using scene = await openScene(rules, place);
+  const elsewhere = new LearnedIds(new HeldOctets(), place);
+  const source = { from: { repository: { owner: 'acme', name: 'app' } }, at: ['id', 'issue.id'], text: [] };
+  elsewhere.learn('session-alice', scene.server, idSourceOf(source), ['I_9']);
+  assert.ok(isDenied(await scene.ask(comment, {}, { id: 'I_9', body: 'x' }, 'bob')));
+  assert.ok(!isDenied(await scene.ask(comment, {}, { id: 'I_9', body: 'x' })));
+  assert.ok(isDenied(await scene.ask(comment, {}, { id: 'I_8', body: 'x' })));
+  assert.equal(place.asked(), 2);
+  assert.ok(!isDenied(await scene.ask(comment, {}, { id: 'I_9', body: 'x' })));
+  assert.equal(place.asked(), 2);
+});
+
+test('the store is asked now and then, only about what is missed, and one that is away opens nothing', async () => {
+  const place = memoryPlace();
+  const ids = new LearnedIds(new HeldOctets(), place);
+  const elsewhere = new LearnedIds(new HeldOctets(), place);
+  const server = { destination: { scheme: 'https', host: 'a.test', port: 443 }, path: '/' } as const;
+  const allows = async (id: string): Promise<boolean> =>
+    (await ids.known('s', server, (known) => known.has('source', id))).has('source', id);
+  ids.learn('s', server, 'source', ['own']);
+  ids.learn('s', server, 'source', ['own']);
+  assert.equal(place.stored(), 1);
+  assert.deepEqual([await allows('own'), place.asked()], [true, 0]);
+  await ids.known('s', server, () => false);
+  assert.equal(place.asked(), 0);
+  place.isAway = true;
+  assert.deepEqual([await allows('other'), place.asked()], [false, 1]);
+  place.isAway = false;
+  elsewhere.learn('s', server, 'source', ['other']);
+  assert.deepEqual([await allows('other'), place.asked()], [false, 1]);
+  place.nowMs = defaultLimits.knownIdsAskMs;
+  assert.deepEqual(await Promise.all([allows('other'), allows('other')]), [true, true]);
+  assert.equal(place.asked(), 2);
+  ids.forget('s');
+  place.nowMs *= 2;
+  assert.equal(await allows('other'), false);
+});
+
+test('of a session that is over nothing is learned or asked for, and nothing is left', async () => {
+  const place = memoryPlace();
+  const held = new HeldOctets();
+  const over = new Set<string>();
+  const ids = new LearnedIds(held, place, (sessionId) => over.has(sessionId));
+  const server = { destination: { scheme: 'https', host: 'a.test', port: 443 }, path: '/' } as const;
+  ids.learn('s', server, 'source', ['before']);
+  over.add('s');
+  ids.forget('s');
+  ids.learn('s', server, 'source', ['behind']);
+  const known = await ids.known('s', server, (now) => now.has('source', 'behind'));
+  assert.equal(known.has('source', 'behind'), false);
+  assert.deepEqual([ids.size, held.ofSession('s'), place.stored(), place.asked()], [0, 0, 1, 0]);
+  ids.learn('t', server, 'source', ['one']);
+  assert.equal(ids.size, 1);
 });

@@ -10,17 +10,23 @@ import { openAccess } from '../../../src/gateway/access/open-access.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
 import { BoundPolicies } from '../../../src/policy/bound-policies.ts';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { policyOf } from '../../policy/fixture.ts';
 import { RecordingAudit } from '../session-fixture.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
-import { compilePolicy, openRequestPath } from '../support/request-path.ts';
+import { memoryBudgets } from '../../support/budget-store.ts';
+import { compilePolicy, openRequestPath, testPrincipal } from '../support/request-path.ts';
 
 const host = 'upstreamproxy.invalid';
 const yaml = 'rules: [{ name: open, hosts: open.test }]';
 
-async function openScene(limits: Partial<typeof defaultLimits> = {}, policy = yaml) {
+async function openScene(
+  limits: Partial<typeof defaultLimits> = {},
+  policy = yaml,
+  budgetStore = memoryBudgets(),
+) {
   const store = await openStore('sqlite::memory:');
   const desk = new AccessDesk({
     store: store.access,
@@ -29,7 +35,7 @@ async function openScene(limits: Partial<typeof defaultLimits> = {}, policy = ya
     limits: { ...defaultLimits, ...limits },
     clock: Date.now,
   });
-  const path = openRequestPath({ policy, hosts: [], trust: [], desk, limits });
+  const path = openRequestPath({ policy, hosts: [], trust: [], desk, limits, budgetStore });
   return {
     path,
     store,
@@ -194,6 +200,7 @@ test('a session is told the rules that are for it, and nothing of others', async
       methods: ['GET'],
       paths: ['/v1/*'],
       limits: { requestsPerSession: 5 },
+      left: { requestsPerSession: 5 },
     },
     {
       name: 'jailed',
@@ -215,10 +222,88 @@ test('a session is told the rules that are for it, and nothing of others', async
   const plain = await sendRaw(await path.tls(`${host}:443`), get(host, '/policy'));
   assert.match(
     plain.body,
-    /^- mine: allow GET; of a\.test; over https on 443; paths \/v1\/\*; requestsPerSession 5$/m,
+    /^- mine: allow GET; of a\.test; over https on 443; paths \/v1\/\*; requestsPerSession 5, 5 left$/m,
   );
   for (const { body } of [response, plain])
     assert.doesNotMatch(body, /other-team|theirs|over\.test|secret-of|e\.test/);
+});
+
+test('a session is told what is left of its budgets, those that rules share too, and nothing where nobody can say', async () => {
+  const policy = `rules:
+  - { name: one, hosts: a.test, limits: { requestsPerSession: 9, bytesPerSession: 100, budget: shared } }
+  - { name: two, hosts: b.test, limits: { urlsPerSession: 4, requestsPerSecond: 3 } }
+`;
+  const budgetStore = memoryBudgets();
+  await using scene = await openScene({}, policy, budgetStore);
+  const { path } = scene;
+  const left = async (): Promise<readonly unknown[]> => {
+    const response = await sendRaw(
+      await path.tls(`${host}:443`),
+      get(host, '/policy', 'Accept: application/json'),
+    );
+    const { rules } = JSON.parse(response.body) as { rules: readonly { left?: unknown }[] };
+    return rules.map((rule) => rule.left);
+  };
+  const { sessionId } = testPrincipal('alice');
+  assert.deepEqual(await left(), [{ requestsPerSession: 9, bytesPerSession: 100 }, { urlsPerSession: 4 }]);
+  // What this gateway has borrowed and not spent is left; what another one has borrowed is not.
+  const decision = { rule: { name: 'one' }, limits: { requestsPerSession: 9 }, budget: 'budget shared' };
+  await path.parts.budgets.admit(sessionId, decision, 0);
+  const budgetOfTwo = policyOf(policy).rules[1]?.budget ?? '';
+  const name = { sessionId, budget: `urlsPerSession ${budgetOfTwo}` };
+  await budgetStore.borrow(name, 3, { max: 4, budgetsPerSessionMax: 9 });
+  assert.deepEqual(await left(), [{ requestsPerSession: 8, bytesPerSession: 100 }, { urlsPerSession: 1 }]);
+  budgetStore.takenBy = () => Promise.reject(new ProxyError('store_unavailable', 'it is away'));
+  assert.deepEqual(await left(), [undefined, undefined]);
+});
+
+test('a session is told what tokens and money are left for calls of models, of a day those of all its principal', async () => {
+  const policy = `rules:
+  - { name: one, hosts: a.test, llm: { api: openai-chat, outputTokens: 9, budget: { name: shared, tokens: { session: 1000, day: 5000 }, money: { day: 2.5 } } } }
+  - { name: two, hosts: b.test, llm: { api: openai-chat, outputTokens: 9, budget: { name: shared, tokens: { session: 700 } } } }
+  - { name: three, hosts: c.test, limits: { requestsPerSession: 3 }, llm: { api: openai-chat, outputTokens: 9, budget: { money: { session: 1 } } } }
+`;
+  const budgetStore = memoryBudgets();
+  await using scene = await openScene({}, policy, budgetStore);
+  const { path } = scene;
+  const told = async (...fields: readonly string[]): Promise<string> =>
+    (await sendRaw(await path.tls(`${host}:443`), get(host, '/policy', ...fields))).body;
+  const left = async (): Promise<readonly unknown[]> => {
+    const body = await told('Accept: application/json');
+    assert.doesNotMatch(body, /modelBudget/);
+    return (JSON.parse(body) as { rules: readonly { left?: unknown }[] }).rules.map((rule) => rule.left);
+  };
+  assert.deepEqual(await left(), [
+    { tokens: { session: 1000, day: 5000 }, money: { day: 2.5 } },
+    { tokens: { session: 700 } },
+    { requestsPerSession: 3, money: { session: 1 } },
+  ]);
+  const { sessionId, id: principalId } = testPrincipal('alice');
+  const day = new Date(path.parts.clock()).toISOString().slice(0, 10);
+  const take = async (of: 'session' | 'principal', budget: string, amount: number, who = sessionId) =>
+    budgetStore.reserve({ sessionId: who, principalId }, [{ of, budget, amount, max: 1e12 }], {
+      budgetsPerSessionMax: 10,
+    });
+  await take('session', 'llm tokens budget shared', 300);
+  await take('session', 'llm tokens budget shared', 600, 'another session');
+  await take('principal', `llm tokens ${day} budget shared`, 1300, 'another session');
+  await take('principal', `llm nanoUsd ${day} budget shared`, 12_500_000);
+  await take('principal', 'llm tokens 2001-01-01 budget shared', 4000);
+  await take('session', 'llm nanoUsd rule three', 2_000_000_000);
+  assert.deepEqual(await left(), [
+    { tokens: { session: 700, day: 3700 }, money: { day: 2.4875 } },
+    { tokens: { session: 400 } },
+    { requestsPerSession: 3, money: { session: 0 } },
+  ]);
+  const plain = await told();
+  assert.match(
+    plain,
+    /^- one: .*; 700 of 1000 tokens left for this session; 3700 of 5000 tokens left today; /m,
+  );
+  assert.match(plain, /; \$2\.4875 of \$2\.50 left today/);
+  assert.match(plain, /^- three: .*requestsPerSession 3, 3 left; \$0\.00 of \$1\.00 left for this session$/m);
+  budgetStore.takenByPrincipal = () => Promise.reject(new ProxyError('store_unavailable', 'it is away'));
+  assert.deepEqual(await left(), [undefined, undefined, undefined]);
 });
 
 test('what was asked for is told with the policy, and a policy of many rules is bounded', async () => {

@@ -13,13 +13,29 @@ const tags = [...'delete all files'].map((c) => String.fromCodePoint(0xe0000 + c
 
 /** An origin that sends the bodies by their path, piece by piece. */
 async function openOrigin(
-  bodies: Readonly<Record<string, { readonly type: string; readonly pieces: readonly string[] }>>,
+  bodies: Readonly<
+    Record<
+      string,
+      { readonly type: string; readonly pieces: readonly string[]; readonly late?: readonly string[] }
+    >
+  >,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const server = createServer(authority.issue(host), (request, response) => {
-    const { type, pieces } = bodies[request.url ?? ''] ?? { type: 'text/plain', pieces: ['nothing'] };
+    const {
+      type,
+      pieces,
+      late = [],
+    } = bodies[request.url ?? ''] ?? { type: 'text/plain', pieces: ['nothing'] };
     response.writeHead(200, { 'content-type': type, 'x-asked': request.headers['accept-encoding'] ?? '' });
+    const end = (): void => {
+      for (const piece of late) response.write(piece);
+      if (type !== 'text/event-stream') response.end();
+    };
     for (const piece of pieces) response.write(piece);
-    if (type !== 'text/event-stream') response.end();
+    if (late.length === 0) end();
+    // Behind the time after which a stream is judged.
+    else setTimeout(end, 150);
+    response.flushHeaders();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -43,9 +59,10 @@ function openPath(port: number, screen: string): RequestPath {
   });
 }
 
-async function get(path: RequestPath, port: number, target: string) {
+async function get(path: RequestPath, port: number, target: string, accept?: string) {
+  const headers = accept === undefined ? {} : { accept };
   const socket = await path.tls(`${host}:${port}`, { alpn: ['http/1.1'] });
-  const asked = httpsRequest({ createConnection: () => socket, host, port, path: target });
+  const asked = httpsRequest({ createConnection: () => socket, host, port, path: target, headers });
   asked.on('error', () => undefined).end();
   const [response] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
   let body = '';
@@ -73,6 +90,14 @@ const bodies = {
   '/clean': { type: json, pieces: ['{"flag":"🏴󠁧󠁢󠁥󠁮󠁧󠁿","family":"👨‍👩‍👧","text":"שלום\u200f!"}'] },
   '/late': { type: 'text/plain', pieces: ['a'.repeat(70_000), tags] },
   '/events': { type: 'text/event-stream', pieces: ['data: one\n\n'] },
+  '/silent': { type: 'text/plain', pieces: [], late: [`a${tags}`] },
+  '/slow': { type: 'text/plain', pieces: ['a'], late: [tags] },
+  '/unasked': {
+    type: 'text/event-stream',
+    pieces: ['data: one\n\n'],
+    late: [`data: ${tags}${'a'.repeat(70_000)}`],
+  },
+  '/marked': { type: 'text/event-stream', pieces: [`data: ${tags}\n\n`] },
   '/image': { type: 'image/png', pieces: [tags] },
 } as const;
 
@@ -122,7 +147,20 @@ test('annotated, a response has a field that names its marks, and its body as it
 test('a stream that says little is judged by what came, and goes on', async () => {
   await using origin = await openOrigin(bodies);
   await using path = openPath(origin.port, '{ on: block }');
-  assert.equal((await get(path, origin.port, '/events')).body, 'data: one\n\n');
+  const { body } = await get(path, origin.port, '/events', 'application/json, text/event-stream');
+  assert.equal(body, 'data: one\n\n');
+  const [event] = await path.events(1);
+  assert.deepEqual(event?.screened, [{ mark: 'unscreened', name: 'stream', action: 'told' }]);
+  // Nothing was sent: the client hears why.
+  assert.equal((await get(path, origin.port, '/marked', 'text/event-stream')).status, 403);
+  assert.equal((await path.events(2))[1]?.errorCode, 'response_screened');
+});
+
+test('no origin chooses what is judged by taking its time, or by calling it a stream', async () => {
+  await using origin = await openOrigin(bodies);
+  await using path = openPath(origin.port, '{ on: block }');
+  for (const target of ['/silent', '/slow', '/unasked'])
+    assert.equal((await get(path, origin.port, target)).status, 403, target);
 });
 
 test('alert tells marks and changes nothing', async () => {

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createTestAuthority } from '../../support/test-authority.ts';
-import { openRequestPath, type RequestPath } from '../support/request-path.ts';
+import { openRequestPath, type RequestPath, underCeiling } from '../support/request-path.ts';
 
 const authority = createTestAuthority();
 const host = 'api.test';
@@ -37,8 +37,9 @@ async function openEcho(): Promise<AsyncDisposable & { readonly port: number }> 
   };
 }
 
-function openPath(port: number, keys: string): RequestPath {
+function openPath(port: number, keys: string, ceiling?: string): RequestPath {
   return openRequestPath({
+    ...(ceiling === undefined ? {} : { over: underCeiling(ceiling) }),
     policy: `rules:\n  - { name: api, hosts: ${host}, ports: ${port}, addresses: 127.0.0.0/8, ${keys} }\n`,
     hosts: [host],
     trust: [authority.caPem],
@@ -107,6 +108,32 @@ test('what a rule makes of a body has to be what it allows', async () => {
     `when: 'json.model == "big"', rewrite: { request: { set: { /model: small } } }`,
   );
   assert.equal((await post(path, origin.port, '/', { body: '{"model":"big"}' })).status, 403);
+});
+
+test('what a rule makes of a body has to come to the same rule of a ceiling, whichever gives more', async () => {
+  await using origin = await openEcho();
+  const above = (big: string, small: string): string => {
+    const to = `hosts: ${host}, ports: ${origin.port}, addresses: 127.0.0.0/8`;
+    return `rules:
+  - { name: big, ${to}, when: 'json.model == "big"'${big} }
+  - { name: rest, ${to}${small} }
+`;
+  };
+  const searched = ', leaks: { on: block }';
+  for (const [big, small, status] of [
+    ['', '', 200],
+    ['', searched, 403],
+    [searched, '', 403],
+    [searched, searched, 200],
+    [', limits: { bodyBytes: 1000 }', '', 403],
+    ['', ', limits: { bodyBytes: 1000 }', 403],
+  ] as const) {
+    const rewrite = 'rewrite: { request: { set: { /model: small } } }';
+    await using path = openPath(origin.port, rewrite, above(big, small));
+    const { status: got, body } = await post(path, origin.port, '/', { body: '{"model":"big"}' });
+    assert.equal(got, status, `${big} ${small}: ${body}`);
+    if (status === 403) assert.match(body, /what rule api makes of the body is not what it allows/);
+  }
 });
 
 test('fields of a response are changed, and what does not hold any more is left out', async () => {

@@ -10,6 +10,7 @@ import { createTestAuthority } from '../../support/test-authority.ts';
 import { waitUntil } from '../../support/program.ts';
 import { openRequestPath } from '../support/request-path.ts';
 import type { RecordingSink } from '../support/recording-sink.ts';
+import { seededBelow } from '../../support/seeded.ts';
 
 const connections = 12;
 const requestsEach = 25;
@@ -31,15 +32,6 @@ const origins: Readonly<Record<string, RequestListener>> = {
 const paths = [...Object.keys(origins), '/denied'];
 /** What the client does with it. */
 const ways = ['asks', 'sends', 'leaves the head', 'leaves the body', 'leaves the response'] as const;
-
-/** A number below another, the same each time (a linear congruential generator). */
-function drawer(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state % below;
-  };
-}
 
 test('nothing of a session stays counted, whatever ends its exchanges', async () => {
   const authority = createTestAuthority();
@@ -64,7 +56,7 @@ test('nothing of a session stays counted, whatever ends its exchanges', async ()
       trust: [authority.caPem],
     }),
   );
-  const draw = drawer(15);
+  const draw = seededBelow(15);
   let asked = 0;
   const converse = async (): Promise<void> => {
     for (let n = 0; n < requestsEach; n += 1) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import { OriginPools, originKeyOf, originKeyText } from '../../../src/gateway/forward/origin-pools.ts';
 import type { OriginKey } from '../../../src/gateway/forward/origin-pools.ts';
@@ -28,8 +29,35 @@ test('nothing is shared where session, destination, networks, credentials or TLS
     { ...key, addresses: ['10.0.0.0/8'] },
     { ...key, tls: { ca: ['x'] } },
     { ...key, tls: { ca: ['y'] } },
+    { ...key, via: '' },
+    { ...key, via: '-' },
+    { ...key, via: '1.1 proxy' },
   ];
   assert.equal(new Set(others.map(originKeyText)).size, others.length);
+});
+
+test('no two keys have one text, whatever stands in them', () => {
+  const text = fc
+    .array(fc.constantFrom('', '1', ':', ',', '-', '0,', '1:a', 'a', '2:', ' ', 'kept', '\n'), {
+      maxLength: 3,
+    })
+    .map((pieces) => pieces.join(''));
+  const keys = fc.record({
+    principalId: text,
+    sessionId: text,
+    addresses: fc.array(text, { maxLength: 3 }),
+    credentials: fc.array(text, { maxLength: 3 }),
+    isKeptAfterBody: fc.boolean(),
+    via: fc.option(text, { nil: undefined }),
+  });
+  const byText = new Map<string, string>();
+  const property = fc.property(keys, (differs) => {
+    const one: OriginKey = { ...key, ...differs };
+    const said = JSON.stringify(one);
+    assert.equal(byText.get(originKeyText(one)) ?? said, said);
+    byText.set(originKeyText(one), said);
+  });
+  fc.assert(property, { numRuns: 5000, seed: 20261127 });
 });
 
 test('the same key gets the same pool, and every pool is closed at the end', () => {
@@ -141,5 +169,7 @@ test('the key of a request holds neither its fields, which may be a credential, 
     // In whatever order a rule names them.
     credentials: ['a', 'b'],
     isKeptAfterBody: false,
+    tls: undefined,
+    via: undefined,
   });
 });

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Duplex, duplexPair } from 'node:stream';
+import { Duplex, duplexPair, Transform } from 'node:stream';
 import { test } from 'node:test';
 
-import { pipeBoth } from '../../../src/gateway/forward/pipe-both.ts';
+import { pipeBoth, type PipeOptions } from '../../../src/gateway/forward/pipe-both.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import type { ErrorCode } from '../../../src/protocol/error-table.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 /** A stream that takes what is written only when it is released. */
 function slowStream(): { readonly stream: Duplex; readonly written: string[]; readonly release: () => void } {
@@ -75,4 +79,113 @@ test('what ends after the other side has closed is seen to end', async () => {
   await once(first, 'close');
   origin.end('goodbye');
   assert.deepEqual(await piped, { fromFirst: 3, fromSecond: 7 });
+});
+
+/** A first side that has ended and then closed, and a second one that goes on. */
+async function goneBehindItsEnd(options: PipeOptions, error?: Error) {
+  const first = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  const second = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  for (const side of [first, second]) side.on('error', () => undefined);
+  const piped = pipeBoth(first, second, options);
+  first.push(null);
+  await once(second, 'finish');
+  const closed = new Promise((resolve) => first.once('close', resolve));
+  first.destroy(error);
+  await closed;
+  return { second, piped };
+}
+
+test(
+  'what is read on for nobody is paid for, and ends where it cannot be',
+  { timeout: patienceMs },
+  async () => {
+    const refusal = new ProxyError('limit_exceeded', 'spent');
+    const paid: number[] = [];
+    const { second, piped } = await goneBehindItsEnd({
+      spendBytes: async (bytes) => {
+        if (paid.length === 1) throw refusal;
+        paid.push(bytes);
+        return undefined;
+      },
+    });
+    second.push('12345678');
+    while (paid.length === 0) await new Promise(setImmediate);
+    second.push('9ab');
+    assert.equal((await piped).fault, refusal);
+    assert.deepEqual(paid, [8]);
+    assert.equal(second.destroyed, true);
+  },
+);
+
+test('what is read on for nobody does not keep the connection', { timeout: patienceMs }, async () => {
+  const limits = { ...defaultLimits, blindIdleTimeoutMs: 300 };
+  const { second, piped } = await goneBehindItsEnd({ idle: { limits, name: 'blindIdleTimeoutMs' } });
+  const talk = (): void => {
+    if (second.destroyed) return;
+    second.push('and on');
+    setImmediate(talk);
+  };
+  talk();
+  assert.equal((await piped).fault?.code, 'timeout');
+  assert.equal(second.destroyed, true);
+});
+
+test('an end that the gateway makes ends both sides, also behind the end of one', async () => {
+  for (const [code, ends] of [
+    ['session_revoked', true],
+    ['limit_exceeded', true],
+    ['shutting_down', true],
+    ['stream_reset', false],
+    ['cancelled', false],
+    ['tunnel_lost', false],
+  ] as const satisfies readonly (readonly [ErrorCode, boolean])[]) {
+    const { second, piped } = await goneBehindItsEnd({}, new ProxyError(code, 'over'));
+    assert.equal(second.destroyed, ends, code);
+    second.destroy();
+    await piped;
+  }
+});
+
+test('what goes beside the stream is counted and paid for, and ends both where it is not', async () => {
+  const [first, firstFar] = duplexPair();
+  const [second, secondFar] = duplexPair();
+  const failed = new Promise<Error>((resolve) => void second.once('error', resolve));
+  let pass: ((octets: number) => Promise<undefined> | undefined) | undefined;
+  const spent: number[] = [];
+  const spendBytes = (octets: number): Promise<undefined> | undefined => {
+    spent.push(octets);
+    return octets > 5 ? Promise.reject(new ProxyError('limit_exceeded', 'spent')) : undefined;
+  };
+  const piped = pipeBoth(first, second, {
+    spendBytes,
+    beside: (given) => {
+      pass = given;
+    },
+  });
+  firstFar.resume();
+  secondFar.resume();
+  assert.equal(pass?.(5), undefined);
+  await assert.rejects(async () => await pass?.(6), { code: 'limit_exceeded' });
+  assert.match((await failed).message, /spent/);
+  const { fromSecond, fault } = await piped;
+  assert.deepEqual([spent, fromSecond, fault?.code], [[5, 6], 11, 'limit_exceeded']);
+});
+
+test('a fault of what bytes pass through ends both sides, and not the process', async () => {
+  for (const way of ['throughFirst', 'throughSecond'] as const) {
+    const [first, client] = duplexPair();
+    const [second, origin] = duplexPair();
+    for (const side of [first, client, second, origin]) side.on('error', () => undefined);
+    const step = new Transform({
+      transform(_chunk, _encoding, done) {
+        this.push(null);
+        this.push('behind the end');
+        done();
+      },
+    });
+    const piped = pipeBoth(first, second, { [way]: [step] });
+    (way === 'throughFirst' ? client : origin).write('one');
+    assert.equal((await piped).fault?.code, 'internal');
+    assert.deepEqual([first.destroyed, second.destroyed], [true, true]);
+  }
 });

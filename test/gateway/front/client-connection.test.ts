@@ -7,19 +7,11 @@ import type { Duplex } from 'node:stream';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openScene, overBoth, readAll, statuses } from '../support/connection-scene.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
+import { seededBelow } from '../../support/seeded.ts';
 
 /** As a network brings them. */
 function inPieces(client: Duplex, bytes: string | Buffer): void {
   for (let at = 0; at < bytes.length; at += 65_536) client.write(bytes.slice(at, at + 65_536));
-}
-
-/** Numbers in [0, below), the same for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }
 
 overBoth(
@@ -46,7 +38,7 @@ overBoth(
       (i: number) => `\r\nDELETE /${String(i)} HTTP/1.1\r\n${host}Content-Length: 0\r\n\r\n`,
     ];
     for (let seed = 1; seed <= 12; seed++) {
-      const random = randomFrom(seed);
+      const random = seededBelow(seed);
       const chosen = Array.from({ length: 6 }, () => random(forms.length));
       const bytes = chosen.map((form, i) => forms[form]?.(i) ?? '').join('');
       const { client } = await scene.open();

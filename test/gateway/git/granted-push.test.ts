@@ -26,6 +26,7 @@ test('a branch of the grant is pushed; another one, a deletion, an option and a 
       capturePorts: (principal) => granted.capturePorts(principal),
       rulesFor: (...args) => granted.rulesFor(...args),
       blindHosts: (principal) => granted.blindHosts(principal),
+      sshHosts: (principal) => granted.sshHosts(principal),
       changesBetween: (fromMs, toMs, host) => granted.changesBetween(fromMs, toMs, host),
     };
   };

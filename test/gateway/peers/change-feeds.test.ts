@@ -58,6 +58,7 @@ async function tellingPeer(incarnation = newIncarnation(newGatewayName())) {
     take: ({ socket }) => socket.destroy(),
     follow: (socket, name) => feeds.serve(socket, name),
     start: async (socket) => void socket.destroy(),
+    proofs: async (socket) => void socket.destroy(),
     onFault: () => undefined,
   });
   const hear = (one: NumberedEnding): void => {

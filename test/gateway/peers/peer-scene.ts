@@ -39,6 +39,7 @@ export async function listeningPeer(
     take,
     follow: async (socket) => void socket.destroy(),
     start: async (socket) => void socket.destroy(),
+    proofs: async (socket) => void socket.destroy(),
     onFault: () => undefined,
   });
   const { port } = listener;

@@ -107,6 +107,7 @@ async function handingPeer(
     take: ({ socket }) => socket.destroy(),
     follow: async (socket) => void socket.destroy(),
     start: (socket) => starts.serve(socket),
+    proofs: async (socket) => void socket.destroy(),
     onFault: () => undefined,
   });
   const { port } = listener;

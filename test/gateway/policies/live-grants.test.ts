@@ -13,6 +13,7 @@ import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { get } from '../support/raw-http.ts';
 import { openRequestPath } from '../support/request-path.ts';
+import { UnreadableBody } from '../../../src/understand/json-value.ts';
 
 const authority = createTestAuthority();
 
@@ -143,6 +144,55 @@ test('a rule that looks at what was not read of a request that runs ends it', ()
     );
     assert.deepEqual(codes, ['policy_denied']);
   }
+});
+
+test('a WebSocket of GraphQL ends when another policy judges its operations, or one reads them that nobody read', () => {
+  const opening: AccessRequest = {
+    ...access('GET https://a.example.com/graphql'),
+    body: { kind: 'unreadable', reason: 'is that of a WebSocket', webSocket: ['graphql-ws'] },
+  } as AccessRequest;
+  const unread = new LiveGrants();
+  const { grant, codes } = grantBy(ruleWith(''), opening);
+  unread.add(grant);
+  unread.review(ruleWith(''), nowMs);
+  assert.deepEqual(codes, []);
+  unread.review(
+    policyOf(
+      'rules: [{ name: r, hosts: a.example.com }, { name: d, hosts: a.example.com, deny: true, paths: /graphql, graphql: { mutations: wipe } }]',
+    ),
+    nowMs,
+  );
+  assert.deepEqual(codes, ['policy_denied']);
+  const reading = ruleWith(', paths: /graphql, graphql: { subscriptions: [ticks, secret], webSocket: true }');
+  const live = new LiveGrants();
+  const read = grantBy(reading, opening);
+  live.add({ ...read.grant, partsUnder: reading.version });
+  live.review(reading, nowMs);
+  assert.deepEqual(read.codes, []);
+  live.review(ruleWith(', paths: /graphql, graphql: { subscriptions: [ticks], webSocket: true }'), nowMs);
+  assert.deepEqual(read.codes, ['policy_denied']);
+});
+
+test('a request that asks in its URL opens no WebSocket of GraphQL: an origin that does not switch would respond to it', () => {
+  const asked = (query: string): AccessRequest =>
+    ({
+      ...access('GET https://a.example.com/graphql'),
+      query: `?${query}`,
+      body: { kind: 'unreadable', reason: 'is that of a WebSocket', webSocket: ['graphql-ws'] },
+      graphql: new UnreadableBody('is that of a WebSocket'),
+    }) as AccessRequest;
+  const policy = ruleWith(', paths: /graphql, graphql: { queries: viewer, webSocket: true }');
+  const effect = (query: string): string => policy.decide(principal(), asked(query), nowMs).effect;
+  assert.equal(effect('token=x'), 'allow');
+  for (const query of [
+    'query=%7Bsecret%7D',
+    'a=1&QUERY=x',
+    '%71uery=x',
+    'documentId=1',
+    'extensions=%7B%7D',
+    'query[]=x',
+  ])
+    assert.equal(effect(query), 'deny', query);
 });
 
 test('a change in how the bytes are handled ends a grant, once', () => {

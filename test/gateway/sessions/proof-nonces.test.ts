@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { NonceNeeded, ProofNonces } from '../../../src/gateway/sessions/proof-nonces.ts';
+import type { NonceOutcome, NonceProof } from '../../../src/gateway/sessions/nonce-proofs.ts';
+import { ProofMemory } from '../../../src/gateway/sessions/proof-memory.ts';
+import {
+  NonceNeeded,
+  type NonceGiver,
+  newNonceGiver,
+  ProofNonces,
+} from '../../../src/gateway/sessions/proof-nonces.ts';
 import type { SessionRequest } from '../../../src/gateway/sessions/session-authenticator.ts';
-import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import type { SessionServiceOptions } from '../../../src/gateway/sessions/session-service-options.ts';
+import { createSigningKey, type SigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { sessionCommitPath, sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
@@ -19,27 +28,37 @@ import {
 
 const { proofNonceMs } = defaultLimits;
 
-test('a nonce counts for a minute, for its session, at the gateway that gave it', () => {
-  const nonces = new ProofNonces();
+const giver: NonceGiver = { gatewayName: '0123456789abcdef', key: randomBytes(32) };
+const untilMs = startMs + proofNonceMs;
+
+test('a nonce counts for a minute, for its session, in any process of the gateway that gave it', () => {
+  const nonces = new ProofNonces(giver);
   const nonce = nonces.give('one', startMs);
-  assert.match(nonce, /^[A-Za-z0-9_-]{48}$/);
+  assert.match(nonce, /^[A-Za-z0-9_-]{60}$/);
   assert.notEqual(nonces.give('one', startMs), nonce);
-  assert.equal(nonces.has(nonce, 'one', startMs), true);
-  assert.equal(nonces.has(nonce, 'one', startMs + proofNonceMs), true);
-  assert.equal(nonces.has(nonce, 'one', startMs + proofNonceMs + 1), false);
+  const kindAt = (nowMs: number): string => nonces.read(nonce, 'one', nowMs).kind;
+  assert.deepEqual(nonces.read(nonce, 'one', startMs), { kind: 'good', untilMs });
+  assert.deepEqual(new ProofNonces(giver).read(nonce, 'one', untilMs), { kind: 'good', untilMs });
+  assert.equal(kindAt(untilMs + 1), 'bad');
   // A clock that goes back.
-  assert.equal(nonces.has(nonce, 'one', startMs - proofNonceMs - 1), false);
-  assert.equal(nonces.has(nonce, 'other', startMs), false);
-  assert.equal(new ProofNonces().has(nonce, 'one', startMs), false);
+  assert.equal(kindAt(startMs - proofNonceMs - 1), 'bad');
+  assert.equal(nonces.read(nonce, 'other', startMs).kind, 'bad');
+  const { gatewayName } = giver;
+  assert.deepEqual(new ProofNonces(newNonceGiver()).read(nonce, 'one', startMs), {
+    kind: 'elsewhere',
+    gatewayName,
+  });
+  // One of the same name knows another key.
+  assert.equal(new ProofNonces(newNonceGiver(gatewayName)).read(nonce, 'one', startMs).kind, 'bad');
 });
 
 test('what is guessed or changed in any octet is no nonce', () => {
-  const nonces = new ProofNonces();
+  const nonces = new ProofNonces(giver);
   const bytes = Buffer.from(nonces.give('s', startMs), 'base64url');
   for (const at of bytes.keys()) {
     const changed = Buffer.from(bytes);
     changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-    assert.equal(nonces.has(changed.toString('base64url'), 's', startMs), false, `octet ${at}`);
+    assert.notEqual(nonces.read(changed.toString('base64url'), 's', startMs).kind, 'good', `octet ${at}`);
   }
   for (const wrong of [
     undefined,
@@ -49,10 +68,11 @@ test('what is guessed or changed in any octet is no nonce', () => {
     'none',
     {},
     [bytes.toString('base64url')],
+    // Of the version before.
     'A'.repeat(48),
     'A'.repeat(1e6),
   ])
-    assert.equal(nonces.has(wrong, 's', startMs), false);
+    assert.equal(nonces.read(wrong, 's', startMs).kind, 'bad');
 });
 
 /** A store that counts what it is asked of sessions and proofs. */
@@ -168,6 +188,103 @@ test('a captured proof counts at no other gateway or process on the store, for w
   // Nor does the one that asked for a nonce.
   const first = upgrade(holder, 'none', one.nowMs());
   for (const { service } of [one, other]) await assert.rejects(service.authenticate(first), NonceNeeded);
+});
+
+/** Gateways or processes on one store, each with what it remembers of proofs. */
+async function served(
+  store: Store,
+  signingKey: SigningKey,
+  nonces?: SessionServiceOptions['nonces'],
+): Promise<TestSessions> {
+  const own = { ...store, close: async (): Promise<void> => undefined };
+  return await openTestSessions({ store: own, signingKey, ...(nonces === undefined ? {} : { nonces }) });
+}
+
+test('behind gateways that ask each other a proof counts once at all of them, and nothing is asked of the store', async () => {
+  const { store, asked } = await countedStore();
+  const signingKey = createSigningKey();
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => store.close());
+  const gateways: { readonly name: string; readonly sessions: TestSessions }[] = [];
+  for (const name of ['1'.repeat(16), '2'.repeat(16), '3'.repeat(16)])
+    gateways.push({
+      name,
+      sessions: stack.use(await served(store, signingKey, { giver: newNonceGiver(name) })),
+    });
+  const questions: NonceProof[] = [];
+  const ask = async (name: string, proof: NonceProof): Promise<NonceOutcome> => {
+    questions.push(proof);
+    const found = gateways.find((one) => one.name === name);
+    return found === undefined
+      ? 'unknown'
+      : await found.sessions.service.nonceProofs.takeOwn(proof, found.sessions.nowMs());
+  };
+  for (const { sessions } of gateways) sessions.service.nonceProofs.askOthers(ask);
+  const [one, other, third] = gateways.map(({ sessions }) => sessions);
+  assert.ok(one !== undefined && other !== undefined && third !== undefined);
+  const holder = await committed(one);
+  for (const { service } of [other, third]) await service.watch.look();
+  const nonce = await nonceOf(one, holder);
+  asked.length = 0;
+  const requests = [one, other, third].map(() => upgrade(holder, nonce, one.nowMs()));
+  for (const [at, { service }] of [one, other, third].entries()) {
+    const request = requests[at];
+    assert.ok(request !== undefined);
+    assert.equal((await service.authenticate(request)).isKnownHere, true);
+  }
+  // Each of them at each, wherever it counted first.
+  for (const request of requests)
+    for (const { service } of [one, other, third])
+      await assert.rejects(service.authenticate(request), { code: 'proof_invalid', message: /used before/ });
+  assert.deepEqual(
+    asked.filter((name) => name === 'find' || name === 'remember'),
+    [],
+  );
+  assert.ok(questions.every((proof) => proof.sessionId === holder.sessionId && proof.nonce === nonce));
+  // For another session, and of a gateway that nobody knows.
+  const stranger = await committed(other);
+  for (const given of [nonce, new ProofNonces(newNonceGiver()).give(stranger.sessionId, one.nowMs())])
+    await assert.rejects(third.service.authenticate(upgrade(stranger, given, third.nowMs())), NonceNeeded);
+  // Its minute is over by the clock of who gave it.
+  one.advance(proofNonceMs + 1);
+  await assert.rejects(other.service.authenticate(upgrade(holder, nonce, other.nowMs())), NonceNeeded);
+});
+
+test('workers of one gateway take nonces of each other, and remember proofs together', async () => {
+  const { store, asked } = await countedStore();
+  const signingKey = createSigningKey();
+  const nonces = { giver, memory: new ProofMemory() };
+  await using one = await openTestSessions({ store, signingKey, nonces });
+  await using other = await served(store, signingKey, nonces);
+  const holder = await committed(one);
+  const captured = upgrade(holder, await nonceOf(one, holder), one.nowMs());
+  asked.length = 0;
+  assert.equal((await other.service.authenticate(captured)).isKnownHere, true);
+  for (const { service } of [one, other])
+    await assert.rejects(service.authenticate(captured), { code: 'proof_invalid', message: /used before/ });
+  assert.ok(!asked.includes('remember') && !asked.includes('find'));
+});
+
+test('a proof is remembered for as long as its nonce is good, whatever the clock of its agent says', async () => {
+  await using sessions = await openTestSessions();
+  const holder = await committed(sessions);
+  const nonce = await nonceOf(sessions, holder);
+  // As old as a proof may be: by its own time it could be forgotten at once.
+  const late = upgrade(holder, nonce, sessions.nowMs() - defaultLimits.proofAgeMsMax);
+  await sessions.service.authenticate({ ...late, nowMs: sessions.nowMs() });
+  sessions.advance(1000);
+  await assert.rejects(sessions.service.authenticate({ ...late, nowMs: sessions.nowMs() }), {
+    code: 'proof_invalid',
+  });
+  const { nonceProofs } = sessions.service;
+  const proof = { nonce, sessionId: holder.sessionId, keyThumbprint: 'k', jti: 'one' };
+  assert.equal(await nonceProofs.takeOwn(proof, startMs), 'new');
+  for (const nowMs of [startMs, startMs + proofNonceMs - 1])
+    assert.equal(await nonceProofs.takeOwn(proof, nowMs), 'seen');
+  // Another one came a moment later, and what is over was forgotten: the judge of this one had looked at its clock before.
+  const later = { ...proof, nonce: 'none', jti: 'two' };
+  await nonceProofs.takeOwn(later, startMs + proofNonceMs + 5);
+  assert.equal(await nonceProofs.takeOwn(proof, startMs + proofNonceMs - 1), 'seen');
 });
 
 test('a nonce is given to whoever has the key of a session, and nothing is kept of it', async () => {

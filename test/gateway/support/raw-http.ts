@@ -17,6 +17,17 @@ export async function sendRaw(socket: Duplex, bytes: string | Buffer): Promise<R
   return parseResponse(Buffer.concat(chunks).toString('latin1'));
 }
 
+/** As that, and gives what came too where the connection broke. */
+export async function sendRawUntilBroken(socket: Duplex, bytes: string): Promise<RawResponse> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  for (const ended of ['error', 'end', 'close']) socket.once(ended, () => resolve(undefined));
+  socket.write(bytes);
+  await promise;
+  return parseResponse(Buffer.concat(chunks).toString('latin1'));
+}
+
 function parseResponse(text: string): RawResponse {
   const split = text.indexOf('\r\n\r\n');
   const head = split === -1 ? text : text.slice(0, split);

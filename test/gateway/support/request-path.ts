@@ -7,25 +7,35 @@ import type { TLSSocket } from 'node:tls';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
+import type { QuestionDesk } from '../../../src/gateway/access/question-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import type { CredentialConfig } from '../../../src/gateway/credentials/credential-kinds.ts';
+import { type CredentialConfig, logsInWith } from '../../../src/gateway/credentials/credential-kinds.ts';
 import { openServiceFetch } from '../../../src/gateway/forward/service-fetch.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import { ProtocolEnds } from '../../../src/gateway/tunnels/protocol-ends.ts';
 import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
+import { PublishTimes } from '../../../src/gateway/packages/publish-times.ts';
+import { SeenVersions } from '../../../src/gateway/packages/seen-versions.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
+import type { MetadataCache } from '../../../src/gateway/cache/metadata-cache.ts';
+import type { PackageCache } from '../../../src/gateway/cache/package-cache.ts';
 import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
 import type { LeakLedger } from '../../../src/gateway/leaks/leak-ledger.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
+import { Deciders } from '../../../src/gateway/deciders/deciders.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
-import { LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
+import { type KnownIdPlace, LearnedIds } from '../../../src/gateway/exchange/learned-ids.ts';
 import { ListedTools } from '../../../src/gateway/exchange/listed-tools.ts';
 import { ModelBudgets } from '../../../src/gateway/exchange/model-budgets.ts';
 import type { BudgetStore } from '../../../src/store/budget-store.ts';
 import { builtInPrices, LlmPrices } from '../../../src/understand/llm-prices.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import type { FirstSeenStore } from '../../../src/store/first-seen-store.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
+import { memoryFirstSeen } from '../../support/first-seen-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
 import type { ClientHello } from '../../../src/intercept/client-hello.ts';
@@ -34,6 +44,8 @@ import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import { BoundPolicies, ceilingName, mainName } from '../../../src/policy/bound-policies.ts';
+import { CompiledPolicy } from '../../../src/policy/compiled-policy.ts';
 import type { Policy, Principal } from '../../../src/policy/decision.ts';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
@@ -57,6 +69,11 @@ export interface RequestPathOptions {
   /** Variables of `environment` with planted values, by name. */
   readonly canaries?: Readonly<Record<string, { readonly env: string }>>;
   readonly leakLedger?: LeakLedger;
+  /** Where ids that sessions were told are kept. */
+  readonly knownIds?: KnownIdPlace;
+  readonly deciders?: Deciders;
+  /** Where versions that were seen are kept. */
+  readonly firstSeen?: FirstSeenStore;
   /** Names to addresses; default: every name of `hosts` to 127.0.0.1. */
   readonly hosts: readonly string[];
   readonly trust: readonly string[];
@@ -68,6 +85,14 @@ export interface RequestPathOptions {
   /** What budgets are counted in. */
   readonly budgetStore?: BudgetStore;
   readonly desk?: AccessDesk;
+  /** Where people are asked about requests. */
+  readonly questions?: QuestionDesk;
+  /** Stands in for origins of archives. The caller disposes of it. */
+  readonly cache?: (held: HeldOctets) => PackageCache;
+  readonly metadata?: (held: HeldOctets) => MetadataCache;
+  /** What is known against packages. */
+  readonly advisories?: StreamParts['advisories'];
+  readonly provenance?: StreamParts['provenance'];
   /** Takes what rules have kept. */
   readonly captured?: CapturedBodies;
 }
@@ -94,10 +119,32 @@ export interface RequestPath extends AsyncDisposable {
   ): Promise<TLSSocket>;
 }
 
-export function compilePolicy(text: string, credentials: Iterable<string> = []): Policy {
-  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials });
+export function compilePolicy(
+  text: string,
+  credentials: Iterable<string> = [],
+  logins: Iterable<string> = [],
+  sshKeys: Iterable<string> = [],
+): CompiledPolicy {
+  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials, logins, sshKeys });
   if ('problems' in result) throw new Error(result.problems.map((one) => one.message).join('\n'));
   return result.policy;
+}
+
+/** For `over`: the policy of the path below a ceiling. Of one policy it makes one, as a gateway does. */
+export function underCeiling(text: string): (policy: Policy) => Policy {
+  const ceiling = compilePolicy(text);
+  let made: { readonly of: Policy; readonly policy: Policy } | undefined;
+  return (policy) => {
+    if (!(policy instanceof CompiledPolicy)) throw new Error('it is under something already');
+    if (made?.of !== policy) {
+      const both = [
+        { name: ceilingName, policy: ceiling },
+        { name: mainName, policy },
+      ];
+      made = { of: policy, policy: new BoundPolicies(policy.version, both) };
+    }
+    return made.policy;
+  };
 }
 
 /** `name` has one session; `name/session` is another one of the same principal. */
@@ -120,7 +167,12 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   });
   const audit = sink.events;
   const credentialNames = Object.keys(options.credentials ?? {});
-  let policy = compilePolicy(options.policy, credentialNames);
+  const [logins, sshKeys] = (['password', 'key'] as const).map((by) =>
+    Object.entries(options.credentials ?? {}).flatMap(([name, one]) =>
+      logsInWith(one) === by ? [name] : [],
+    ),
+  );
+  let policy: Policy = compilePolicy(options.policy, credentialNames, logins, sshKeys);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({
     issuer: authority,
@@ -153,8 +205,14 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
+    ...(options.questions === undefined ? {} : { questions: options.questions }),
+    ...(options.cache === undefined ? {} : { cache: options.cache(held) }),
+    ...(options.metadata === undefined ? {} : { metadata: options.metadata(held) }),
     ...(options.captured === undefined ? {} : { captured: options.captured }),
+    ...(options.advisories === undefined ? {} : { advisories: options.advisories }),
+    ...(options.provenance === undefined ? {} : { provenance: options.provenance }),
     ...(options.leakLedger === undefined ? {} : { leakLedger: options.leakLedger }),
+    ...(options.deciders === undefined ? {} : { deciders: options.deciders }),
     ...(options.loops === undefined ? {} : { loops: options.loops }),
     credentials,
     audit: sink,
@@ -163,17 +221,26 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     clock: Date.now,
     live: new LiveGrants(),
     tools: new ListedTools(),
-    ids: new LearnedIds(held),
+    ids: new LearnedIds(held, options.knownIds),
     budgets: new SessionBudgets(store, { limits }),
     models: new ModelBudgets(store, { prices: new LlmPrices(builtInPrices()), clock: Date.now }),
     held,
     unread: new HeldOctets(limits, unreadBounds),
+    publishTimes: new PublishTimes(limits, Date.now),
+    seenVersions: new SeenVersions(options.firstSeen ?? memoryFirstSeen(), Date.now),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const counted = { ...common, refusals };
   const front = new HttpFront(counted);
   const http2Front = new Http2Front(counted);
-  const parts: StreamParts = { ...counted, front, http2Front, terminator, dialer };
+  const parts: StreamParts = {
+    ...counted,
+    front,
+    http2Front,
+    terminator,
+    dialer,
+    protocolEnds: new ProtocolEnds(limits, createSigningKey()),
+  };
   const open = (fields: OpenFields, principal = 'alice', isTls = false): OpenedStream => {
     const [socket, far] = duplexPair();
     const { promise: ended, resolve } = Promise.withResolvers<ProxyError | undefined>();
@@ -222,7 +289,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     parts,
     events: (count) => waitForEvents(audit, waiters, count),
     setPolicy: (text) => {
-      policy = compilePolicy(text, credentialNames);
+      policy = compilePolicy(text, credentialNames, logins, sshKeys);
       common.live.review(granted(), Date.now());
     },
     open,
@@ -231,6 +298,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       front.close();
       http2Front.close();
       terminator.close();
+      parts.protocolEnds.close();
       await forwarder[Symbol.asyncDispose]();
       await credentials[Symbol.asyncDispose]();
       await services[Symbol.asyncDispose]();

@@ -29,6 +29,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
   const policy: Policy = {
     version: 'v',
     blindHosts: () => hosts,
+    sshHosts: () => [],
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],
     rulesFor: () => ({ rules: [], notShown: 0, isBounded: false, mayBeObserved: false }),

@@ -45,6 +45,7 @@ test(
   async () => {
     const hello = await clientHello('allowed.test');
     for (const [tls, isHidden, passes] of [
+      ['auto', false, true],
       ['passthrough', false, true],
       ['passthrough', true, true],
       ['{ passthrough: true }', true, true],
@@ -83,6 +84,20 @@ test(
     }
   },
 );
+
+test('a hello that may hide a name is opened where the rule passes on what it can', async () => {
+  await using path = openRequestPath({
+    policy: 'rules: [{ name: passed, hosts: allowed.test, tls: auto }]',
+    hosts: ['allowed.test'],
+    trust: [],
+  });
+  const { socket } = path.open({ authority: 'allowed.test:443', mode: 'raw' });
+  socket.write(withEch(await clientHello('allowed.test')));
+  const [response] = (await once(socket, 'data')) as [Buffer];
+  // A record of a handshake: nothing listens at the origin.
+  assert.equal(response[0], 0x16);
+  socket.destroy();
+});
 
 test('raw TCP that no rule allows is refused with the rule that would allow it, in the audit too', async () => {
   for (const [policy, expected] of [

@@ -186,7 +186,9 @@ test('the search finds a path where there is one, and one that is as asked', () 
     }),
     { numRuns: runs },
   );
-  if (runs > 100) assert.ok(outcomes.found > 50 && outcomes.none > 50, JSON.stringify(outcomes));
+  // Of a few runs shares say nothing.
+  if (runs <= 100) return;
+  assert.ok(outcomes.found > 50 && outcomes.none > 50, JSON.stringify(outcomes));
   // Where several rules of a bound can each fail in a reading of its own, all readings are looked at together.
   assert.ok(outcomes['too-many'] <= runs / 50, JSON.stringify(outcomes));
 });

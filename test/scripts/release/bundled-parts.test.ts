@@ -37,6 +37,11 @@ test('packages are found by the files that were taken of them, with version, lic
   assert.deepEqual(directPackages(parts), [parts[0]?.purl, parts[2]?.purl]);
 });
 
+test('a licence that stands in the form of old packages is one', () => {
+  const [part] = bundledPackages(['node_modules/ssh2/lib/client.js']);
+  assert.deepEqual([part?.name, part?.license], ['ssh2', 'MIT']);
+});
+
 test('a file that is neither ours nor of a package ends the build', () => {
   assert.throws(() => bundledPackages(['../elsewhere/index.ts']), /neither ours nor of a package/);
 });

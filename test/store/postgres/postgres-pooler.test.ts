@@ -1,4 +1,5 @@
-// The suites of every engine through PgBouncer, in both modes in which it shares connections.
+// The suites of every engine through PgBouncer, in the mode that shares connections between transactions, which takes more away than the other;
+// `npm run test:cluster` runs both.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +14,11 @@ import { postgresBinaries, type PostgresServer, startPostgres } from '../../supp
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : poolerMissing;
 
-for (const mode of ['session', 'transaction'] as const)
+const chosen = (process.env['UPSTREAMPROXY_POOL_MODES'] ?? 'transaction').split(' ');
+const modes = (['session', 'transaction'] as const).filter((mode) => chosen.includes(mode));
+assert.ok(modes.length > 0, `no mode of PgBouncer is called ${chosen.join(' ')}`);
+
+for (const mode of modes)
   describe(`PostgreSQL behind PgBouncer, pool_mode ${mode}`, { skip }, () => {
     let server: PostgresServer;
     let pooler: Pooler;

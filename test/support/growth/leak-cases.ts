@@ -11,11 +11,17 @@ import { marksOf } from '../../../src/gateway/leaks/response-marks.ts';
 import { ShapeSearch } from '../../../src/gateway/leaks/shape-search.ts';
 import { ValueSearch } from '../../../src/gateway/leaks/value-search.ts';
 import { WebSocketGuard } from '../../../src/gateway/leaks/websocket-guard.ts';
+import { PlaceholderMessages } from '../../../src/gateway/credentials/request/placeholder-messages.ts';
+import { OperationGuard } from '../../../src/gateway/exchange/operation-guard.ts';
+import { agreedProtocol } from '../../../src/gateway/exchange/socket-operations.ts';
+import { ToldMessages } from '../../../src/gateway/exchange/told-messages.ts';
+import { Secret } from '../../../src/protocol/secret.ts';
+import { HeldOctets } from '../../../src/protocol/held-octets.ts';
 import { noBorders } from '../../../src/gateway/scrub/borders.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import { screenMarks } from '../../../src/policy/screen-rule.ts';
 import { sample, soughtFor } from '../../gateway/support/leaks.ts';
-import { bothWays, latin1, type GrowthCases } from './growth-case.ts';
+import { bothWays, latin1, tried, type GrowthCases } from './growth-case.ts';
 
 const nothing = (): undefined => undefined;
 const sought = soughtFor({ held: sample.token });
@@ -38,6 +44,24 @@ function openTransform(transform: Transform): (bytes: Buffer) => unknown {
 }
 
 export const leakCases: GrowthCases = {
+  'frames of a WebSocket whose messages are judged': {
+    pieces: ['\x01\x81abcdx', '\x00\x81abcdx', '\x00\x80abcd', '\x89\x81abcdx', 'a'],
+    read: (text) => {
+      bothWays(text, () =>
+        openTransform(
+          new OperationGuard({
+            judge: () => Promise.resolve(true),
+            onEnd: nothing,
+            messageBytesMax: 1_000_000,
+            held: new HeldOctets(),
+            sessionId: 's',
+          }),
+        ),
+      );
+      bothWays(text, () => openTransform(new ToldMessages()));
+      tried(() => agreedProtocol([text]));
+    },
+  },
   'a text that is searched for leaks': {
     pieces,
     read: (text) => {
@@ -117,6 +141,25 @@ export const leakCases: GrowthCases = {
             onLeak: nothing,
             onEnd: nothing,
           }),
+        ),
+      ),
+  },
+  'messages of a client that are searched for placeholders': {
+    pieces: [
+      '\x81\x81\0\0\0\0{',
+      '\x01\x80\0\0\0\0',
+      '\0\x80\0\0\0\0',
+      '\x80\x80\0\0\0\0',
+      '\x89\x81\0\0\0\0a',
+      '"',
+    ],
+    read: (text) =>
+      bothWays(text, () =>
+        openTransform(
+          new PlaceholderMessages(
+            [{ name: 'a', placeholder: 'upstreamproxy-a', secret: new Secret('b'), messages: 16 }],
+            nothing,
+          ),
         ),
       ),
   },

@@ -36,6 +36,7 @@ import { WebSocketFrameGuard } from '../../../src/net/websocket-frame-guard.ts';
 import { WebSocketGate } from '../../../src/net/websocket-gate.ts';
 import { WebSocketParser } from '../../../src/net/websocket-parser.ts';
 import { PushCommandReader } from '../../../src/policy/git-commands.ts';
+import { CollectTimes } from '../../../src/gateway/packages/collect-times.ts';
 import { EventStreamReader, eventText } from '../../../src/understand/event-stream.ts';
 import { BlindHosts } from '../../../src/protocol/blind-hosts.ts';
 import { decodeChunk } from '../../../src/protocol/chunk-codec.ts';
@@ -172,6 +173,15 @@ export const streamCases: GrowthCases = {
       bothWays(text, () => {
         const reader = new EventStreamReader(limits.listBytesMax);
         return (bytes) => reader.push(bytes).map(eventText);
+      }),
+  },
+  'what a registry says of a package': {
+    pieces: ['{"versions":{', '"1.0.0":{', '}', ',', '"', '\\', 'a', '[', ']', ':', '"time":{', ' '],
+    read: (text) =>
+      bothWays(`{"versions":{${text}`, () => {
+        const collected = new CollectTimes({ registry: 'npm', name: 'a' }, limits, () => undefined);
+        collected.onHead(200, []);
+        return (bytes) => collected.onData(bytes, () => undefined);
       }),
   },
   'a document that may hold tokens': {

@@ -28,10 +28,14 @@ import { plainAddress } from '../../../src/gateway/admission/networks.ts';
 import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
 import { redactBody } from '../../../src/gateway/captured/redact-body.ts';
 import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
+import { knownAddresses } from '../../../src/net/known-addresses.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
 import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
 import { FieldNames, jsonFields } from '../../../src/store/uses/json-fields.ts';
+import { readNarrowing } from '../../../src/gateway/sessions/narrowings.ts';
+import { parseNarrowing } from '../../../src/policy/parse-narrowing.ts';
+import { childEndOf, childOfferOf, childRequestOf } from '../../../src/protocol/child-lines.ts';
 import { matchesAnyCase, matchesText } from '../../../src/policy/argument-pattern.ts';
 import { graphqlRemedy, operationsText } from '../../../src/policy/graphql-rule.ts';
 import { unmeasured } from '../../../src/policy/matching-work.ts';
@@ -39,9 +43,6 @@ import { idsIn } from '../../../src/understand/graphql-ids.ts';
 import { loadGraphqlParser } from '../../../src/understand/graphql-parser.ts';
 import { readGraphql } from '../../../src/understand/graphql-request.ts';
 import { JsonObject, UnreadableBody } from '../../../src/understand/json-value.ts';
-import { isModelList, llmEndpointOf } from '../../../src/understand/llm-endpoint.ts';
-import { LlmMeter } from '../../../src/understand/llm-meter.ts';
-import { llmRequestOf } from '../../../src/understand/llm-request.ts';
 import { mcpMessageOf } from '../../../src/understand/mcp-message.ts';
 import { jsonCodingOf } from '../../../src/understand/read-body.ts';
 import { readJson } from '../../../src/understand/read-json.ts';
@@ -49,6 +50,8 @@ import { jsonReadings } from '../../../src/policy/json-readings.ts';
 import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
+import { readCallback } from '../../../src/gateway/callbacks/read-callback.ts';
+import { isSignedBy } from '../../../src/gateway/notices/standard-webhook.ts';
 import { refusedItems } from '../../../src/gateway/telemetry/otlp-writer.ts';
 import { syslogFrame } from '../../../src/gateway/telemetry/syslog-message.ts';
 import { readTraceparent } from '../../../src/gateway/telemetry/trace-context.ts';
@@ -166,6 +169,7 @@ const graphqlRule = {
   costMax: 1,
   batch: false,
   uploads: false,
+  webSocket: true,
   ids: undefined,
   persisted: [],
 };
@@ -203,6 +207,7 @@ export const textCases: GrowthCases = {
         () => isConsolePage(text),
         () => placeOfCursor(text, () => Promise.resolve({ ms: 0, id: '' })),
         () => isOwnHost(text, { address: '::1', port: 0, names: [text] }, 1),
+        () => knownAddresses(text),
       ),
   },
   'names of hosts': {
@@ -420,32 +425,6 @@ export const textCases: GrowthCases = {
     pieces: ['a', 'aa*', '*', 'É', '/'],
     read: (text) => [matchesText('*a*aab', text, unmeasured), matchesAnyCase('*A*b', text, unmeasured)],
   },
-  'calls of models': {
-    pieces: ['a', '"', ',', '{"a":', '{"type":"text"},', '/models/', ':', '%41', '_', '/model/'],
-    read: (text) => [
-      llmEndpointOf(`/v1/models/${text}:generateContent`),
-      llmEndpointOf(`/model/${text}/converse`),
-      isModelList('gemini', `/v1beta${text}`, false),
-      ...['/v1/chat/completions', '/v1/responses', '/v1/messages', '/v1/models/m:generateContent'].map(
-        (path) => {
-          const octets = new TextEncoder().encode(
-            `{"model":"m","messages":[{"content":[${text}]}],"a":[${text}]}`,
-          );
-          const body = readJson(octets, { depthMax: 64, valuesMax: 100_000 });
-          if (body instanceof UnreadableBody) return body;
-          return llmRequestOf(body.value, { path, query: text, headers: ofFields([]).headers });
-        },
-      ),
-      ...['application/json', 'text/event-stream', 'application/vnd.amazon.eventstream'].map(
-        (contentType) => {
-          const meter = new LlmMeter({ api: 'gemini', choices: 1, contentType, octetsMax: 1 << 20 });
-          for (const octet of new TextEncoder().encode(text)) meter.push(Uint8Array.of(octet));
-          meter.end();
-          return meter.usage;
-        },
-      ),
-    ],
-  },
   'options of a push': {
     pieces: ['a', 'aa*', '*', 'merge_request.', '/'],
     read: (text) => {
@@ -517,6 +496,20 @@ export const textCases: GrowthCases = {
       );
     },
   },
+  'a policy that a workload wrote': {
+    pieces: ['- {name: a, hosts: b.test}\n', '*.', 'a', '/*', '[', '{a: ', '- ', '\n', ', c.test', '"'],
+    // No longer one is read.
+    read: (whole) => {
+      const text = whole.slice(0, defaultLimits.childPolicyBytesMax);
+      each(
+        () => readNarrowing('s', text, 'request_malformed'),
+        () => parseNarrowing({ file: 'policy', text: `rules:\n${text}` }),
+        () => parseNarrowing({ file: 'policy', text: `rules: [{name: a, hosts: [${text}]}]` }),
+        () =>
+          parseNarrowing({ file: 'policy', text: `rules: [{name: a, hosts: b.test, paths: "/${text}"}]` }),
+      );
+    },
+  },
   tokens: {
     pieces: ['a', '.', '"', '{', '"a":', '\\', '[', ':'],
     read: (text) => {
@@ -542,6 +535,10 @@ export const textCases: GrowthCases = {
           ),
         () => parseAccessRequest(text, limits),
         () => parseEnrolRequest({ [text]: text }),
+        () => childRequestOf(JSON.stringify({ policy: text, confined: true })),
+        () => childRequestOf(text),
+        () => childOfferOf(`{"id":"${text}"}`),
+        () => childEndOf(JSON.stringify({ error: { code: text, message: text } })),
         () => parseProblem(latin1(JSON.stringify({ error: text, message: text }))),
         () => parseProblem(latin1(text)),
       ),
@@ -572,6 +569,29 @@ export const textCases: GrowthCases = {
   'a traceparent': {
     pieces: ['0', 'a', '-', '00-', '\0'],
     read: (text) => readTraceparent(text),
+  },
+  'a message that another system sends for a person': {
+    pieces: ['v1,', ' ', 'AAAA', 'payload=', '&', '%7B', '{', '"', '1'],
+    read: (text) => {
+      for (const format of ['webhook', 'slack'] as const)
+        try {
+          const headers = {
+            'webhook-id': 'a',
+            'webhook-timestamp': '0',
+            'webhook-signature': text,
+            'x-slack-request-timestamp': '0',
+            'x-slack-signature': text,
+          };
+          readCallback(
+            { headers, body: Buffer.from(text) },
+            { name: 'a', format, secret: 'A'.repeat(32) },
+            0,
+          );
+        } catch {
+          // It has no right signature.
+        }
+      isSignedBy(new Uint8Array(24), { id: text, timestamp: 0, body: text }, text);
+    },
   },
   'a Retry-After of an admin API': {
     pieces: ['1', ' ', 'Fri, ', ':', 'GMT', '31 Dec 9999 '],

@@ -48,6 +48,7 @@ _CURSORS: Dict[str, Optional[str]] = {
     "access_requests": "before",
     "exchanges": "before",
     "export_events": "behind",
+    "open_exchanges": "after",
     "policy_history": "before",
     "credentials": None,
     "uses": None,

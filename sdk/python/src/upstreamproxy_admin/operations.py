@@ -142,6 +142,54 @@ class HealthPolicy(_HealthPolicyMust, _HealthPolicyMay):
     pass
 
 
+_HealthAdvisoriesRegistriesItemMust = TypedDict(
+    "_HealthAdvisoriesRegistriesItemMust",
+    {
+        "registry": str,
+        "packages": int,
+        "advisories": int,
+    },
+)
+
+
+_HealthAdvisoriesRegistriesItemMay = TypedDict(
+    "_HealthAdvisoriesRegistriesItemMay",
+    {
+        # When the newest record was changed.
+        "newest": str,
+    },
+    total=False,
+)
+
+
+class HealthAdvisoriesRegistriesItem(_HealthAdvisoriesRegistriesItemMust, _HealthAdvisoriesRegistriesItemMay):
+    pass
+
+
+_HealthAdvisoriesMust = TypedDict(
+    "_HealthAdvisoriesMust",
+    {
+        # Without an index that can be read, rules that look at advisories allow nothing.
+        "state": Literal["fresh", "stale", "unreadable"],
+        "staleSeconds": float,
+        "registries": List[HealthAdvisoriesRegistriesItem],
+    },
+)
+
+
+_HealthAdvisoriesMay = TypedDict(
+    "_HealthAdvisoriesMay",
+    {
+        "imported": str,
+    },
+    total=False,
+)
+
+
+class HealthAdvisories(_HealthAdvisoriesMust, _HealthAdvisoriesMay):
+    pass
+
+
 _HealthMust = TypedDict(
     "_HealthMust",
     {
@@ -161,6 +209,8 @@ _HealthMay = TypedDict(
     {
         # Absent for who sees only some sessions.
         "tunnels": int,
+        # What is known against packages. Absent where the configuration names no index.
+        "advisories": HealthAdvisories,
         # How many follow events now. Absent for who sees only some sessions.
         "followers": int,
     },
@@ -362,9 +412,9 @@ class AuditEventLeaksItem(_AuditEventLeaksItemMust, _AuditEventLeaksItemMay):
 _AuditEventScreenedItemMust = TypedDict(
     "_AuditEventScreenedItemMust",
     {
-        # `hidden-text`, `canary`, `phrase`; `unscreened` where it came encoded.
-        "mark": Literal["hidden-text", "canary", "phrase", "unscreened"],
-        # Which one of its kind.
+        # `hidden-text`, `canary`, `phrase`; `decider` where one does not allow it; `unscreened` where it came encoded, switched to a WebSocket, is a stream of events that goes on, or a decider said nothing.
+        "mark": Literal["hidden-text", "canary", "phrase", "decider", "unscreened"],
+        # Which one of its kind; the name of the decider.
         "name": str,
         # `blocked`, `annotated` or `told`.
         "action": Literal["blocked", "annotated", "told"],
@@ -422,6 +472,111 @@ _AuditEventLlmMay = TypedDict(
 
 
 class AuditEventLlm(_AuditEventLlmMust, _AuditEventLlmMay):
+    pass
+
+
+_AuditEventQuestionMust = TypedDict(
+    "_AuditEventQuestionMust",
+    {
+        # Of the question, by which a client joins it again.
+        "id": str,
+        # `allowed`, `denied`, or `open` where nobody had answered when its client was told, or left.
+        "outcome": Literal["allowed", "denied", "open"],
+        # How long the request waited.
+        "heldMs": int,
+    },
+)
+
+
+_AuditEventQuestionMay = TypedDict(
+    "_AuditEventQuestionMay",
+    {
+        # How far it was allowed.
+        "answer": Literal["once", "session", "minutes", "always"],
+        # Who answered.
+        "by": str,
+    },
+    total=False,
+)
+
+
+class AuditEventQuestion(_AuditEventQuestionMust, _AuditEventQuestionMay):
+    pass
+
+
+_AuditEventPackageMust = TypedDict(
+    "_AuditEventPackageMust",
+    {
+        # How the registry speaks, such as `npm`.
+        "registry": str,
+        # In the form in which the registry compares names.
+        "name": str,
+    },
+)
+
+
+_AuditEventPackageMay = TypedDict(
+    "_AuditEventPackageMay",
+    {
+        # Of a request for one version.
+        "version": str,
+        # The request is for what is installed, and not for a list or a description of it.
+        "isArchive": Literal[True],
+        # What the request does, where it does not fetch: `publish`, `tag`, `deprecate`, `unpublish`, `yank`, `unyank` or `owners`.
+        "operation": Literal["publish", "tag", "deprecate", "unpublish", "yank", "unyank", "owners"],
+        # When the version came out, or of PyPI the file, as far as the gateway had to know it. Of Go and Maven: when it was seen first.
+        "published": str,
+        # What came, where it was checked to be what the registry promises: `sha512-` and base64. Of `operation: publish`: what was sent.
+        "digest": str,
+        # Whether clients run something of the archive when they install it, as far as the registry says; of a rule with `installScripts: tell`.
+        "installScripts": Literal["yes", "no", "unknown"],
+        # `hit`: it came from the cache; `joined`: by the fetch of another request. Of metadata also `revalidated`: the registry said that what the cache has did not change; `stale`: the registry was away. Absent where the origin was asked for this one.
+        "cache": Literal["hit", "joined", "revalidated", "stale"],
+    },
+    total=False,
+)
+
+
+class AuditEventPackage(_AuditEventPackageMust, _AuditEventPackageMay):
+    pass
+
+
+_AuditEventDecidersItemMust = TypedDict(
+    "_AuditEventDecidersItemMust",
+    {
+        # In the gateway's configuration.
+        "name": str,
+        # `allowed`, `denied`, `undefined` (it said nothing), `unavailable` (it could not be asked).
+        "outcome": Literal["allowed", "denied", "undefined", "unavailable"],
+        # How long it took.
+        "durationMs": int,
+    },
+)
+
+
+_AuditEventDecidersItemMay = TypedDict(
+    "_AuditEventDecidersItemMay",
+    {
+        # `screen` of the rule asked it about the response.
+        "of": Literal["response"],
+        # What it had said before was used.
+        "isCached": Literal[True],
+        # Its rule observes: the request was let through whatever it said.
+        "isOnTrial": Literal[True],
+        # Why, cut at 256 characters; of `unavailable`, what failed.
+        "said": str,
+        # By which its own log has it.
+        "decisionId": str,
+        # Request fields that it set.
+        "set": List[str],
+        # Request fields that it took out.
+        "removed": List[str],
+    },
+    total=False,
+)
+
+
+class AuditEventDecidersItem(_AuditEventDecidersItemMust, _AuditEventDecidersItemMay):
     pass
 
 
@@ -604,6 +759,12 @@ _AuditEventMay = TypedDict(
         "screened": List[AuditEventScreenedItem],
         # Of a call of a model that a rule with `llm` looked into.
         "llm": AuditEventLlm,
+        # What a person was asked about a request of a rule with `ask`.
+        "question": AuditEventQuestion,
+        # Of a request for a package, where rules for its host are about packages.
+        "package": AuditEventPackage,
+        # Systems of the operator that a rule with `decide`, or `screen`, asked, in their order.
+        "deciders": List[AuditEventDecidersItem],
         # Size of the body that was sent on, or of what a stream sent.
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
@@ -874,16 +1035,39 @@ class AccessRequestQuestionBoundItem(_AccessRequestQuestionBoundItemMust, _Acces
     pass
 
 
+_AccessRequestQuestionAnsweredMust = TypedDict(
+    "_AccessRequestQuestionAnsweredMust",
+    {
+        "decision": Literal["once", "session", "minutes", "always", "deny"],
+        "by": str,
+    },
+)
+
+
+_AccessRequestQuestionAnsweredMay = TypedDict(
+    "_AccessRequestQuestionAnsweredMay",
+    {
+        # Absent: as long as its session.
+        "ends": str,
+    },
+    total=False,
+)
+
+
+class AccessRequestQuestionAnswered(_AccessRequestQuestionAnsweredMust, _AccessRequestQuestionAnsweredMay):
+    pass
+
+
 _AccessRequestQuestionMust = TypedDict(
     "_AccessRequestQuestionMust",
     {
-        # Until when the request is held; then it is refused.
+        # Until when a client waits; then it is refused, and the answer holds for the one that comes back.
         "until": str,
         # The rule that asks.
         "rule": str,
         # What a decision holds for, in the order in which people read it.
         "bound": List[AccessRequestQuestionBoundItem],
-        # `unseen`: nobody saw the body, and a decision holds for any.
+        # `unseen`: nobody could look at the body. A decision holds for any; `once` for that of the digest in `bound`, if there is one.
         "body": Literal["seen", "unseen"],
         # How far a decision may hold, as the rule says.
         "choices": List[Literal["once", "session", "minutes", "always"]],
@@ -894,6 +1078,10 @@ _AccessRequestQuestionMust = TypedDict(
 _AccessRequestQuestionMay = TypedDict(
     "_AccessRequestQuestionMay",
     {
+        # The beginning of the body, where it is text, until somebody has answered: the workload's own words.
+        "shown": str,
+        # What somebody said.
+        "answered": AccessRequestQuestionAnswered,
     },
     total=False,
 )
@@ -970,7 +1158,7 @@ _AccessRequestMust = TypedDict(
 _AccessRequestMay = TypedDict(
     "_AccessRequestMay",
     {
-        # `request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides; no rule of this version does.
+        # `request`, also where it is absent: what was asked for stays refused until somebody decides. `question`: a rule holds a request back until somebody decides.
         "kind": Literal["request", "question"],
         "question": AccessRequestQuestion,
         # Of the denial that led to it, as the workload says.
@@ -1592,6 +1780,30 @@ _ExportEventsMay = TypedDict(
 
 
 class ExportEvents(_ExportEventsMust, _ExportEventsMay):
+    pass
+
+
+_OpenExchangesMust = TypedDict(
+    "_OpenExchangesMust",
+    {
+        "items": List[AuditEvent],
+        # The clock of the gateway.
+        "now": str,
+    },
+)
+
+
+_OpenExchangesMay = TypedDict(
+    "_OpenExchangesMay",
+    {
+        # Cursor of the next page; absent where there is none.
+        "next": str,
+    },
+    total=False,
+)
+
+
+class OpenExchanges(_OpenExchangesMust, _OpenExchangesMay):
     pass
 
 
@@ -2226,6 +2438,8 @@ _DecideQuestionBodyMust = TypedDict(
 _DecideQuestionBodyMay = TypedDict(
     "_DecideQuestionBodyMay",
     {
+        # Words for the workload.
+        "note": str,
     },
     total=False,
 )
@@ -2543,18 +2757,23 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "LogIn": [{"token": "str", "expires": "str"}, {}],
     "LogInWays": [{}, {"provider": "str"}],
     "LogOut": [{}, {"providerLogOut": "str"}],
-    "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "followers": "int"}],
+    "Health": [{"version": "str", "started": "str", "now": "str", "ready": "bool", "audit": ["one", ["written", "failing"]], "policy": ["is", "HealthPolicy"]}, {"tunnels": "int", "advisories": ["is", "HealthAdvisories"], "followers": "int"}],
     "HealthPolicy": [{"version": "str", "staleSeconds": "float"}, {}],
+    "HealthAdvisories": [{"state": ["one", ["fresh", "stale", "unreadable"]], "staleSeconds": "float", "registries": ["list", ["is", "HealthAdvisoriesRegistriesItem"]]}, {"imported": "str"}],
+    "HealthAdvisoriesRegistriesItem": [{"registry": "str", "packages": "int", "advisories": "int"}, {"newest": "str"}],
     "Changes": [{"change": "int", "confirmed": ["list", "str"], "missing": ["list", "str"], "seconds": "float"}, {}],
-    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "leaks": ["list", ["is", "AuditEventLeaksItem"]], "screened": ["list", ["is", "AuditEventScreenedItem"]], "llm": ["is", "AuditEventLlm"], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
+    "AuditEvent": [{"v": ["one", [1]], "id": "str", "time": "str", "kind": ["one", ["exchange", "stream", "session", "alarm"]], "traceId": "str", "verdict": ["one", ["allow", "deny", "error", "info", "unknown"]]}, {"action": "str", "lastTraceId": "str", "traceparent": "str", "count": "int", "sessionId": "str", "principal": "str", "decided": ["one", ["allow", "deny"]], "rule": "str", "policyName": "str", "policyVersion": "str", "observed": "str", "deniedField": "str", "method": "str", "scheme": "str", "host": "str", "port": "int", "path": "str", "protocol": "str", "upstreamProtocol": "str", "claimed": ["dict", "str"], "address": "str", "aliases": ["list", "str"], "connection": ["one", ["new", "kept"]], "status": "int", "errorCode": "str", "limit": "str", "message": "str", "injected": ["list", "str"], "offered": ["list", "str"], "failedCredential": "str", "git": ["is", "AuditEventGit"], "mcp": ["is", "AuditEventMcp"], "graphql": ["is", "AuditEventGraphql"], "leaks": ["list", ["is", "AuditEventLeaksItem"]], "screened": ["list", ["is", "AuditEventScreenedItem"]], "llm": ["is", "AuditEventLlm"], "question": ["is", "AuditEventQuestion"], "package": ["is", "AuditEventPackage"], "deciders": ["list", ["is", "AuditEventDecidersItem"]], "requestBytes": "int", "responseBytes": "int", "captured": ["is", "AuditEventCaptured"], "times": ["is", "AuditEventTimes"], "durationMs": "float", "cut": ["dict", ["is", "AuditEventCutValue"]], "details": ["dict", "any"]}],
     "AuditEventGit": [{"repository": "str", "operation": ["one", ["fetch", "push"]]}, {"refs": ["list", ["is", "AuditEventGitRefsItem"]], "options": ["list", "str"], "optionsTotal": "int", "refsTotal": "int"}],
     "AuditEventGitRefsItem": [{"ref": "str", "change": ["one", ["create", "update", "delete"]]}, {}],
     "AuditEventMcp": [{"method": "str"}, {"tool": "str", "resource": "str", "prompt": "str"}],
     "AuditEventGraphql": [{"operations": ["list", ["is", "AuditEventGraphqlOperationsItem"]]}, {"operationsTotal": "int", "persisted": ["list", "str"]}],
     "AuditEventGraphqlOperationsItem": [{"type": ["one", ["query", "mutation", "subscription"]], "fields": ["list", "str"]}, {"name": "str"}],
     "AuditEventLeaksItem": [{"kind": ["one", ["credential", "canary", "shape", "unsearched"]], "name": "str", "place": ["one", ["url", "field", "body", "trailer", "message"]], "action": ["one", ["blocked", "redacted", "told"]]}, {"hash": "str"}],
-    "AuditEventScreenedItem": [{"mark": ["one", ["hidden-text", "canary", "phrase", "unscreened"]], "name": "str", "action": ["one", ["blocked", "annotated", "told"]]}, {}],
+    "AuditEventScreenedItem": [{"mark": ["one", ["hidden-text", "canary", "phrase", "decider", "unscreened"]], "name": "str", "action": ["one", ["blocked", "annotated", "told"]]}, {}],
     "AuditEventLlm": [{"api": "str", "model": "str", "streams": "bool"}, {"isCount": ["one", [True]], "set": ["list", "str"], "inputTokens": "int", "cachedTokens": "int", "cacheWrittenTokens": "int", "outputTokens": "int", "nanoUsd": "int", "isEstimate": ["one", [True]]}],
+    "AuditEventQuestion": [{"id": "str", "outcome": ["one", ["allowed", "denied", "open"]], "heldMs": "int"}, {"answer": ["one", ["once", "session", "minutes", "always"]], "by": "str"}],
+    "AuditEventPackage": [{"registry": "str", "name": "str"}, {"version": "str", "isArchive": ["one", [True]], "operation": ["one", ["publish", "tag", "deprecate", "unpublish", "yank", "unyank", "owners"]], "published": "str", "digest": "str", "installScripts": ["one", ["yes", "no", "unknown"]], "cache": ["one", ["hit", "joined", "revalidated", "stale"]]}],
+    "AuditEventDecidersItem": [{"name": "str", "outcome": ["one", ["allowed", "denied", "undefined", "unavailable"]], "durationMs": "int"}, {"of": ["one", ["response"]], "isCached": ["one", [True]], "isOnTrial": ["one", [True]], "said": "str", "decisionId": "str", "set": ["list", "str"], "removed": ["list", "str"]}],
     "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],
@@ -2567,8 +2786,9 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
     "WithdrawSessionToken": [{"id": "str", "state": ["one", ["withdrawn", "used"]]}, {"session": "str"}],
     "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"kind": ["one", ["request", "question"]], "question": ["is", "AccessRequestQuestion"], "trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
-    "AccessRequestQuestion": [{"until": "str", "rule": "str", "bound": ["list", ["is", "AccessRequestQuestionBoundItem"]], "body": ["one", ["seen", "unseen"]], "choices": ["list", ["one", ["once", "session", "minutes", "always"]]]}, {}],
+    "AccessRequestQuestion": [{"until": "str", "rule": "str", "bound": ["list", ["is", "AccessRequestQuestionBoundItem"]], "body": ["one", ["seen", "unseen"]], "choices": ["list", ["one", ["once", "session", "minutes", "always"]]]}, {"shown": "str", "answered": ["is", "AccessRequestQuestionAnswered"]}],
     "AccessRequestQuestionBoundItem": [{"name": "str", "value": "str"}, {}],
+    "AccessRequestQuestionAnswered": [{"decision": ["one", ["once", "session", "minutes", "always", "deny"]], "by": "str"}, {"ends": "str"}],
     "AccessRequestAsked": [{"scheme": ["one", ["http", "https"]], "host": "str", "port": "int"}, {"method": "str", "path": "str"}],
     "AccessRequestTerms": [{"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "ends": "str"}, {"refs": ["list", "str"]}],
     "Policy": [{"version": "str", "ageSeconds": "float", "staleSeconds": "float", "mode": ["one", ["files", "store", "observe", "deny"]], "rules": ["list", ["is", "PolicyRulesItem"]], "refused": ["list", ["is", "PolicyRefusedItem"]]}, {}],
@@ -2595,6 +2815,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "MakeTokenRecord": [{"id": "str", "name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "created": "str", "createdBy": "str", "expires": "str"}, {"sees": ["dict", "any"], "lastUsed": "str", "person": ["is", "WhoPerson"]}],
     "Exchanges": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str", "searchedTo": "str"}],
     "ExportEvents": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str"}],
+    "OpenExchanges": [{"items": ["list", ["is", "AuditEvent"]], "now": "str"}, {"next": "str"}],
     "Sessions": [{"items": ["list", ["is", "Session"]]}, {"next": "str"}],
     "AccessRequests": [{"items": ["list", ["is", "AccessRequest"]]}, {"next": "str"}],
     "PolicyHistory": [{"items": ["list", ["is", "PolicyHistoryItemsItem"]]}, {"next": "str"}],
@@ -2621,7 +2842,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "IssueSessionTokenBody": [{"subject": "str"}, {"claims": ["dict", ["any_of", [["any_of", ["str", "float", "bool"]], ["list", ["any_of", ["str", "float", "bool"]]]]]], "seconds": "int"}],
     "GrantAccessBody": [{"seconds": "int"}, {"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "refs": ["list", "str"], "note": "str"}],
     "DenyAccessBody": [{}, {"note": "str"}],
-    "DecideQuestionBody": [{"decision": ["one", ["once", "session", "minutes", "always", "deny"]]}, {}],
+    "DecideQuestionBody": [{"decision": ["one", ["once", "session", "minutes", "always", "deny"]]}, {"note": "str"}],
     "CheckPolicyBody": [{"files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}, {}],
     "CheckPolicyBodyFilesItem": [{"name": "str", "text": "str"}, {}],
     "ExplainPolicyBody": [{"method": "str", "url": "str"}, {"headers": ["list", ["list", ["any_of", ["str", "str"]]]], "pushed": ["list", ["is", "ExplainPolicyBodyPushedItem"]], "pushOptions": ["list", "str"], "body": "str", "bodyBase64": "str", "session": "str", "claims": ["dict", "any"], "posture": ["list", "str"], "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "version": "str", "at": "str"}],
@@ -2864,6 +3085,28 @@ class Operations:
                 ["is", "VerifyAudit"],
                 cast(Mapping[str, Any], body),
                 cast(Optional[Callable[[Any], None]], on_progress),
+            ),
+        )
+
+    def open_exchanges(
+        self,
+        *,
+        session: Optional[str] = None,
+        seconds: Optional[int] = None,
+        after: Optional[str] = None,
+        count: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> OpenExchanges:
+        """Requests, WebSockets and raw streams that run now, over all gateways, the oldest first: what was known of each shortly after it began. Each is an event with the verdict `unknown`; its own event comes when it ends. Role: viewer."""
+        return cast(
+            OpenExchanges,
+            self._call(
+                "openExchanges",
+                "GET",
+                "/v1/exchanges/open",
+                ["is", "OpenExchanges"],
+                query={"session": session, "seconds": seconds, "after": after, "count": count},
+                timeout=timeout,
             ),
         )
 

@@ -41,15 +41,7 @@ export function AccessDetail(props: AccessDetailProps): ReactElement {
           <Clean text={asked.path ?? ', every path'} max={1200} />
         </span>
       </div>
-      <div className="block">
-        <div className="note">
-          <Icon name="warn" size={13} />
-          In the workload&apos;s words. They may be written to mislead you.
-        </div>
-        <blockquote className="quote">
-          <Clean text={reason} max={1000} />
-        </blockquote>
-      </div>
+      {access.question === undefined ? <Reason text={reason} /> : null}
       {access.state === 'pending' && access.question !== undefined ? (
         <QuestionForm {...props} question={access.question} />
       ) : access.state === 'pending' ? (
@@ -77,16 +69,30 @@ export function AccessDetail(props: AccessDetailProps): ReactElement {
   );
 }
 
+function Reason({ text }: { readonly text: string }): ReactElement {
+  return (
+    <div className="block">
+      <div className="note">
+        <Icon name="warn" size={13} />
+        In the workload&apos;s words. They may be written to mislead you.
+      </div>
+      <blockquote className="quote">
+        <Clean text={text} max={1000} />
+      </blockquote>
+    </div>
+  );
+}
+
 function AskedLine({ access }: { readonly access: Access }): ReactElement {
   const now = useNow();
-  const { session, created, state, pendingUntil } = access;
+  const { session, created, state, pendingUntil, question } = access;
   const ago = now - Date.parse(created);
   const when = ago < 3_600_000 ? `${ageText(ago)} ago` : `at ${momentText(Date.parse(created), now)}`;
   return (
     <div className="sub">
       <Link to={addressOf('sessions', session)}>{sessionName(session)}</Link> asked {when}
-      {access.trace === undefined ? '' : ', after a denial'}.{' '}
-      {state === 'pending' && access.question === undefined
+      {access.trace === undefined || question !== undefined ? '' : ', after a denial'}.{' '}
+      {state === 'pending' && question === undefined
         ? `It works on without it, and the request lapses at ${momentText(Date.parse(pendingUntil), now)}.`
         : ''}
     </div>

@@ -127,7 +127,7 @@ function Item({ access, current, choose, uses }: ItemProps): ReactElement {
     : state === 'pending'
       ? question === undefined
         ? ageText(now - Date.parse(created))
-        : leftText(question.until, now)
+        : heldText(question.until, now)
       : state;
   return (
     <button
@@ -155,6 +155,11 @@ function Item({ access, current, choose, uses }: ItemProps): ReactElement {
       ) : null}
     </button>
   );
+}
+
+/** Behind its time the client is gone, and an answer waits for it. */
+function heldText(until: string, now: number): string {
+  return Date.parse(until) > now ? leftText(until, now) : 'client gone';
 }
 
 function leftText(ends: string | undefined, now: number): string {

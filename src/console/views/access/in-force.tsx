@@ -4,6 +4,7 @@ import { type ReactElement, useState } from 'react';
 import { coversRole } from '../../../api/admin/roles.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import { type Access, openedText } from '../../model/access-groups.ts';
+import { answeredText } from '../../model/access-questions.ts';
 import { momentText } from '../../model/display.ts';
 import { grantUseText } from '../../model/use-facts.ts';
 import { Clean } from '../../parts/clean.tsx';
@@ -63,12 +64,17 @@ export function InForce({ access, isSettled, changed }: InForceProps): ReactElem
 
 function Terms({ access }: { readonly access: Access }): ReactElement {
   const now = useNow();
-  const { terms, decided, note } = access;
+  const { terms, decided, note, question } = access;
   return (
     <div className="pad">
       <b>{stateText(access, now)}</b>
       {decided === undefined ? null : (
         <span className="m"> decided at {momentText(Date.parse(decided), now)}</span>
+      )}
+      {question === undefined ? null : (
+        <p>
+          <Clean text={answeredText(question)} max={300} />
+        </p>
       )}
       {terms === undefined ? null : (
         <p>

@@ -33,12 +33,20 @@ export function NearestRule({ access }: { readonly access: Access }): ReactEleme
   return (
     <div>
       <h2>Nearest rule</h2>
-      <div className="m2">{told?.of === id ? <Said told={told} /> : 'Asking…'}</div>
+      <div className="m2">
+        {told?.of === id ? <Said told={told} asking={access.question?.rule} /> : 'Asking…'}
+      </div>
     </div>
   );
 }
 
-function Said({ told }: { readonly told: Told }): ReactElement {
+interface SaidProps {
+  readonly told: Told;
+  /** The rule that asks a person about it. */
+  readonly asking: string | undefined;
+}
+
+function Said({ told, asking }: SaidProps): ReactElement {
   if ('fault' in told) return <Clean text={told.fault} max={300} />;
   const { effect, rule, steps } = told.explained;
   if (effect === 'allow')
@@ -47,7 +55,7 @@ function Said({ told }: { readonly told: Told }): ReactElement {
         <b>
           <Clean text={rule} max={120} />
         </b>{' '}
-        allows it by now.
+        {rule === asking ? 'asks a person about it.' : 'allows it by now.'}
       </>
     );
   const near = nearestRule(steps);

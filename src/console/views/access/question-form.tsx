@@ -9,6 +9,9 @@ import { ageText } from '../../model/display.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useKeys } from '../../parts/keys.ts';
 import { useDesk, useNow } from '../../parts/operator.ts';
+import { ruleForAccess } from '../../model/allow-rule.ts';
+import { withFirstRule } from '../../model/policy-draft.ts';
+import { handToDraft } from '../policy/hand-to-draft.ts';
 import type { DecideProps } from './decide-form.tsx';
 
 type Decision = BodyOf<'decideQuestion'>['decision'];
@@ -24,7 +27,8 @@ interface Deciding {
 }
 
 function useDeciding({ access, changed }: QuestionFormProps): Deciding {
-  const { client, say } = useDesk();
+  const desk = useDesk();
+  const { client, say } = desk;
   const [fault, setFault] = useState('');
   const [isSending, setSending] = useState(false);
   const send = async (decision: Decision): Promise<void> => {
@@ -32,8 +36,13 @@ function useDeciding({ access, changed }: QuestionFormProps): Deciding {
     setFault('');
     try {
       await client.post('decideQuestion', `/v1/access/${segment(access.id)}/decide`, { decision });
-      say(decision === 'deny' ? 'Denied. The workload is told.' : 'Decided. The request goes on.');
+      say(
+        decision === 'deny'
+          ? 'Denied. The workload is told.'
+          : 'Allowed. The request goes on, or may when it comes back.',
+      );
       changed();
+      if (decision === 'always') await handToDraft(desk, ruleForAccess(access), withFirstRule);
     } catch (error) {
       setFault(faultText(error));
     } finally {
@@ -47,10 +56,11 @@ export function QuestionForm(props: QuestionFormProps): ReactElement {
   const { question } = props;
   const now = useNow();
   const leftMs = Date.parse(question.until) - now;
+  const isOver = Date.parse(props.access.pendingUntil) <= now;
   return (
     <section className="block panel" aria-label="Question">
       <div className="pad">
-        <b>{leftMs > 0 ? `Held for ${ageText(leftMs)} more` : 'Its time is over: it was refused'}</b>
+        <b>{heldText(leftMs, isOver)}</b>
         <span className="m">
           {' '}
           by the rule <Clean text={question.rule} max={120} />
@@ -62,12 +72,33 @@ export function QuestionForm(props: QuestionFormProps): ReactElement {
         </dl>
         <p className="m2">
           {question.body === 'unseen'
-            ? 'Nobody saw its body: what is decided holds for any.'
-            : 'Once is for this very body. The other choices are for any body of the same method, URL and facts.'}
+            ? 'Nobody could look at its body: what is decided holds for any; once for that of the digest above, if there is one.'
+            : 'Once is for this very body. The other choices are for any body of the same method, URL, facts and fields.'}
         </p>
       </div>
-      <Choices {...props} isOver={leftMs <= 0} />
+      <Shown text={question.shown} />
+      <Choices {...props} isOver={isOver} />
     </section>
+  );
+}
+
+/** How long a client waits. An answer holds for one that comes back. */
+function heldText(leftMs: number, isOver: boolean): string {
+  if (leftMs > 0) return `Held for ${ageText(leftMs)} more`;
+  return isOver
+    ? 'Its time is over: it was refused'
+    : 'Refused for now: an answer holds when the same request comes back';
+}
+
+function Shown({ text }: { readonly text: string | undefined }): ReactElement | null {
+  if (text === undefined) return null;
+  return (
+    <div className="pad">
+      <p className="m2">The body begins, in the workload&apos;s words:</p>
+      <blockquote className="quote">
+        <Clean text={text} max={4000} />
+      </blockquote>
+    </div>
   );
 }
 

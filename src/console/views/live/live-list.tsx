@@ -62,6 +62,7 @@ export function LiveList({ state, marked, mark, isOpen }: LiveListProps): ReactE
         role="grid"
         aria-label="Exchanges, the newest last"
         aria-rowcount={shown}
+        aria-busy={state.isTaking}
         aria-activedescendant={markedAt >= 0 && markedAt < shown ? `row-${marked}` : undefined}
         tabIndex={0}
       >

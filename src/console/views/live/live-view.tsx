@@ -13,6 +13,7 @@ import { FacetBar } from './facet-bar.tsx';
 import { FilterField } from './filter-field.tsx';
 import { LiveList } from './live-list.tsx';
 import { LiveStrip } from './live-strip.tsx';
+import { OpenRows } from './open-rows.tsx';
 import { PinnedRows } from './pinned-rows.tsx';
 import { SavedViews } from './saved-views.tsx';
 import { type LiveState, rowId, useLiveRows } from './use-live-rows.ts';
@@ -69,6 +70,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
         fold={() => setFolding(!isFolding)}
       />
       <PinnedRows />
+      <OpenRows filter={state.filter} />
       <div className="split">
         <LiveList state={state} marked={marked} mark={mark} isOpen={open !== ''} />
         {open === '' ? null : <ExchangeDrawer key={open} id={open} close={close} move={move} />}

@@ -1,15 +1,17 @@
-// What needs a person: alarms, a policy that cannot be taken, an audit that fails, limits that were reached.
+// What needs a person: held requests, alarms, a policy that cannot be taken, an audit that fails, limits that were reached.
 
 import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
-import { durationText, momentText, plural, shortId } from '../../model/display.ts';
+import { ageText, durationText, momentText, plural, shortId } from '../../model/display.ts';
+import type { Access } from '../../model/access-groups.ts';
+import { heldQuestions } from '../../model/access-questions.ts';
 import { type GateMark, stepText } from '../../model/event-facts.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Mark } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
-import { useAsked, useDesk } from '../../parts/operator.ts';
+import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
 import type { UseTable } from '../../model/use-facts.ts';
 import { useUses } from '../../parts/uses.ts';
 import { isWell, type useGateways } from './gateways.tsx';
@@ -18,6 +20,7 @@ interface NeedsYouProps {
   readonly health: OutputOf<'health'> | undefined;
   readonly totals: EventTotals;
   readonly gateways: Gateways;
+  readonly waiting: OutputOf<'accessRequests'> | undefined;
 }
 
 interface Need {
@@ -32,13 +35,15 @@ type Gateways = ReturnType<typeof useGateways>;
 
 const shownMost = 6;
 
-export function NeedsYou({ health, totals, gateways }: NeedsYouProps): ReactElement {
+export function NeedsYou({ health, totals, gateways, waiting }: NeedsYouProps): ReactElement {
   const limits = useAsked({ operation: 'limits', path: '/v1/limits', everyMs: 10_000 }).value?.items;
   const { who } = useDesk();
   const path = who.sees === undefined ? '/v1/credentials' : undefined;
   const credentials = useAsked({ operation: 'credentials', path, everyMs: 10_000 }).value?.items;
   const observed = useUses('observed');
+  const now = useNow();
   const needs = [
+    ...ofHeld(waiting?.items ?? [], now),
     ...ofHealth(health),
     ...ofGateways(gateways ?? []),
     ...ofAlarms(totals),
@@ -74,6 +79,24 @@ export function NeedsYou({ health, totals, gateways }: NeedsYouProps): ReactElem
   );
 }
 
+/** Before all else: a client waits for it, and its time runs. Requests for access have no such haste; the sentence has them. */
+function ofHeld(items: readonly Access[], now: number): readonly Need[] {
+  const held = heldQuestions(items);
+  const next = held.find(({ question }) => Date.parse(question?.until ?? '') > now);
+  if (next?.question === undefined) return [];
+  const { asked, question } = next;
+  const left = Date.parse(question.until) - now;
+  return [
+    {
+      key: 'held',
+      mark: 'unknown',
+      title: `${plural(held.length, 'request is', 'requests are')} held until somebody decides`,
+      text: `${ageText(left)} left for ${asked.method ?? 'the one'} to ${asked.host}, by the rule ${question.rule}.`,
+      to: addressOf('access', next.id),
+    },
+  ];
+}
+
 function ofHealth(health: OutputOf<'health'> | undefined): readonly Need[] {
   if (health === undefined) return [];
   const needs: Need[] = [];
@@ -92,6 +115,21 @@ function ofHealth(health: OutputOf<'health'> | undefined): readonly Need[] {
       title: 'The policy files cannot be taken',
       text: `For ${durationText(Math.floor(health.policy.staleSeconds) * 1000)}; the policy before stays in force.`,
       to: addressOf('policy'),
+    });
+  const { advisories } = health;
+  if (advisories !== undefined && advisories.state !== 'fresh')
+    needs.push({
+      key: 'advisories',
+      mark: 'error',
+      title:
+        advisories.state === 'stale'
+          ? 'Advisories of packages are old'
+          : 'There are no advisories of packages that can be read',
+      text:
+        advisories.state === 'stale'
+          ? `For ${ageText(advisories.staleSeconds * 1000)}; what became known since then keeps nothing back.`
+          : 'Rules that look at them allow nothing.',
+      to: addressOf('settings'),
     });
   return needs;
 }

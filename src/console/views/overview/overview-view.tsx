@@ -23,6 +23,7 @@ const spans = [
   { value: '720', name: '30 d' },
 ] as const;
 const topCount = 5;
+const pending = { state: 'pending' } as const;
 
 export function OverviewView({ place }: { readonly place: Place }): ReactElement {
   const hours = spans.find(({ value }) => value === place.query.get('hours'))?.value ?? '1';
@@ -30,6 +31,12 @@ export function OverviewView({ place }: { readonly place: Place }): ReactElement
   const health = useAsked({ operation: 'health', path: '/v1/health', everyMs: 5000 });
   const policy = useAsked({ operation: 'policy', path: '/v1/policy', everyMs: 10_000 });
   const gateways = useGateways();
+  const waiting = useAsked({
+    operation: 'accessRequests',
+    path: '/v1/access',
+    query: pending,
+    everyMs: 3000,
+  }).value;
   const uses = useUses('rule');
   return (
     <section className="view" aria-label="Overview">
@@ -44,10 +51,10 @@ export function OverviewView({ place }: { readonly place: Place }): ReactElement
         />
       </header>
       <div className="ov" tabIndex={0} role="region" aria-label="All of it">
-        <Sentence health={health} totals={totals} gateways={gateways} />
+        <Sentence health={health} totals={totals} gateways={gateways} waiting={waiting} />
         <div className="ovg">
           <Requests totals={totals} hours={Number(hours)} />
-          <NeedsYou health={health.value} totals={totals} gateways={gateways} />
+          <NeedsYou health={health.value} totals={totals} gateways={gateways} waiting={waiting} />
           <Tops totals={totals} />
           <AddedTime totals={totals} hours={Number(hours)} />
           <Gateways health={health} gateways={gateways} />

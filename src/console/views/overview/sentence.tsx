@@ -14,9 +14,10 @@ interface SentenceProps {
   readonly health: Asked<OutputOf<'health'>>;
   readonly totals: EventTotals;
   readonly gateways: ReturnType<typeof useGateways>;
+  readonly waiting: OutputOf<'accessRequests'> | undefined;
 }
 
-export function Sentence({ health, totals, gateways }: SentenceProps): ReactElement {
+export function Sentence({ health, totals, gateways, waiting }: SentenceProps): ReactElement {
   const { held } = useFeed();
   const now = useNow(5000);
   const sessions = useAsked({ operation: 'sessions', path: '/v1/sessions', everyMs: 5000 }).value;
@@ -38,7 +39,7 @@ export function Sentence({ health, totals, gateways }: SentenceProps): ReactElem
           {since}, {sessionsText(totals)}.{' '}
         </>
       )}
-      <Waiting now={now} />
+      <Waiting found={waiting} now={now} />
     </p>
   );
 }
@@ -66,19 +67,26 @@ function sessionsText({ bySession }: EventTotals): string {
   return `of ${plural(count, 'session', 'sessions')}`;
 }
 
-function Waiting({ now }: { readonly now: number }): ReactElement | null {
-  const query = { state: 'pending' };
-  const found = useAsked({ operation: 'accessRequests', path: '/v1/access', query, everyMs: 3000 }).value;
+interface WaitingProps {
+  readonly found: OutputOf<'accessRequests'> | undefined;
+  readonly now: number;
+}
+
+/** Held requests too: their client waits until somebody says what becomes of them. */
+function Waiting({ found, now }: WaitingProps): ReactElement | null {
   if (found === undefined) return null;
   const { items, next } = found;
   if (items.length === 0) return <>Nobody waits for access.</>;
+  const isHeld = items.every(({ question }) => question !== undefined);
+  const name = isHeld ? 'request that is held' : 'request for access';
+  const names = isHeld ? 'requests that are held' : 'requests for access';
   const oldest = Math.min(...items.map(({ created }) => Date.parse(created)));
   const age = now - oldest;
   return (
     <>
       <Link to={addressOf('access')}>
         {next === undefined ? '' : 'more than '}
-        {countText(items.length)} {items.length === 1 ? 'request for access' : 'requests for access'}
+        {plural(items.length, name, names)}
       </Link>{' '}
       {items.length === 1 ? 'waits' : 'wait'}
       {next === undefined ? `, the oldest for ${ageText(age)}` : ''}.

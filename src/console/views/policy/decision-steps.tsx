@@ -1,6 +1,6 @@
 // A decision as its rules: each line stops where its rule does not match, and the last one says who decided.
 
-import type { ReactElement } from 'react';
+import type { CSSProperties, ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { shortPlace } from '../../model/display.ts';
 import { plainText } from '../../model/clean-text.ts';
@@ -12,11 +12,16 @@ type Step = Explained['steps'][number];
 
 export function DecisionSteps({ explained }: { readonly explained: Explained }): ReactElement {
   const { effect, rule, inject, place } = explained;
+  const columns = columnsOf(explained.steps);
   return (
     <div className="steps">
-      {explained.steps.length === 0 ? null : <Headings />}
+      {explained.steps.length === 0 ? null : <Headings columns={columns} />}
       {explained.steps.map((step) => (
-        <StepLine key={`${step.policy ?? ''} ${step.rule} ${step.place ?? ''}`} step={step} />
+        <StepLine
+          key={`${step.policy ?? ''} ${step.rule} ${step.place ?? ''}`}
+          step={step}
+          columns={columns}
+        />
       ))}
       <div className="step fin">
         <Mark of={effect} />
@@ -47,58 +52,71 @@ function finalText({ effect, steps, rule }: Explained): string {
     : 'what no rule allows is denied';
 }
 
-const conditions = [
-  'scheme',
-  'ports',
-  'time',
-  'for',
-  'methods',
-  'paths',
-  'git',
-  'mcp',
-  'graphql',
-  'llm',
-  'when',
-  'require',
-] as const;
-const headings = [
-  'scheme',
-  'ports',
-  'time',
-  'for',
-  'method',
-  'path',
-  'git',
-  'mcp',
-  'graphql',
-  'llm',
-  'when',
-  'facts',
-];
-/** Behind an earlier one there is room for the words. */
-const lastWithRoom = 5;
+type Condition = NonNullable<Step['stopsAt']>['condition'];
 
-function Headings(): ReactElement {
+/** Each condition by the name of its column, in the order in which rules are read. */
+const names: Readonly<Record<Condition, string>> = {
+  scheme: 'scheme',
+  ports: 'ports',
+  time: 'time',
+  for: 'for',
+  methods: 'method',
+  paths: 'path',
+  git: 'git',
+  mcp: 'mcp',
+  graphql: 'graphql',
+  llm: 'llm',
+  packages: 'package',
+  when: 'when',
+  require: 'facts',
+};
+/** So many columns to the right of where a line stops leave room for the words. */
+const roomColumns = 4;
+
+/** Those that some rule looks at: a column of dashes says nothing. */
+function columnsOf(steps: readonly Step[]): readonly Condition[] {
+  const used = new Set<string>(
+    steps.flatMap(({ looksAt, stopsAt }) => [...looksAt, stopsAt?.condition ?? '']),
+  );
+  // The keys are the conditions; Object.keys forgets that.
+  return (Object.keys(names) as Condition[]).filter((one) => used.has(one));
+}
+
+/** For the style sheet, which places the columns. */
+function places(values: Readonly<Record<`--${string}`, number>>): CSSProperties {
+  // The type knows no properties of our own.
+  return values as CSSProperties;
+}
+
+function Headings({ columns }: { readonly columns: readonly Condition[] }): ReactElement {
   return (
-    <div className="step mx mxh" aria-hidden="true">
+    <div className="step mx mxh" aria-hidden="true" style={places({ '--columns': columns.length })}>
       <span>rule, in order</span>
-      {headings.map((name) => (
-        <span key={name} className="mc">
-          {name}
+      {columns.map((one) => (
+        <span key={one} className="mc">
+          {names[one]}
         </span>
       ))}
     </div>
   );
 }
 
+interface StepLineProps {
+  readonly step: Step;
+  readonly columns: readonly Condition[];
+}
+
 /** Its line stops at the first condition that it does not match. */
-function StepLine({ step }: { readonly step: Step }): ReactElement {
+function StepLine({ step, columns }: StepLineProps): ReactElement {
   const { rule, place, effect, looksAt, stopsAt } = step;
-  const stop = conditions.findIndex((one) => one === stopsAt?.condition);
-  const shown = stop < 0 ? conditions : conditions.slice(0, stop + 1);
-  const hasRoom = stop >= 0 && stop <= lastWithRoom;
+  const stop = columns.findIndex((one) => one === stopsAt?.condition);
+  const shown = stop < 0 ? columns : columns.slice(0, stop + 1);
+  const hasRoom = stop >= 0 && columns.length - stop > roomColumns;
   return (
-    <div className="step mx">
+    <div
+      className="step mx"
+      style={places({ '--columns': Math.max(columns.length, 1), '--from': shown.length + 2 })}
+    >
       <span className="rn" title={place === undefined ? undefined : plainText(place)}>
         <Clean text={rule} max={120} />
         {effect === 'deny' ? <span className="m"> denies</span> : null}
@@ -109,7 +127,7 @@ function StepLine({ step }: { readonly step: Step }): ReactElement {
         </span>
       ))}
       {step.outcome === 'decides' ? null : (
-        <span className={hasRoom ? `m2 why after${stop}` : 'm2 why below'}>
+        <span className={`m2 why ${hasRoom ? 'beside' : 'below'}`}>
           <Clean text={whyText(step)} max={600} />
         </span>
       )}

@@ -10,11 +10,12 @@ import { begunFrom } from './begin-draft.ts';
 export async function handToDraft(
   { client, draft, say }: Pick<OperatorDesk, 'client' | 'draft' | 'say'>,
   text: string,
+  put: typeof withRule = withRule,
 ): Promise<boolean> {
   try {
     const now = draft.current();
     const base = isWritten(now) ? now : await policyToBegin(client, now.policy);
-    draft.change(withRule(base, text));
+    draft.change(put(base, text));
     go(addressOf('policy', '', { pane: 'draft' }));
     return true;
   } catch (error) {

@@ -8,6 +8,7 @@ import { AsOf } from '../../parts/as-of.tsx';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked, useDesk } from '../../parts/operator.ts';
 import { switchTheme } from '../../parts/theme.ts';
+import { AdvisoriesSection } from './advisories-section.tsx';
 import { TokensSection } from './tokens-section.tsx';
 
 export function SettingsView(): ReactElement {
@@ -23,6 +24,7 @@ export function SettingsView(): ReactElement {
       <div className="ov set" tabIndex={0} role="region" aria-label="All settings">
         <You />
         {who.by === 'link' ? null : <TokensSection isAllowed={coversRole(who.role, 'administrator')} />}
+        <AdvisoriesSection />
         <Limits isAllowed={who.sees === undefined} />
       </div>
     </section>

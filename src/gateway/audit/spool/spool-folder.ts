@@ -1,11 +1,11 @@
 // The folder of all spools of one gateway: each process has one of its own there, under the id by whose lock it is told to run.
 
-import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxyError } from '../../../protocol/error.ts';
 import { faultReason } from '../../../protocol/fault-reason.ts';
 import { ProcessHolders } from '../../../store/process-holders.ts';
+import { makePrivateFolder } from '../../../system/private-folder.ts';
 import {
   openSegment,
   readSegmentHeader,
@@ -38,7 +38,7 @@ export class SpoolFolder {
 
   /** Made if it is missing. Throws ProxyError `audit_unavailable` if it is not this user's alone. */
   static async open(path: string): Promise<SpoolFolder> {
-    await makePrivateFolder(path, true);
+    await makePrivateFolder(path, { mayBeThere: true, fault: faultOf(path) });
     return new SpoolFolder(path);
   }
 
@@ -47,7 +47,7 @@ export class SpoolFolder {
     try {
       const spool = this.#holders.own();
       const folder = join(this.#path, spool);
-      await makePrivateFolder(folder, false);
+      await makePrivateFolder(folder, { mayBeThere: false, fault: faultOf(folder) });
       return { spool, folder };
     } catch (error) {
       if (error instanceof ProxyError && error.code === 'audit_unavailable') throw error;
@@ -123,15 +123,7 @@ async function readSegment(
   }
 }
 
-async function makePrivateFolder(path: string, mayBeThere: boolean): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700, recursive: mayBeThere });
-    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-    await using folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    const { uid, mode } = await folder.stat();
-    if (uid !== process.geteuid?.()) throw spoolFault(path, 'it is of another user');
-    if ((mode & 0o077) !== 0) throw spoolFault(path, 'others may use it; make it mode 700');
-  } catch (error) {
-    throw error instanceof ProxyError ? error : spoolFault(path, faultReason(error), error);
-  }
-}
+const faultOf =
+  (path: string) =>
+  (reason: string, cause?: unknown): ProxyError =>
+    spoolFault(path, reason, cause);

@@ -8,6 +8,7 @@ import type { BodyFacts } from '../request/body-rewrite.ts';
 import type { Injected } from '../request/injected.ts';
 import type { CredentialSourceConfig } from '../sources/source-config.ts';
 import type { CredentialContext } from './open-source.ts';
+import type { SoughtInMessages } from '../request/placeholder-messages.ts';
 import type { PlaceholderForm } from './placeholder-form.ts';
 
 /** What every credential has; the secret itself is only ever behind `source`. File paths are absolute. */
@@ -26,10 +27,30 @@ export interface PlaceholderSettings {
   readonly value?: string;
   /** Kind placeholder: whether bodies are searched too. */
   readonly body?: boolean;
+  /** Kind placeholder: how many of the first messages of a WebSocket are searched. */
+  readonly messages?: number;
 }
 
 /** Turns a path of the configuration into an absolute one. */
 export type Absolute = (path: string) => string;
+
+/** User and password of a protocol other than HTTP. */
+export interface CredentialLogin {
+  readonly username: string;
+  readonly password: Secret<string>;
+  /** What the workload sees in place of the password. */
+  readonly placeholder: string;
+  /** The server does not take them: values that can be had anew are, for the next one. */
+  onRejected(nowMs: number): void;
+}
+
+/** User and private key of SSH. */
+export interface CredentialKey {
+  readonly username: string;
+  readonly privateKey: Secret<string>;
+  /** The server does not take it. */
+  onRejected(nowMs: number): void;
+}
 
 /** A credential, opened: how it gets its secret, and what it does to a request. */
 export interface Credential {
@@ -39,6 +60,12 @@ export interface Credential {
   apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
   /** What responses are searched for where it was not put on: an origin may keep what another request brought. @throws as `apply` */
   values(nowMs: number): Promise<readonly Secret<string>[]>;
+  /** What stands in messages of WebSockets in its place, where those are searched. @throws as `apply` */
+  inMessages?(nowMs: number): Promise<Omit<SoughtInMessages, 'name'>>;
+  /** What it logs in with, where it is of a kind that is put on no request. @throws as `apply` */
+  login?(nowMs: number): Promise<CredentialLogin>;
+  /** The same, where that is a key. @throws as `apply` */
+  key?(nowMs: number): Promise<CredentialKey>;
 }
 
 /** What of the client's own goes from requests that get the credential, where `strip` says nothing. */
@@ -66,6 +93,8 @@ export interface CredentialKind<
   readonly placeholder: PlaceholderForm;
   /** It signs what the client signed: nothing of the request can be changed then. */
   readonly signs?: true;
+  /** It is put on no request: what is spoken is no HTTP. */
+  readonly logsIn?: 'password' | 'key';
   settings(written: z.infer<z.ZodObject<Shape>>, absolute: Absolute): Own;
   /** `name` is the credential's, for errors. @throws ProxyError config_invalid if a source cannot be opened */
   open(name: string, config: Own & CommonSettings, context: CredentialContext): Credential;

@@ -16,15 +16,21 @@ export interface CredentialContext {
   readonly vaults: Vaults;
   readonly held: HeldBodies;
   readonly background: BackgroundRenewals;
+  /** Told of each source: what it gives may not leave. */
+  readonly onSource?: (name: string, config: CredentialSourceConfig, source: CredentialSource) => void;
 }
 
 /** @throws ProxyError config_invalid if it cannot be opened */
 export function openSource(
   name: string,
   config: CredentialSourceConfig,
-  { environment, vaults }: CredentialContext,
+  { environment, vaults, onSource }: CredentialContext,
   form: SecretForm = 'line',
 ): CredentialSource {
-  if ('vault' in config) return vaults.source(name, config.vault, form);
-  return openCredentialSource(name, config, environment, form);
+  const source =
+    'vault' in config
+      ? vaults.source(name, config.vault, form)
+      : openCredentialSource(name, config, environment, form);
+  onSource?.(name, config, source);
+  return source;
 }

@@ -7,7 +7,8 @@ import { environmentName } from '../sources/source-schema.ts';
 
 export interface PlaceholderForm {
   readonly schema: z.ZodType<
-    { readonly env: string; readonly value?: string; readonly body?: boolean } | undefined
+    | { readonly env: string; readonly value?: string; readonly body?: boolean; readonly messages?: number }
+    | undefined
   >;
   /** The variables of the workload that hold the text, by the one that the configuration names. */
   variables(env: string): readonly string[];
@@ -21,7 +22,9 @@ export const placeholderOptions = {
   synonyms: { name: 'env', variable: 'env' },
 } as const;
 const description = 'What the workload sees in its environment instead.';
-const refused = new Map([['body', '"body" has a meaning for kind placeholder only; remove it']]);
+const refused = new Map(
+  ['body', 'messages'].map((key) => [key, `"${key}" has a meaning for kind placeholder only; remove it`]),
+);
 
 /** For a kind that puts its secret where it belongs, whatever the workload sent there. */
 export function standIn({

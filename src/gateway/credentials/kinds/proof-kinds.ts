@@ -2,6 +2,9 @@
 
 import { z } from 'zod';
 import { pathHint, text } from '../../../policy/schema-parts.ts';
+import { strictMap } from '../../../policy/yaml-source.ts';
+import { ProxyError } from '../../../protocol/error.ts';
+import type { Secret } from '../../../protocol/secret.ts';
 import { Sigv4Injector } from '../sigv4/sigv4-injector.ts';
 import { AwsKeySet } from '../sigv4/aws-keys.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
@@ -11,6 +14,7 @@ import { sourceSettings } from '../sources/source-settings.ts';
 import { credentialKind, needed } from './credential-kind.ts';
 import { openSource } from './open-source.ts';
 import { standIn } from './placeholder-form.ts';
+import { placeholderText } from './placeholder-text.ts';
 
 /** The source has the private key, `certificate` is the file of the chain, both PEM. There is nothing to search responses for. */
 const mtls = credentialKind({
@@ -115,4 +119,109 @@ const sigv4 = credentialKind({
   },
 });
 
-export const proofKinds = [mtls, sigv4] as const;
+const usernameHint = needed(
+  'login',
+  'username',
+  'write the name of the role or user that the server knows, or { field: username } for one of Vault',
+);
+const userPattern = /^[^\0]{1,63}$/;
+
+/** The source has the password, which goes to a server in the way of its protocol; most of them have a proof for it. */
+const login = credentialKind({
+  kind: 'login',
+  summary: 'User and password of a database.',
+  logsIn: 'password',
+  shape: {
+    username: z
+      .union(
+        [
+          z.string().regex(userPattern),
+          strictMap(
+            { field: text('write the field of the secret that has the user') },
+            { hint: usernameHint },
+          ),
+        ],
+        { error: usernameHint },
+      )
+      .describe('For kind login. { field }: of the same secret of Vault that the password is of.'),
+  },
+  foreign: { what: 'none' },
+  placeholder: standIn(),
+  settings: ({ username }) => ({ username }),
+  open: (name, { source, username, placeholder }, context) => {
+    const password = openSource(name, source, context);
+    if (typeof username !== 'string' && password.beside === undefined)
+      throw new ProxyError(
+        'config_invalid',
+        `credential ${name}: "username" names a field, and its source is not a secret of Vault; write the name itself`,
+      );
+    return {
+      applies: () => false,
+      values: () => Promise.resolve([]),
+      apply: () =>
+        Promise.reject(
+          new ProxyError('credential_unavailable', `the credential ${name} is put on no request`),
+        ),
+      login: async (nowMs) => {
+        const secret = await password.read(nowMs);
+        return {
+          username:
+            typeof username === 'string' ? username : userBeside(name, username.field, secret, password),
+          password: secret,
+          placeholder: placeholderText(name, placeholder),
+          onRejected: (rejectedMs) => password.reject?.(secret, rejectedMs),
+        };
+      },
+    };
+  },
+});
+
+/** Both are of one reading, so they fit together. @throws ProxyError credential_unavailable */
+function userBeside(name: string, field: string, secret: Secret<string>, source: CredentialSource): string {
+  const user = source.beside?.(secret, field).reveal();
+  if (user !== undefined && userPattern.test(user)) return user;
+  throw new ProxyError(
+    'credential_unavailable',
+    `credential ${name}: the field ${field} has no name of a user`,
+  );
+}
+
+const sshUserHint = 'write the name of the user that the server knows, such as git';
+
+/** The source has a private key without a passphrase, which signs the log-in at a server of SSH and never travels. */
+const sshKey = credentialKind({
+  kind: 'ssh-key',
+  summary: 'User and private key of SSH.',
+  logsIn: 'key',
+  shape: {
+    username: z
+      .string({ error: sshUserHint })
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$/, { error: sshUserHint })
+      .optional()
+      .describe('For kind ssh-key: git by default.'),
+  },
+  foreign: { what: 'none' },
+  placeholder: standIn(),
+  settings: ({ username }) => ({ username: username ?? 'git' }),
+  open: (name, { source, username }, context) => {
+    const key = openSource(name, source, context, 'pem');
+    return {
+      applies: () => false,
+      values: () => Promise.resolve([]),
+      apply: () =>
+        Promise.reject(
+          new ProxyError('credential_unavailable', `the credential ${name} is put on no request`),
+        ),
+      key: async (nowMs) => {
+        const secret = await key.read(nowMs);
+        return {
+          username,
+          privateKey: secret,
+          onRejected: (rejectedMs) => key.reject?.(secret, rejectedMs),
+        };
+      },
+    };
+  },
+});
+
+export const proofKinds = [mtls, sigv4, login, sshKey] as const;

@@ -80,6 +80,7 @@ const query = credentialKind({
     }),
 });
 
+const messagesHint = 'write how many of the first messages of a WebSocket are searched, 1 to 16';
 const rareHint = 'it is searched for in requests; write 12 to 256 letters, digits, ".", "_", "~" or "-"';
 
 /** It is searched for in requests, so it must be rare and the same in every encoding. */
@@ -97,6 +98,12 @@ const placeholder = credentialKind({
           .boolean({ error: 'write true or false' })
           .optional()
           .describe('For kind placeholder: also in bodies of JSON, forms and plain text.'),
+        messages: z
+          .int({ error: messagesHint })
+          .min(1, { error: messagesHint })
+          .max(16, { error: messagesHint })
+          .optional()
+          .describe('For kind placeholder: also in so many of the first messages of a WebSocket.'),
       },
       { ...placeholderOptions, hint: needed('placeholder', 'placeholder', placeholderOptions.hint) },
     ).describe('What the workload sees in its environment instead, and what is replaced.'),
@@ -105,10 +112,17 @@ const placeholder = credentialKind({
   settings: () => ({}),
   open: (name, { source, placeholder: settings }, context) => {
     const sought = placeholderText(name, settings);
-    return injecting(
-      openSource(name, source, context),
+    const opened = openSource(name, source, context);
+    const credential = injecting(
+      opened,
       settings?.body === true ? placeholderAnywhere(sought, context.held) : placeholderInHead(sought),
     );
+    const messages = settings?.messages;
+    if (messages === undefined) return credential;
+    return {
+      ...credential,
+      inMessages: async (nowMs) => ({ placeholder: sought, secret: await opened.read(nowMs), messages }),
+    };
   },
 });
 

@@ -1,8 +1,7 @@
-// Secrets of the caller's home, which the embedded gateway puts on in place of what stands for them in the command's files. They open
-// nothing: the policy has decided before, and they go only to the place beside which they stand.
+// Secrets of the caller's home and environment, which the embedded gateway puts on in place of what stands for them in the command's files
+// and variables. They open nothing: the policy has decided before, and they go only to the places that they are for.
 
 import { Buffer } from 'node:buffer';
-import type { HeaderList } from '../../../http/header-list.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
 import type { AllowDecision, RuleReference } from '../../../policy/decision.ts';
 import { ProxyError } from '../../../protocol/error.ts';
@@ -13,6 +12,7 @@ import { SearchedCredential, searchedValues, TableBudget } from '../../scrub/sea
 import type { SearchedValues } from '../../scrub/response-scrubber.ts';
 import { askSearchable } from '../../scrub/searchable-response.ts';
 import { asFieldValue } from './field-value.ts';
+import { RevealingRequests } from './revealing-requests.ts';
 
 /** What requests may be made with them. */
 export type HomeCredentialUse = 'read' | 'write';
@@ -22,6 +22,8 @@ export interface HomeInjection {
   /** The name for the audit. */
   readonly name: string;
   readonly searched: SearchedValues | undefined;
+  /** The response may bring a token that nobody spoke of. */
+  readonly looksForTokens: boolean;
 }
 
 interface Entry {
@@ -30,26 +32,34 @@ interface Entry {
   readonly searched: SearchedCredential;
 }
 
-/** Where a placeholder stands in `Authorization`, and what is to stand there. */
+/** Where a placeholder stands, and what is to stand there. */
 interface Spot {
   readonly entry: Entry;
-  readonly field: string;
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
 }
 
 export class HomeCredentials {
   readonly #use: HomeCredentialUse;
-  readonly #byPlaceholder: ReadonlyMap<string, Entry>;
+  /** One for each place that it is for. */
+  readonly #byPlaceholder = new Map<string, Entry[]>();
+  readonly #fields = new Set<string>();
+  readonly #revealing = new RevealingRequests(Date.now);
 
   constructor(credentials: readonly HomeCredential[], use: HomeCredentialUse, limits: Limits) {
     this.#use = use;
     const tables = new TableBudget(limits);
-    this.#byPlaceholder = new Map(
-      credentials.map((credential) => {
-        const { name, placeholder } = credential;
-        const secret = new Secret(credential.secret);
-        return [placeholder, { credential, secret, searched: new SearchedCredential(name, tables) }];
-      }),
-    );
+    for (const credential of credentials) {
+      const { name, placeholder, field = 'authorization' } = credential;
+      const entry = {
+        credential,
+        secret: new Secret(credential.secret),
+        searched: new SearchedCredential(name, tables),
+      };
+      this.#byPlaceholder.set(placeholder, [...(this.#byPlaceholder.get(placeholder) ?? []), entry]);
+      this.#fields.add(field);
+    }
   }
 
   /**
@@ -61,46 +71,77 @@ export class HomeCredentials {
     { homeWrites, rule }: Pick<AllowDecision, 'homeWrites' | 'rule'>,
   ): HomeInjection | undefined {
     if (head.destination.scheme !== 'https') return undefined;
-    const fields = head.headers.all('authorization');
-    const [field = ''] = fields;
-    const spot = fields.length === 1 ? this.#spotIn(field) : undefined;
-    if (spot === undefined || !isAtPlace(head, spot.entry.credential)) return undefined;
+    const spot = this.#spotIn(head);
+    if (spot === undefined) return undefined;
     const { credential, secret, searched } = spot.entry;
-    if (this.#use === 'read' && homeWrites !== true && !isRead(head))
+    const isOfFile = credential.isVariable !== true;
+    if (isOfFile && this.#use === 'read' && homeWrites !== true && !isRead(head))
       throw refusedWrite(head, credential.name, rule);
+    const revealed = this.#revealing.reasonOf(head, credential);
+    if (revealed !== undefined) throw refusedSecret(head, credential.name, revealed);
     searched.note([secret]);
-    const own = withAuthorization(head.headers, spot.field);
+    const own = head.headers.without(spot.name).with(spot.name, spot.value);
     // Decoded where an origin does not heed that.
     const headers = askSearchable(own, { decode: false, keepsRange: false });
-    return { head: { ...head, headers }, name: credential.name, searched: searchedValues([searched]) };
+    const looksForTokens = credential.service?.plainTokens !== true;
+    return {
+      head: { ...head, headers },
+      name: credential.name,
+      searched: searchedValues([searched]),
+      looksForTokens,
+    };
+  }
+
+  #spotIn(head: RequestHead): Spot | undefined {
+    for (const name of this.#fields) {
+      const [value, ...more] = head.headers.all(name);
+      if (value === undefined || more.length > 0) continue;
+      const spot = this.#wholeIn(head, name, value) ?? this.#partIn(head, name, value);
+      if (spot !== undefined) return spot;
+    }
+    return undefined;
+  }
+
+  /** The one that is for this place, and goes into this field. */
+  #entryAt(head: RequestHead, name: string, placeholder: string): Entry | undefined {
+    return this.#byPlaceholder
+      .get(placeholder)
+      ?.find(
+        ({ credential }) => (credential.field ?? 'authorization') === name && isAtPlace(head, credential),
+      );
+  }
+
+  /** The whole value, as some services take keys: of variables alone. */
+  #wholeIn(head: RequestHead, name: string, value: string): Spot | undefined {
+    const entry = this.#entryAt(head, name, value);
+    return entry?.credential.isVariable !== true
+      ? undefined
+      : { entry, name, value: asFieldValue(entry.secret.reveal()) };
   }
 
   /** Behind a scheme, or as user or password of Basic; nowhere else. */
-  #spotIn(field: string): Spot | undefined {
-    const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9-]{0,30}) ([\x21-\x7e]+)$/.exec(field) ?? [];
-    const whole = this.#byPlaceholder.get(rest);
+  #partIn(head: RequestHead, name: string, value: string): Spot | undefined {
+    const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9-]{0,30}) ([\x21-\x7e]+)$/.exec(value) ?? [];
+    if (name !== 'authorization' || scheme === '') return undefined;
+    const whole = this.#entryAt(head, name, rest);
     if (whole !== undefined)
-      return { entry: whole, field: `${scheme} ${asFieldValue(whole.secret.reveal())}` };
+      return { entry: whole, name, value: `${scheme} ${asFieldValue(whole.secret.reveal())}` };
     if (scheme.toLowerCase() !== 'basic') return undefined;
     const pair = Buffer.from(rest, 'base64').toString('utf8');
     const colon = pair.indexOf(':');
     if (colon === -1) return undefined;
     const [user, password] = [pair.slice(0, colon), pair.slice(colon + 1)];
-    const asPassword = this.#byPlaceholder.get(password);
+    const asPassword = this.#entryAt(head, name, password);
     if (asPassword !== undefined)
-      return { entry: asPassword, field: basic(`${user}:${asPassword.secret.reveal()}`) };
-    const asUser = this.#byPlaceholder.get(user);
+      return { entry: asPassword, name, value: basic(`${user}:${asPassword.secret.reveal()}`) };
+    const asUser = this.#entryAt(head, name, user);
     if (asUser === undefined || asUser.secret.reveal().includes(':')) return undefined;
-    return { entry: asUser, field: basic(`${asUser.secret.reveal()}:${password}`) };
+    return { entry: asUser, name, value: basic(`${asUser.secret.reveal()}:${password}`) };
   }
 }
 
 function basic(pair: string): string {
   return `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;
-}
-
-function withAuthorization(headers: HeaderList, value: string): HeaderList {
-  return headers.without('authorization').with('Authorization', value);
 }
 
 function isAtPlace({ destination, path }: RequestHead, { place }: HomeCredential): boolean {
@@ -124,5 +165,13 @@ function refusedWrite({ method, destination }: RequestHead, name: string, rule: 
     'policy_denied',
     `${method} to ${destination.host} would be made with a secret of the home (${name}), which serves reads alone; ` +
       `run --home-credentials=write allows writes with it${byRule}`,
+  );
+}
+
+function refusedSecret({ method, destination }: RequestHead, name: string, reason: string): ProxyError {
+  return new ProxyError(
+    'policy_denied',
+    `${method} to ${destination.host} would be made with a secret of the environment (${name}), which is not asked for more secrets: ` +
+      `${reason}. run --keep-env NAME leaves the variable as it is`,
   );
 }

@@ -13,6 +13,8 @@ export interface CredentialSource {
   read(nowMs: number): Promise<Secret<string>>;
   /** The value of this moment, whatever is remembered. Absent: `read` gives that. */
   readAnew?(nowMs: number): Promise<Secret<string>>;
+  /** What stood beside this value in another field when it was read. Absent: a source has one value. */
+  beside?(secret: Secret<string>, field: string): Secret<string>;
   /** An origin responded with 401 to this value. Absent: another read would give the same. */
   reject?(secret: Secret<string>, nowMs: number): void;
 }

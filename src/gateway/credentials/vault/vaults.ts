@@ -43,6 +43,11 @@ export class Vaults implements AsyncDisposable {
         readings.set(value, reading);
         return value;
       },
+      beside: (value, field) => {
+        const reading = readings.get(value);
+        if (reading === undefined) throw named(name, new Error('the secret was not read here'));
+        return fieldOf(name, { ...config, field }, reading, 'line');
+      },
       reject: (value, nowMs) => {
         const reading = readings.get(value);
         if (reading !== undefined) secret.reject(reading, nowMs);

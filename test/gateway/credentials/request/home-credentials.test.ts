@@ -106,3 +106,97 @@ test('without a word for writes it serves reads and the fetch of git', () => {
     assert.notEqual(homes().inject(head(one), writesByRule), undefined);
   }
 });
+
+const github = { entry: 'github', host: 'api.github.com' };
+const key = 'sk-abcdefghijklmnopqrstu';
+
+/** A token of two places, and a key with a field of its own. */
+function variables(host = 'api.github.com', path = '/'): HomeCredentials {
+  const token = { placeholder, secret, isVariable: true } as const;
+  return new HomeCredentials(
+    [
+      { ...token, name: 'GH_TOKEN', place: { host, port: 443, path }, service: github },
+      {
+        ...token,
+        name: 'GH_TOKEN',
+        place: { host: 'github.com', port: 443, path: '/' },
+        service: { ...github, host: 'github.com' },
+      },
+      {
+        name: 'KEY',
+        placeholder: key,
+        secret: 'the-key',
+        isVariable: true,
+        field: 'x-api-key',
+        place: { host: 'models.test', port: 443, path: '/' },
+      },
+    ],
+    'read',
+    defaultLimits,
+  );
+}
+
+function gone(
+  homes: HomeCredentials,
+  host: string,
+  change: Partial<RequestHead>,
+  fields = [['Authorization', `token ${placeholder}`]] as [string, string][],
+): string | undefined {
+  const destination = { scheme: 'https', host, port: 443 } as const;
+  const injected = homes.inject(head({ destination, ...change }, fields), readsByRule);
+  return injected?.head.headers.first(fields[0]?.[0].toLowerCase() ?? '');
+}
+
+test('of a variable it goes to each of its places, in its field, for reads and writes', () => {
+  assert.equal(
+    gone(variables(), 'api.github.com', { method: 'POST', path: '/repos/a/b/issues' }),
+    `token ${secret}`,
+  );
+  assert.equal(
+    gone(variables(), 'github.com', { path: '/a/b/info/refs' }, [
+      ['Authorization', basic('x-access-token', placeholder)],
+    ]),
+    basic('x-access-token', secret),
+  );
+  assert.equal(gone(variables(), 'other.test', {}), undefined);
+  assert.equal(gone(variables(), 'models.test', { method: 'POST' }, [['X-Api-Key', key]]), 'the-key');
+  // The key of one field in another, and the token of another service in this one.
+  assert.equal(gone(variables(), 'models.test', {}, [['Authorization', `Bearer ${key}`]]), undefined);
+  assert.equal(gone(variables(), 'models.test', {}, [['X-Api-Key', placeholder]]), undefined);
+  assert.equal(gone(variables(), 'api.github.com', {}, [['X-Api-Key', key]]), undefined);
+});
+
+test('a response to it is looked at for tokens, unless the service has members of that name that clients need', () => {
+  const one = {
+    placeholder,
+    secret,
+    name: 'T',
+    isVariable: true,
+    place: { host: 'r.test', port: 443, path: '/' },
+  } as const;
+  const looks = (plainTokens?: true): boolean | undefined => {
+    const service = {
+      entry: 'linear',
+      host: 'r.test',
+      ...(plainTokens === undefined ? {} : { plainTokens }),
+    };
+    return new HomeCredentials([{ ...one, service }], 'read', defaultLimits).inject(head(), readsByRule)
+      ?.looksForTokens;
+  };
+  assert.deepEqual([looks(), looks(true)], [true, false]);
+});
+
+test('of a variable it is not asked for more secrets, wherever the service stands', () => {
+  const refused = {
+    code: 'policy_denied',
+    message: /not asked for more secrets: GitHub: logs of runs.*--keep-env/,
+  };
+  const path = '/repos/a/b/actions/runs/1/logs';
+  assert.throws(() => gone(variables(), 'api.github.com', { path }), refused);
+  const own = variables('ghe.test', '/api/v3');
+  assert.throws(() => gone(own, 'ghe.test', { path: `/api/v3${path}` }), refused);
+  assert.throws(() => gone(variables('ghe.test'), 'ghe.test', { path: `/api/v3${path}` }), refused);
+  assert.equal(gone(own, 'ghe.test', { path: '/api/v3/user' }), `token ${secret}`);
+  // Without the secret it is the policy's business alone.
+  assert.equal(gone(variables(), 'api.github.com', { path }, [['Authorization', 'token x']]), undefined);
+});

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 
+import { CredentialSet } from '../../../../src/gateway/credentials/credential-set.ts';
+import type { CredentialLogin } from '../../../../src/gateway/credentials/kinds/credential-kind.ts';
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
 import { Vaults } from '../../../../src/gateway/credentials/vault/vaults.ts';
 import type {
@@ -174,6 +176,41 @@ test('two fields of one path come from one lease, and credentials of one server 
   assert.equal(await opened.read(source(server, 'secret/data/app'), 0), 'kv');
   assert.equal(pathsOf(server).filter((path) => path.endsWith('/login')).length, 1);
   assert.equal(server.secrets.length, 1);
+});
+
+test('a log-in has user and password of one lease, and of the next one once they are refused', async () => {
+  let nowMs = 1e12;
+  await using server = await openVaultServer({ clock: () => nowMs });
+  await using services = openTestServices([authority.caPem]);
+  const login = { kind: 'login', username: { field: 'username' } } as const;
+  const vault = source(server, 'database/creds/app');
+  await using set = new CredentialSet(
+    {
+      orders: { ...login, source: { vault } },
+      wrong: { ...login, username: { field: 'other' }, source: { vault } },
+    },
+    { SECRET_ID: approle.secretId },
+    services.fetch,
+  );
+  const fits = ({ username, password }: CredentialLogin): void => {
+    assert.equal(username, `v-${password.reveal().slice(-6)}`);
+    assert.equal(server.isLive(password.reveal()), true);
+  };
+  const first = await set.login('orders', nowMs);
+  fits(first);
+  assert.equal((await set.login('orders', nowMs)).username, first.username);
+  first.onRejected(nowMs);
+  nowMs += 1000;
+  const next = await set.login('orders', nowMs);
+  fits(next);
+  assert.notEqual(next.username, first.username);
+  await assert.rejects(set.login('wrong', nowMs), /there is no field other/);
+  await set[Symbol.asyncDispose]();
+  assert.equal(server.isLive(next.password.reveal()), false, 'it is given back');
+  assert.throws(
+    () => new CredentialSet({ orders: { ...login, source: { env: 'SECRET_ID' } } }, { SECRET_ID: 'a' }),
+    { code: 'config_invalid', message: /its source is not a secret of Vault/ },
+  );
 });
 
 test('the token of a log-in is renewed, and had anew at its maximum or when it was revoked', async () => {

@@ -1,0 +1,364 @@
+// The cache as the origin's stand-in for archives. Whoever comes here was judged for this very request, and what comes from here is checked
+// again on its way, as what comes from the origin is.
+
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { HeldOctets, Reservation } from '../../protocol/held-octets.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import type { Forwarder, ForwardRequest } from '../forward/forwarder.ts';
+import type { ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
+import { type ArchiveKey, type CacheEntry, keyText } from './cache-entry.ts';
+import { blocksOf, type CacheFolder, type OpenObject, type TemporaryObject } from './cache-folder.ts';
+import { CacheRoom, sessionShare } from './cache-room.ts';
+import { DiskHealth } from './disk-health.ts';
+import { FetchRoom } from './fetch-room.ts';
+import { type Reader, readOut, readOutBytes } from './read-out.ts';
+import { RestReceiver, type SentSoFar, unconditional } from './rest-receiver.ts';
+import { SeenArchives } from './seen-archives.ts';
+import { type Followed, SharedFetch, type WholeObject, writeAheadBytes } from './shared-fetch.ts';
+import { storedResponse } from './stored-response.ts';
+import { UntoldPromises } from './untold-promises.ts';
+
+/** From where an archive came: from the cache, by the fetch of another request, or from the origin, be it kept or not. */
+export type ArchiveSource = 'hit' | 'joined' | 'fetched' | 'passed';
+export type CacheCount = ArchiveSource | 'stored' | 'left' | 'damaged' | 'unwritable';
+
+export interface AskedArchive {
+  readonly key: ArchiveKey;
+  /** As `sha512-…` with base64. */
+  readonly promised: string;
+  /** What of it, as the client wrote it. */
+  readonly range: string | undefined;
+  /** Whether the origin is asked for a part where the cache has nothing. */
+  readonly takesParts: boolean;
+  /** Told before anything of the response; again if it has to come from elsewhere. */
+  readonly onSource: (source: ArchiveSource) => void;
+}
+
+export interface PackageCacheOptions {
+  readonly folder: CacheFolder;
+  readonly keepBytes: number;
+  /** Who is served by what one session fetched. */
+  readonly share: 'all' | 'principal';
+  readonly limits: Limits;
+  readonly held: HeldOctets;
+  readonly clock: () => number;
+  readonly onCount: (what: CacheCount, count: number) => void;
+  /** Told once, until it takes something again. */
+  readonly onUnwritable: (reason: string) => void;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+/** How exactly it is noted when an archive was used the last time. */
+const usedStepMs = 10_000;
+
+interface Flight {
+  readonly looked: Promise<CacheEntry | undefined>;
+  fetch?: SharedFetch;
+}
+
+interface Asking {
+  readonly forwarder: Pick<Forwarder, 'forward'>;
+  readonly request: ForwardRequest;
+  readonly archive: AskedArchive;
+  readonly reader: Reader;
+}
+
+export class PackageCache implements AsyncDisposable {
+  /** What registries did not say of archives that are not kept yet. */
+  readonly untold: UntoldPromises;
+  readonly #options: PackageCacheOptions;
+  readonly #room: CacheRoom;
+  readonly #look: RepeatedLook;
+  /** What is looked for or fetched now, by key and promise. */
+  readonly #flights = new Map<string, Flight>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #seen = new SeenArchives();
+  readonly #disk: DiskHealth;
+
+  constructor(options: PackageCacheOptions) {
+    this.#options = options;
+    const { folder, keepBytes, onCount, onFault, limits } = options;
+    this.untold = new UntoldPromises(options.clock, limits.publishTimesAgainMs);
+    const reserveBytes = limits.cacheDiskReserveBytes;
+    this.#room = new CacheRoom({
+      folder,
+      keepBytes,
+      reserveBytes,
+      onLeft: (files) => onCount('left', files),
+    });
+    this.#disk = new DiskHealth({ ...options, room: this.#room });
+    this.#look = new RepeatedLook({
+      look: async () => {
+        await folder.sweep();
+        await this.#room.lookAgain();
+      },
+      firstMs: 0,
+      intervalMs: limits.cacheLookIntervalMs,
+      onFault,
+    });
+    this.#look.start();
+  }
+
+  get share(): PackageCacheOptions['share'] {
+    return this.#options.share;
+  }
+
+  /** What it takes of the disk. */
+  get bytes(): number {
+    return this.#room.bytes;
+  }
+
+  /** What was promised of what is there for this key; undefined: nothing is there. Never throws. */
+  async promised(key: ArchiveKey): Promise<string | undefined> {
+    return (await this.#entry(keyText(key)))?.promised;
+  }
+
+  /** As the forwarder that it is given, which it asks for what it does not have. @throws ProxyError as that */
+  async forward(
+    forwarder: Pick<Forwarder, 'forward'>,
+    request: ForwardRequest,
+    receiver: ResponseReceiver,
+    archive: AskedArchive,
+  ): Promise<Partial<ForwardResult>> {
+    const { signal, absence } = request;
+    const { idleTimeoutMs } = this.#options.limits;
+    const reader = { receiver, signal, idleTimeoutMs, ...(absence === undefined ? {} : { absence }) };
+    const asking = { forwarder, request, archive, reader };
+    const room = this.#reserve(request.sessionId, readOutBytes);
+    if (room === undefined) return await this.#pass(asking);
+    try {
+      return await this.#forward(asking);
+    } finally {
+      room.release();
+    }
+  }
+
+  /** An object of the cache was not what it was kept as. */
+  async damaged(key: ArchiveKey): Promise<void> {
+    const entry = await this.#entry(keyText(key));
+    if (entry !== undefined) await this.#forget(entry);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#look.close();
+    await Promise.all(this.#running);
+    await this.#options.folder.close();
+  }
+
+  async #forward(asking: Asking): Promise<Partial<ForwardResult>> {
+    const { archive, request } = asking;
+    // A part is fetched as one, and a head says what the origin says: for them nothing is kept.
+    const isPart = archive.takesParts && archive.range !== undefined;
+    if (isPart || request.head.method !== 'GET')
+      return (await this.#serveKnown(await this.#kept(archive), asking)) ?? (await this.#pass(asking));
+    const id = JSON.stringify([keyText(archive.key), archive.promised]);
+    for (let tries = 0; tries < defaultLimits.cacheTriesMax; tries += 1) {
+      const flight = this.#flightOf(id, archive);
+      const entry = await flight.looked;
+      const served = await this.#serveKnown(entry, asking);
+      if (served !== undefined) return served;
+      if (entry !== undefined) continue;
+      const fetch = flight.fetch ?? this.#begin(id, flight, asking);
+      if (fetch?.isOpen === false) {
+        this.#landed(id, flight);
+        continue;
+      }
+      if (fetch === undefined || fetch.readers >= defaultLimits.cacheFollowersMax) break;
+      const followed = await this.#follow(fetch, flight, asking);
+      if (followed.kind === 'whole') return followed.result;
+      if (followed.had !== undefined) return await this.#pass(asking, followed.had);
+      if (!followed.isFault) break;
+    }
+    return await this.#pass(asking);
+  }
+
+  /** One looks for all that ask at once. */
+  #flightOf(id: string, archive: AskedArchive): Flight {
+    const known = this.#flights.get(id);
+    if (known !== undefined) return known;
+    const looked = this.#kept(archive).then((found) => {
+      // What is there, everybody opens for itself.
+      if (found !== undefined) this.#flights.delete(id);
+      return found;
+    });
+    const flight: Flight = { looked };
+    this.#flights.set(id, flight);
+    return flight;
+  }
+
+  /** What is there of it, as it is promised now. What is remembered and has left is found out where its object is opened. */
+  async #kept({ key, promised }: AskedArchive): Promise<CacheEntry | undefined> {
+    const text = keyText(key);
+    const remembered = this.#seen.entry(text);
+    if (remembered?.promised === promised) return remembered;
+    const entry = await this.#entry(text);
+    return entry?.promised === promised ? entry : undefined;
+  }
+
+  /** Undefined: it is not there, or not any more. */
+  async #serveKnown(
+    entry: CacheEntry | undefined,
+    asking: Asking,
+  ): Promise<Partial<ForwardResult> | undefined> {
+    const object = entry === undefined ? undefined : await this.#object(entry);
+    if (entry === undefined || object === undefined) return undefined;
+    this.#seen.saw(entry);
+    return await this.#serve(entry, object, asking);
+  }
+
+  #landed(id: string, flight: Flight): void {
+    if (this.#flights.get(id) === flight) this.#flights.delete(id);
+  }
+
+  async #follow(fetch: SharedFetch, flight: Flight, { reader, archive }: Asking): Promise<Followed> {
+    const source = flight.fetch === undefined ? 'fetched' : 'joined';
+    flight.fetch = fetch;
+    archive.onSource(source);
+    this.#options.onCount(source, 1);
+    return await fetch.follow(reader);
+  }
+
+  /** Undefined: what is asked for is not kept. */
+  #begin(
+    id: string,
+    flight: Flight,
+    { forwarder, request, archive, reader }: Asking,
+  ): SharedFetch | undefined {
+    const { clock, keepBytes, limits } = this.#options;
+    const isFull = this.#running.size >= defaultLimits.cacheFetchesMax || this.#disk.isUnwritable;
+    const room = isFull ? undefined : this.#reserve(request.sessionId, writeAheadBytes);
+    if (room === undefined) {
+      this.#landed(id, flight);
+      return undefined;
+    }
+    const fetch = new SharedFetch(reader, archive.promised, {
+      // What can never have room is not begun.
+      limits: {
+        ...limits,
+        cachedArchiveBytesMax: Math.min(limits.cachedArchiveBytesMax, keepBytes / sessionShare),
+      },
+      clock,
+      temporary: () => this.#options.folder.temporary(),
+      room: new FetchRoom(this.#room, request.sessionId, keepBytes),
+      keep: async (object, whole) => {
+        await this.#keep(archive, object, whole);
+        // From here on it is found on the disk.
+        this.#landed(id, flight);
+        this.#options.onCount('stored', 1);
+      },
+      onDiskFault: this.#disk.failed,
+    });
+    const running = fetch.run(forwarder, unconditional(request)).finally(() => {
+      room.release();
+      this.#running.delete(running);
+      this.#landed(id, flight);
+    });
+    this.#running.add(running);
+    return fetch;
+  }
+
+  async #keep({ key, promised }: AskedArchive, object: TemporaryObject, whole: WholeObject): Promise<void> {
+    const { folder } = this.#options;
+    const { registry, name, version } = key;
+    const about = version === undefined ? { registry, name } : { registry, name, version };
+    const { bytes, fields, sha256, storedMs } = whole;
+    const entry: CacheEntry = {
+      key: keyText(key),
+      ...about,
+      promised,
+      sha256,
+      bytes,
+      fields: fields.map(([field, value]) => [field, value]),
+      storedMs,
+    };
+    await folder.keep(object, entry);
+    this.#seen.saw(entry);
+    this.#room.kept(blocksOf(bytes) + blocksOf(1), 2);
+    this.#seen.sawWhole(sha256);
+    this.#disk.worked();
+  }
+
+  async #serve(
+    entry: CacheEntry,
+    { handle, usedMs }: OpenObject,
+    asking: Asking,
+  ): Promise<Partial<ForwardResult>> {
+    const { reader, archive, request } = asking;
+    const { clock, folder, onCount } = this.#options;
+    const closed = this.#room.opened(entry.sha256, entry.bytes);
+    try {
+      // A part cannot be checked on its way.
+      const isWhole =
+        archive.range === undefined || (await this.#seen.lookWhole(entry, handle, reader.signal));
+      if (isWhole !== true) {
+        if (isWhole === false) await this.#forget(entry);
+        return await this.#pass(asking);
+      }
+      const { status, rawHeaders, from, to } = storedResponse(entry, archive.range, clock());
+      archive.onSource('hit');
+      onCount('hit', 1);
+      const isHead = request.head.method === 'HEAD';
+      reader.receiver.onHead(status, rawHeaders, isHead);
+      if (!isHead) await readOut(handle, { from, to }, reader);
+      reader.receiver.onComplete?.();
+      const nowMs = clock();
+      // Nobody waits for that.
+      if (Math.abs(nowMs - usedMs) > usedStepMs) void folder.used(entry, nowMs).catch(() => undefined);
+      return {};
+    } finally {
+      void handle
+        .close()
+        .catch(() => undefined)
+        .then(closed);
+    }
+  }
+
+  /** @param had what of it the client has already */
+  async #pass({ forwarder, request, reader, archive }: Asking, had?: SentSoFar): Promise<ForwardResult> {
+    archive.onSource('passed');
+    this.#options.onCount('passed', 1);
+    if (had === undefined) return await forwarder.forward(request, reader.receiver);
+    const rest = new RestReceiver(reader.receiver, had);
+    const result = await forwarder.forward(unconditional(request), rest);
+    rest.end();
+    return result;
+  }
+
+  async #forget(entry: CacheEntry): Promise<void> {
+    this.#seen.forget(entry);
+    await this.#options.folder.forget(entry).catch(this.#disk.failed);
+    this.#options.onCount('damaged', 1);
+  }
+
+  /** What the disk does not give is not there. */
+  async #entry(key: string): Promise<CacheEntry | undefined> {
+    try {
+      return await this.#options.folder.entry(key);
+    } catch (error) {
+      this.#options.onFault(asProxyError(error));
+      return undefined;
+    }
+  }
+
+  async #object(entry: CacheEntry): Promise<OpenObject | undefined> {
+    try {
+      const object = await this.#options.folder.object(entry);
+      // It has left, or is cut off: what leads to it goes too. What is only remembered is looked for on the disk again.
+      if (object === undefined && !this.#seen.forget(entry)) await this.#options.folder.forget(entry);
+      return object;
+    } catch (error) {
+      this.#options.onFault(asProxyError(error));
+      return undefined;
+    }
+  }
+
+  #reserve(sessionId: string, octets: number): Reservation | undefined {
+    try {
+      return this.#options.held.reserve(sessionId, octets);
+    } catch (error) {
+      if (error instanceof ProxyError) return undefined;
+      throw error;
+    }
+  }
+}

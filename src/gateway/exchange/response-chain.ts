@@ -1,0 +1,114 @@
+// All that stands between the origin's response and the client, whatever was asked for: what is searched, screened, shown and kept.
+
+import type { ResponseReceiver } from '../forward/forwarder.ts';
+import type { ProxyError } from '../../protocol/error.ts';
+import type { ArchiveStandIn } from './archive-source.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import type { ExchangeScene } from './exchange-scene.ts';
+import { idLearner } from './learn-ids.ts';
+import type { ModelResponse } from './model-response.ts';
+import type { PackageFilter } from './package-filter.ts';
+import { ResponseRelay } from './response-relay.ts';
+import type { ResponseRoom } from './response-room.ts';
+import type { ResponseScreen } from './response-screen.ts';
+import { screenOf } from './screen-of.ts';
+import { shownResponse } from './shown-response.ts';
+import { TokenGuard } from './token-guard.ts';
+
+export interface ChainOptions {
+  readonly admitted: Admitted;
+  readonly record: ExchangeRecord;
+  readonly room: ResponseRoom;
+  readonly model?: ModelResponse | undefined;
+  readonly standIn?: ArchiveStandIn | undefined;
+  /** When the registry said it, where that was before. */
+  readonly toldMs?: (() => number | undefined) | undefined;
+  /** Ends the exchange in the middle. */
+  readonly end: (error: ProxyError) => void;
+  /** It is the reason why the exchange ends, whatever ends first. */
+  readonly refuse: (error: ProxyError) => void;
+}
+
+interface ChainMembers {
+  readonly relay: ResponseRelay;
+  readonly screen: ResponseScreen | undefined;
+  readonly shown: PackageFilter;
+  readonly guard: TokenGuard | undefined;
+}
+
+export class ResponseChain implements Disposable {
+  readonly relay: ResponseRelay;
+  readonly screen: ResponseScreen | undefined;
+  readonly #shown: PackageFilter;
+  readonly #guard: TokenGuard | undefined;
+
+  readonly #options: ChainOptions;
+
+  private constructor({ relay, screen, shown, guard }: ChainMembers, options: ChainOptions) {
+    this.relay = relay;
+    this.screen = screen;
+    this.#shown = shown;
+    this.#guard = guard;
+    this.#options = options;
+  }
+
+  static async open(
+    client: ClientExchange,
+    scene: ExchangeScene,
+    parts: ExchangeParts,
+    options: ChainOptions,
+  ): Promise<ResponseChain> {
+    const { admitted, record, room, model, standIn, toldMs, end, refuse } = options;
+    const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
+    const screen = screenOf(client, parts, { scene, admitted, record, room, refuse });
+    const made = { admitted, record, room, learner, model, standIn, toldMs };
+    const shown = shownResponse(screen?.client ?? client, scene, parts, made);
+    const { validated, decision, injected, capture, spendBytes } = admitted;
+    const relay = new ResponseRelay({
+      client: shown.client,
+      fail: end,
+      searched: injected.searched,
+      quietMs: decision.scrub?.quietMs,
+      decode: injected.decode,
+      request: validated.head,
+      limits: parts.limits,
+      spendBytes,
+      onText: capture?.onText,
+      room,
+      onStatus: (status) => record.responded(status),
+    });
+    // What is refused of a response that gives the workload a token of its caller's home.
+    const isGuarded = 'isOfHome' in injected && injected.looksForTokens;
+    const guard = isGuarded ? new TokenGuard(relay, validated.head.destination.host) : undefined;
+    return new ResponseChain({ relay, screen, shown, guard }, options);
+  }
+
+  get receiver(): ResponseReceiver {
+    return this.#guard ?? this.relay;
+  }
+
+  /** The origin's response was complete: resolves when all of it that may is with the client. @throws ProxyError */
+  async end(): Promise<void> {
+    this.#guard?.end();
+    await this.relay.end();
+    await this.#shown.sent().then(() => this.screen?.sent());
+  }
+
+  /** What there was of it; once. */
+  told(nowMs: number): void {
+    const { admitted, record, model } = this.#options;
+    if (this.relay.status === 401) admitted.injected.onRejected(nowMs);
+    model?.tell(record);
+    record.received(this.relay.bodyBytes);
+    record.scrubbed(this.relay.scrubbed);
+    admitted.capture?.keep(record);
+  }
+
+  [Symbol.dispose](): void {
+    this.relay[Symbol.dispose]();
+    this.screen?.[Symbol.dispose]();
+    this.#options.admitted.capture?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,31 @@
+// What is known of packages beside what their registries say, where the configuration says so: advisories, and who may attest how they were built.
+
+import { readFile } from 'node:fs/promises';
+import { ProxyError } from '../protocol/error.ts';
+import type { SessionAudit } from './audit/session-audit.ts';
+import type { Start } from './gateway-start.ts';
+import { openAdvisories } from './open-advisories.ts';
+import type { LiveAdvisories } from './packages/advisories/live-advisories.ts';
+import { PackageProvenance } from './packages/package-provenance.ts';
+import { SigstoreVerifier } from './packages/sigstore-verifier.ts';
+
+interface PackageFacts {
+  readonly advisories: LiveAdvisories | undefined;
+  readonly provenance: PackageProvenance | undefined;
+}
+
+/** @throws ProxyError config_invalid */
+export async function openPackageFacts(start: Start, record: SessionAudit['record']): Promise<PackageFacts> {
+  return { advisories: await openAdvisories(start, record), provenance: await openProvenance(start) };
+}
+
+async function openProvenance({ config, clock }: Start): Promise<PackageProvenance | undefined> {
+  const file = config.packageTrust?.sigstore;
+  if (file === undefined) return undefined;
+  const root = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ProxyError('config_invalid', `${file}: the root of trust of Sigstore cannot be read`, {
+      cause,
+    });
+  });
+  return new PackageProvenance(await SigstoreVerifier.open(root, file), config.limits, clock);
+}

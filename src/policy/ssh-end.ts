@@ -1,0 +1,46 @@
+// `protocol: ssh` of a rule, compiled: which server it is, and what a client may run on it.
+
+import { type GitCondition, gitCovers, gitText } from './git-condition.ts';
+
+export interface SshEnd {
+  readonly protocol: 'ssh';
+  /** The server has to have one of them: type and base64, as in known_hosts. */
+  readonly hostKeys: readonly string[];
+  /** What git may do; any of them is enough. */
+  readonly git: readonly SshGit[];
+  /** Commands that may be run, to the letter. */
+  readonly commands: readonly string[];
+  /** Paths of repositories are sent as paths from the root. */
+  readonly isAbsolute: boolean;
+}
+
+export interface SshGit {
+  readonly condition: GitCondition;
+  /** The same, as text: two that differ have two texts. */
+  readonly text: string;
+}
+
+export function sshGit(condition: GitCondition): SshGit {
+  return { condition, text: gitText(condition) };
+}
+
+export function sshText({ hostKeys, git, commands, isAbsolute }: SshEnd): string {
+  return [
+    ...(git.length === 0 ? [] : [`git ${git.map(({ text }) => text).join(' | ')}`]),
+    ...(commands.length === 0 ? [] : [`commands ${commands.map((one) => JSON.stringify(one)).join(', ')}`]),
+    ...(isAbsolute ? ['paths from the root'] : []),
+    `server ${hostKeys.join(', ')}`,
+  ].join('; ');
+}
+
+export function sshCovers(outer: SshEnd, inner: SshEnd): boolean {
+  const effect = 'allow' as const;
+  return (
+    inner.hostKeys.every((one) => outer.hostKeys.includes(one)) &&
+    inner.commands.every((one) => outer.commands.includes(one)) &&
+    inner.isAbsolute === outer.isAbsolute &&
+    inner.git.every((one) =>
+      outer.git.some((other) => gitCovers({ git: other.condition, effect }, { git: one.condition, effect })),
+    )
+  );
+}

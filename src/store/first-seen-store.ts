@@ -1,0 +1,52 @@
+// When versions of packages were seen first, of registries that do not say when they came out.
+
+/** A package of one registry, as one set of credentials is told of it. */
+export interface SeenPackage {
+  readonly source: string;
+  readonly name: string;
+}
+
+/** A version, or a file of one. */
+export interface SeenItem {
+  readonly item: string;
+  /** What is promised of it. */
+  readonly digest?: string;
+}
+
+export interface FirstSeen {
+  readonly firstMs: number;
+  /** The first that was told stays; empty where none was. */
+  readonly digest: string;
+}
+
+export interface FirstSeenBounds {
+  readonly nowMs: number;
+  /** When they were seen, if that was before. */
+  readonly firstMs?: number;
+  /** Of about so many without a digest the store knows. Beyond, those leave first that nobody asked for on a later day, and then those that nobody asked for for longest. */
+  readonly max: number;
+  /** Of about so many with a digest, in the same way: neither kind takes the room of the other. */
+  readonly promisedMax: number;
+  /** In whose name they are seen, and how many new ones that may be in one day: nobody pushes out what others saw. */
+  readonly owner: string;
+  readonly ownerDayMax: number;
+}
+
+export interface FirstSeenStore {
+  /** Those that are known. */
+  find(of: SeenPackage, items: readonly string[], nowMs: number): Promise<ReadonlyMap<string, FirstSeen>>;
+  /** What is known of them by then: what is new was seen now, by whoever of several was first. What the owner may not add that day is not seen. */
+  see(
+    of: SeenPackage,
+    items: readonly SeenItem[],
+    bounds: FirstSeenBounds,
+  ): Promise<ReadonlyMap<string, FirstSeen>>;
+}
+
+/** How often it is noted that somebody asked. */
+export const usedAgainMs = 86_400_000;
+
+export const dayOf = (nowMs: number): number => Math.floor(nowMs / 86_400_000);
+
+/** Counting all takes a while where there are many. */
+export const countsBetween = 1_000;

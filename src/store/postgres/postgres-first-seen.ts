@@ -1,0 +1,158 @@
+// When versions of packages were seen first, in PostgreSQL.
+
+import {
+  countsBetween,
+  dayOf,
+  type FirstSeen,
+  type FirstSeenBounds,
+  type FirstSeenStore,
+  type SeenItem,
+  type SeenPackage,
+  usedAgainMs,
+} from '../first-seen-store.ts';
+import { pruneBatch } from '../store.ts';
+import { integerOf, textOf } from '../stored-row.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+
+/** The table, as a migration. `digest` is empty of what is promised nothing, `again` 1 of what was asked for on a later day too. */
+export const firstSeenScript = `
+  CREATE TABLE package_seen (
+    source text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    item text COLLATE "C" NOT NULL,
+    digest text NOT NULL,
+    first_ms bigint NOT NULL,
+    used_ms bigint NOT NULL,
+    again integer NOT NULL,
+    PRIMARY KEY (source, name, item)
+  );
+  CREATE INDEX package_seen_by_use ON package_seen (again, used_ms);
+`;
+
+/** As a migration. Each kind has an index of its own; `package_seen_owner` counts what each owner added on the day on which it added last. */
+export const firstSeenOwnersScript = `
+  DROP INDEX package_seen_by_use;
+  CREATE INDEX package_seen_plain ON package_seen (again, used_ms) WHERE digest = '';
+  CREATE INDEX package_seen_promised ON package_seen (again, used_ms) WHERE digest <> '';
+  CREATE TABLE package_seen_owner (
+    owner text COLLATE "C" NOT NULL PRIMARY KEY,
+    day bigint NOT NULL,
+    added bigint NOT NULL
+  );
+  CREATE INDEX package_seen_owner_by_day ON package_seen_owner (day);
+`;
+
+export class PostgresFirstSeen implements FirstSeenStore {
+  readonly #database: PostgresDatabase;
+  #untilCount = 0;
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  async find(
+    { source, name }: SeenPackage,
+    items: readonly string[],
+    nowMs: number,
+  ): Promise<ReadonlyMap<string, FirstSeen>> {
+    const rows = await this.#database.all(
+      `SELECT item, digest, first_ms, used_ms FROM package_seen
+       WHERE source = $1 AND name = $2 AND item = ANY($3::text[])`,
+      [source, name, items],
+    );
+    const again = rows
+      .filter((row) => integerOf(row, 'used_ms') <= nowMs - usedAgainMs)
+      .map((row) => textOf(row, 'item'));
+    // Rows that others use are noted by them.
+    if (again.length > 0)
+      await this.#database.run(
+        `UPDATE package_seen SET used_ms = $4, again = 1 WHERE (source, name, item) IN
+           (SELECT source, name, item FROM package_seen
+            WHERE source = $1 AND name = $2 AND item = ANY($3::text[]) FOR UPDATE SKIP LOCKED)`,
+        [source, name, again, nowMs],
+      );
+    return new Map(
+      rows.map((row) => [
+        textOf(row, 'item'),
+        { firstMs: integerOf(row, 'first_ms'), digest: textOf(row, 'digest') },
+      ]),
+    );
+  }
+
+  async see(
+    of: SeenPackage,
+    items: readonly SeenItem[],
+    bounds: FirstSeenBounds,
+  ): Promise<ReadonlyMap<string, FirstSeen>> {
+    // In one order, so that of two gateways neither waits for the other's rows while it holds its own.
+    const once = [...new Map(items.map((one) => [one.item, one])).values()].toSorted((a, b) =>
+      a.item < b.item ? -1 : 1,
+    );
+    if (once.length > 0) await this.#add(of, once, bounds);
+    this.#untilCount -= once.length;
+    if (this.#untilCount < 0) await this.#leave(bounds);
+    return await this.find(
+      of,
+      once.map(({ item }) => item),
+      bounds.nowMs,
+    );
+  }
+
+  #add(
+    { source, name }: SeenPackage,
+    items: readonly SeenItem[],
+    { nowMs, firstMs = nowMs, owner, ownerDayMax }: FirstSeenBounds,
+  ): Promise<void> {
+    return this.#database.transaction(async (statements) => {
+      // Nobody else adds in the name of the owner until this is over.
+      const [row] = await statements.all(
+        `INSERT INTO package_seen_owner AS own (owner, day, added) VALUES ($1, $2, 0)
+         ON CONFLICT (owner) DO UPDATE SET day = excluded.day,
+           added = CASE WHEN own.day = excluded.day THEN own.added ELSE 0 END
+         RETURNING added`,
+        [owner, dayOf(nowMs)],
+      );
+      const left = Math.max(0, ownerDayMax - (row === undefined ? 0 : integerOf(row, 'added')));
+      const known = await statements.all(
+        'SELECT item FROM package_seen WHERE source = $1 AND name = $2 AND item = ANY($3::text[])',
+        [source, name, items.map(({ item }) => item)],
+      );
+      const isKnown = new Set(known.map((one) => textOf(one, 'item')));
+      const fresh = new Set(items.filter(({ item }) => !isKnown.has(item)).slice(0, left));
+      const taken = items.filter((one) => isKnown.has(one.item) || fresh.has(one));
+      await statements.run(
+        `INSERT INTO package_seen (source, name, item, digest, first_ms, used_ms, again)
+         SELECT $1, $2, item, digest, $5, $6, 0 FROM unnest($3::text[], $4::text[]) AS seen (item, digest)
+         ON CONFLICT (source, name, item) DO UPDATE SET digest = excluded.digest
+         WHERE package_seen.digest = '' AND excluded.digest <> ''`,
+        [source, name, taken.map(({ item }) => item), taken.map(({ digest = '' }) => digest), firstMs, nowMs],
+      );
+      await statements.run('UPDATE package_seen_owner SET added = added + $2 WHERE owner = $1', [
+        owner,
+        fresh.size,
+      ]);
+    });
+  }
+
+  async #leave({ nowMs, max, promisedMax }: FirstSeenBounds): Promise<void> {
+    this.#untilCount = countsBetween;
+    await this.#database.run(
+      `DELETE FROM package_seen_owner WHERE owner IN
+         (SELECT owner FROM package_seen_owner WHERE day < $1 FOR UPDATE SKIP LOCKED)`,
+      [dayOf(nowMs)],
+    );
+    await this.#leaveOf("digest = ''", max);
+    await this.#leaveOf("digest <> ''", promisedMax);
+  }
+
+  async #leaveOf(kind: string, max: number): Promise<void> {
+    const row = await this.#database.get(`SELECT count(*) AS count FROM package_seen WHERE ${kind}`);
+    const over = Math.min((row === undefined ? 0 : integerOf(row, 'count')) - max, pruneBatch);
+    if (over <= 0) return;
+    await this.#database.run(
+      `DELETE FROM package_seen WHERE (source, name, item) IN (SELECT source, name, item FROM package_seen
+         WHERE ${kind} ORDER BY again, used_ms, first_ms LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      [over],
+    );
+  }
+}

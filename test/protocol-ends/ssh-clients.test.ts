@@ -1,0 +1,156 @@
+// SSH that the gateway ends, with the real ssh, sshd and git.
+
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { mustRun } from '../support/command.ts';
+import { gitEnvironment } from '../support/git-server.ts';
+import { patienceMs } from '../support/patience.ts';
+import { host, missingSshd, openSshScene, startSshd } from './support/ssh-scene.ts';
+
+const skip =
+  process.env['TEST_PROTOCOL_ENDS'] === undefined
+    ? '`npm run test:protocol-ends` runs it'
+    : (missingSshd() ?? false);
+const options = { skip, timeout: 4 * patienceMs };
+const url = `git@${host}:acme/app.git`;
+const both =
+  'git: [{ repository: acme/app, operations: fetch }, { repository: acme/app, operations: push, refs: refs/heads/agent/**, changes: [create, update, delete] }]';
+
+test(
+  'git clones, fetches and pushes, and a push of another ref is refused in its own words',
+  options,
+  async () => {
+    await using server = await startSshd();
+    await using scene = await openSshScene(server, both);
+    const cloned = await scene.git('clone', url, 'app');
+    assert.equal(cloned.code, 0, cloned.stderr);
+    assert.ok(existsSync(join(scene.home, 'app/README')));
+    const app = ['-C', join(scene.home, 'app')];
+    assert.equal((await scene.git(...app, 'fetch', 'origin')).code, 0);
+    writeFileSync(join(scene.home, 'app/new'), 'x'.repeat(100_000));
+    await scene.git(...app, 'add', '.');
+    await scene.git(...app, 'commit', '-q', '-m', 'second');
+    const pushed = await scene.git(...app, 'push', 'origin', 'HEAD:refs/heads/agent/a');
+    assert.equal(pushed.code, 0, pushed.stderr);
+    const refused = await scene.git(...app, 'push', 'origin', 'HEAD:refs/heads/main');
+    assert.notEqual(refused.code, 0);
+    assert.match(
+      refused.stderr,
+      /remote: upstreamproxy: rule repositories does not allow this push to acme\/app: refs\/heads\/main/,
+    );
+    assert.match(refused.stderr, /! \[remote rejected\] HEAD -> main \(upstreamproxy: rule repositories/);
+    const deleted = await scene.git(...app, 'push', 'origin', ':refs/heads/agent/a');
+    assert.equal(deleted.code, 0, deleted.stderr);
+    const notDeleted = await scene.git(...app, 'push', 'origin', ':refs/heads/main');
+    assert.match(notDeleted.stderr, /! \[remote rejected\] main \(upstreamproxy/);
+    const events = await scene.path.events(6);
+    assert.deepEqual(
+      events.map(({ git, verdict, protocol, injected }) => [
+        protocol,
+        verdict,
+        git?.operation,
+        git?.repository,
+        git?.refs,
+        injected,
+      ]),
+      [
+        ['ssh', 'allow', 'fetch', 'acme/app', undefined, ['deploy']],
+        ['ssh', 'allow', 'fetch', 'acme/app', undefined, ['deploy']],
+        ['ssh', 'allow', 'push', 'acme/app', [{ ref: 'refs/heads/agent/a', change: 'create' }], ['deploy']],
+        ['ssh', 'deny', 'push', 'acme/app', [{ ref: 'refs/heads/main', change: 'update' }], ['deploy']],
+        ['ssh', 'allow', 'push', 'acme/app', [{ ref: 'refs/heads/agent/a', change: 'delete' }], ['deploy']],
+        ['ssh', 'deny', 'push', 'acme/app', [{ ref: 'refs/heads/main', change: 'delete' }], ['deploy']],
+      ],
+    );
+  },
+);
+
+test('shells, subsystems, other commands and repositories, and forwards are refused', options, async () => {
+  await using server = await startSshd();
+  await using scene = await openSshScene(
+    server,
+    `${both}, commands: ['echo out; echo err >&2; exit 7', 'env']`,
+  );
+  const run = (...args: string[]) => scene.ssh(`git@${host}`, ...args);
+  const allowed = await run('echo out; echo err >&2; exit 7');
+  assert.deepEqual([allowed.code, allowed.stdout, allowed.stderr], [7, 'out\n', 'err\n']);
+  const shell = await run();
+  assert.equal(shell.code, 128);
+  assert.match(shell.stderr, /^upstreamproxy: rule repositories allows no shell here; name a command\n/);
+  const sftp = await scene.ssh('-s', `git@${host}`, 'sftp');
+  assert.notEqual(sftp.code, 0);
+  assert.match(sftp.stderr, /subsystem request failed/);
+  for (const command of [
+    'uptime',
+    'env ',
+    "git-upload-pack 'acme/other.git'",
+    "git-upload-pack '../acme/app.git'",
+    "git-upload-pack 'acme/app.git'; id",
+    'git-upload-pack acme/app.git',
+    "git-upload-pack '-x/acme/app.git'",
+    "git-upload-archive 'acme/app.git'",
+    'git-lfs-authenticate acme/app.git download',
+    "git-receive-pack '~root/acme/app.git'",
+  ]) {
+    const refused = await run(command);
+    assert.equal(refused.code, 128, command);
+    assert.match(refused.stderr, /^upstreamproxy: rule repositories does not allow /, command);
+  }
+  // Nothing of the client's environment gets there, but for the version of git's protocol; no agent, no display.
+  const environment = await scene.ssh(
+    '-A',
+    '-o',
+    'SetEnv=LANG=x LC_ALL=y GIT_PROTOCOL=version=2',
+    `git@${host}`,
+    'env',
+  );
+  assert.equal(environment.code, 0);
+  assert.doesNotMatch(environment.stdout, /LC_ALL|GIT_PROTOCOL|SSH_AUTH_SOCK|DISPLAY/);
+  const forward = await scene.ssh('-W', '127.0.0.1:22', `git@${host}`);
+  assert.notEqual(forward.code, 0);
+  assert.match(forward.stderr, /open failed|stdio forwarding failed/);
+  assert.doesNotMatch(server.log(), /other\.git|uptime/);
+});
+
+test(
+  'a server with another key than that of the rule gets no log-in, and the client hears why',
+  options,
+  async () => {
+    await using server = await startSshd();
+    await using other = await startSshd();
+    await using scene = await openSshScene(server, both);
+    scene.setRule(both, other.hostKey);
+    const { code, stderr } = await scene.git('clone', url, 'app');
+    assert.equal(code, 128);
+    assert.match(
+      stderr,
+      /upstreamproxy: git\.test has the key SHA256:.*, which is none of hostKeys of the rule/,
+    );
+    assert.doesNotMatch(server.log(), /Accepted/);
+    const [event] = await scene.path.events(1);
+    assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'origin_untrusted']);
+  },
+);
+
+test('both sides change their keys in the midst of a clone', options, async () => {
+  await using server = await startSshd(['RekeyLimit 1M', 'LogLevel DEBUG1']);
+  await using scene = await openSshScene(server, both);
+  const gibibytes = process.env['TEST_SSH_GIB'];
+  const octets = gibibytes === undefined ? 12 << 20 : Number(gibibytes) * 2 ** 30;
+  const work = join(server.directory, 'first');
+  await mustRun('sh', ['-c', `head -c ${octets} /dev/urandom >${work}/bulk`]);
+  const git = (...args: string[]): Promise<string> => mustRun('git', args, { env: gitEnvironment });
+  await git('-C', work, 'add', '.');
+  await git('-C', work, 'commit', '-q', '-m', 'bulk');
+  await git('-C', work, 'push', '-q', join(server.root, 'acme/app.git'), 'main');
+  const rekeying = { GIT_SSH_COMMAND: `${scene.sshCommand} -o RekeyLimit=1M -o LogLevel=DEBUG1` };
+  const cloned = await scene.gitWith(rekeying, 'clone', url, 'app');
+  assert.equal(cloned.code, 0, cloned.stderr);
+  const changes = (text: string): number => text.split('SSH2_MSG_NEWKEYS received').length - 1;
+  assert.ok(changes(cloned.stderr) > 3, 'the client has changed its keys');
+  assert.ok(changes(server.log()) > 3, 'the server has changed its keys');
+  await mustRun('cmp', [join(work, 'bulk'), join(scene.home, 'app/bulk')]);
+});
