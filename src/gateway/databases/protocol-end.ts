@@ -25,6 +25,8 @@ export interface EndLogin {
 export interface EndKey {
   readonly username: string;
   readonly privateKey: Secret<string>;
+  /** A server that has a key of the rule is shown it from now on. */
+  onShown(): void;
   onRejected(): void;
 }
 
@@ -82,6 +84,8 @@ export interface EndedConnection<End extends ProtocolEnd = ProtocolEnd> {
   readonly rule: string;
   /** By which what one connection is told serves another one of the same session alone. */
   readonly sessionId: string;
+  /** The session that began by a token: whatever it made takes turns as one with it. */
+  readonly ownerId: string;
   readonly limits: Limits;
   readonly startDeadline: StartDeadline;
   /** Ends TLS of the client with a leaf for the host. @throws ProxyError as TlsTerminator */

@@ -104,6 +104,8 @@ async function logIn(
   // It is also rejected where nobody waits for it, since connect() threw.
   promise.catch(() => undefined);
   let shown: string | undefined;
+  // The server has proved its key; the log-in is what comes next.
+  ssh.once('handshake', () => key.onShown());
   ssh.once('ready', () => resolve(undefined));
   const fail = (error: Error & { readonly level?: string }): void => {
     if (error.level === 'client-authentication') key.onRejected();

@@ -9,12 +9,19 @@ import type { AllowDecision } from '../../policy/decision.ts';
 import type { ProtocolEnd } from '../../policy/protocol-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
-import type { EndDial, EndedConnection, EndFacts, EndOutcome, SshFacts } from '../databases/protocol-end.ts';
+import type {
+  EndDial,
+  EndedConnection,
+  EndFacts,
+  EndKey,
+  EndOutcome,
+  SshFacts,
+} from '../databases/protocol-end.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { requireAudit } from '../exchange/exchange.ts';
 import type { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
-import { accountsOf, spendFor } from '../exchange/spending-accounts.ts';
+import { accountsOf, ownerOf, spendFor } from '../exchange/spending-accounts.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { LastWords } from './last-words.ts';
 import { isEndOfGateway, pipeBoth } from '../forward/pipe-both.ts';
@@ -79,6 +86,7 @@ function connectionOf(ended: Ended, spendBytes: SpendBytes | undefined, progress
     port: destination.port,
     rule: decision.rule.name,
     sessionId: principal.sessionId,
+    ownerId: ownerOf(principal),
     limits: parts.limits,
     startDeadline: (ms, onTimeout) => deadlineWith(port.absence, ms, onTimeout),
     terminate: async (stream, alpn) => await terminate(scene, destination, { stream, alpn }),
@@ -87,11 +95,10 @@ function connectionOf(ended: Ended, spendBytes: SpendBytes | undefined, progress
       progress.isLoggedIn = true;
       return login;
     },
-    key: async () => {
-      const key = await keyOf(ended);
-      progress.isLoggedIn = true;
-      return key;
-    },
+    key: async () =>
+      await keyOf(ended, () => {
+        progress.isLoggedIn = true;
+      }),
     hold: (octets) => parts.held.reserve(principal.sessionId, octets),
     dial: async (request) => {
       const dialed = await dial(ended, request);
@@ -196,14 +203,20 @@ async function loginOf({ scene: { parts }, decision, record }: Ended) {
 }
 
 /** Invariant: as `loginOf`. */
-async function keyOf({ scene: { parts }, decision, record }: Ended) {
+async function keyOf({ scene: { parts }, decision, record }: Ended, shown: () => void): Promise<EndKey> {
   const [injection] = decision.inject;
   if (injection === undefined)
     throw new ProxyError('credential_unavailable', `rule ${decision.rule.name} names no credential`);
   try {
     const key = await parts.credentials.key(injection.credential, parts.clock());
-    record.injected({ names: [injection.credential], stripped: [] }, [injection.credential]);
-    return { ...key, onRejected: () => key.onRejected(parts.clock()) };
+    return {
+      ...key,
+      onShown: () => {
+        record.injected({ names: [injection.credential], stripped: [] }, [injection.credential]);
+        shown();
+      },
+      onRejected: () => key.onRejected(parts.clock()),
+    };
   } catch (error) {
     throw withoutReason(error);
   }

@@ -53,6 +53,7 @@ async function runAt(t: TestContext, trial: Trial): Promise<RunningCommand> {
       Promise.resolve({
         username: 'git',
         privateKey: new Secret(trial.privateKey ?? clientKey.privateKey),
+        onShown: () => undefined,
         onRejected: () => undefined,
       }),
     dial: () => Promise.resolve({ socket } as unknown as DialResult),

@@ -177,6 +177,7 @@ test('a server with another key than that of the rule is shown nothing', options
   client.end();
   const [event] = await scene.path.events(1);
   assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'origin_untrusted']);
+  assert.deepEqual([event?.injected, event?.offered], [[], ['deploy']]);
 });
 
 test('a second session, a forward and an agent are refused', options, async () => {
@@ -266,7 +267,7 @@ test(
     channel.pause();
     // It rests when what was sent stays the same over many turns of everything between.
     let [before, quiet] = [-1, 0];
-    while (quiet < 200) {
+    while (quiet < 60) {
       quiet = sent === before ? quiet + 1 : 0;
       before = sent;
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -9,6 +9,8 @@ import { TLSSocket } from 'node:tls';
 
 import { messageOf, uint32 } from '../../../src/gateway/databases/postgres/message.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
+import type { EndedConnection } from '../../../src/gateway/databases/protocol-end.ts';
+import type { Principal } from '../../../src/policy/decision.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { query, RawClient } from '../../protocol-ends/support/raw-client.ts';
@@ -91,7 +93,7 @@ function openPath(
 }
 
 /** The stream as a tunnel has it: the end of its session destroys it with the reason. */
-function serveStream(path: RequestPath, port: number) {
+function serveStream(path: RequestPath, port: number, principal: Principal = testPrincipal('alice')) {
   const [near, far] = duplexPair();
   for (const one of [near, far]) one.on('error', () => undefined);
   const reset = (error: ProxyError): void => void far.destroy(error);
@@ -104,7 +106,7 @@ function serveStream(path: RequestPath, port: number) {
     refuse: reset,
     reset,
   };
-  return { near, far, served: handleStream(stream, testPrincipal('alice'), path.parts) };
+  return { near, far, served: handleStream(stream, principal, path.parts) };
 }
 
 for (const [begins, leaves] of [
@@ -213,4 +215,24 @@ test('a client that was told, and does not close, is cut off', options, async ()
   await served;
   near.destroy();
   server.close();
+});
+
+test('sessions that one made take turns as one with it', options, async () => {
+  await using path = openPath(1, 'postgres');
+  const owners: string[] = [];
+  const serve = ({ ownerId, sessionId }: EndedConnection): Promise<{ readonly kind: 'silent' }> => {
+    owners.push(`${ownerId} of ${sessionId}`);
+    return Promise.resolve({ kind: 'silent' });
+  };
+  Object.assign(path.parts.protocolEnds, { serve });
+  const alice = testPrincipal('alice');
+  for (const principal of [
+    alice,
+    { ...alice, sessionId: 'child', narrowed: { rootId: alice.sessionId, steps: [] } },
+  ]) {
+    const { near, served } = serveStream(path, 1, principal);
+    await served;
+    near.destroy();
+  }
+  assert.deepEqual(owners, ['session-alice of session-alice', 'session-alice of child']);
 });

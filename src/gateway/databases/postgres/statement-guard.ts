@@ -27,7 +27,7 @@ import {
 import type { StatementReader } from './sql/statement-reader.ts';
 
 export interface StatementGuardOptions {
-  readonly connection: Pick<EndedConnection, 'rule' | 'sessionId' | 'limits' | 'hold'>;
+  readonly connection: Pick<EndedConnection, 'rule' | 'ownerId' | 'limits' | 'hold'>;
   readonly statements: StatementRule;
   readonly reader: StatementReader;
   /** What the server says of its settings when the session begins. */
@@ -158,7 +158,7 @@ export class StatementGuard {
       );
       return;
     }
-    const reading = said.text.length === 0 ? empty : await reader.read(connection.sessionId, said.text);
+    const reading = said.text.length === 0 ? empty : await reader.read(connection.ownerId, said.text);
     const refusal =
       judge(reading, statements) ??
       (statements.allowed === undefined || isPlain(said.text)

@@ -12,7 +12,8 @@ import { query } from '../../../protocol-ends/support/raw-client.ts';
 
 /** `drop` is a statement of that kind, and all else a SELECT. */
 const reader: Pick<StatementReader, 'read'> = {
-  read: (_session, bytes): Promise<StatementReading> => {
+  read: (owner, bytes): Promise<StatementReading> => {
+    assert.equal(owner, 'one');
     const kinds = Buffer.from(bytes).toString().startsWith('drop')
       ? (['drop'] as const)
       : (['select'] as const);
@@ -25,7 +26,7 @@ function open({ holdMax = 1e6 } = {}) {
   const guard = new StatementGuard({
     connection: {
       rule: 'orders-db',
-      sessionId: 'one',
+      ownerId: 'one',
       limits: { ...defaultLimits, databaseStatementBytesMax: 1000 },
       hold: (octets) => {
         if (held + octets > holdMax) throw new ProxyError('limit_exceeded', 'no room');

@@ -27,6 +27,7 @@ function connectionOf(client: Duplex, server: Duplex) {
     port: 6379,
     rule: 'cache',
     sessionId: 'one',
+    ownerId: 'one',
     limits: defaultLimits,
     startDeadline: () => ({ clear: () => undefined }),
     terminate: unused,

@@ -24,7 +24,7 @@ const over = { kind: 'unreadable', reason: 'it cannot be read now' } as const;
 
 export class StatementReader {
   readonly #limits: Limits;
-  /** By session, in the order of their turns; a connection of one has one statement here at most. */
+  /** By owner of sessions, in the order of their turns: who makes many has no more of them. A connection has one statement here at most. */
   readonly #waiting = new Map<string, Waiting[]>();
   #code: Promise<WebAssembly.Module> | undefined;
   #worker: Worker | undefined;
@@ -37,12 +37,12 @@ export class StatementReader {
   }
 
   /** Never throws: what cannot be read is a reading too. */
-  async read(sessionId: string, statement: Uint8Array): Promise<StatementReading> {
+  async read(owner: string, statement: Uint8Array): Promise<StatementReading> {
     if (this.#isClosed) return over;
     const { promise, resolve } = Promise.withResolvers<StatementReading>();
-    const queue = this.#waiting.get(sessionId) ?? [];
+    const queue = this.#waiting.get(owner) ?? [];
     queue.push({ statement, settle: resolve });
-    this.#waiting.set(sessionId, queue);
+    this.#waiting.set(owner, queue);
     void this.#work();
     return await promise;
   }
@@ -63,14 +63,14 @@ export class StatementReader {
     this.#isBusy = false;
   }
 
-  /** Of the session that waits longest for its turn. */
+  /** Of the owner that waits longest for its turn. */
   #next(): Waiting | undefined {
     const [first] = this.#waiting;
     if (first === undefined) return undefined;
-    const [sessionId, queue] = first;
+    const [owner, queue] = first;
     const next = queue.shift();
-    this.#waiting.delete(sessionId);
-    if (queue.length > 0) this.#waiting.set(sessionId, queue);
+    this.#waiting.delete(owner);
+    if (queue.length > 0) this.#waiting.set(owner, queue);
     return next;
   }
 
