@@ -1,10 +1,10 @@
 // The gateway as a server of PostgreSQL for clients, and as a client for the server: start-up on both sides, then bytes both ways.
 
 import type { Duplex } from 'node:stream';
-import { Transform } from 'node:stream';
 import { isAddressLiteral } from '../../../http/authority.ts';
 import type { PostgresEnd } from '../../../policy/postgres-end.ts';
 import { asProxyError, ProxyError } from '../../../protocol/error.ts';
+import { byteStep } from '../../forward/byte-step.ts';
 import { closeClient } from '../client-end.ts';
 import { ExactReader } from '../exact-reader.ts';
 import type { EndedConnection, EndOutcome, ProtocolServer, RelayThrough } from '../protocol-end.ts';
@@ -190,27 +190,24 @@ function guarded(rule: string): Guard {
   const fromClient = new ClientMessages();
   const fromServer = new ServerMessages();
   let refusal: PostgresRefusal | undefined;
-  const throughClient = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const throughClient = byteStep({
+    take: (chunk, through) => {
       const taken = fromClient.take(chunk);
-      for (const piece of taken.pieces) this.push(piece);
-      if (taken.refusal !== undefined) {
-        refusal = taken.refusal;
-        // The server does what it was asked for before, says all that it owes for that, and ends.
-        this.push(terminate);
-        this.push(null);
-      }
-      done();
+      for (const piece of taken.pieces) through.push(piece);
+      if (taken.refusal === undefined) return;
+      refusal = taken.refusal;
+      // The server does what it was asked for before, says all that it owes for that, and ends.
+      through.push(terminate);
+      through.push(null);
     },
   });
-  const throughServer = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const throughServer = byteStep({
+    take: (chunk, through) => {
       fromServer.take(chunk);
-      done(null, chunk);
+      through.push(chunk);
     },
-    flush(done) {
-      if (refusal !== undefined && fromServer.isBetween) this.push(fatalError(withRule(refusal, rule)));
-      done();
+    end: (through) => {
+      if (refusal !== undefined && fromServer.isBetween) through.push(fatalError(withRule(refusal, rule)));
     },
   });
   return {

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { Transform } from 'node:stream';
 import type { StatementRule } from '../../../policy/postgres-statements.ts';
 import { asProxyError, type ProxyError } from '../../../protocol/error.ts';
+import { byteStep } from '../../forward/byte-step.ts';
 import type { EndedConnection } from '../protocol-end.ts';
 import { errorResponse, messageOf, type PostgresRefusal } from './message.ts';
 import { ServerWatch } from './server-watch.ts';
@@ -101,16 +102,14 @@ export class StatementGuard {
   }
 
   #serverStream(): Transform {
-    const through = new Transform({
-      transform: (chunk: Buffer, _encoding, done) => {
+    const through = byteStep({
+      take: (chunk) => {
         for (const bytes of this.#watch.take(chunk)) through.push(bytes);
-        done();
       },
-      flush: (done) => {
+      end: () => {
         this.#state.end();
         if (this.#refusal !== undefined && this.#watch.isBetween)
           through.push(this.#errorOf(this.#refusal, 'FATAL'));
-        done();
       },
     });
     through.once('close', () => this.#state.end());

@@ -1,9 +1,9 @@
 // The gateway as a server of Redis for clients, and as a client for the server: it logs in there, and the client's commands go on by rule.
 
 import type { Duplex } from 'node:stream';
-import { Transform } from 'node:stream';
 import { RedisCommands, type RedisEnd } from '../../../policy/redis-end.ts';
 import { asProxyError, ProxyError } from '../../../protocol/error.ts';
+import { byteStep } from '../../forward/byte-step.ts';
 import { closeClient } from '../client-end.ts';
 import { ExactReader } from '../exact-reader.ts';
 import type { EndedConnection, EndOutcome, ProtocolServer, RelayThrough } from '../protocol-end.ts';
@@ -91,40 +91,32 @@ function guarded(
   const commands = new ClientCommands(new RedisCommands(end), standIns, counted);
   const replies = new ServerReplies((line) => standIns.response(line));
   let refused: ProxyError | undefined;
-  const throughClient = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const throughClient = byteStep({
+    take: (chunk, through) => {
       // What it says of it has ended, and nothing is pushed behind that.
-      if (refused !== undefined) {
-        done();
-        return;
-      }
+      if (refused !== undefined) return;
       const taken = commands.take(chunk);
-      if (taken.pieces.length > 0) this.push(Buffer.concat(taken.pieces));
-      if (taken.broken !== undefined) {
-        refused = new ProxyError(
-          'protocol_denied',
-          'what the client sent is not a command of Redis as it has to be',
-        );
-        this.push(null);
-      }
-      done();
+      if (taken.pieces.length > 0) through.push(Buffer.concat(taken.pieces));
+      if (taken.broken === undefined) return;
+      refused = new ProxyError(
+        'protocol_denied',
+        'what the client sent is not a command of Redis as it has to be',
+      );
+      through.push(null);
     },
   });
-  const throughServer = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const throughServer = byteStep({
+    take: (chunk, through) => {
       const taken = replies.take(chunk);
-      if (taken.pieces.length > 0) this.push(Buffer.concat(taken.pieces));
-      if (taken.isBroken === true && refused === undefined) {
-        refused = new ProxyError('origin_unreachable', `${host} does not respond as a server of Redis does`);
-        this.push(errorReply('ERR', `rule ${rule}: ${refused.message}`));
-        this.push(null);
-        throughClient.push(null);
-      }
-      done();
+      if (taken.pieces.length > 0) through.push(Buffer.concat(taken.pieces));
+      if (taken.isBroken !== true || refused !== undefined) return;
+      refused = new ProxyError('origin_unreachable', `${host} does not respond as a server of Redis does`);
+      through.push(errorReply('ERR', `rule ${rule}: ${refused.message}`));
+      through.push(null);
+      throughClient.push(null);
     },
-    flush(done) {
-      for (const piece of replies.end()) this.push(piece);
-      done();
+    end: (through) => {
+      for (const piece of replies.end()) through.push(piece);
     },
   });
   return {
