@@ -78,6 +78,11 @@ const rows: readonly Row[] = [
   },
   {
     document: 'docs/reference/package-registries.md',
+    has: 'packages forget',
+    way: { test: 'test/cli/operator/package-forget.test.ts', names: "'packages', 'forget'" },
+  },
+  {
+    document: 'docs/reference/package-registries.md',
     has: 'packages test',
     way: { test: 'test/cli/policy/test-packages.test.ts', names: "'packages', 'test'" },
   },

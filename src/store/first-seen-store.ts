@@ -32,6 +32,26 @@ export interface FirstSeenBounds {
   readonly ownerDayMax: number;
 }
 
+/** Rows of a registry, of a package of it, or of one version. */
+export interface SeenRange {
+  /** How their sources begin, to a comma or the end of a text in JSON. */
+  readonly sources: string;
+  readonly name?: string | undefined;
+  /** A version, with the files below it. */
+  readonly item?: string | undefined;
+}
+
+export interface SeenRow extends SeenPackage, FirstSeen {
+  readonly item: string;
+}
+
+export interface SeenRows {
+  /** By source, name and item. */
+  readonly rows: readonly SeenRow[];
+  /** Of how many these are the first. */
+  readonly count: number;
+}
+
 export interface FirstSeenStore {
   /** Those that are known. */
   find(of: SeenPackage, items: readonly string[], nowMs: number): Promise<ReadonlyMap<string, FirstSeen>>;
@@ -41,6 +61,10 @@ export interface FirstSeenStore {
     items: readonly SeenItem[],
     bounds: FirstSeenBounds,
   ): Promise<ReadonlyMap<string, FirstSeen>>;
+  /** The first `limit` of them. Nobody has used them by that. */
+  list(range: SeenRange, limit: number): Promise<SeenRows>;
+  /** Those that `list` gives are gone; gives how many. */
+  forget(range: SeenRange, limit: number): Promise<number>;
 }
 
 /** How often it is noted that somebody asked. */
@@ -50,3 +74,9 @@ export const dayOf = (nowMs: number): number => Math.floor(nowMs / 86_400_000);
 
 /** Counting all takes a while where there are many. */
 export const countsBetween = 1_000;
+
+/** Texts that begin so lie from it to that: its last letter is one of ASCII. */
+export function behindPrefix(prefix: string): string {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return `${prefix.slice(0, -1)}${String.fromCharCode(last + 1)}`;
+}

@@ -117,6 +117,49 @@ export function firstSeenConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await left(), []);
   });
 
+  test('what an operator names is listed in its order, and forgotten up to a bound; nothing beside it is', async () => {
+    await using store = await open();
+    const { firstSeen } = store;
+    const of2 = (source: string, name: string) => ({ source, name });
+    const rows = [
+      ['["go","https","a.test",443,""]', 'a.test/m', 'v1.0.0'],
+      ['["go","https","a.test",443,""]', 'a.test/m', 'v1.0.0-rc.1'],
+      ['["go","https","a.test",443,""]', 'a.test/n', 'v1.0.0'],
+      ['["go","https","a.test",443,"","key"]', 'a.test/m', 'v1.0.0'],
+      ['["go","https","a.test",443,"/x"]', 'a.test/m', 'v1.0.0'],
+      ['["go","https","a.test.b",443,""]', 'a.test/m', 'v1.0.0'],
+      ['["maven","https","a.test",443,""]', 'g:a', '1.0/a.jar'],
+      ['["maven","https","a.test",443,""]', 'g:a', '1.0.1/a.jar'],
+    ] as const;
+    for (const [i, [source, name, item]] of rows.entries())
+      await firstSeen.see(of2(source, name), [{ item, digest: 'd' }], bounds(10 + i));
+    const at = '["go","https","a.test",443,""';
+    const listed = async (range: Parameters<typeof firstSeen.list>[0], limit = 10) => {
+      const found = await firstSeen.list(range, limit);
+      return [found.count, ...found.rows.map(({ source, name, item }) => [source, name, item])];
+    };
+    assert.deepEqual(await listed({ sources: at }), [4, rows[0], rows[1], rows[2], rows[3]]);
+    assert.deepEqual(await listed({ sources: at }, 1), [4, rows[0]]);
+    assert.deepEqual(await listed({ sources: at, name: 'a.test/m', item: 'v1.0.0' }), [2, rows[0], rows[3]]);
+    assert.deepEqual(await listed({ sources: '["maven",', item: '1.0' }), [1, rows[6]]);
+    assert.deepEqual(await listed({ sources: '["maven",', name: 'g' }), [0]);
+    assert.deepEqual((await firstSeen.list({ sources: at }, 1)).rows, [
+      { ...of2(rows[0][0], rows[0][1]), item: rows[0][2], firstMs: 10, digest: 'd' },
+    ]);
+    assert.equal(await firstSeen.forget({ sources: at, name: 'a.test/m' }, 2), 2);
+    assert.deepEqual(await listed({ sources: '["go",' }), [4, rows[2], rows[3], rows[4], rows[5]]);
+    assert.equal(await firstSeen.forget({ sources: '["maven",', name: 'g:a', item: '1.0' }, 10), 1);
+    assert.equal(await firstSeen.forget({ sources: '["maven",', name: 'g:a', item: '1.0' }, 10), 0);
+    assert.deepEqual(await listed({ sources: '["' }), [5, rows[2], rows[3], rows[4], rows[5], rows[7]]);
+    // It is new, and so is what is promised of it.
+    const again = await firstSeen.see(
+      of2(rows[6][0], 'g:a'),
+      [{ item: '1.0/a.jar', digest: 'e' }],
+      bounds(99),
+    );
+    assert.deepEqual(again.get('1.0/a.jar'), seen(99, 'e'));
+  });
+
   test('of two gateways that see a version at once, one is first for both', async () => {
     await using store = await open();
     const items = Array.from({ length: 50 }, (_, i) => ({ item: String(i) }));

@@ -139,6 +139,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   publishTimesMax: 'the oldest entry makes room',
   firstSeenVersionsMax: 'those unused longest make room',
   firstSeenPromisesMax: 'those unused longest make room',
+  packagesForgottenMax: 'the rest waits for the next request',
   firstSeenPerDayMax: 'what is beyond stays too young',
   packageAlarmMs: 'the event of the exchange says it too',
   packageAlarmsMax: 'the oldest entry makes room',

@@ -27,6 +27,12 @@ export function memoryFirstSeen(): MemoryFirstSeen {
       for (const [key, { firstMs, digest }] of rows) rows.set(key, { firstMs: firstMs - ms, digest });
     },
     find: async (of, items) => find(of, items),
+    list: () => Promise.resolve({ rows: [], count: 0 }),
+    async forget() {
+      const { size } = rows;
+      rows.clear();
+      return size;
+    },
     async see(of, items, { nowMs, firstMs = nowMs, owner, ownerDayMax }) {
       for (const { item, digest = '' } of items) {
         const before = rows.get(keyOf(of, item));

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { auditEventSchema } from '../audit-event.ts';
 import * as access from './access-schemas.ts';
+import { packageRoutes } from './package-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { type AdminRoute, pageOf } from './route.ts';
 import * as schemas from './schemas.ts';
@@ -242,6 +243,7 @@ export const adminRoutes = {
   },
   ...policyRoutes,
   ...useRoutes,
+  ...packageRoutes,
   credentials: {
     method: 'GET',
     path: '/v1/credentials',

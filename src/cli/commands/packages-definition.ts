@@ -124,6 +124,44 @@ const explain = {
   ],
 } as const satisfies CommandDefinition;
 
+const forget = {
+  kind: 'command',
+  name: 'forget',
+  summary: 'lets the store forget when versions were seen first, and what was promised of them then',
+  description: [
+    'Registries of Go, Maven, images, and some of RubyGems do not say when a version came out, so it counts from when a gateway saw it first. A version that is forgotten counts as new from when a gateway sees it next, and its first digest no longer stays.',
+    'Without PACKAGE it forgets all of the registry at --index. A version is written as the store has it: of images it is a digest, of Maven all files of the version are meant. --dry-run shows them. Gateways that run take it up within a minute, of images and gems when they start next.',
+    'By a server it takes the role administrator. The audit has it as `packages_forgotten`.',
+  ],
+  forms: [
+    'packages forget PACKAGE[@VERSION] --registry REGISTRY [--index URL] [--dry-run] [--json]',
+    'packages forget --registry REGISTRY --index URL [--dry-run] [--json]',
+  ],
+  arguments: [{ name: 'PACKAGE', help: 'name, or NAME@VERSION' }],
+  options: {
+    registry: registryOption,
+    index: {
+      kind: 'value',
+      placeholder: 'URL',
+      help: 'where the registry begins; without it all that speak so are meant',
+    },
+    'dry-run': { kind: 'flag', help: 'only shows what it would forget' },
+    ...operatorPlaceOptions,
+    json: jsonObjectOption,
+  },
+  lists: { what: 'what was forgotten, or would be, and how many more there are', as: 'object' },
+  examples: [
+    {
+      line: 'upstreamproxy packages forget example.com/mod@v1.2.0 --registry go --dry-run --config gateway.yaml',
+      purpose: 'what would be forgotten of a version',
+    },
+    {
+      line: 'upstreamproxy packages forget --registry maven --index https://maven.example.com/ --context production',
+      purpose: 'all of a registry, at a gateway elsewhere',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 const report = {
   kind: 'command',
   name: 'report',
@@ -192,5 +230,5 @@ export const packagesDefinition = {
   name: 'packages',
   summary: 'why a package is let through or not, which ones came, and what is known against them',
   question: 'what about packages?',
-  actions: [advisories, explain, report, test],
+  actions: [advisories, explain, forget, report, test],
 } as const satisfies GroupDefinition;

@@ -5,6 +5,7 @@ import type { BodyOf, OutputOf } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import type { GrantWish } from '../../gateway/access/decide-access.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
+import type { Forgotten, ForgetWish } from '../../gateway/packages/forget-seen.ts';
 import type { SessionSummary } from '../../gateway/sessions/session-summary.ts';
 import type { AccessRecord, AccessState } from '../../store/access-store.ts';
 import type { AuditFilter } from '../../store/audit-statement.ts';
@@ -85,6 +86,8 @@ export interface OperatorBackend extends AsyncDisposable {
   ): Promise<EventPage>;
   /** Who looks is written into the audit first. */
   bodies(id: string): Promise<ShownBodies>;
+  /** At most so many at once as a call may. */
+  forgetSeen(wish: ForgetWish): Promise<Forgotten>;
   /** Which gateways have taken what was done; undefined where one may not ask. */
   confirm(): Promise<ChangeConfirmation | undefined>;
 }

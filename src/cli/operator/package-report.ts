@@ -13,7 +13,7 @@ import { jsonLine, printableText, textTable } from '../terminal/text-table.ts';
 import type { EventPage } from './operator-backend.ts';
 import { openOperatorBackend } from './operator-place.ts';
 
-type ReportInput = Input<(typeof packagesDefinition)['actions'][2]>;
+type ReportInput = Input<(typeof packagesDefinition)['actions'][3]>;
 
 const pageEvents = 1000;
 

@@ -4,6 +4,7 @@ import type { OutputOf } from '../../api/admin/routes.ts';
 import { describeAsked } from '../../gateway/access/access-request.ts';
 import { termsText } from '../../gateway/access/decide-access.ts';
 import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
+import type { Forgotten, ForgetWish } from '../../gateway/packages/forget-seen.ts';
 import type { SessionSummary } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -29,16 +30,7 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
       ).map(summaryOf),
     revokeSession: async (id, reason) =>
       void (await connection.ask('revokeSession', { id, body: { reason } })),
-    accessRequests: async ({ state, limit }) =>
-      (
-        await listed(limit, (before) =>
-          connection.ask('accessRequests', {
-            query: { ...(state === undefined ? {} : { state }), ...before },
-          }),
-        )
-      )
-        .filter(({ kind }) => kind !== 'question')
-        .map(recordOf),
+    accessRequests: (asked) => accessRequests(connection, asked),
     questions: async () => {
       const { items } = await connection.ask('accessRequests', { query: { state: 'pending' } });
       return byTimeLeft(items.filter(({ kind }) => kind === 'question'));
@@ -75,9 +67,29 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
     },
     eventsInTime: (asked, behind, signal) => eventsInTime(connection, asked, { behind, signal }),
     bodies: (id) => connection.ask('exchangeBodies', { id }),
+    forgetSeen: (wish) => forgetThere(connection, wish),
     confirm: () => confirmAtServer(connection),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
+}
+
+async function accessRequests(
+  connection: AdminConnection,
+  { state, limit }: Parameters<OperatorBackend['accessRequests']>[0],
+): Promise<readonly AccessRecord[]> {
+  const query = given({ state });
+  const found = await listed(limit, (before) =>
+    connection.ask('accessRequests', { query: { ...query, ...before } }),
+  );
+  return found.filter(({ kind }) => kind !== 'question').map(recordOf);
+}
+
+function forgetThere(
+  connection: AdminConnection,
+  { registry, dry, index, name, version }: ForgetWish,
+): Promise<Forgotten> {
+  const body = { registry, dry, ...given({ index, name, version }) };
+  return connection.ask('forgetPackages', { body });
 }
 
 async function eventsInTime(

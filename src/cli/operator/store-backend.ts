@@ -16,6 +16,7 @@ import { answerQuestion } from '../../gateway/access/decide-question.ts';
 import { mergedPage, shownSeen } from '../../gateway/admin/seen-access.ts';
 import { confirmChange } from '../../gateway/changes/confirm-change.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { type Forgotten, forgetSeen, type ForgetWish } from '../../gateway/packages/forget-seen.ts';
 import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
 import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -93,6 +94,7 @@ function backendOf(config: GatewayConfig, desk: OperatorDesk, owned: AsyncDispos
       return { events, next: next === undefined ? undefined : auditCursor(next) };
     },
     bodies: (id) => bodiesHere(config, desk, id),
+    forgetSeen: (wish) => forgetHere(desk, wish),
     confirm: () => confirmChange(store),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
@@ -144,6 +146,16 @@ async function endSession(
       `${printableText(id)}: ${message}; \`upstreamproxy session list --all\` shows those that the store has`,
     );
   }
+}
+
+/** @throws ProxyError usage for a login that leaves its acts in the store: none of them is this one */
+async function forgetHere({ store, operator, record }: OperatorDesk, wish: ForgetWish): Promise<Forgotten> {
+  if (store.actsAs !== undefined && !wish.dry)
+    throw new ProxyError(
+      'usage',
+      'a login of its own cannot record that it forgets; ask the admin API for it, by --server or --context',
+    );
+  return await forgetSeen({ firstSeen: store.firstSeen, operator, record }, wish, Date.now());
 }
 
 async function decisionOf(store: Store, id: string, note: string | undefined): Promise<DecisionInput> {

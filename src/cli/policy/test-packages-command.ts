@@ -13,7 +13,7 @@ import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 import { testedPackage, type TestedPart } from './tested-package.ts';
 
-type TestInput = Input<(typeof packagesDefinition)['actions'][3]>;
+type TestInput = Input<(typeof packagesDefinition)['actions'][4]>;
 
 interface TestResult {
   readonly name: string;

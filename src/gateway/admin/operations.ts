@@ -6,6 +6,7 @@ import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { capturedOperations } from './captured-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { openOperations } from './open-operations.ts';
+import { packageOperations } from './package-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { publishedOperations } from './published-operations.ts';
 import { replayOperations } from './replay-operations.ts';
@@ -28,6 +29,7 @@ const handlers: Handlers<Exclude<AdminOperation, StreamingOperation>> = {
   ...tokenOperations,
   ...sessionTokenOperations,
   ...useOperations,
+  ...packageOperations,
 };
 
 /** Does it. `asked` was read by the schemas of that operation. */

@@ -44,6 +44,7 @@ export interface SessionStep {
     | 'operator_link_reused'
     | 'store_went_back'
     | 'bodies_viewed'
+    | 'packages_forgotten'
     | 'leaks_exceeded'
     | 'advisories_stale';
   readonly nowMs: number;

@@ -152,10 +152,13 @@ export class PublishTimes {
     find: (told: ToldVersions) => T | undefined,
   ): Promise<T | undefined> {
     const key = keyOf(asked);
+    let kept: T | undefined;
     for (let tries = 0; ; tries++) {
       const entry = this.#known.get(key);
       const known = entry && find(entry);
-      if (entry !== undefined && (known !== undefined || !this.#isOld(entry))) {
+      const holds = known !== undefined && !isOfStore(asked);
+      kept = known ?? kept;
+      if (entry !== undefined && (holds || !this.#isOld(entry))) {
         this.#known.delete(key);
         this.#known.set(key, entry);
         if (known === undefined && entry.fault !== undefined) throw entry.fault;
@@ -166,8 +169,13 @@ export class PublishTimes {
       const told = await other.catch(() => undefined);
       if (told !== undefined) return find(told);
     }
-    const told = await this.#ask(asked, key, ask);
-    return told && find(told);
+    try {
+      const told = await this.#ask(asked, key, ask);
+      return (told && find(told)) ?? kept;
+    } catch (error) {
+      if (kept === undefined) throw error;
+      return kept;
+    }
   }
 
   /**
@@ -191,9 +199,8 @@ export class PublishTimes {
     const entry = this.#known.get(key);
     const known = entry && find(entry);
     // An archive that has no time to wait for comes without a promise too.
-    return known !== undefined || !asksFirst
-      ? known
-      : await this.#told(asked, ask, find).catch(() => undefined);
+    const isAsked = asksFirst && (known === undefined || isOfStore(asked));
+    return isAsked ? ((await this.#told(asked, ask, find).catch(() => undefined)) ?? known) : known;
   }
 
   #askDoubted(asked: AskedPackage, key: string, ask: Ask): Promise<unknown> | undefined {
@@ -257,6 +264,9 @@ export class PublishTimes {
     this.#count -= sizeOf(entry);
   }
 }
+
+/** The store says it before the registry is asked. It is asked anew after a while: an operator may have let it forget that. */
+const isOfStore = ({ registry }: AskedPackage): boolean => registry === 'go' || registry === 'maven';
 
 const sizeOf = ({ times, digests, installScripts }: ToldVersions): number =>
   times.size + digests.size + (installScripts?.size ?? 0) + 1;

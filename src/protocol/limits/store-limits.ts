@@ -123,6 +123,11 @@ export const storeLimits = {
     'store_unavailable',
     'Versions and files that one session, with all sessions that it made, may see first in a day. It sees no more that day: they stay too young. A large project of Go has lists of some 30,000 versions.',
   ),
+  packagesForgottenMax: fixedRow(
+    1000,
+    'store_unavailable',
+    'Versions and files that one request of an operator lets the store forget, and that its response tells. `packages forget` asks until none is left.',
+  ),
   backupLineBytesMax: fixedRow(
     128 * MiB,
     'config_invalid',

@@ -1,6 +1,7 @@
 // When versions of packages were seen first, in PostgreSQL.
 
 import {
+  behindPrefix,
   countsBetween,
   dayOf,
   type FirstSeen,
@@ -8,8 +9,11 @@ import {
   type FirstSeenStore,
   type SeenItem,
   type SeenPackage,
+  type SeenRange,
+  type SeenRows,
   usedAgainMs,
 } from '../first-seen-store.ts';
+import { seenRow } from '../first-seen-row.ts';
 import { pruneBatch } from '../store.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
@@ -41,6 +45,14 @@ export const firstSeenOwnersScript = `
   );
   CREATE INDEX package_seen_owner_by_day ON package_seen_owner (day);
 `;
+
+const within = `source >= $1 AND source < $2 AND ($3::text = '' OR name = $3)
+  AND ($4::text = '' OR item = $4 OR (item >= $5 AND item < $6))`;
+
+function valuesOf({ sources, name = '', item = '' }: SeenRange): readonly string[] {
+  const below = `${item}/`;
+  return [sources, behindPrefix(sources), name, item, below, behindPrefix(below)];
+}
 
 export class PostgresFirstSeen implements FirstSeenStore {
   readonly #database: PostgresDatabase;
@@ -95,6 +107,28 @@ export class PostgresFirstSeen implements FirstSeenStore {
       of,
       once.map(({ item }) => item),
       bounds.nowMs,
+    );
+  }
+
+  async list(range: SeenRange, limit: number): Promise<SeenRows> {
+    const values = valuesOf(range);
+    const counted = await this.#database.get(
+      `SELECT count(*) AS count FROM package_seen WHERE ${within}`,
+      values,
+    );
+    const rows = await this.#database.all(
+      `SELECT source, name, item, digest, first_ms FROM package_seen WHERE ${within}
+       ORDER BY source, name, item LIMIT $7`,
+      [...values, limit],
+    );
+    return { rows: rows.map(seenRow), count: counted === undefined ? 0 : integerOf(counted, 'count') };
+  }
+
+  forget(range: SeenRange, limit: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM package_seen WHERE (source, name, item) IN (SELECT source, name, item FROM package_seen
+         WHERE ${within} ORDER BY source, name, item LIMIT $7 FOR UPDATE)`,
+      [...valuesOf(range), limit],
     );
   }
 

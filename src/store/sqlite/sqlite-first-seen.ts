@@ -1,6 +1,7 @@
 // When versions of packages were seen first, in SQLite.
 
 import {
+  behindPrefix,
   countsBetween,
   dayOf,
   type FirstSeen,
@@ -8,8 +9,11 @@ import {
   type FirstSeenStore,
   type SeenItem,
   type SeenPackage,
+  type SeenRange,
+  type SeenRows,
   usedAgainMs,
 } from '../first-seen-store.ts';
+import { seenRow } from '../first-seen-row.ts';
 import { pruneBatch } from '../store.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -41,6 +45,14 @@ export const firstSeenOwnersScript = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX package_seen_owner_by_day ON package_seen_owner (day);
 `;
+
+const within = `source >= :from AND source < :to AND (:name = '' OR name = :name)
+  AND (:item = '' OR item = :item OR (item >= :below AND item < :behind))`;
+
+function valuesOf({ sources, name = '', item = '' }: SeenRange): Readonly<Record<string, string>> {
+  const below = `${item}/`;
+  return { from: sources, to: behindPrefix(sources), name, item, below, behind: behindPrefix(below) };
+}
 
 export class SqliteFirstSeen implements FirstSeenStore {
   readonly #database: SqliteDatabase;
@@ -99,6 +111,30 @@ export class SqliteFirstSeen implements FirstSeenStore {
       if (this.#untilCount < 0) this.#leave(bounds);
       return found;
     });
+  }
+
+  async list(range: SeenRange, limit: number): Promise<SeenRows> {
+    const values = valuesOf(range);
+    return this.#database.transaction(() => {
+      const counted = this.#database.get(
+        `SELECT count(*) AS count FROM package_seen WHERE ${within}`,
+        values,
+      );
+      const rows = this.#database.all(
+        `SELECT source, name, item, digest, first_ms FROM package_seen WHERE ${within}
+         ORDER BY source, name, item LIMIT :limit`,
+        { ...values, limit },
+      );
+      return { rows: rows.map(seenRow), count: counted === undefined ? 0 : integerOf(counted, 'count') };
+    });
+  }
+
+  async forget(range: SeenRange, limit: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM package_seen WHERE (source, name, item) IN
+         (SELECT source, name, item FROM package_seen WHERE ${within} ORDER BY source, name, item LIMIT :limit)`,
+      { ...valuesOf(range), limit },
+    );
   }
 
   #added(owner: string, day: number): number {

@@ -71,6 +71,10 @@ const questions: Readonly<
   hours: { path: '/v1/uses/hours?hours=24' },
   grantUses: { path: '/v1/uses/grants?ids=abc' },
   gateways: { path: '/v1/gateways' },
+  forgetPackages: {
+    path: '/v1/packages/forget',
+    body: { registry: 'go', name: 'example.com/mod', dry: false },
+  },
   credentials: { path: '/v1/credentials' },
   limits: { path: '/v1/limits' },
   metrics: { path: '/v1/metrics' },

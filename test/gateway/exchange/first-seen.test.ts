@@ -106,7 +106,7 @@ test('what one session sees in a day ends at its bound: what is new is too young
 
 test('without the store nothing is old enough, and nothing is fetched', async () => {
   const away = (): Promise<never> => Promise.reject(new ProxyError('store_unavailable', 'the store is away'));
-  const firstSeen: FirstSeenStore = { find: away, see: away };
+  const firstSeen: FirstSeenStore = { ...memoryFirstSeen(), find: away, see: away };
   await using scene = await openRegistryScene(go, serving(files), { firstSeen });
   assert.equal((await scene.get(module('v1.0.0', 'zip'))).status, 503);
   assert.notEqual((await scene.get('/example.com/!mod/@v/list')).status, 200);

@@ -55,6 +55,29 @@ test('a version that was not told of is asked for again later, and a question th
   assert.equal(await times.timeOf(asked('a'), '1.1.0', () => Promise.resolve(told(['1.1.0', 7]))), 7);
 });
 
+test('what the store says of a module is asked for anew after a while, and stays where nobody says it', async () => {
+  let now = 0;
+  const times = new PublishTimes({ publishTimesMax: 100, publishTimesAgainMs: 1000 }, () => now);
+  const module: AskedPackage = { ...asked('a'), registry: 'go' };
+  const digests = new Map([['v1', 'x']]);
+  times.note(module, { ...told(['v1', 5]), digests });
+  const timeOf = (ask: () => Promise<ToldVersions | undefined>) => times.timeOf(module, 'v1', ask);
+  const away = () => Promise.reject<ToldVersions>(new Error('away'));
+  now = 999;
+  assert.equal(await timeOf(away), 5);
+  now = 1000;
+  assert.equal(await timeOf(away), 5);
+  assert.equal(await timeOf(() => Promise.resolve(undefined)), 5);
+  assert.equal(await digestOf(times, module, 'v1', away, true), 'x');
+  // It was forgotten, and seen again.
+  assert.equal(
+    await timeOf(() => Promise.resolve({ ...told(['v1', 900]), digests: new Map([['v1', 'y']]) })),
+    900,
+  );
+  assert.equal(await timeOf(away), 900);
+  assert.equal(await digestOf(times, module, 'v1', away, true), 'y');
+});
+
 test('a time that was seen stays', () => {
   const times = new PublishTimes({ publishTimesMax: 100, publishTimesAgainMs: 1000 }, () => 0);
   times.note(asked('a'), told(['1.0.0', 5]));

@@ -22,7 +22,11 @@ test('a long list is stored in parts, and others have a turn between them', asyn
     parts.push({ items: items.length, turn });
     return Promise.resolve(new Map<string, FirstSeen>());
   };
-  const store: FirstSeenStore = { find: (_, items) => note(items), see: (_, items) => note(items) };
+  const store: FirstSeenStore = {
+    ...memoryFirstSeen(),
+    find: (_, items) => note(items),
+    see: (_, items) => note(items),
+  };
   const seen = new SeenVersions(store, () => 1000);
   let isDone = false;
   const count = (): void => {
@@ -49,7 +53,7 @@ test('what is known is not stored again, but for a promise that is new', async (
   const memory = memoryFirstSeen();
   const stored: string[] = [];
   const store: FirstSeenStore = {
-    find: (of, items, nowMs) => memory.find(of, items, nowMs),
+    ...memory,
     see: (of, items, bounds) => {
       stored.push(...items.map(({ item, digest = '' }) => `${item} ${digest} for ${bounds.owner}`));
       return memory.see(of, items, bounds);

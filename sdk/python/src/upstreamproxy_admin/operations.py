@@ -1687,6 +1687,58 @@ class ReplayWhole(_ReplayWholeMust, _ReplayWholeMay):
     pass
 
 
+_ForgetPackagesRecordsItemMust = TypedDict(
+    "_ForgetPackagesRecordsItemMust",
+    {
+        # Where the registry begins.
+        "at": str,
+        "name": str,
+        # A version, or a file of one.
+        "item": str,
+        "firstSeen": str,
+        # With which the registry was asked, by name.
+        "credentials": List[str],
+    },
+)
+
+
+_ForgetPackagesRecordsItemMay = TypedDict(
+    "_ForgetPackagesRecordsItemMay",
+    {
+        # What was promised of it first.
+        "digest": str,
+    },
+    total=False,
+)
+
+
+class ForgetPackagesRecordsItem(_ForgetPackagesRecordsItemMust, _ForgetPackagesRecordsItemMay):
+    pass
+
+
+_ForgetPackagesMust = TypedDict(
+    "_ForgetPackagesMust",
+    {
+        # What was forgotten, or would be.
+        "records": List[ForgetPackagesRecordsItem],
+        # How many more there are: ask again.
+        "left": int,
+    },
+)
+
+
+_ForgetPackagesMay = TypedDict(
+    "_ForgetPackagesMay",
+    {
+    },
+    total=False,
+)
+
+
+class ForgetPackages(_ForgetPackagesMust, _ForgetPackagesMay):
+    pass
+
+
 _MakeTokenRecordMust = TypedDict(
     "_MakeTokenRecordMust",
     {
@@ -2724,6 +2776,35 @@ class ReplayWholeBody(_ReplayWholeBodyMust, _ReplayWholeBodyMay):
     pass
 
 
+_ForgetPackagesBodyMust = TypedDict(
+    "_ForgetPackagesBodyMust",
+    {
+        # How it speaks.
+        "registry": Literal["npm", "pypi", "cargo", "go", "maven", "rubygems", "oci"],
+        # Nothing is forgotten: it is only told what would be.
+        "dry": bool,
+    },
+)
+
+
+_ForgetPackagesBodyMay = TypedDict(
+    "_ForgetPackagesBodyMay",
+    {
+        # Where the registry begins. Without it all of that kind are meant.
+        "index": str,
+        # A package. Without it all of the registry are meant, and `index` has to be there.
+        "name": str,
+        # A version, or a file, as the store has it.
+        "version": str,
+    },
+    total=False,
+)
+
+
+class ForgetPackagesBody(_ForgetPackagesBodyMust, _ForgetPackagesBodyMay):
+    pass
+
+
 _MakeTokenBodyMust = TypedDict(
     "_MakeTokenBodyMust",
     {
@@ -2811,6 +2892,8 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "ReplayPolicyNotReplayedItem": [{"reason": "str", "count": "int"}, {}],
     "ReplayPolicyUnsureItem": [{"request": "str", "reason": "str", "count": "int"}, {}],
     "ReplayWhole": [{"looked": "int"}, {"searchedTo": "str", "oldest": "str", "result": ["is", "ReplayPolicy"]}],
+    "ForgetPackages": [{"records": ["list", ["is", "ForgetPackagesRecordsItem"]], "left": "int"}, {}],
+    "ForgetPackagesRecordsItem": [{"at": "str", "name": "str", "item": "str", "firstSeen": "str", "credentials": ["list", "str"]}, {"digest": "str"}],
     "MakeToken": [{"token": "str", "record": ["is", "MakeTokenRecord"]}, {}],
     "MakeTokenRecord": [{"id": "str", "name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "created": "str", "createdBy": "str", "expires": "str"}, {"sees": ["dict", "any"], "lastUsed": "str", "person": ["is", "WhoPerson"]}],
     "Exchanges": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str", "searchedTo": "str"}],
@@ -2854,6 +2937,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "DiffPolicyBodyBefore": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]]}],
     "ReplayPolicyBody": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "since": "str", "count": "int"}],
     "ReplayWholeBody": [{}, {"version": "str", "files": ["list", ["is", "CheckPolicyBodyFilesItem"]], "since": "str"}],
+    "ForgetPackagesBody": [{"registry": ["one", ["npm", "pypi", "cargo", "go", "maven", "rubygems", "oci"]], "dry": "bool"}, {"index": "str", "name": "str", "version": "str"}],
     "MakeTokenBody": [{"name": "str", "role": ["one", ["viewer", "approver", "operator", "administrator"]], "seconds": "int"}, {"sees": ["dict", ["any_of", ["str", "float", "bool"]]]}],
 }
 
@@ -3744,6 +3828,30 @@ class Operations:
                 "/v1/gateways",
                 ["is", "Gateways"],
                 timeout=timeout,
+            ),
+        )
+
+    def forget_packages(
+        self,
+        body: ForgetPackagesBody,
+        *,
+        timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
+        if_match: Optional[str] = None,
+    ) -> ForgetPackages:
+        """Lets the store forget when versions were seen first, and what was promised of them then. Each counts as new from when a gateway sees it next. Role: administrator."""
+        return cast(
+            ForgetPackages,
+            self._call(
+                "forgetPackages",
+                "POST",
+                "/v1/packages/forget",
+                ["is", "ForgetPackages"],
+                body=cast(Mapping[str, Any], body),
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                if_match=if_match,
+                is_write=True,
             ),
         )
 
