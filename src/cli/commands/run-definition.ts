@@ -22,7 +22,7 @@ export const runDefinition = {
       each: 'path',
       section: own,
       placeholder: 'FILE',
-      help: 'what is allowed; without one and without --config, public destinations are allowed and recorded, no credential is used, and a list of what was contacted comes at the end',
+      help: 'what is allowed; without one and without --config, public destinations are allowed and recorded, without credentials of rules, and a list of what was contacted comes at the end',
     },
     config: {
       kind: 'path',

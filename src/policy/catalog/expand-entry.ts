@@ -206,11 +206,17 @@ function denyingRule(rule: RuleDocument, part: Part, reason: string): RuleDocume
   return definedOf({
     ...Object.fromEntries(sharedKeys.map((key) => [key, rule[key]])),
     ...requests,
+    paths: requests.paths === undefined ? undefined : withTrailingSlash(asList(requests.paths)),
     name: `${rule.name}/${part.name}`,
     when: bothConditions(own, rule.when),
     deny: reason,
   });
 }
+
+/** Many services respond to a path with a slash behind it as to the one without. */
+const withTrailingSlash = (paths: readonly string[]): string[] => [
+  ...new Set(paths.flatMap((path) => (/[*/]$/.test(path) ? [path] : [path, `${path}/`]))),
+];
 
 /** What a rule says of refs is about pushes, and a part that is for fetching alone has none. */
 function gitFor(part: NonNullable<RuleDocument['git']>, git: RuleDocument['git']): RuleDocument['git'] {

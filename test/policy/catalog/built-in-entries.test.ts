@@ -51,6 +51,29 @@ describe('each entry', () => {
     });
 });
 
+test('what brings secrets is denied with a slash behind its path, too', async () => {
+  for (const name of ['cloudflare', 'github', 'vercel']) {
+    const entry = builtInEntries[name];
+    assert.ok(entry !== undefined);
+    const samples = (entry.samples ?? []).flatMap((sample) =>
+      sample.needs === 'reveals' && sample.body === undefined ? [withSlash(sample)] : [],
+    );
+    assert.notEqual(samples.length, 0);
+    const played = await playSamples(name, { ...entry, samples });
+    const problems = played.flatMap(({ problem }) => problem ?? []);
+    assert.deepEqual(
+      problems.filter((problem) => /let through with (?:read|write)/.test(problem)),
+      [],
+    );
+  }
+});
+
+type Sample = NonNullable<(typeof builtInEntries)[string]['samples']>[number];
+
+function withSlash({ request, ...sample }: Sample): Sample {
+  return { ...sample, request: request.replace(/(?=\?|$)/, '/') };
+}
+
 test('a sample that is decided otherwise is found', async () => {
   const { github } = builtInEntries;
   assert.ok(github !== undefined);

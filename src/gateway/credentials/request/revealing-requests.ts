@@ -16,11 +16,11 @@ export class RevealingRequests {
     this.#clock = clock;
   }
 
-  /** What the response would bring, in a sentence; undefined if the entry says nothing of it. */
+  /** What the response would bring, in a sentence; undefined if the entry says nothing of it. An entry that can't be asked lets nothing through. */
   reasonOf(head: RequestHead, { place, service }: HomeCredential): string | undefined {
     if (service === undefined) return undefined;
     const policy = this.#policyOf(service.entry);
-    if (policy === undefined) return undefined;
+    if (policy === undefined) return `nothing is known of what catalog/${service.entry} would bring`;
     const { method, destination, query, headers } = head;
     const { host } = service;
     const principal = { id: 'home', sessionId: 'home', claims: {}, posture: [] };
