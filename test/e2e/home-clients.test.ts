@@ -19,6 +19,8 @@ interface Client {
   readonly command: string;
   /** What shows that the origin's own response came through verified TLS. */
   readonly expected: RegExp;
+  /** What it takes beside the client. */
+  readonly tool?: string;
 }
 
 const clients: readonly Client[] = [
@@ -46,6 +48,8 @@ const clients: readonly Client[] = [
     command:
       'chromium --headless --no-sandbox --disable-gpu --user-data-dir="$HOME/out" --dump-dom "$URL/hello"',
     expected: /hello/,
+    // Writes the database that it reads.
+    tool: 'certutil',
   },
 ];
 
@@ -55,9 +59,10 @@ test('clients that read a file in HOME only', async (context) => {
   const origin = stack.use(await httpsOrigin({ authority }));
   const rule = { name: 'api', hosts: ['api.test'], addresses: ['127.0.0.1/32'], ports: [origin.port] };
   const set = stack.use(await deploy({ authority, hosts: { 'api.test': '127.0.0.1' }, rules: [rule] }));
-  for (const { name, command, expected } of clients) {
+  for (const { name, command, expected, tool } of clients) {
     await context.test(name, async (t) => {
-      if (spawnSync(name, ['--version']).error !== undefined) return t.skip(`${name} is not installed`);
+      for (const needed of [name, ...(tool === undefined ? [] : [tool])])
+        if (spawnSync(needed, ['--version']).error !== undefined) return t.skip(`${needed} is not installed`);
       const home = join(set.directory, name);
       mkdirSync(home);
       const options = [
