@@ -13,6 +13,10 @@ export interface CacheRoomOptions {
   readonly reserveBytes?: number;
   readonly filesMax?: number;
   readonly onLeft?: (files: number) => void;
+  /** Asked before each look: what it knows of uses is noted by then. */
+  readonly beforeLook?: () => Promise<void>;
+  /** Told after each look of the hashes of the objects that were there. */
+  readonly onLooked?: (objects: ReadonlySet<string>) => void;
 }
 
 /** When files leave, so many more leave that the next ones need no look at the folder. */
@@ -173,7 +177,8 @@ export class CacheRoom {
   }
 
   async #look(moreBytes: number): Promise<void> {
-    const { folder, onLeft } = this.#options;
+    const { folder, onLeft, onLooked } = this.#options;
+    await this.#options.beforeLook?.();
     const files: CachedFile[] = [];
     const here = new Set<string>();
     for await (const one of folder.files()) {
@@ -183,9 +188,11 @@ export class CacheRoom {
     for (const [name, file] of this.#open) this.#isGone(file, !here.has(name));
     this.#kept = { bytes: files.reduce((all, { bytes }) => all + blocksOf(bytes), 0), files: files.length };
     await this.#measure();
-    if (!this.#isOver(moreBytes)) return;
-    onLeft?.(await this.#letLeave(files, this.#kept, moreBytes));
-    await this.#measure();
+    if (this.#isOver(moreBytes)) {
+      onLeft?.(await this.#letLeave(files, this.#kept, moreBytes));
+      await this.#measure();
+    }
+    onLooked?.(new Set(files.filter(({ kind }) => kind === 'object').map(({ name }) => name)));
   }
 
   async #letLeave(

@@ -2,55 +2,25 @@
 // again on its way, as what comes from the origin is.
 
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import type { HeldOctets, Reservation } from '../../protocol/held-octets.ts';
-import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { Reservation } from '../../protocol/held-octets.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { Forwarder, ForwardRequest } from '../forward/forwarder.ts';
 import type { ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
 import { type ArchiveKey, type CacheEntry, keyText } from './cache-entry.ts';
-import { blocksOf, type CacheFolder, type OpenObject, type TemporaryObject } from './cache-folder.ts';
+import type { AskedArchive, PackageCacheOptions } from './asked-archive.ts';
+import { blocksOf, type OpenObject, type TemporaryObject } from './cache-folder.ts';
 import { CacheRoom, sessionShare } from './cache-room.ts';
 import { DiskHealth } from './disk-health.ts';
 import { FetchRoom } from './fetch-room.ts';
-import { type Reader, readOut, readOutBytes } from './read-out.ts';
+import { MemoryObjects } from './memory-objects.ts';
+import { type Reader, readOut, readOutBytes, readOutMemory } from './read-out.ts';
 import { RestReceiver, type SentSoFar, unconditional } from './rest-receiver.ts';
 import { SeenArchives } from './seen-archives.ts';
 import { type Followed, SharedFetch, type WholeObject, writeAheadBytes } from './shared-fetch.ts';
-import { storedResponse } from './stored-response.ts';
+import { storedResponse, type StoredResponse } from './stored-response.ts';
 import { UntoldPromises } from './untold-promises.ts';
-
-/** From where an archive came: from the cache, by the fetch of another request, or from the origin, be it kept or not. */
-export type ArchiveSource = 'hit' | 'joined' | 'fetched' | 'passed';
-export type CacheCount = ArchiveSource | 'stored' | 'left' | 'damaged' | 'unwritable';
-
-export interface AskedArchive {
-  readonly key: ArchiveKey;
-  /** As `sha512-…` with base64. */
-  readonly promised: string;
-  /** What of it, as the client wrote it. */
-  readonly range: string | undefined;
-  /** Whether the origin is asked for a part where the cache has nothing. */
-  readonly takesParts: boolean;
-  /** Told before anything of the response; again if it has to come from elsewhere. */
-  readonly onSource: (source: ArchiveSource) => void;
-}
-
-export interface PackageCacheOptions {
-  readonly folder: CacheFolder;
-  readonly keepBytes: number;
-  /** Who is served by what one session fetched. */
-  readonly share: 'all' | 'principal';
-  readonly limits: Limits;
-  readonly held: HeldOctets;
-  readonly clock: () => number;
-  readonly onCount: (what: CacheCount, count: number) => void;
-  /** Told once, until it takes something again. */
-  readonly onUnwritable: (reason: string) => void;
-  readonly onFault: (error: ProxyError) => void;
-}
-
-/** How exactly it is noted when an archive was used the last time. */
-const usedStepMs = 10_000;
+import { UsedNotes } from './used-notes.ts';
 
 interface Flight {
   readonly looked: Promise<CacheEntry | undefined>;
@@ -74,6 +44,9 @@ export class PackageCache implements AsyncDisposable {
   readonly #flights = new Map<string, Flight>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #seen = new SeenArchives();
+  readonly #memory: MemoryObjects;
+  readonly #used: UsedNotes;
+  readonly #tellUsed: RepeatedLook;
   readonly #disk: DiskHealth;
 
   constructor(options: PackageCacheOptions) {
@@ -86,7 +59,17 @@ export class PackageCache implements AsyncDisposable {
       keepBytes,
       reserveBytes,
       onLeft: (files) => onCount('left', files),
+      beforeLook: () => this.#used.tell(),
+      onLooked: (objects) => this.#memory.keepOnly((sha256) => objects.has(sha256)),
     });
+    this.#memory = new MemoryObjects(limits.cacheMemoryBytesMax);
+    this.#used = new UsedNotes(folder);
+    this.#tellUsed = new RepeatedLook({
+      look: async () => await this.#used.tell(),
+      intervalMs: defaultLimits.cacheUsedStepMs,
+      onFault,
+    });
+    this.#tellUsed.start();
     this.#disk = new DiskHealth({ ...options, room: this.#room });
     this.#look = new RepeatedLook({
       look: async () => {
@@ -143,6 +126,8 @@ export class PackageCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#look.close();
     await Promise.all(this.#running);
+    await this.#tellUsed.close();
+    await this.#used.tell();
     await this.#options.folder.close();
   }
 
@@ -201,8 +186,11 @@ export class PackageCache implements AsyncDisposable {
     entry: CacheEntry | undefined,
     asking: Asking,
   ): Promise<Partial<ForwardResult> | undefined> {
-    const object = entry === undefined ? undefined : await this.#object(entry);
-    if (entry === undefined || object === undefined) return undefined;
+    if (entry === undefined) return undefined;
+    const known = this.#memory.get(entry);
+    if (known !== undefined) return await this.#serveMemory(entry, known, asking);
+    const object = await this.#object(entry);
+    if (object === undefined) return undefined;
     this.#seen.saw(entry);
     return await this.#serve(entry, object, asking);
   }
@@ -276,18 +264,17 @@ export class PackageCache implements AsyncDisposable {
     this.#seen.saw(entry);
     this.#room.kept(blocksOf(bytes) + blocksOf(1), 2);
     this.#seen.sawWhole(sha256);
+    await this.#memory.read(entry, object);
     this.#disk.worked();
   }
 
-  async #serve(
-    entry: CacheEntry,
-    { handle, usedMs }: OpenObject,
-    asking: Asking,
-  ): Promise<Partial<ForwardResult>> {
-    const { reader, archive, request } = asking;
-    const { clock, folder, onCount } = this.#options;
+  async #serve(entry: CacheEntry, object: OpenObject, asking: Asking): Promise<Partial<ForwardResult>> {
+    const { reader, archive } = asking;
+    const { handle } = object;
     const closed = this.#room.opened(entry.sha256, entry.bytes);
     try {
+      const octets = await this.#memory.read(entry, object);
+      if (octets !== undefined) return await this.#serveMemory(entry, octets, asking);
       // A part cannot be checked on its way.
       const isWhole =
         archive.range === undefined || (await this.#seen.lookWhole(entry, handle, reader.signal));
@@ -295,23 +282,35 @@ export class PackageCache implements AsyncDisposable {
         if (isWhole === false) await this.#forget(entry);
         return await this.#pass(asking);
       }
-      const { status, rawHeaders, from, to } = storedResponse(entry, archive.range, clock());
-      archive.onSource('hit');
-      onCount('hit', 1);
-      const isHead = request.head.method === 'HEAD';
-      reader.receiver.onHead(status, rawHeaders, isHead);
-      if (!isHead) await readOut(handle, { from, to }, reader);
-      reader.receiver.onComplete?.();
-      const nowMs = clock();
-      // Nobody waits for that.
-      if (Math.abs(nowMs - usedMs) > usedStepMs) void folder.used(entry, nowMs).catch(() => undefined);
-      return {};
+      return await this.#send(entry, asking, (part) => readOut(handle, part, reader));
     } finally {
       void handle
         .close()
         .catch(() => undefined)
         .then(closed);
     }
+  }
+
+  async #serveMemory(entry: CacheEntry, octets: Uint8Array, asking: Asking): Promise<Partial<ForwardResult>> {
+    this.#seen.saw(entry);
+    return await this.#send(entry, asking, (part) => readOutMemory(octets, part, asking.reader));
+  }
+
+  async #send(
+    entry: CacheEntry,
+    { reader, archive, request }: Asking,
+    readOutPart: (part: Pick<StoredResponse, 'from' | 'to'>) => Promise<void>,
+  ): Promise<Partial<ForwardResult>> {
+    const { clock, onCount } = this.#options;
+    const { status, rawHeaders, from, to } = storedResponse(entry, archive.range, clock());
+    archive.onSource('hit');
+    onCount('hit', 1);
+    const isHead = request.head.method === 'HEAD';
+    reader.receiver.onHead(status, rawHeaders, isHead);
+    if (!isHead) await readOutPart({ from, to });
+    reader.receiver.onComplete?.();
+    this.#used.add(entry, clock());
+    return {};
   }
 
   /** @param had what of it the client has already */
@@ -327,6 +326,7 @@ export class PackageCache implements AsyncDisposable {
 
   async #forget(entry: CacheEntry): Promise<void> {
     this.#seen.forget(entry);
+    this.#memory.forget(entry.sha256);
     await this.#options.folder.forget(entry).catch(this.#disk.failed);
     this.#options.onCount('damaged', 1);
   }

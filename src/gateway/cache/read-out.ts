@@ -35,6 +35,16 @@ export async function readOut(
   }
 }
 
+/** The same of what is in memory. */
+export async function readOutMemory(
+  octets: Uint8Array,
+  { from, to }: { readonly from: number; readonly to: number },
+  reader: Reader,
+): Promise<void> {
+  for (let at = from; at < to; at += readOutBytes)
+    await handOn(octets.subarray(at, Math.min(to, at + readOutBytes)), reader);
+}
+
 export async function handOn(octets: Uint8Array, reader: Reader): Promise<void> {
   if (reader.signal.aborted) throw clientLeft();
   const { promise, resolve } = Promise.withResolvers<undefined>();

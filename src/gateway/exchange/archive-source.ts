@@ -3,7 +3,8 @@
 
 import type { AllowDecision, DecidedPackage, Principal, RequestAccess } from '../../policy/decision.ts';
 import type { ArchiveKey } from '../cache/cache-entry.ts';
-import type { ArchiveSource, PackageCache } from '../cache/package-cache.ts';
+import type { ArchiveSource } from '../cache/asked-archive.ts';
+import type { PackageCache } from '../cache/package-cache.ts';
 import { firstOf } from '../cache/read-out.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
 import { askedOf, type PromisedPackage } from '../packages/asked-package.ts';

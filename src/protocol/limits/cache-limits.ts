@@ -83,6 +83,21 @@ export const cacheLimits = {
     'limit_exceeded',
     'What the cache says of an archive, in a file of its own. A longer one counts as damaged.',
   ),
+  cacheMemoryBytesMax: row(
+    64 * MiB,
+    'limit_exceeded',
+    'Archives that a process has in its memory beside the folder. What was not used for the longest makes room.',
+  ),
+  cacheMemoryObjectBytesMax: fixedRow(
+    256 * KiB,
+    'limit_exceeded',
+    'An archive that is in memory too. Most packages are shorter, and opening their file costs more than all else. Longer ones come from the disk alone.',
+  ),
+  cacheUsedStepMs: fixedRow(
+    60_000,
+    'limit_exceeded',
+    'How exactly the folder knows when an archive was used, by which it leaves.',
+  ),
   cacheSeenMax: fixedRow(
     10_000,
     'limit_exceeded',

@@ -145,7 +145,8 @@ test('what is remembered of an archive that another process replaced by the same
     const path = join(directory, 'cache');
     await using test = await openTestCache(path);
     await using other = await openTestCache(path);
-    const octets = archiveOf(1000);
+    // Longer than what is in memory.
+    const octets = archiveOf(300_000);
     const promised = promiseOf(octets);
     const origin = scriptedOrigin(() => ({ octets }));
     await fetchBy(test.cache, origin, { promised });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { setImmediate } from 'node:timers/promises';
-import type { CacheCount } from '../../../src/gateway/cache/package-cache.ts';
+import type { CacheCount } from '../../../src/gateway/cache/asked-archive.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { httpsOrigin } from '../../support/origin.ts';
 import { patienceMs } from '../../support/patience.ts';

@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { ArchiveSource, AskedArchive, PackageCache } from '../../../src/gateway/cache/package-cache.ts';
+import type { ArchiveSource, AskedArchive } from '../../../src/gateway/cache/asked-archive.ts';
+import type { PackageCache } from '../../../src/gateway/cache/package-cache.ts';
 import type { Forwarder, ForwardRequest, ResponseReceiver } from '../../../src/gateway/forward/forwarder.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';

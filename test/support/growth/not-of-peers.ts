@@ -306,6 +306,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'it passes octets on, unread': [
     'src/gateway/cache/read-out.ts readOut',
+    'src/gateway/cache/read-out.ts readOutMemory',
     'src/gateway/cache/rest-receiver.ts RestReceiver',
     'src/gateway/cache/shared-fetch.ts SharedFetch',
     'src/protocol/gathered-octets.ts GatheredOctets',
