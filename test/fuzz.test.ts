@@ -30,6 +30,7 @@ test('parsers of foreign bytes each have a target', () => {
     'client-hello',
     'dns',
     'frames',
+    'git-object',
     'policy',
     'postgres-session',
     'request-head',

@@ -10,6 +10,7 @@ import {
 } from '../protocol/child-lines.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import type { SessionResponse } from '../protocol/session-messages.ts';
 import type { Logger } from '../system/logger.ts';
 import type { ClientTls } from './relay/client-tls.ts';
 import { startRelay } from './relay/relay.ts';
@@ -21,7 +22,7 @@ import { TunnelClient } from './uplink/tunnel-client.ts';
 interface ChildEnvironment {
   readonly of: (
     port: number,
-    placeholders: Readonly<Record<string, string>>,
+    response: Pick<SessionResponse, 'placeholders' | 'signing'>,
   ) => Readonly<Record<string, string>>;
   /** Names of those of the session itself. */
   readonly own: () => readonly string[];
@@ -154,8 +155,8 @@ async function openChild({
   stack.defer(() => life.abort());
   const following = { now: () => Promise.resolve() };
   void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
-  const { placeholders, capture_ports: capturePorts } = session.response;
-  const own = environment.of(relay.port, placeholders);
+  const { capture_ports: capturePorts } = session.response;
+  const own = environment.of(relay.port, session.response);
   children.begin({
     session,
     clientTls,

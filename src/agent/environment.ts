@@ -2,6 +2,8 @@
 
 import type { WorkloadFiles } from './trust/workload-stores.ts';
 import { mercurialPath } from './trust/hgrc.ts';
+import type { SessionSigningKey } from '../protocol/session-messages.ts';
+import { gitConfiguration } from './trust/git-configuration.ts';
 import { knownHostsSetting } from './trust/known-hosts.ts';
 
 /** What the values are made of. Files that were not written leave out the variables that name them. */
@@ -13,6 +15,8 @@ export interface WorkloadFacts {
   readonly base: Readonly<Record<string, string | undefined>>;
   /** Stand-ins for credentials, from the gateway. They never displace a variable of the table. */
   readonly placeholders: Readonly<Record<string, string>>;
+  /** With what git has things signed; undefined: with nothing of ours. */
+  readonly signing?: SessionSigningKey | undefined;
 }
 
 export interface EnvironmentRow {
@@ -41,7 +45,7 @@ const bundle = ({ files }: WorkloadFacts): string => files.bundle;
 
 /** Rows whose value, or the file that it names, begins with what the user has set. */
 const keepingOwn =
-  /^(?:no_proxy|NO_PROXY|NODE_OPTIONS|JAVA_TOOL_OPTIONS|PHP_INI_SCAN_DIR|WGETRC|HGRCPATH|APT_CONFIG)$/;
+  /^(?:no_proxy|NO_PROXY|NODE_OPTIONS|JAVA_TOOL_OPTIONS|PHP_INI_SCAN_DIR|WGETRC|HGRCPATH|APT_CONFIG|GIT_CONFIG_COUNT)$/;
 
 const row = (name: string, value: EnvironmentRow['value'], clients: string): EnvironmentRow => ({
   name,
@@ -103,6 +107,11 @@ export const environmentTable: readonly EnvironmentRow[] = [
   ),
   row('RSYNC_PROXY', ({ port }) => `127.0.0.1:${port}`, 'rsync'),
   row('GIT_SSH_COMMAND', gitSshCommand, 'git over SSH, where the gateway ends it'),
+  row(
+    'GIT_CONFIG_COUNT',
+    (facts) => signingVariables(facts)['GIT_CONFIG_COUNT'],
+    'git where the gateway signs; with GIT_CONFIG_KEY_0, GIT_CONFIG_VALUE_0 and so on',
+  ),
   row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt before version 3'),
   row('CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE', bundle, 'gcloud'),
   row('JULIA_SSL_CA_ROOTS_PATH', bundle, 'julia'),
@@ -112,7 +121,7 @@ export const environmentTable: readonly EnvironmentRow[] = [
 
 /** The variables to set for the workload; only these, not the base they were made from. Pure. */
 export function workloadEnvironment(facts: WorkloadFacts): Record<string, string> {
-  const environment: Record<string, string> = { ...facts.placeholders };
+  const environment: Record<string, string> = { ...facts.placeholders, ...signingVariables(facts) };
   for (const { name, value } of environmentTable) {
     const text = facts.port === 0 && value(facts) !== value({ ...facts, port: 1 }) ? undefined : value(facts);
     if (text === undefined) delete environment[name];
@@ -164,6 +173,10 @@ function gitSshCommand({ base, files }: WorkloadFacts): string | undefined {
   return setting === undefined
     ? undefined
     : `ssh -o 'UserKnownHostsFile=${setting.replaceAll("'", `'\\''`)}'`;
+}
+
+function signingVariables({ base, files, signing }: WorkloadFacts): Readonly<Record<string, string>> {
+  return gitConfiguration(base, files.gitSign, signing);
 }
 
 function nodeOptions({ base, files }: WorkloadFacts): string | undefined {

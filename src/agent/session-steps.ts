@@ -57,13 +57,16 @@ export function openTrustAhead(
   return opening;
 }
 
-/** The trust files, with the servers of SSH that the session knows. */
+/** The trust files, with the servers of SSH that the session knows, and the program by which it has things signed. */
 export async function trustWithHosts(
   opening: Promise<TrustFiles>,
   { response }: Pick<AgentSession, 'response'>,
+  ownCommand: readonly string[] | undefined,
 ): Promise<TrustFiles> {
   const trust = await opening;
   await trust.setKnownHosts(response.known_hosts);
+  const key = response.signing?.key;
+  if (key !== undefined && ownCommand !== undefined) await trust.setGitSign({ command: ownCommand, key });
   return trust;
 }
 

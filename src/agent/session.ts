@@ -69,7 +69,7 @@ export interface SessionOptions {
   /** Files in HOME for clients that read nothing else; and the system's trust, as root. */
   readonly homeFiles?: boolean;
   readonly systemStore?: boolean;
-  /** Program and arguments of `upstreamproxy connect`, for ssh. */
+  /** This program and its first arguments, for ssh (`connect`) and for git where the gateway signs (`git-sign`). */
   readonly connectCommand?: readonly string[];
   readonly limits: Limits;
   readonly logger: Logger;
@@ -157,7 +157,7 @@ export async function openSession(
   stack.defer(() => (endsByItself ? undefined : endAtGateway(session, logger)));
   await atStep('enrolled');
 
-  const trust = await trustWithHosts(opening, session);
+  const trust = await trustWithHosts(opening, session, options.connectCommand);
   await atStep('trusted');
 
   const link = { session, limits, logger, asksForModes: clientTls !== undefined };
@@ -302,6 +302,7 @@ class RunningSession implements OpenSession {
       files: trust.paths,
       base: options.baseEnvironment,
       placeholders: session.response.placeholders,
+      signing: session.response.signing,
     };
     const environment = workloadEnvironment(facts);
     this.displaced = displacedVariables(facts, environment, systemBundlePaths);
@@ -312,7 +313,8 @@ class RunningSession implements OpenSession {
     };
     this.forChildren = {
       environment: {
-        of: (port, placeholders) => workloadEnvironment({ ...facts, port, placeholders }),
+        of: (port, { placeholders, signing }) =>
+          workloadEnvironment({ ...facts, port, placeholders, signing }),
         own: () => Object.keys(this.environment),
       },
       relaySockets: relay.socketPath === undefined ? [] : [relay.socketPath],

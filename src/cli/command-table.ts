@@ -12,6 +12,7 @@ export const commands: CommandTable = new Map([
   ['token', async () => (await import('./gateway/token.ts')).tokenCommand],
   ['env', async () => (await import('./agent/env.ts')).envCommand],
   ['doctor', async () => (await import('./agent/doctor.ts')).doctorCommand],
+  ['git-sign', async () => (await import('./agent/git-sign.ts')).gitSignCommand],
   ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
   ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
   ['ca', async () => (await import('./gateway/ca.ts')).caCommand],

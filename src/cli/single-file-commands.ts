@@ -3,7 +3,7 @@
 import { containerSessionDefinition } from './commands/session-definition.ts';
 import type { Definition } from './definition/command-definition.ts';
 
-/** What a container needs. `jail-helper` is not for people: `run` starts it. */
+/** What a container needs. `jail-helper` and `git-sign` are not for people: `run` and git start them. */
 export const agentCommands: ReadonlySet<string> = new Set([
   'run',
   'agent',
@@ -13,6 +13,7 @@ export const agentCommands: ReadonlySet<string> = new Set([
   'connect',
   'session',
   'jail-helper',
+  'git-sign',
 ]);
 
 /** As that file has them. */

@@ -12,8 +12,9 @@ const commands: CommandTable = new Map([
   ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
   ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
   ['session', async () => (await import('./run/container-session.ts')).containerSessionCommand],
-  // Not for people: `run` starts it.
+  // Not for people: `run` starts the one, git the other.
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
+  ['git-sign', async () => (await import('./agent/git-sign.ts')).gitSignCommand],
 ]);
 
 // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.

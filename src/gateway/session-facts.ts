@@ -3,6 +3,7 @@
 import type { Policy, Principal } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import type { SessionSigningKey } from '../protocol/session-messages.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import type { SigningKey } from './sessions/signing-key.ts';
 import { knownHosts } from './ssh/host-key.ts';
@@ -27,6 +28,7 @@ export function factsOf(
   capturePorts: readonly number[];
   modes: readonly string[];
   knownHosts: string;
+  signing: SessionSigningKey | undefined;
 } {
   const known = knownHosts(policy.sshHosts(principal), signingKey);
   if (known.leftOut > 0) onFault(tooManyHosts(principal, known.leftOut));
@@ -35,8 +37,20 @@ export function factsOf(
     // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
     knownHosts: known.text,
+    signing: signingKeyOf(principal, policy, credentials),
     modes: ['raw', 'tls', 'proxy', 'refusals'],
   };
+}
+
+/** Of a session with several keys the first is told: which one signs, the rules say each time. */
+function signingKeyOf(
+  principal: Principal,
+  policy: Policy,
+  credentials: Pick<CredentialSet, 'publicKeyOf'>,
+): SessionSigningKey | undefined {
+  const signing = policy.signing(principal);
+  const key = signing === undefined ? undefined : credentials.publicKeyOf(signing.credential);
+  return signing === undefined || key === undefined ? undefined : { key, automatic: signing.automatic };
 }
 
 function tooManyHosts({ sessionId }: Principal, leftOut: number): ProxyError {

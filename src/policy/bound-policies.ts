@@ -5,6 +5,8 @@ import { type ClaimSelector, selects } from './claim-selector.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { AccessRequest, Decision, DenyDecision, Policy, Principal, RuleReference } from './decision.ts';
 import { describeAccess } from './denial.ts';
+import { bothSignings } from './session-signing.ts';
+import type { SessionSigning } from './sign-condition.ts';
 import { allowWithin, bothAwait, withoutAwaits } from './within-ceiling.ts';
 import { defaultDenyName } from './compiled-policy.ts';
 
@@ -91,6 +93,15 @@ export class BoundPolicies implements Policy {
   sshHosts(principal: Principal): readonly string[] {
     const own = this.#ownOf(principal);
     return 'policy' in own ? own.policy.sshHosts(principal) : [];
+  }
+
+  /** As the ceiling bounds it. */
+  signing(principal: Principal): SessionSigning | undefined {
+    const own = this.#ownOf(principal);
+    if (!('policy' in own)) return undefined;
+    const signing = own.policy.signing(principal);
+    const ceiling = this.#ceiling?.policy;
+    return ceiling === undefined ? signing : bothSignings(signing, ceiling.signing(principal));
   }
 
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {

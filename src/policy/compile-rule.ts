@@ -16,7 +16,8 @@ import { compileProtocol, writtenPorts } from './compile-protocol.ts';
 import { compilePackages } from './compile-packages.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
-import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
+import { compileHosts, widthProblem } from './compile-hosts.ts';
+import type { HostPattern } from './host-pattern.ts';
 import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwork } from './network.ts';
 import { PathPattern } from './path-pattern.ts';
 import { compileRequestFields } from './compile-request-fields.ts';
@@ -24,10 +25,9 @@ import type { PolicyDocument, RuleDocument } from './policy-schema.ts';
 import { budgetOf } from './rule-budget.ts';
 import { compileRewrite } from './compile-rewrite.ts';
 import { compileScreen } from './compile-screen.ts';
-import { isPublicSuffix } from './public-suffix.ts';
+import { compileSign } from './compile-sign.ts';
 import { parseRuleTime } from './rule-times.ts';
 import type { Rule, RuleScheme } from './rule.ts';
-import type { YamlPath } from './yaml-source.ts';
 
 /** What the rule takes from its surroundings. */
 export interface RuleContext {
@@ -55,6 +55,10 @@ export interface RuleContext {
   readonly logins: ReadonlySet<string>;
   /** The same, with a key of SSH. */
   readonly sshKeys: ReadonlySet<string>;
+  /** Those that sign commits and tags. */
+  readonly signingKeys: ReadonlySet<string>;
+  /** It is a policy by which a session is narrowed. */
+  readonly isNarrowing: boolean;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
   /** Names of the known deciders; undefined if they are not known here. */
@@ -103,10 +107,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     methods: compileMethods(document, context.report),
     paths: compilePaths(document, context.report),
     git: compileGit(document, context.report),
-    mcp: compileMcp(document, context.report),
-    graphql: compileGraphql(document, context.report),
-    llm: compileLlm(document, context.report),
-    packages: compilePackages(document, context.report),
+    ...compileContents(document, effect, context),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
@@ -133,6 +134,22 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   };
 }
 
+/** What is looked at beyond the head of a request. */
+function compileContents(
+  document: RuleDocument,
+  effect: Effect,
+  context: RuleContext,
+): Pick<Rule, 'mcp' | 'graphql' | 'llm' | 'packages' | 'sign'> {
+  const { report } = context;
+  return {
+    mcp: compileMcp(document, report),
+    graphql: compileGraphql(document, report),
+    llm: compileLlm(document, report),
+    packages: compilePackages(document, report),
+    sign: compileSign(document, { ...context, effect }),
+  };
+}
+
 function opensAsNeeded(
   { tls }: RuleDocument,
   { handling, effect, schemes }: Pick<Rule, 'handling' | 'effect' | 'schemes'>,
@@ -156,58 +173,6 @@ function compileSchemes(document: RuleDocument, effect: Effect, report: Report):
     }
   }
   return schemes;
-}
-
-function compileHosts(document: RuleDocument, effect: Effect, context: RuleContext): readonly HostPattern[] {
-  const { report } = context;
-  const texts: { text: string; path: YamlPath }[] = asList(document.hosts).map((text, i) => ({
-    text,
-    path: Array.isArray(document.hosts) ? ['hosts', i] : ['hosts'],
-  }));
-  for (const [i, name] of asList(document.include).entries()) {
-    const path = Array.isArray(document.include) ? ['include', i] : ['include'];
-    const group = context.groups.get(name);
-    if (group === undefined) {
-      const known = [...context.groups.keys()].join(', ');
-      report(
-        path,
-        `there is no group ${JSON.stringify(name)}; ${known === '' ? 'define it under "groups"' : `the groups are ${known}`}`,
-      );
-    }
-    texts.push(...(group ?? []).map((text) => ({ text, path })));
-  }
-  if (document.hosts === undefined && document.include === undefined) {
-    report(
-      [],
-      'the rule has no hosts; write hosts: [registry.example.com], or include: with the name of a group',
-    );
-  }
-  const hosts = new Map<string, HostPattern>();
-  for (const { text, path } of texts) {
-    const pattern = parseHostPattern(text, effect);
-    if (typeof pattern === 'string') {
-      report(path, pattern);
-      continue;
-    }
-    const key = formatHostPattern(pattern);
-    if (hosts.has(key)) report(path, `the host ${key} stands twice in this rule; remove one`, 'warning');
-    hosts.set(key, pattern);
-    const tooWide =
-      effect === 'allow' && document.dangerouslyAllowWideHosts !== true ? widthProblem(pattern) : undefined;
-    if (tooWide !== undefined) report(path, tooWide);
-  }
-  if (effect === 'deny' && document.dangerouslyAllowWideHosts === true) {
-    report(['dangerouslyAllowWideHosts'], 'a rule that denies may have any wildcard; leave this key out');
-  }
-  return [...hosts.values()];
-}
-
-function widthProblem(pattern: HostPattern): string | undefined {
-  if (pattern.kind === 'any') {
-    return '"*" allows every host on the internet; write the hosts that are needed, or use mode: observe to learn them';
-  }
-  if (pattern.kind !== 'suffix' || !isPublicSuffix(pattern.suffix)) return undefined;
-  return `*.${pattern.suffix} is a wildcard over names that anybody can register; write the names that are needed, such as name.${pattern.suffix}`;
 }
 
 function compileNetworks(

@@ -28,6 +28,8 @@ import { probeDenialBy } from './probe-denial.ts';
 import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { RuleTimes } from './rule-times.ts';
+import { signingOf } from './session-signing.ts';
+import type { SessionSigning } from './sign-condition.ts';
 import { viewRules } from './session-view.ts';
 import {
   type Asking,
@@ -81,6 +83,8 @@ export class CompiledPolicy implements Policy {
   readonly #kept = new KeptAllows();
   /** Rules that pass bytes on as they are. */
   readonly #blind: readonly Rule[];
+  /** Rules by which objects are signed. */
+  readonly #signing: readonly Rule[];
 
   constructor({ version, rules, files, index }: PolicyParts) {
     this.version = version;
@@ -91,6 +95,7 @@ export class CompiledPolicy implements Policy {
       this.#times.add(rule);
       if (index === undefined) this.#index.add(rule);
     }
+    this.#signing = rules.filter(({ sign }) => sign !== undefined);
     this.#blind = rules.filter(
       (rule) => rule.effect === 'allow' && (rule.handling !== 'intercept' || mayPass(rule)),
     );
@@ -231,6 +236,10 @@ export class CompiledPolicy implements Policy {
 
   sshHosts(principal: Principal): readonly string[] {
     return blindHostsOf(this.#blind, principal, 'ssh');
+  }
+
+  signing(principal: Principal): SessionSigning | undefined {
+    return signingOf(this.#signing, principal);
   }
 
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {

@@ -6,6 +6,7 @@ import type { GraphqlRequest } from '../understand/graphql-request.ts';
 import type { UnreadableBody } from '../understand/json-value.ts';
 import type { FoundAdvisory, PackageAdvisories } from '../understand/packages/advisory.ts';
 import type { PackageRegistry, PublishOperation } from '../understand/packages/package-request.ts';
+import type { GitObject } from '../understand/git-object.ts';
 import type { ReadBody } from '../understand/read-body.ts';
 import type { AskedOf } from './ask-rule.ts';
 import type { RefUpdate } from './git-commands.ts';
@@ -16,6 +17,7 @@ import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
 import type { ProtocolEnd } from './protocol-rule.ts';
+import type { SessionSigning } from './sign-condition.ts';
 import type { LlmBudget, LlmCondition } from './llm-condition.ts';
 import type { KnownPackage, KnownPublication, NamedRegistry, RegistryRoot } from './known-package.ts';
 import type { KeepingBack } from './package-advisories.ts';
@@ -75,6 +77,8 @@ export interface RequestAccess {
   readonly knownIds?: KnownIds;
   /** Its operations of GraphQL; absent while nobody has read them. */
   readonly graphql?: GraphqlRequest | UnreadableBody;
+  /** What the gateway is asked to sign, of a request to itself; rules with `sign` are for nothing else. */
+  readonly signs?: GitObject;
   /** It is a message on a WebSocket that the rest of this opened. */
   readonly ofWebSocket?: true;
   /** What is known of the package that it asks for; absent while nobody has asked. */
@@ -341,6 +345,8 @@ export interface Policy {
   blindHosts(principal: Principal): readonly string[];
   /** The same, of connections whose SSH the gateway ends. */
   sshHosts(principal: Principal): readonly string[];
+  /** What rules have signed for this principal; undefined: nothing. Each object is judged by itself all the same. */
+  signing(principal: Principal): SessionSigning | undefined;
   /**
    * Whether a decision may be another one at the second time, though nothing but the time is; of a host, if one is given.
    * Where the clock went back, it may.

@@ -16,6 +16,8 @@ import { llmRequestIn, llmRequestText, llmText } from './llm-rule.ts';
 import { advisoryText } from './package-advisories.ts';
 import { packageNote, packageRemedy } from './package-note.ts';
 import { packageOf } from './package-rule.ts';
+import { signNote, signRemedy } from './sign-denial.ts';
+import { signedText } from './sign-rule.ts';
 import { listed } from './wanted-by.ts';
 import {
   type Asking,
@@ -41,6 +43,7 @@ export function describeAccess(access: AccessRequest): string {
   const authority = scheme !== 'tcp' && isDefaultPort ? shownHost : `${shownHost}:${port}`;
   const origin = scheme === 'tcp' ? authority : `${scheme}://${authority}`;
   if (access.depth === 'connect') return origin;
+  if (access.signs !== undefined) return `a signature for ${signedText(access.signs)}`;
   if (access.pushed !== undefined && access.pushed.length > 0) {
     const repository = gitRequestOf(access)?.repository ?? '';
     const options = access.pushOptions ?? [];
@@ -234,6 +237,8 @@ function remedy(misses: Misses, { principal, nowMs }: Asking, access: AccessRequ
   if (misses.some(({ mismatch }) => mismatch === 'handling')) {
     return 'The host is open for connections that the gateway does not look into: use CONNECT instead of an absolute URL.';
   }
+  if (access.depth === 'request' && access.signs !== undefined)
+    return signRemedy(misses.map(({ rule }) => rule));
   const pushable = misses.find(({ mismatch }) => mismatch === 'refs')?.rule;
   if (pushable?.git !== undefined) {
     const { refs, changes } = pushable.git;
@@ -331,9 +336,7 @@ export function explainMismatch(
     case 'handling':
       return `${subject} passes connections through unopened and admits no request that the gateway sees`;
     case 'methods':
-      if (rule.methods === undefined)
-        return `${subject} names no methods, and ${access.depth === 'request' ? access.method : ''} acts on a second resource, so it has to be named`;
-      return `${subject} is for ${listed(rule.methods)}, not ${access.depth === 'request' ? access.method : ''}`;
+      return `${subject} ${methodsNote(rule, access)}`;
     case 'paths':
       return `${subject} is for the paths ${listed((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
     case 'git':
@@ -365,11 +368,20 @@ export function explainMismatch(
     case 'unread-publication':
     case 'provenance':
       return `${subject} ${packageNote(rule, mismatch, access, nowMs)}`;
+    case 'sign':
+      return `${subject} ${signNote(rule)}`;
     case 'when':
       return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
     case 'require':
       return `${subject} requires facts that the session does not have: ${listed(missingFacts(rule, principal))}`;
   }
+}
+
+function methodsNote({ methods }: Rule, access: AccessRequest): string {
+  const method = access.depth === 'request' ? access.method : '';
+  return methods === undefined
+    ? `names no methods, and ${method} acts on a second resource, so it has to be named`
+    : `is for ${listed(methods)}, not ${method}`;
 }
 
 function ambiguityNote(access: AccessRequest): string {

@@ -40,6 +40,7 @@ const ruleConditions = [
   'graphql',
   'llm',
   'packages',
+  'sign',
   'when',
   'require',
 ] as const;
@@ -149,6 +150,7 @@ function conditionsOf(rule: Rule): readonly ConditionName[] {
     graphql: rule.graphql !== undefined,
     llm: rule.llm !== undefined,
     packages: rule.packages !== undefined,
+    sign: rule.sign !== undefined,
     when: rule.when !== undefined,
     require: rule.require.length > 0,
   };

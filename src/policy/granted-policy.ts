@@ -17,17 +17,26 @@ import type {
 import { gitText } from './git-condition.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
+import type { SessionSigning } from './sign-condition.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
 const doctorName = 'doctor';
 /** Below it every session is served, so that clients can be seen to reach the gateway. */
 export const doctorPath = '/doctor';
+/** What is sent there is signed, where a rule says so. */
+export const signPath = '/sign';
+const signingName = 'signing';
 /**
  * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and
  * no list of exceptions for a proxy has them.
  */
 export const accessHost = 'upstreamproxy.invalid';
+
+interface OtherLimits {
+  readonly doctorLimits?: RuleLimits;
+  readonly signLimits?: RuleLimits;
+}
 
 export class GrantedPolicy implements Policy {
   readonly #base: Policy;
@@ -36,18 +45,20 @@ export class GrantedPolicy implements Policy {
 
   readonly #ownLimits: RuleLimits;
   readonly #doctorLimits: RuleLimits;
+  readonly #signLimits: RuleLimits;
 
-  /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there. */
+  /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there, `signLimits` what to `signPath`. */
   constructor(
     base: Policy,
     grants: readonly AccessGrant[],
     ownLimits: RuleLimits,
-    doctorLimits: RuleLimits = ownLimits,
+    { doctorLimits = ownLimits, signLimits = ownLimits }: OtherLimits = {},
   ) {
     this.#base = base;
     this.#grants = grants;
     this.#ownLimits = ownLimits;
     this.#doctorLimits = doctorLimits;
+    this.#signLimits = signLimits;
     this.#byHost = Map.groupBy(grants, ({ host }) => host);
   }
 
@@ -57,6 +68,9 @@ export class GrantedPolicy implements Policy {
 
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const { host } = access.destination;
+    // What is signed is for the rules alone: no grant is about it.
+    if (access.depth === 'request' && access.signs !== undefined)
+      return this.#base.decide(principal, access, nowMs);
     if (host === accessHost) return this.#decideOwnHost(access);
     const decision = this.#base.decide(principal, access, nowMs);
     // Only the absence of a rule can be made up for: a rule that denies was meant.
@@ -92,6 +106,10 @@ export class GrantedPolicy implements Policy {
     return this.#base.sshHosts(principal);
   }
 
+  signing(principal: Principal): SessionSigning | undefined {
+    return this.#base.signing(principal);
+  }
+
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
     const grants = host === undefined ? this.#grants : (this.#byHost.get(host) ?? []);
     const [first, last] = fromMs <= toMs ? [fromMs, toMs] : [toMs, fromMs];
@@ -104,6 +122,7 @@ export class GrantedPolicy implements Policy {
     const { scheme, port } = access.destination;
     if (!((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80))) return otherPort;
     if (access.depth !== 'request') return allowed(accessRequestsName);
+    if (access.path === signPath) return { ...allowed(signingName), limits: this.#signLimits };
     return isDoctorPath(access.path)
       ? { ...allowed(doctorName), limits: this.#doctorLimits }
       : { ...allowed(accessRequestsName), limits: this.#ownLimits };

@@ -12,6 +12,8 @@ import type {
   Principal,
   SessionRules,
 } from './decision.ts';
+import { bothSignings } from './session-signing.ts';
+import type { SessionSigning } from './sign-condition.ts';
 import { allowWithin, bothOpened } from './within-ceiling.ts';
 
 /** Which policy a rule is of by which a session was narrowed. */
@@ -63,6 +65,14 @@ export class NarrowedPolicy implements Policy {
 
   sshHosts(principal: Principal): readonly string[] {
     return this.#base.sshHosts(principal);
+  }
+
+  signing(principal: Principal): SessionSigning | undefined {
+    const steps = principal.narrowed?.steps ?? [];
+    return steps.reduce<SessionSigning | undefined>(
+      (own, { policy }) => bothSignings(own, policy.signing(principal)),
+      this.#base.signing(principal),
+    );
   }
 
   /** Policies by which sessions are narrowed say nothing of times. */

@@ -20,6 +20,7 @@ const ruleKeys: ReadonlySet<string> = new Set<keyof RuleDocument>([
   'mcp',
   'graphql',
   'llm',
+  'sign',
   'deny',
   'requestFields',
   'tls',
@@ -52,7 +53,7 @@ export function parseNarrowing(
       );
   }
   if (problems.length > 0) return { problems };
-  const parsed = parsePolicy([source]);
+  const parsed = parsePolicy([source], { isNarrowing: true });
   return 'problems' in parsed ? parsed : { policy: parsed.policy };
 }
 

@@ -34,6 +34,8 @@ export interface KnownNames {
   readonly logins?: Iterable<string>;
   /** The same, with a key of SSH. */
   readonly sshKeys?: Iterable<string>;
+  /** Of those that sign commits and tags. */
+  readonly signingKeys?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
   /** Of the deciders that rules can ask. Absent: they are not checked. */
@@ -52,6 +54,8 @@ export interface KnownNames {
 export interface ParsePolicyOptions extends KnownNames {
   /** Hosts of the tools that groups name under `discover`, or why there are none. Absent: `discover` is an error. */
   readonly discovered?: ReadonlyMap<string, readonly string[] | string>;
+  /** It is a policy by which a session is narrowed: with what is given is not its to say. */
+  readonly isNarrowing?: boolean;
   /** Overrides the version, which is a short hash of the texts. */
   readonly version?: string;
 }
@@ -63,9 +67,9 @@ export type ParsePolicyResult =
 /** The names alone, as data that can be given to another thread. */
 export function plainNames(given: KnownNames): KnownNames {
   const { credentials, placeholders, signing, logins, trust, deciders, requestDeciders } = given;
-  const { advisories, provenance, issuers, sshKeys } = given;
+  const { advisories, provenance, issuers, sshKeys, signingKeys } = given;
   const ofGateway = { trust, deciders, requestDeciders, advisories, provenance, issuers };
-  const all = { credentials, placeholders, signing, logins, sshKeys, ...ofGateway };
+  const all = { credentials, placeholders, signing, logins, sshKeys, signingKeys, ...ofGateway };
   const names = Object.entries(all);
   return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
 }
@@ -283,6 +287,7 @@ function compileFiles(
   const signing = new Set(options.signing);
   const logins = new Set(options.logins);
   const sshKeys = new Set(options.sshKeys);
+  const signingKeys = new Set(options.signingKeys);
   const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
@@ -304,6 +309,8 @@ function compileFiles(
         signing,
         logins,
         sshKeys,
+        signingKeys,
+        isNarrowing: options.isNarrowing === true,
         trust,
         deciders,
         requestDeciders,

@@ -16,6 +16,7 @@ import { mcpSchema } from './mcp-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import { postgresSchema, protocolSchema } from './protocol-schema.ts';
 import { redisSchema } from './redis-schema.ts';
+import { signSchema } from './sign-schema.ts';
 import { sshSchema } from './ssh-schema.ts';
 import { screenSchema } from './screen-schema.ts';
 import { packagesSchema } from './packages-schema.ts';
@@ -193,6 +194,7 @@ const ruleSchema = strictMap(
     packages: packagesSchema
       .optional()
       .describe('Packages of a registry: which of them, and which versions, may be fetched.'),
+    sign: signSchema.optional().describe('Commits and tags that the gateway signs with its key.'),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),

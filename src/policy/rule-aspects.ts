@@ -12,6 +12,7 @@ import { mcpCovers, mcpText } from './mcp-rule.ts';
 import { endCovers, endText } from './protocol-rule.ts';
 import { rewriteCovers, rewriteText } from './rewrite-rule.ts';
 import { screenCovers, screenText } from './screen-rule.ts';
+import { signCovers, signText } from './sign-rule.ts';
 import { denialsCover, packagesCover, packagesText } from './package-text.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
@@ -189,6 +190,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     text: ({ packages }) => (packages === undefined ? undefined : packagesText(packages)),
     covers: (outer, inner) =>
       (outer.effect === 'deny' ? denialsCover : packagesCover)(outer.packages, inner.packages),
+  },
+  {
+    key: 'sign',
+    isMatch,
+    text: ({ sign }) => (sign === undefined ? undefined : signText(sign)),
+    covers: signCovers,
   },
   {
     key: 'when',

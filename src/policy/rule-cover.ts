@@ -8,6 +8,7 @@ import { mcpCovers } from './mcp-rule.ts';
 import { coversHosts } from './host-pattern.ts';
 import { denialsCover, packagesCover } from './package-text.ts';
 import { type Rule, type RuleScheme, seesRequests } from './rule.ts';
+import { signCovers } from './sign-rule.ts';
 
 /** Whether `other` always decides before `rule` is asked, so that `rule` is dead. */
 export function decidesBefore(other: Rule, rule: Rule): boolean {
@@ -57,7 +58,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
   if (!gitCovers(other, rule) || !mcpCovers(other.mcp, rule.mcp)) return false;
   if (!graphqlCovers(other.graphql, rule.graphql) || !llmCovers(other, rule)) return false;
-  if (!coversPackages(other, rule)) return false;
+  if (!coversPackages(other, rule) || !signCovers(other, rule)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&

@@ -43,6 +43,8 @@ import { conditionHolds, type RuleCondition } from './rule-condition.ts';
 import type { RequestFields } from './request-fields.ts';
 import { pathsMatch, readingsOf } from './path-matching.ts';
 import type { PathPattern } from './path-pattern.ts';
+import type { SignCondition } from './sign-condition.ts';
+import { signMismatch } from './sign-rule.ts';
 
 export type RuleScheme = 'https' | 'http' | 'tcp';
 
@@ -72,6 +74,8 @@ export interface Rule {
   readonly graphql: GraphqlCondition | undefined;
   readonly llm: LlmCondition | undefined;
   readonly packages: PackagesCondition | undefined;
+  /** Undefined: the rule is about requests, and no object is signed by it. */
+  readonly sign: SignCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -123,6 +127,7 @@ export type Mismatch =
   | GraphqlMismatch
   | LlmMismatch
   | PackageMismatch
+  | 'sign'
   | 'when'
   | 'require';
 
@@ -177,6 +182,10 @@ function portMatches(rule: Rule, scheme: RuleScheme, port: number): boolean {
 function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mismatch | undefined {
   const { principal, work } = asking;
   if (access.depth === 'request') {
+    if (access.signs !== undefined || rule.sign !== undefined) {
+      const sign = signMismatch(rule, access, looksAtHttp(rule), work);
+      if (sign !== undefined) return sign;
+    }
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (!methodMatches(rule, access.method)) return 'methods';
     if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, readingsOf(access), work))
@@ -247,6 +256,10 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
+  return rule.sign !== undefined || looksAtHttp(rule);
+}
+
+function looksAtHttp(rule: Rule): boolean {
   const { methods, paths, git, mcp, graphql, llm, packages, when } = rule;
   return [methods, paths, git, mcp, graphql, llm, packages, when].some((one) => one !== undefined);
 }

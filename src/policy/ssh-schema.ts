@@ -17,23 +17,26 @@ const keyForms: ReadonlyMap<string, { readonly start: string; readonly lengthMin
   ['ssh-rsa', { start: 'AAAAB3NzaC1yc2EAAAA', lengthMin: 370 }],
 ]);
 
-const hostKey = z
-  .string({ error: keyHint })
-  .max(4096, { error: keyHint })
-  .refine(
-    (text) => {
-      const [type = '', key = ''] = text.split(' ');
-      const form = keyForms.get(type);
-      return (
-        form !== undefined &&
-        /^[A-Za-z0-9+/]+={0,2}$/.test(key) &&
-        key.length % 4 === 0 &&
-        key.startsWith(form.start) &&
-        key.length >= form.lengthMin
-      );
-    },
-    { error: keyHint },
-  );
+/** Type and base64; what stands behind them is a comment. */
+export const sshPublicKey = (hint: string) =>
+  z
+    .string({ error: hint })
+    .max(4096, { error: hint })
+    .refine(
+      (text) => {
+        const [type = '', key = ''] = text.split(' ');
+        const form = keyForms.get(type);
+        return (
+          form !== undefined &&
+          /^[A-Za-z0-9+/]+={0,2}$/.test(key) &&
+          key.length % 4 === 0 &&
+          key.startsWith(form.start) &&
+          key.length >= form.lengthMin
+        );
+      },
+      { error: hint },
+    );
+const hostKey = sshPublicKey(keyHint);
 
 const commandHint = 'write a command to the letter, such as uptime, or a list of them';
 const gitHint = 'write git: { repository: acme/app, operations: fetch }, or a list of such maps';

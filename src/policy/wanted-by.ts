@@ -7,6 +7,7 @@ import { llmText } from './llm-rule.ts';
 import { mcpText } from './mcp-rule.ts';
 import { packagesText } from './package-text.ts';
 import { type Mismatch, missingFacts, type Rule } from './rule.ts';
+import { signText } from './sign-rule.ts';
 
 /** Some of a list. */
 export function listed(values: Iterable<string | number>): string {
@@ -53,6 +54,8 @@ export function wantedBy(rule: Rule, mismatch: Mismatch, principal: Principal): 
     case 'advisory':
     case 'unread-publication':
       return rule.packages === undefined ? '' : packagesText(rule.packages);
+    case 'sign':
+      return rule.sign === undefined ? '' : signText(rule.sign);
     case 'when':
       return rule.when?.source ?? '';
     case 'require':

@@ -149,6 +149,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   method_refused: 'Use another method. TRACE and a CONNECT inside a connection are never passed on.',
   signature_refused:
     'The message says what cannot be signed again. Most often the client should sign the body in chunks or not at all; see the reference of credentials.',
+  object_unsignable:
+    'The message says what of it is not as git writes it. The gateway signs commits and tags for git and nothing else; other signatures need a key of their own.',
   loop_detected:
     'The request would come back to the gateway. Check proxy settings of the gateway and names that point to it.',
   expectation_failed: 'Leave out the header `Expect`, or send `100-continue`, which is known.',

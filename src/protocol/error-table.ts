@@ -249,6 +249,12 @@ export const errorTable = {
     65,
     'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
   ),
+  object_unsignable: denial(
+    422,
+    108,
+    65,
+    'A commit or tag to sign is not exactly as git writes it, or the signature would be for something other than git; the message says why.',
+  ),
   loop_detected: denial(
     508,
     78,

@@ -64,6 +64,14 @@ export interface NarrowRequest {
   readonly agent: { readonly version: string; readonly session?: string };
 }
 
+/** A key of the gateway that signs commits and tags of the session, as far as rules say. */
+export interface SessionSigningKey {
+  /** The public half: type and base64. */
+  readonly key: string;
+  /** What git has signed without being asked to. */
+  readonly automatic: readonly ('commit' | 'tag')[];
+}
+
 /** Response to enrolment, narrowing and renewal. */
 export interface SessionResponse {
   readonly session_id: string;
@@ -78,6 +86,8 @@ export interface SessionResponse {
   readonly modes: readonly string[];
   /** Lines of known_hosts, for servers whose SSH the gateway ends; absent: there are none. */
   readonly known_hosts?: string;
+  /** What git can have signed; absent: nothing. */
+  readonly signing?: SessionSigningKey;
   /** What may sign the gateway's own certificate from now on, PEM: in a rotation the next one too, before it signs. */
   readonly gateway_ca?: string;
   /** Ed25519 keys by one of which the gateway signs what it agrees on for a tunnel: 32 octets each, base64url. */

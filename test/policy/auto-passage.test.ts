@@ -59,8 +59,19 @@ const keys: Readonly<Record<string, readonly [keys: string, handling: string]>> 
   limits: ['limits: { requestsPerSession: 5 }', 'intercept'],
   mode: ['mode: observe', 'intercept'],
 };
-// Of a protocol that the gateway ends there is no TLS that could pass; what a rule includes of the catalogue has keys of its own.
-const others = new Set(['name', 'hosts', 'tls', 'deny', 'catalog', 'protocol', 'postgres', 'redis', 'ssh']);
+// Of a protocol that the gateway ends, and of what it signs, there is no TLS that could pass; what a rule includes of the catalogue has keys of its own.
+const others = new Set([
+  'name',
+  'hosts',
+  'tls',
+  'deny',
+  'catalog',
+  'protocol',
+  'postgres',
+  'redis',
+  'ssh',
+  'sign',
+]);
 
 test('every key of a rule is known: what is looked at, changed, counted or kept opens its connections', () => {
   const written = keysOf(policySchema).flatMap((key) => /^rules\[\]\.(\w+)$/.exec(key)?.[1] ?? []);

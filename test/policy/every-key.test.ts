@@ -17,6 +17,7 @@ import { llmRows } from './llm-rows.ts';
 import { packageKeyRows } from './package-key-rows.ts';
 import { protocolRows } from './protocol-rows.ts';
 import { keysOf } from './schema-keys.ts';
+import { signRows } from './sign-rows.ts';
 import { tlsRows } from './tls-rows.ts';
 
 interface Row {
@@ -26,7 +27,7 @@ interface Row {
   readonly asked?: string;
   readonly fields?: readonly [string, string][];
   /** What was read of its body. */
-  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body' | 'graphql' | 'package'>;
+  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions' | 'body' | 'graphql' | 'package' | 'signs'>;
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -472,6 +473,7 @@ const rows: readonly Row[] = [
     expected: [['x-tenant'], undefined],
   },
   ...protocolRows,
+  ...signRows,
   ...tlsRows,
   {
     key: 'rules[].trust',

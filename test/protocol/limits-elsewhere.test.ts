@@ -124,6 +124,10 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'net/byte-stream.ts waitingBytesMax',
     'protocol/spool-record.ts recordBytesMax',
   ],
+  'where git and its names end, beyond which nothing is refused that a person would write': [
+    'agent/trust/git-configuration.ts variablesMax',
+    'understand/git-identity.ts lengthMax',
+  ],
   'the size of what a policy may say, told by its reference beside the key': [
     'policy/condition.ts nodesMax depthMax',
     'policy/star-pattern.ts patternLengthMax',

@@ -11,6 +11,7 @@ import type { Gateway } from '../uplink/gateway-connection.ts';
 import type { Logger } from '../../system/logger.ts';
 import { removeTree } from '../../system/remove-tree.ts';
 import { makeSessionFolder, removeLeftFolders } from '../placements/session-folder.ts';
+import { gitSignName, writeGitSign } from './git-sign.ts';
 import { knownHostsName, writeKnownHosts } from './known-hosts.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 import { removeWorkloadStores, storeFileNames, writeWorkloadStores } from './workload-stores.ts';
@@ -37,6 +38,7 @@ export interface TrustFilesOptions {
 export class TrustFiles implements AsyncDisposable {
   readonly #own: Required<Pick<WorkloadFiles, 'bundle' | 'ownCa'>>;
   #stores: Partial<WorkloadFiles> = {};
+  #gitSign: string | undefined;
   #knownHosts: { readonly path: string; readonly text: string } | undefined;
   #writing: Promise<boolean> | undefined;
   #disposed = false;
@@ -52,8 +54,13 @@ export class TrustFiles implements AsyncDisposable {
   }
 
   get paths(): WorkloadFiles {
-    const known = this.#knownHosts;
-    return { ...this.#stores, ...this.#own, ...(known === undefined ? {} : { knownHosts: known.path }) };
+    const [known, gitSign] = [this.#knownHosts, this.#gitSign];
+    return {
+      ...this.#stores,
+      ...this.#own,
+      ...(known === undefined ? {} : { knownHosts: known.path }),
+      ...(gitSign === undefined ? {} : { gitSign }),
+    };
   }
 
   /** Fetches, checks and writes; on a fault nothing is left. Throws ca_invalid, trust_unwritable … */
@@ -87,6 +94,11 @@ export class TrustFiles implements AsyncDisposable {
       path: await writeKnownHosts(this.#directory, text ?? ''),
       text: text ?? '',
     };
+  }
+
+  /** The program that git signs by. It stays as it is: the environment of the workload has the same key. */
+  async setGitSign(program: Parameters<typeof writeGitSign>[1]): Promise<void> {
+    if (!this.#disposed) this.#gitSign = await writeGitSign(this.#directory, program);
   }
 
   /** One at a time, and none once they are removed. */
@@ -131,7 +143,8 @@ export class TrustFiles implements AsyncDisposable {
     try {
       await rm(this.#own.bundle, { force: true });
       await rm(this.#own.ownCa, { force: true });
-      if (this.#knownHosts !== undefined) await rm(this.#knownHosts.path, { force: true });
+      for (const path of [this.#knownHosts?.path, this.#gitSign])
+        if (path !== undefined) await rm(path, { force: true });
       await removeWorkloadStores(this.#directory);
       // A folder that the user named is the user's.
       if (stateDirectory === undefined) await removeTree(this.#directory);
@@ -146,7 +159,13 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
   try {
     if (stateDirectory !== undefined) {
       await mkdir(stateDirectory, { recursive: true, mode: 0o755 });
-      await removeAbandoned(stateDirectory, ['ca-bundle.pem', 'ca.pem', knownHostsName, ...storeFileNames]);
+      await removeAbandoned(stateDirectory, [
+        'ca-bundle.pem',
+        'ca.pem',
+        knownHostsName,
+        gitSignName,
+        ...storeFileNames,
+      ]);
       return stateDirectory;
     }
     // What an agent that was killed has left goes at the next start.

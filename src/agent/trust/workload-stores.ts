@@ -13,6 +13,7 @@ import { PlainFolder } from '../../system/plain-folder.ts';
 import { aptConfiguration } from './apt-configuration.ts';
 import { splitPemCertificates } from '../../pki/pem.ts';
 import { certificatesIn } from './certificate-list.ts';
+import { gitSignName } from './git-sign.ts';
 import { hgrc } from './hgrc.ts';
 import { knownHostsName } from './known-hosts.ts';
 import { nodeHookSource } from './node-hook.ts';
@@ -39,6 +40,8 @@ export interface WorkloadFiles {
   readonly nodeHook?: string;
   /** Keys of the servers of SSH whose connections the gateway ends. */
   readonly knownHosts?: string;
+  /** What git calls to have something signed. */
+  readonly gitSign?: string;
 }
 
 export interface StoreContents {
@@ -53,7 +56,7 @@ export interface StoreContents {
   readonly base: Readonly<Record<string, string | undefined>>;
 }
 
-type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa' | 'knownHosts'>;
+type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa' | 'knownHosts' | 'gitSign'>;
 
 interface StoreFile {
   readonly place: string;
@@ -121,7 +124,12 @@ export async function writeWorkloadStores(
 
 /** What is in the folder of a session that another process has written. */
 export async function storesIn(directory: string): Promise<Partial<WorkloadFiles>> {
-  const places = { bundle: 'ca-bundle.pem', ownCa: 'ca.pem', knownHosts: knownHostsName };
+  const places = {
+    bundle: 'ca-bundle.pem',
+    ownCa: 'ca.pem',
+    knownHosts: knownHostsName,
+    gitSign: gitSignName,
+  };
   const named = Object.entries(stores).map(([name, { place }]) => [name, place] as const);
   const found = await Promise.all(
     [...Object.entries(places), ...named].map(async ([name, place]) => {

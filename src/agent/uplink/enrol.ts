@@ -7,6 +7,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { isKnownHosts } from '../../protocol/known-hosts.ts';
+import { isSigningKey } from '../../protocol/signing-key.ts';
 import { printable } from '../../protocol/printable.ts';
 import {
   type EnrolRequest,
@@ -267,6 +268,8 @@ function sessionResponse(response: HttpResponse): SessionResponse {
   if (gatewayCa !== undefined && !isAuthorities(gatewayCa)) return refuse('gateway_ca');
   const knownHosts = json['known_hosts'];
   if (knownHosts !== undefined && !isKnownHosts(knownHosts)) return refuse('known_hosts');
+  const signing = json['signing'];
+  if (signing !== undefined && !isSigningKey(signing)) return refuse('signing');
   const lifetime = json['expires_in'];
   if (typeof lifetime !== 'number' || !(lifetime > 0) || !Number.isFinite(lifetime))
     return refuse('expires_in');
@@ -280,6 +283,7 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     capture_ports: listOf(json['capture_ports'], isPort) ?? refuse('capture_ports'),
     ...(knownHosts === undefined ? {} : { known_hosts: knownHosts }),
     modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
+    ...(signing === undefined ? {} : { signing }),
     ...(gatewayCa === undefined ? {} : { gateway_ca: gatewayCa }),
     link_keys: listOf(json['link_keys'], isLinkKey) ?? refuse('link_keys'),
   };

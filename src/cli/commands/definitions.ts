@@ -18,7 +18,12 @@ import { explainDefinition } from './explain-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
 import { identityDefinition } from './identity-definition.ts';
 import { initDefinition } from './init-definition.ts';
-import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
+import {
+  embeddedGatewayDefinition,
+  gitSignDefinition,
+  jailHelperDefinition,
+  workerDefinition,
+} from './inner-definitions.ts';
 import { jobDefinition, jobSessionDefinition } from './job-definition.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { loginDefinition } from './login-definition.ts';
@@ -63,5 +68,6 @@ export const definitions: readonly Definition[] = [
   embeddedGatewayDefinition,
   jobSessionDefinition,
   jailHelperDefinition,
+  gitSignDefinition,
   workerDefinition,
 ];

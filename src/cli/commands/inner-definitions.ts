@@ -12,6 +12,16 @@ export const jailHelperDefinition = {
   hidden: true,
 } as const satisfies CommandDefinition;
 
+export const gitSignDefinition = {
+  kind: 'command',
+  name: 'git-sign',
+  summary: 'is for git, which calls it to have commits and tags signed by the gateway',
+  arguments: [{ name: 'WORDS', help: 'as ssh-keygen -Y sign has them', repeated: true, hidden: true }],
+  options: {},
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;
+
 export const embeddedGatewayDefinition = {
   kind: 'command',
   name: 'embedded-gateway',

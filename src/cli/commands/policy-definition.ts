@@ -58,13 +58,14 @@ const explain = {
     'policy explain CONNECT HOST:PORT --policy FILE [options]',
     'policy explain git fetch URL --policy FILE [options]',
     'policy explain git push URL [REF …] --policy FILE [options]',
+    'policy explain sign FILE --policy FILE [options]',
     'policy explain exchange ID [options]',
   ],
   arguments: [
-    { name: 'METHOD', help: 'of the request, or CONNECT, git or exchange', required: true },
+    { name: 'METHOD', help: 'of the request, or CONNECT, git, sign or exchange', required: true },
     {
       name: 'URL',
-      help: 'of the request, or HOST:PORT, or what git does, or the id or trace of an exchange',
+      help: 'of the request, or HOST:PORT, or what git does, or the file of a commit or tag to sign (`-`: standard input), or the id or trace of an exchange',
       required: true,
     },
     { name: 'REF', help: 'for git: the URL of the repository, and the refs that are pushed', repeated: true },

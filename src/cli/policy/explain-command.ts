@@ -7,6 +7,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 import { readAskedBody } from './asked-body.ts';
 import { postureOption, requestAccess } from './explain-access.ts';
+import { explainSign } from './explain-sign.ts';
 import { gitRequests } from './git-requests.ts';
 import type { AskedRequest, Explained, PolicyWanted } from './judging-backend.ts';
 import { openJudging } from './open-judging.ts';
@@ -18,6 +19,7 @@ type ExplainInput = Input<(typeof policyDefinition)['actions'][1]>;
 export async function explainCommand(input: ExplainInput): Promise<number> {
   const { options, arguments: named } = input;
   if (named.METHOD === 'exchange') return await explainExchange(input);
+  if (named.METHOD === 'sign') return await explainSign(input);
   if (options.state !== undefined)
     throw new ProxyError(
       'usage',

@@ -116,7 +116,10 @@ export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits
     base,
     grants,
     { bodyBytes, requestsPerSecond: limits.accessCallsPerSecondMax },
-    { bodyBytes, requestsPerSecond: limits.doctorCallsPerSecondMax },
+    {
+      doctorLimits: { bodyBytes, requestsPerSecond: limits.doctorCallsPerSecondMax },
+      signLimits: { requestsPerSecond: limits.signaturesPerSecondMax },
+    },
   );
 }
 

@@ -145,6 +145,11 @@ export function logsInWith({ kind }: CredentialConfig): 'password' | 'key' | und
   return kindOf(kind).logsIn;
 }
 
+/** Whether commits and tags are signed with it, and nothing else. */
+export function signsObjects({ kind }: CredentialConfig): boolean {
+  return kindOf(kind).signsObjects === true;
+}
+
 /** The environment variables that the workload gets for it; none if it sees nothing. */
 export function placeholderVariables(
   name: string,

@@ -10,7 +10,12 @@ import { chainRewrites } from './request/body-rewrite.ts';
 import type { BodyFacts, BodyRewrite } from './request/body-rewrite.ts';
 import { openCredential, placeholderVariables } from './credential-kinds.ts';
 import type { CredentialConfig } from './credential-kinds.ts';
-import type { Credential, CredentialKey, CredentialLogin } from './kinds/credential-kind.ts';
+import type {
+  Credential,
+  CredentialKey,
+  CredentialLogin,
+  SigningCredential,
+} from './kinds/credential-kind.ts';
 import type { SoughtInMessages } from './request/placeholder-messages.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
 import type { CredentialSourceConfig } from './sources/source-config.ts';
@@ -216,6 +221,24 @@ export class CredentialSet implements AsyncDisposable {
     } catch (error) {
       throw withCredential(error, credential);
     }
+  }
+
+  /** With what the credential signs. @throws ProxyError credential_unavailable */
+  async signingKey(credential: string, nowMs: number): Promise<SigningCredential> {
+    try {
+      const key = await this.#entries.get(credential)?.signingKey?.(nowMs);
+      if (key === undefined)
+        throw new ProxyError('credential_unavailable', `there is no credential ${credential} that signs`);
+      return key;
+    } catch (error) {
+      throw withCredential(error, credential);
+    }
+  }
+
+  /** What others know of a key that signs; undefined: there is no such credential, or it is of another kind. */
+  publicKeyOf(credential: string): string | undefined {
+    const config = this.#entries.get(credential)?.config;
+    return config?.kind === 'signing-key' ? config.publicKey : undefined;
   }
 
   #foreignTo(injections: readonly Injection[]): ForeignCredentials {

@@ -65,8 +65,7 @@ export async function runExchange(
     using capture = captureOf(admitted, scene.principal, parts);
     if (head.destination.host === accessHost) {
       const { principal, absence } = scene;
-      const { budgets } = parts;
-      const known = { client, head, principal, absence, record, budgets, policy: parts.policy() };
+      const known = { client, head, principal, absence, record, parts };
       await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
     } else {
       await forward(client, scene, parts, { admitted: { ...admitted, capture }, record });

@@ -6,16 +6,17 @@ import type { Readable } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { deadlineWith, type LinkAbsence } from '../../net/link-absence.ts';
-import type { Policy, Principal } from '../../policy/decision.ts';
-import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
+import type { Principal } from '../../policy/decision.ts';
+import { doctorPath, isDoctorPath, signPath } from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import type { SessionBudgets } from './session-budgets.ts';
+import { signObject, type SigningExchange } from './sign-object.ts';
 import { policyPath, sessionPolicy, sharedBudgets } from './session-policy.ts';
 
 export interface AccessExchange {
@@ -26,8 +27,7 @@ export interface AccessExchange {
   /** When the client could not be reached. */
   readonly absence: LinkAbsence | undefined;
   readonly clock: () => number;
-  readonly policy: Policy;
-  readonly budgets: Pick<SessionBudgets, 'spentBy'>;
+  readonly parts: SigningExchange['parts'] & Pick<ExchangeParts, 'held'>;
   readonly record: ExchangeRecord;
 }
 
@@ -36,14 +36,20 @@ export async function respondForOwnHost(
   desk: AccessDesk | undefined,
   exchange: AccessExchange,
 ): Promise<void> {
-  const { client, head, record } = exchange;
-  client.sendContinue();
-  const body = await readBody(exchange);
+  const { client, head, record, principal, parts, limits } = exchange;
   const { method } = head;
-  const response = await ownResponse(desk, exchange, body);
+  const signs = head.path === signPath;
+  const bound = signs ? bodyBounds.signing : bodyBounds.access;
+  // Many of them at once are large enough to be counted.
+  const room = signs ? parts.held.reserve(principal.sessionId, limits[bound.limit]) : undefined;
+  if (room !== undefined) record.keeps(() => room.release());
+  client.sendContinue();
+  const body = await readBody(exchange, bound);
+  const response = signs ? await signObject(exchange, body) : await ownResponse(desk, exchange, body);
   const bytes = Buffer.from(response.text);
   const responseBytes = method === 'HEAD' ? 0 : bytes.length;
   record.servedHere(response.status, { request: body.length, response: responseBytes });
+  if (signs) record.passed();
   client.sendHead({
     status: response.status,
     headers: new HeaderList([
@@ -59,9 +65,10 @@ export async function respondForOwnHost(
 
 async function ownResponse(
   desk: AccessDesk | undefined,
-  { head, principal, limits, clock, policy, budgets, record }: AccessExchange,
+  { head, principal, limits, clock, parts, record }: AccessExchange,
   body: Buffer,
 ): Promise<DoctorResponse> {
+  const policy = parts.policy();
   const { method, path, query, destination } = head;
   if (isDoctorPath(path)) {
     const { scheme } = destination;
@@ -82,7 +89,7 @@ async function ownResponse(
     const nowMs = clock();
     const { sessionViewRulesMax: max } = defaultLimits;
     const told = policy.rulesFor(principal, { nowMs, max });
-    const spent = await budgets.spentBy(principal, sharedBudgets(told, nowMs));
+    const spent = await parts.budgets.spentBy(principal, sharedBudgets(told, nowMs));
     return sessionPolicy({ version: policy.version, told, requests, spent, wantsJson, nowMs });
   }
   if (desk === undefined)
@@ -110,19 +117,29 @@ function proofResponse(request: Parameters<typeof doctorResponse>[0], traceId: s
   }
 }
 
-async function readBody({ client, limits, absence }: AccessExchange): Promise<Buffer> {
+interface BodyBound {
+  readonly limit: 'accessBodyBytesMax' | 'signedObjectBytesMax';
+  readonly what: string;
+}
+
+const bodyBounds = {
+  access: { limit: 'accessBodyBytesMax', what: 'a request for access' },
+  signing: { limit: 'signedObjectBytesMax', what: 'a commit or tag to sign' },
+} as const satisfies Record<string, BodyBound>;
+
+async function readBody({ client, limits, absence }: AccessExchange, bound: BodyBound): Promise<Buffer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const deadline = deadlineWith(absence, limits.headTimeoutMs, () => {
     reject(new ProxyError('timeout', `the body did not arrive within ${limits.headTimeoutMs} ms`));
   });
   try {
-    return await Promise.race([collect(client.body, limits.accessBodyBytesMax), late]);
+    return await Promise.race([collect(client.body, limits[bound.limit], bound), late]);
   } finally {
     deadline.clear();
   }
 }
 
-async function collect(body: Readable, bytesMax: number): Promise<Buffer> {
+async function collect(body: Readable, bytesMax: number, { limit, what }: BodyBound): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // The connection must stay usable for the response, which leaving the loop early would prevent.
@@ -131,10 +148,7 @@ async function collect(body: Readable, bytesMax: number): Promise<Buffer> {
       throw new ProxyError('internal', 'the body gives text where bytes are expected');
     bytes += chunk.length;
     if (bytes > bytesMax)
-      throw new ProxyError(
-        'body_too_large',
-        `a request for access has at most ${bytesMax} bytes (accessBodyBytesMax)`,
-      );
+      throw new ProxyError('body_too_large', `${what} has at most ${bytesMax} bytes (${limit})`, { limit });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

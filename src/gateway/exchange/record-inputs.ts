@@ -28,7 +28,14 @@ export interface JudgedBy {
 export type RareFacts = Readonly<
   Partial<
     Record<
-      'withheld' | 'socketTrace' | 'refused' | 'registryAsked' | 'database' | 'ssh' | 'hiddenVersions',
+      | 'withheld'
+      | 'socketTrace'
+      | 'refused'
+      | 'registryAsked'
+      | 'database'
+      | 'ssh'
+      | 'signature'
+      | 'hiddenVersions',
       unknown
     >
   >

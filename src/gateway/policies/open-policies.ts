@@ -10,7 +10,7 @@ import type { PolicyVersion } from '../../store/policy-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
-import { foreignDefaults, logsInWith, signsRequests } from '../credentials/credential-kinds.ts';
+import { foreignDefaults, logsInWith, signsObjects, signsRequests } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import { keepFiles, keepPublished } from './kept-policies.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
@@ -74,6 +74,7 @@ export function policyNames({
     signing: Object.entries(credentials).flatMap(([name, one]) => (signsRequests(one) ? [name] : [])),
     logins: loggingIn(credentials, 'password'),
     sshKeys: loggingIn(credentials, 'key'),
+    signingKeys: Object.entries(credentials).flatMap(([name, one]) => (signsObjects(one) ? [name] : [])),
     trust: Object.keys(trust),
     deciders: Object.keys(deciders),
     requestDeciders: Object.entries(deciders).flatMap(([name, { kind }]) =>

@@ -3,7 +3,7 @@
 import type { Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
-import type { SessionResponse } from '../../protocol/session-messages.ts';
+import type { SessionResponse, SessionSigningKey } from '../../protocol/session-messages.ts';
 import type { SessionRecord } from '../../store/store.ts';
 import { type AccessTokenIssuer, issueAccessToken } from './session-access-token.ts';
 import { type LivingSession, principalOf } from './session-authenticator.ts';
@@ -16,6 +16,8 @@ export interface SessionFacts {
   readonly modes: readonly string[];
   /** Lines of known_hosts; none where it ends no SSH. */
   readonly knownHosts?: string;
+  /** The key that signs commits and tags; undefined: none does. */
+  readonly signing?: SessionSigningKey | undefined;
   /** What may have signed the gateway's own certificate, PEM; undefined where the operator gives that. */
   readonly gatewayCa?: string | undefined;
 }
@@ -66,6 +68,7 @@ export function sessionResponse(
     capture_ports: facts.capturePorts,
     modes: facts.modes,
     ...(facts.knownHosts === undefined || facts.knownHosts === '' ? {} : { known_hosts: facts.knownHosts }),
+    ...(facts.signing === undefined ? {} : { signing: facts.signing }),
     ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
     link_keys: linkKeysOf(signingKey),
   };

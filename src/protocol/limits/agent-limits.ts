@@ -18,6 +18,11 @@ export const agentLimits = {
     'limit_exceeded',
     'Captured ports, each with a listener. Other ports are reached only by the proxy variables.',
   ),
+  gitSignTimeoutMs: fixedRow(
+    60_000,
+    'timeout',
+    'The wait of git for a signature of the gateway, which may have to fetch its key from another service first.',
+  ),
   knownHostsOctetsMax: fixedRow(
     64 * KiB,
     'limit_exceeded',

@@ -165,6 +165,16 @@ export const sessionLimits = {
     'limit_exceeded',
     'Requests of one session by which the doctor proves that a client reaches the gateway. No more clients start in a second.',
   ),
+  signaturesPerSecondMax: row(
+    20,
+    'limit_exceeded',
+    'Commits and tags of one session that the gateway is asked to sign. git starts a program for each, and a signature of RSA takes a millisecond or more.',
+  ),
+  signedObjectBytesMax: row(
+    256 * KiB,
+    'body_too_large',
+    'A commit or tag to sign: a header and a message. Merges of signed tags carry those whole.',
+  ),
   accessPendingPerSessionMax: row(
     20,
     'limit_exceeded',

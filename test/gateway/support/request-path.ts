@@ -9,7 +9,11 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
 import type { QuestionDesk } from '../../../src/gateway/access/question-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import { type CredentialConfig, logsInWith } from '../../../src/gateway/credentials/credential-kinds.ts';
+import {
+  type CredentialConfig,
+  logsInWith,
+  signsObjects,
+} from '../../../src/gateway/credentials/credential-kinds.ts';
 import { openServiceFetch } from '../../../src/gateway/forward/service-fetch.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';
@@ -124,8 +128,9 @@ export function compilePolicy(
   credentials: Iterable<string> = [],
   logins: Iterable<string> = [],
   sshKeys: Iterable<string> = [],
+  signingKeys: Iterable<string> = [],
 ): CompiledPolicy {
-  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials, logins, sshKeys });
+  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials, logins, sshKeys, signingKeys });
   if ('problems' in result) throw new Error(result.problems.map((one) => one.message).join('\n'));
   return result.policy;
 }
@@ -172,7 +177,10 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       logsInWith(one) === by ? [name] : [],
     ),
   );
-  let policy: Policy = compilePolicy(options.policy, credentialNames, logins, sshKeys);
+  const signingKeys = Object.entries(options.credentials ?? {}).flatMap(([name, one]) =>
+    signsObjects(one) ? [name] : [],
+  );
+  let policy: Policy = compilePolicy(options.policy, credentialNames, logins, sshKeys, signingKeys);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({
     issuer: authority,
@@ -289,7 +297,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     parts,
     events: (count) => waitForEvents(audit, waiters, count),
     setPolicy: (text) => {
-      policy = compilePolicy(text, credentialNames, logins, sshKeys);
+      policy = compilePolicy(text, credentialNames, logins, sshKeys, signingKeys);
       common.live.review(granted(), Date.now());
     },
     open,

@@ -30,6 +30,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
     version: 'v',
     blindHosts: () => hosts,
     sshHosts: () => [],
+    signing: () => undefined,
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],
     rulesFor: () => ({ rules: [], notShown: 0, isBounded: false, mayBeObserved: false }),

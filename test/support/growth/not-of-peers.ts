@@ -37,6 +37,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/policy-texts.ts readTexts',
     'src/cli/policy/asked-body.ts readAskedBody',
     'src/policy/catalog/',
+    'src/gateway/ssh/ssh-signature.ts keyFingerprint',
     'src/cli/policy/open-policy.ts openFiles',
     'src/cli/policy/recorded-exchange.ts isTrace',
     'src/cli/policy/recorded-exchange.ts exchangeOf',
@@ -303,6 +304,11 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/tunnels/tunnel-refusals.ts nonceFields',
     'src/net/alias-chain.ts followAliases',
     'src/net/proxy-protocol.ts readProxyProtocol',
+  ],
+  'a commit or tag that readGitObject, with a case, has read': [
+    'src/gateway/exchange/sign-object.ts signObject',
+    'src/gateway/ssh/ssh-signature.ts signForGit',
+    'src/gateway/ssh/ssh-signature.ts signedId',
   ],
   'it passes octets on, unread': [
     'src/gateway/cache/read-out.ts readOut',

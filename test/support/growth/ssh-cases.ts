@@ -3,6 +3,9 @@
 import { PushGate } from '../../../src/gateway/ssh/push-gate.ts';
 import { readSshCommand, sshCommandText } from '../../../src/policy/ssh-request.ts';
 import { isKnownHosts } from '../../../src/protocol/known-hosts.ts';
+import { isSigningKey } from '../../../src/protocol/signing-key.ts';
+import { readIdentity } from '../../../src/understand/git-identity.ts';
+import { readGitObject } from '../../../src/understand/git-object.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { latin1, type GrowthCases } from './growth-case.ts';
 
@@ -12,6 +15,35 @@ export const sshCases: GrowthCases = {
     read: (text) => {
       sshCommandText(readSshCommand(text), true);
       sshCommandText(readSshCommand(`git-upload-pack '${text}'`), false);
+    },
+  },
+  'a commit or tag to sign': {
+    pieces: [
+      'tree ',
+      'ab'.repeat(20),
+      '\n',
+      `parent ${'ab'.repeat(20)}\n`,
+      'author ',
+      'a <a@b> 1 +0000\n',
+      ' ',
+      '<',
+      '.',
+      '-----BEGIN ',
+    ],
+    read: (text) => {
+      const id = 'ab'.repeat(20);
+      const who = 'a <a@b> 1 +0000';
+      readGitObject(latin1(text));
+      readGitObject(latin1(`tree ${id}\n${text}\nauthor ${who}\ncommitter ${who}\n\n${text}`));
+      readGitObject(latin1(`tree ${id}\nauthor ${text} <${text}> 1 +0000\ncommitter ${who}\n\n${text}`));
+      readGitObject(
+        latin1(`tree ${id}\nauthor ${who}\ncommitter ${who}\nmergetag object ${id}\n ${text}\n\n`),
+      );
+      readGitObject(latin1(`object ${id}\ntype commit\ntag ${text}\ntagger ${who}\n\n${text}\n`));
+      readIdentity(text, true);
+      readIdentity(text, false);
+      isSigningKey({ key: `ssh-${text}`, automatic: [] });
+      isSigningKey({ key: `ssh-ed25519 ${text}`, automatic: [] });
     },
   },
   'lines of known_hosts': {

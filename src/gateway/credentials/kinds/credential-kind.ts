@@ -52,6 +52,13 @@ export interface CredentialKey {
   onRejected(nowMs: number): void;
 }
 
+/** A key that signs commits and tags, and what others know of it. */
+export interface SigningCredential {
+  readonly privateKey: Secret<string>;
+  /** Type and base64, as `publicKey` of the configuration has it. */
+  readonly publicKey: string;
+}
+
 /** A credential, opened: how it gets its secret, and what it does to a request. */
 export interface Credential {
   /** Whether the request is one that gets it. */
@@ -66,6 +73,8 @@ export interface Credential {
   login?(nowMs: number): Promise<CredentialLogin>;
   /** The same, where that is a key. @throws as `apply` */
   key?(nowMs: number): Promise<CredentialKey>;
+  /** With what commits and tags are signed, where it does nothing else. @throws as `apply` */
+  signingKey?(nowMs: number): Promise<SigningCredential>;
 }
 
 /** What of the client's own goes from requests that get the credential, where `strip` says nothing. */
@@ -95,6 +104,8 @@ export interface CredentialKind<
   readonly signs?: true;
   /** It is put on no request: what is spoken is no HTTP. */
   readonly logsIn?: 'password' | 'key';
+  /** It is put on no request: commits and tags are signed with it. */
+  readonly signsObjects?: true;
   settings(written: z.infer<z.ZodObject<Shape>>, absolute: Absolute): Own;
   /** `name` is the credential's, for errors. @throws ProxyError config_invalid if a source cannot be opened */
   open(name: string, config: Own & CommonSettings, context: CredentialContext): Credential;

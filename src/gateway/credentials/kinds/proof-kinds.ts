@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { pathHint, text } from '../../../policy/schema-parts.ts';
+import { sshPublicKey } from '../../../policy/ssh-schema.ts';
 import { strictMap } from '../../../policy/yaml-source.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { Secret } from '../../../protocol/secret.ts';
@@ -224,4 +225,37 @@ const sshKey = credentialKind({
   },
 });
 
-export const proofKinds = [mtls, sigv4, login, sshKey] as const;
+const publicKeyHint = needed(
+  'signing-key',
+  'publicKey',
+  'write the public half of the key as its file .pub has it, such as ssh-ed25519 AAAAC3Nza…',
+);
+
+/** The source has a private key of SSH without a passphrase. It signs commits and tags by rules with `sign`, and nothing else. */
+const signingKey = credentialKind({
+  kind: 'signing-key',
+  summary: 'A private key of SSH that signs commits and tags.',
+  signsObjects: true,
+  shape: {
+    publicKey: sshPublicKey(publicKeyHint).describe(
+      'For kind signing-key: its public half, which git in the container is told. The source has the private one.',
+    ),
+  },
+  foreign: { what: 'none' },
+  placeholder: standIn(),
+  settings: ({ publicKey }) => ({ publicKey: publicKey.split(' ').slice(0, 2).join(' ') }),
+  open: (name, { source, publicKey }, context) => {
+    const key = openSource(name, source, context, 'pem');
+    return {
+      applies: () => false,
+      values: () => Promise.resolve([]),
+      apply: () =>
+        Promise.reject(
+          new ProxyError('credential_unavailable', `the credential ${name} is put on no request`),
+        ),
+      signingKey: async (nowMs) => ({ publicKey, privateKey: await key.read(nowMs) }),
+    };
+  },
+});
+
+export const proofKinds = [mtls, sigv4, login, sshKey, signingKey] as const;

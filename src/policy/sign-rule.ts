@@ -1,0 +1,111 @@
+// Whether a rule is for a commit or a tag, and what it says of them in words that can be compared.
+
+import { type GitIdentity, identityText } from '../understand/git-identity.ts';
+import type { GitObject } from '../understand/git-object.ts';
+import type { RequestAccess } from './decision.ts';
+import type { MatchingWork } from './matching-work.ts';
+import type { IdentityPattern, SignCondition } from './sign-condition.ts';
+import { matchesSegment } from './star-pattern.ts';
+
+/** What of a rule says whether it is for an object. */
+interface SigningRule {
+  readonly effect: 'allow' | 'deny';
+  readonly sign: SignCondition | undefined;
+}
+
+/** Whether the rule is for this: rules with `sign` are for nothing else, and a rule that allows without it is for no object. */
+export function signMismatch(
+  { sign, effect }: SigningRule,
+  { signs }: RequestAccess,
+  looksAtHttp: boolean,
+  work: MatchingWork,
+): 'sign' | undefined {
+  if (signs === undefined) return sign === undefined ? undefined : 'sign';
+  // Who denies everything denies this; who denies some requests of HTTP does not mean it.
+  if (sign === undefined) return effect === 'deny' && !looksAtHttp ? undefined : 'sign';
+  return isMeant(sign, effect, signs, work) ? undefined : 'sign';
+}
+
+function isMeant(
+  sign: SignCondition,
+  effect: SigningRule['effect'],
+  object: GitObject,
+  work: MatchingWork,
+): boolean {
+  const { objects, committer, author, tags } = sign;
+  if (!objects.includes(object.kind)) return false;
+  if (!matchesAny(committer, object.committer, work)) return false;
+  if (object.kind === 'tag')
+    return tags === undefined || tags.some((one) => matchesSegment(one, object.tag, work));
+  const authors = author ?? (effect === 'allow' ? committer : undefined);
+  return matchesAny(authors, object.author, work);
+}
+
+function matchesAny(
+  patterns: readonly IdentityPattern[] | undefined,
+  { name, email }: GitIdentity,
+  work: MatchingWork,
+): boolean {
+  return (
+    patterns === undefined ||
+    patterns.some((one) => matchesSegment(one.name, name, work) && matchesSegment(one.email, email, work))
+  );
+}
+
+export function signText({ objects, committer, author, tags, isAutomatic }: SignCondition): string {
+  const who = (some: readonly IdentityPattern[]): string => some.map(identityText).join(', ');
+  return [
+    objects.join(', '),
+    ...(committer === undefined ? [] : [`committer ${who(committer)}`]),
+    ...(author === undefined ? [] : [`author ${who(author)}`]),
+    ...(tags === undefined ? [] : [`tags ${tags.join(', ')}`]),
+    ...(isAutomatic ? ['automatic'] : []),
+  ].join('; ');
+}
+
+/** Whether all that `inner` is for, `outer` is for too. Patterns are compared as they are written. */
+export function signCovers(
+  { sign: outer, effect }: SigningRule,
+  { sign: inner }: Pick<SigningRule, 'sign'>,
+): boolean {
+  // Without it a rule that denies everything denies this too; one that allows is for requests of HTTP.
+  if (outer === undefined || inner === undefined)
+    return outer === inner || (outer === undefined && effect === 'deny');
+  const committers = authorsOf(outer, 'committer');
+  return (
+    inner.objects.every((one) => outer.objects.includes(one)) &&
+    coversIdentities(committers, authorsOf(inner, 'committer')) &&
+    coversIdentities(authorsOf(outer, 'author', effect), authorsOf(inner, 'author', effect)) &&
+    (outer.tags === undefined || inner.tags?.every((one) => outer.tags?.includes(one) === true) === true)
+  );
+}
+
+function authorsOf(
+  { committer, author }: SignCondition,
+  key: 'committer' | 'author',
+  effect: SigningRule['effect'] = 'deny',
+): readonly IdentityPattern[] | undefined {
+  if (key === 'committer') return committer;
+  return author ?? (effect === 'allow' ? committer : undefined);
+}
+
+function coversIdentities(
+  outer: readonly IdentityPattern[] | undefined,
+  inner: readonly IdentityPattern[] | undefined,
+): boolean {
+  if (outer === undefined) return true;
+  return (
+    inner?.every((one) =>
+      outer.some(
+        ({ name, email }) => (name === '*' || name === one.name) && (email === '*' || email === one.email),
+      ),
+    ) === true
+  );
+}
+
+/** In the words of a denial. */
+export function signedText(object: GitObject): string {
+  const committer = identityText(object.committer);
+  if (object.kind === 'tag') return `the tag ${object.tag} of ${committer}`;
+  return `a commit of ${identityText(object.author)}, committed by ${committer}`;
+}

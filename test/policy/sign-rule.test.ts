@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { HeaderList } from '../../src/http/header-list.ts';
+import { BoundPolicies } from '../../src/policy/bound-policies.ts';
+import type { Policy, Principal, RequestAccess } from '../../src/policy/decision.ts';
+import { accessHost, GrantedPolicy } from '../../src/policy/granted-policy.ts';
+import { NarrowedPolicy } from '../../src/policy/narrowed-policy.ts';
+import { parseNarrowing } from '../../src/policy/parse-narrowing.ts';
+import { parsePolicy } from '../../src/policy/parse-policy.ts';
+import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
+import type { GitObject } from '../../src/understand/git-object.ts';
+
+const known = { credentials: ['key', 'token'], signingKeys: ['key'] };
+const agent = { name: 'Build Agent', email: 'agent@example.com' };
+const person = { name: 'Ada', email: 'ada@example.com' };
+const commit: GitObject = { kind: 'commit', hash: 'sha1', author: agent, committer: agent };
+const tag: GitObject = { kind: 'tag', hash: 'sha1', tag: 'v1.0', committer: agent };
+const rule = (sign: string, more = 'inject: key'): string =>
+  `{ name: signed, sign: { ${sign} }${more === '' ? '' : `, ${more}`} }`;
+const ofAgent = "committer: 'Build Agent <agent@example.com>'";
+
+function policyOf(...rules: readonly string[]): CompiledPolicy {
+  const result = parsePolicy([{ file: 'p.yaml', text: `rules: [${rules.join(', ')}]` }], known);
+  if ('problems' in result) throw new Error(result.problems.map(({ message }) => message).join('\n'));
+  return result.policy;
+}
+
+function problemsOf(...rules: readonly string[]): string {
+  const result = parsePolicy([{ file: 'p.yaml', text: `rules: [${rules.join(', ')}]` }], known);
+  return 'problems' in result ? result.problems.map(({ message }) => message).join('\n') : '';
+}
+
+const principal: Principal = { id: 'i|s', sessionId: 's', claims: { sub: 's' }, posture: [] };
+
+function accessOf(signs?: GitObject): RequestAccess {
+  return {
+    depth: 'request',
+    destination: { scheme: 'https', host: accessHost, port: 443 },
+    method: 'POST',
+    path: '/sign',
+    query: '',
+    headers: new HeaderList(),
+    ...(signs === undefined ? {} : { signs }),
+  };
+}
+
+const effectOf = (policy: Policy, signs?: GitObject, who = principal): string =>
+  policy.decide(who, accessOf(signs), 0).effect;
+
+test('a rule signs commits of its committer, with its key, and nothing else', () => {
+  const policy = policyOf(rule(ofAgent));
+  const decision = policy.decide(principal, accessOf(commit), 0);
+  assert.equal(decision.effect, 'allow');
+  assert.deepEqual(decision.effect === 'allow' && decision.inject, [{ credential: 'key' }]);
+  assert.equal(effectOf(policy, { ...commit, committer: person }), 'deny');
+  assert.equal(effectOf(policy, { ...commit, author: person }), 'deny');
+  assert.equal(effectOf(policy, tag), 'deny');
+  assert.equal(effectOf(policy), 'deny', 'it allows no request');
+  assert.deepEqual(policy.signing(principal), { credential: 'key', objects: ['commit'], automatic: [] });
+});
+
+test('author, tags and stars say who else, and a star stays in its part', () => {
+  const policy = policyOf(
+    rule(`objects: [commit, tag], committer: '* <*@example.com>', author: '* <*>', tags: v*`),
+  );
+  assert.equal(effectOf(policy, { ...commit, author: { name: 'X', email: 'x@example.net' } }), 'allow');
+  assert.equal(
+    effectOf(policy, { ...commit, committer: { name: 'a@example.com', email: 'x@example.net' } }),
+    'deny',
+  );
+  assert.equal(effectOf(policy, tag), 'allow');
+  assert.equal(effectOf(policy, { ...tag, tag: 'nightly' }), 'deny');
+});
+
+test('what allows every host signs nothing, and what denies every host denies signatures too', () => {
+  const open = "{ name: open, hosts: '*', dangerouslyAllowWideHosts: true }";
+  assert.equal(effectOf(policyOf(open), commit), 'deny');
+  assert.equal(
+    effectOf(policyOf("{ name: closed, hosts: '*', for: { sub: s }, deny: true }", rule(ofAgent)), commit),
+    'deny',
+  );
+  const noPosts = "{ name: no-posts, hosts: '*', methods: POST, for: { sub: s }, deny: true }";
+  assert.equal(effectOf(policyOf(noPosts, rule(ofAgent)), commit), 'allow');
+  const noTags = '{ name: no-tags, sign: { objects: tag }, deny: no tags }';
+  const both = policyOf(noTags, rule(`objects: [commit, tag], ${ofAgent}`));
+  assert.deepEqual([effectOf(both, tag), effectOf(both, commit)], ['deny', 'allow']);
+});
+
+test('a ceiling and a policy that narrows have to sign it too', () => {
+  const own = policyOf(rule(`objects: [commit, tag], ${ofAgent}, automatic: true`));
+  const under = (ceiling: CompiledPolicy): Policy =>
+    new BoundPolicies('1', [
+      { name: 'ceiling', policy: ceiling },
+      { name: 'main', policy: own },
+    ]);
+  const within = under(policyOf(rule("committer: '* <*@example.com>'")));
+  assert.deepEqual([effectOf(within, commit), effectOf(within, tag)], ['allow', 'deny']);
+  assert.deepEqual(within.signing(principal), {
+    credential: 'key',
+    objects: ['commit'],
+    automatic: ['commit'],
+  });
+  assert.equal(effectOf(under(policyOf('{ name: web, hosts: web.test }')), commit), 'deny');
+
+  const narrowedBy = (text: string): Principal => {
+    const result = parseNarrowing({ file: 'n.yaml', text });
+    if ('problems' in result) throw new Error(result.problems.map(({ message }) => message).join('\n'));
+    const steps = [{ sessionId: 'child', policy: result.policy }];
+    return { ...principal, sessionId: 'child', narrowed: { rootId: 's', steps } };
+  };
+  const narrowed = new NarrowedPolicy(own);
+  const some = narrowedBy(`rules: [${rule("committer: '* <*>'", '')}]`);
+  const none = narrowedBy('rules: [{ name: web, hosts: web.test }]');
+  assert.deepEqual([effectOf(narrowed, commit, some), effectOf(narrowed, tag, some)], ['allow', 'deny']);
+  assert.equal(effectOf(narrowed, commit, none), 'deny');
+  assert.equal(narrowed.signing(none), undefined);
+});
+
+test('what the gateway serves to all and what observes opens no signature', () => {
+  const base = policyOf('{ name: web, hosts: web.test }');
+  assert.equal(effectOf(new GrantedPolicy(base, [], {}), commit), 'deny');
+  const observing = parsePolicy([{ file: 'p.yaml', text: 'mode: observe\nrules: []' }], known);
+  assert.ok('policy' in observing);
+  const decision = observing.policy.decide(principal, accessOf(commit), 0);
+  assert.deepEqual(decision.effect === 'allow' && [decision.observed, decision.inject], ['default-deny', []]);
+});
+
+test('what a rule with sign cannot keep is an error that says what to write', () => {
+  for (const [text, said] of [
+    [rule('objects: commit'), /does not say who commits/],
+    [rule(ofAgent, ''), /kind signing-key/],
+    [rule(ofAgent, 'inject: token'), /token is of another kind/],
+    ['{ name: web, hosts: web.test, inject: key }', /it goes with "sign"/],
+    [rule(ofAgent, 'inject: key, hosts: web.test'), /"hosts" says nothing of/],
+    [rule(ofAgent, "inject: key, when: 'true'"), /"when" says nothing of/],
+    [rule(ofAgent, 'inject: key, limits: { bytesPerSession: 1MB }'), /requests are counted alone/],
+    [rule(`${ofAgent}, tags: v1`), /signs no tags/],
+    [rule("committer: 'agent@example.com'"), /write a name and an e-mail address/],
+    ['{ name: none, sign: { objects: tag, automatic: true }, deny: true }', /has no meaning/],
+  ] as const)
+    assert.match(problemsOf(text), said, text);
+});
