@@ -4,12 +4,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
+import { MemoryScan } from '../agent/support/memory-scan.ts';
 import { mustRun } from '../support/command.ts';
 import { patienceMs } from '../support/patience.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -31,11 +32,19 @@ interface Ran {
   readonly publicKey: string;
 }
 
+interface RunOptions {
+  readonly keyType?: readonly string[];
+  /** Called once the script has printed `signed-now`; it goes on when this is done. */
+  readonly onSigned?: (pid: number, privateKey: string) => void;
+  /** In place of the one with that rule. */
+  readonly policy?: string;
+}
+
 /** What a script of the jail prints. @param sign keys of `sign`; undefined: the policy signs nothing */
 async function runInJail(
   sign: string | undefined,
   script: readonly string[],
-  keyType: readonly string[] = ['ed25519'],
+  { keyType = ['ed25519'], onSigned, policy }: RunOptions = {},
 ): Promise<Ran> {
   await using directory = await temporaryDirectory();
   const at = (name: string): string => join(directory.path, name);
@@ -53,10 +62,9 @@ async function runInJail(
     at('commit-key'),
   ]);
   const publicKey = readFileSync(at('commit-key.pub'), 'utf8').trim();
-  writeFileSync(
-    at('policy.yaml'),
-    `version: 1\nrules:\n${sign === undefined ? '  []' : `  - name: signed\n    sign: { ${sign} }\n    inject: commit-key`}\n`,
-  );
+  const rule =
+    sign === undefined ? '  []' : `  - name: signed\n    sign: { ${sign} }\n    inject: commit-key`;
+  writeFileSync(at('policy.yaml'), policy ?? `version: 1\nrules:\n${rule}\n`);
   writeFileSync(
     at('gateway.yaml'),
     `listen: { address: 127.0.0.1, port: 8443 }\npublicNames: [localhost]\nstateDirectory: state\npolicy: policy.yaml\ncredentials:\n  commit-key: { kind: signing-key, publicKey: ${publicKey}, source: { file: commit-key } }\n`,
@@ -73,10 +81,19 @@ async function runInJail(
       GIT_COMMITTER_NAME: 'Build Agent',
       GIT_COMMITTER_EMAIL: 'agent@example.com',
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  const privateKey = readFileSync(at('commit-key'), 'utf8');
+  if (onSigned === undefined) child.stdin.end();
+  else {
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (!chunk.includes('signed-now')) return;
+      onSigned(child.pid ?? 0, privateKey);
+      child.stdin.end();
+    });
+  }
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { out, err, publicKey, privateKey: readFileSync(at('commit-key'), 'utf8') };
+  return { out, err, publicKey, privateKey };
 }
 
 const ofAgent = 'objects: [commit, tag], committer: Build Agent <agent@example.com>';
@@ -153,7 +170,7 @@ test(
           'git commit -q --allow-empty -m first && git log -1 --format=commit-is-%G?',
           'git tag -m x v2 && git verify-tag v2 2>&1',
         ],
-        keyType,
+        { keyType },
       );
       assert.match(out, /commit-is-G\n/, `${out}${err}`);
       assert.match(out, /Good "git" signature/);
@@ -174,5 +191,79 @@ test(
     assert.match(out, /format---\n/, `${out}${err}`);
     assert.match(out, /policy_denied/);
     assert.doesNotMatch(out, /BEGIN SSH/);
+  },
+);
+
+/** The process and what it started, and of them what is the gateway. */
+function processesOf(pid: number): readonly { readonly pid: number; readonly isGateway: boolean }[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const isBelow = (one: number): boolean => one === pid || isBelowParent(parents.get(one));
+  const isBelowParent = (parent: number | undefined): boolean =>
+    parent !== undefined && parent > 1 && isBelow(parent);
+  return [...parents.keys()].filter(isBelow).map((one) => ({
+    pid: one,
+    isGateway: readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('embedded-gateway'),
+  }));
+}
+
+test(
+  'the key is in the memory of the gateway, and of no process beside it',
+  {
+    skip: skip === false && process.getuid?.() !== 0 ? 'only root may look into the memory of others' : skip,
+    timeout: 4 * patienceMs,
+  },
+  async () => {
+    const counted = { gateways: 0, others: 0, inGateways: 0 };
+    const found: string[] = [];
+    const { out, err } = await runInJail(
+      ofAgent,
+      ['git commit -q -S --allow-empty -m first && echo signed-now', 'cat >/dev/null'],
+      {
+        onSigned: (pid, privateKey) => {
+          // One line of the middle of the key, inverted: what is looked for is no copy by itself.
+          const flipped = Buffer.from(privateKey.split('\n')[3] ?? '').map((one) => one ^ 0xff);
+          assert.ok(flipped.length > 40);
+          for (const one of processesOf(pid)) {
+            const count = new MemoryScan(one.pid).count(flipped);
+            if (one.isGateway) counted.inGateways += count;
+            else if (count > 0) found.push(readFileSync(`/proc/${one.pid}/cmdline`, 'latin1'));
+            counted[one.isGateway ? 'gateways' : 'others'] += 1;
+          }
+        },
+      },
+    );
+    assert.deepEqual(found, [], `${out}${err}`);
+    assert.ok(counted.gateways > 0 && counted.inGateways > 0 && counted.others > 2, JSON.stringify(counted));
+  },
+);
+
+test(
+  'the policy of the examples signs commits and previews, and no release',
+  { skip, timeout: 4 * patienceMs },
+  async () => {
+    const policy = readFileSync(new URL('../../examples/policy-signing.yaml', import.meta.url), 'utf8');
+    const { out, err } = await runInJail(
+      undefined,
+      [
+        verifying,
+        'exec 2>&1',
+        'git commit -q -S --allow-empty -m first --author "Ada <ada@example.com>" && git log -1 --format=commit-is-%G?',
+        'git tag -s preview-1 -m preview && git verify-tag preview-1',
+        'git tag -s v1 -m release; echo release-$?',
+      ],
+      { policy },
+    );
+    assert.match(out, /commit-is-G\n/, `${out}${err}`);
+    assert.match(out, /Good "git" signature/);
+    assert.match(out, /release-128/);
   },
 );

@@ -26,7 +26,7 @@ export async function explainSign({
   const { policy: files, config } = options;
   if (more.length > 0 || (files === undefined && config === undefined))
     throw new ProxyError('usage', 'name one object: upstreamproxy policy explain sign FILE --policy FILE');
-  for (const name of ['header', 'push-option', 'body', 'change'] as const)
+  for (const name of ['header', 'push-option', 'body'] as const)
     if (options[name] !== undefined)
       throw new ProxyError('usage', `what is signed is not a request; leave --${name} out`);
   const { signedObjectBytesMax: max } = defaultLimits;

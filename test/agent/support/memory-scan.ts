@@ -1,14 +1,21 @@
-// Counts the copies of some bytes in this process's own memory: all writable pages that are really there.
+// Counts the copies of some bytes in the memory of a process: all writable pages that are really there.
 
 import { openSync, readFileSync, readSync } from 'node:fs';
 
 const pageBytes = 4096;
 const blockBytes = 1 << 20;
 
-/** A scan of the memory of this process. Open it before hardening: afterwards nobody may. */
+/** A scan of the memory of a process, by default of this one. Open it before hardening: afterwards nobody may but root. */
 export class MemoryScan {
-  readonly #memory = openSync('/proc/self/mem', 'r');
-  readonly #pages = openSync('/proc/self/pagemap', 'r');
+  readonly #folder: string;
+  readonly #memory: number;
+  readonly #pages: number;
+
+  constructor(process: number | 'self' = 'self') {
+    this.#folder = `/proc/${process}`;
+    this.#memory = openSync(`${this.#folder}/mem`, 'r');
+    this.#pages = openSync(`${this.#folder}/pagemap`, 'r');
+  }
 
   /**
    * How often the bytes stand in memory, as they are or as UTF-16. `flipped` holds each byte inverted, so that what is
@@ -41,7 +48,7 @@ export class MemoryScan {
 
   /** Address ranges of pages that are in memory. Bun maps gigabytes that it never touches. */
   *#presentRuns(): Generator<readonly [start: number, end: number]> {
-    for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+    for (const line of readFileSync(`${this.#folder}/maps`, 'latin1').split('\n')) {
       const match = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line);
       if (match === null) continue;
       const first = Number.parseInt(match[1] ?? '', 16) / pageBytes;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { postureOption, requestAccess } from '../../../src/cli/policy/explain-access.ts';
@@ -58,6 +59,40 @@ test('the command explains connections, and requests of a session with facts and
     assert.equal((await explain(...request)).code, 77);
     const allowed = await explain(...request, '--posture', 'jailed');
     assert.deepEqual([allowed.code, allowed.stdout.slice(0, 5)], [0, 'ALLOW']);
+  });
+});
+
+test('the command explains whether a commit or a tag would be signed, by the policy of the examples', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const policy = fileURLToPath(new URL('../../../examples/policy-signing.yaml', import.meta.url));
+    const explain = async (object: string, ...args: readonly string[]) => {
+      await writeFile(join(directory, 'object'), object);
+      return await runCommand(launcher, [
+        'policy',
+        'explain',
+        'sign',
+        join(directory, 'object'),
+        '--policy',
+        policy,
+        ...args,
+      ]);
+    };
+    const who = 'Build Agent <agent@example.com> 1700000000 +0000';
+    const commit = `tree ${'ab'.repeat(20)}\nauthor ${who}\ncommitter ${who}\n\nA change.\n`;
+    const signed = await explain(commit);
+    assert.equal(signed.code, 0, signed.stderr);
+    assert.match(
+      signed.stdout,
+      /^ALLOW a signature for a commit of Build Agent[^]*decided by: signed-commits[^]*would inject: commit-key/,
+    );
+    const other = await explain(commit.replaceAll('agent@', 'ada@'), '--json');
+    assert.equal(other.code, 77);
+    assert.equal(JSON.parse(other.stdout).decision.effect, 'deny');
+    const tag = `object ${'ab'.repeat(20)}\ntype commit\ntag v1\ntagger ${who}\n\nA release.\n`;
+    assert.match((await explain(tag)).stdout, /signs other objects \(tag; committer[^]*tags preview-\*\)/);
+    const forged = await explain(commit.replace('\n\n', '\ngpgsig x\n\n'));
+    assert.deepEqual([forged.code, forged.stdout], [65, '']);
+    assert.match(forged.stderr, /it has the header gpgsig/);
   });
 });
 
