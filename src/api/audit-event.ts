@@ -106,12 +106,15 @@ export const auditEventSchema = z
       .object({
         request: count("How much of the request's body is kept, in bytes."),
         response: count('The same of the response.'),
+        recording: count('How long the recording of a shell is, in bytes.'),
         machine: text('The machine whose gateway keeps them, and no other one.'),
         dropped: z.literal(true).optional().describe('The rule asked for it, and there was no room.'),
       })
       .readonly()
       .optional()
-      .describe('Where the rule says `capture`: what is kept of the bodies beside the event;'),
+      .describe(
+        'Where the rule says `capture`, or a shell of SSH was recorded: what is kept beside the event;',
+      ),
     times: timesSchema,
     durationMs: milliseconds('From beginning to end.'),
     cut: z

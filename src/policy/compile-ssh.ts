@@ -16,11 +16,11 @@ export function compileSsh({ name, ssh, trust }: RuleDocument, report: Report): 
   }
   if (trust !== undefined)
     report(['trust'], 'SSH has no certificates here; remove "trust", hostKeys says who it is');
-  const { git, commands, paths } = ssh;
-  if (git === undefined && commands === undefined)
+  const { git, commands, shell, paths } = ssh;
+  if (git === undefined && commands === undefined && shell === undefined)
     report(
       ['ssh'],
-      'the rule lets nothing be run; write git: { repository: acme/app }, or commands: [uptime]',
+      'the rule lets nothing be run; write git: { repository: acme/app }, commands: [uptime], or shell: record',
     );
   const conditions = asList(git).flatMap((one, i) => {
     const own: Report = (path, message, severity) => {
@@ -35,6 +35,7 @@ export function compileSsh({ name, ssh, trust }: RuleDocument, report: Report): 
     hostKeys: [...new Set(asList(ssh.hostKeys).map((line) => line.split(' ').slice(0, 2).join(' ')))],
     git: conditions.map(sshGit),
     commands: [...new Set(asList(commands))],
+    shell: shell ?? 'none',
     isAbsolute: paths === 'absolute',
   };
 }

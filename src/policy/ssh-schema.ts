@@ -60,6 +60,12 @@ export const sshSchema = strictMap(
     )
       .optional()
       .describe('Commands that may be run, to the letter.'),
+    shell: z
+      .enum(['record', 'record-all'], { error: 'write record, or record-all, or leave it out' })
+      .optional()
+      .describe(
+        'A shell may be opened. It is recorded beside its event: what it shows (`record`), or what is sent to it as well (`record-all`).',
+      ),
     paths: z
       .literal('absolute', { error: 'write absolute, or leave it out' })
       .optional()

@@ -152,6 +152,10 @@ export const protocolRows = [
     ['a', 'b'],
     ['uptime'],
   ]),
+  sshRow('.shell', [sshRule('commands: uptime, shell: record'), uptime], ({ shell }) => shell, [
+    'record',
+    'none',
+  ]),
   sshRow('.paths', [sshRule('commands: uptime, paths: absolute'), uptime], ({ isAbsolute }) => isAbsolute, [
     true,
     false,

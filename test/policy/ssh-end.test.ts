@@ -65,6 +65,15 @@ test('a rule for less covers no rule for more', () => {
   assert.ok(!covered(`hostKeys: '${key}', commands: [a, c]`));
   assert.ok(!covered(`hostKeys: '${key}', git: { repository: acme/app, operations: push }`));
   assert.ok(!covered(`hostKeys: '${key}', commands: a, paths: absolute`));
+  // What lets less through unseen is less.
+  const order = ['commands: a', 'commands: a, shell: record-all', 'commands: a, shell: record'];
+  for (const [i, outer] of order.entries())
+    for (const [j, inner] of order.entries())
+      assert.equal(
+        sshCovers(endOf(`hostKeys: '${key}', ${outer}`), endOf(`hostKeys: '${key}', ${inner}`)),
+        j <= i,
+        `${inner} under ${outer}`,
+      );
 });
 
 test('what is wrong in a rule is said', () => {
@@ -73,6 +82,8 @@ test('what is wrong in a rule is said', () => {
   const said = (rule: string): string => problems(rule).join('\n');
   assert.match(said('protocol: ssh, inject: deploy'), /does not say which server/);
   assert.match(said(ssh(`hostKeys: '${key}'`)), /lets nothing be run/);
+  assert.match(said(ssh(`hostKeys: '${key}', shell: true`)), /write record, or record-all/);
+  assert.deepEqual(problems(ssh(`hostKeys: '${key}', shell: record`)), []);
   assert.match(said(ssh('hostKeys: ssh-ed25519, commands: uptime')), /write a public key of the server/);
   assert.match(said(ssh(`hostKeys: 'ssh-rsa ${key.slice(12)}', commands: uptime`)), /write a public key/);
   assert.match(said(ssh(`hostKeys: '${key}', commands: "a\\nb"`)), /write a command/);

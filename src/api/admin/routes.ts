@@ -149,7 +149,9 @@ export const adminRoutes = {
     method: 'GET',
     path: '/v1/exchanges/{id}/bodies',
     role: 'operator',
-    summary: 'What a rule had kept of the bodies of an exchange. Who looks is written into the audit.',
+    summary:
+      'What a rule had kept of the bodies of an exchange, or the recording of a shell. Who looks is written into the audit.',
+    query: schemas.bodiesQuerySchema,
     output: schemas.bodiesSchema,
   },
   sessions: {

@@ -250,8 +250,31 @@ const bodySchema = z
   })
   .readonly();
 
+const recordingSchema = z
+  .object({
+    cast: z
+      .string()
+      .describe(
+        'Lines of asciicast (version 2) in ASCII: its head, and what the shell showed. To play them is to do with a terminal what the shell said.',
+      ),
+    bytes: count.describe('How much is kept of all of it.'),
+    whole: z.boolean().describe('It goes on to the end of the shell.'),
+    next: count.optional().describe('`from` of the lines behind these; absent where there are none.'),
+  })
+  .readonly();
+
+export const bodiesQuerySchema = z.strictObject({
+  from: number(0, 999_999_999)
+    .optional()
+    .describe('How many lines of the recording are left out. Without it none is.'),
+});
+
 export const bodiesSchema = z
-  .object({ request: bodySchema.optional(), response: bodySchema.optional() })
+  .object({
+    request: bodySchema.optional(),
+    response: bodySchema.optional(),
+    recording: recordingSchema.optional().describe('Of a shell of SSH.'),
+  })
   .readonly();
 
 export const whoSchema = z

@@ -150,14 +150,16 @@ const verify = {
 const body = {
   kind: 'command',
   name: 'body',
-  summary: 'prints what a rule kept of the bodies of an exchange',
+  summary: 'prints what a rule kept of the bodies of an exchange, or of a shell',
   description: [
     'If a rule says `capture`, the gateway keeps the beginnings of request and response, sealed, on its machine. Only those who may read its keys, or have the role operator at its admin API, can read them. The audit records who looks. Control characters are escaped.',
+    'Of a shell of SSH the command prints what the shell showed. With --cast it writes asciicast, which a player such as asciinema replays. A player does with its terminal what the shell said, so use a terminal that nothing depends on.',
   ],
   arguments: [{ name: 'ID', help: 'of the event, as `audit tail --json` has it', required: true }],
   options: {
     ...operatorPlaceOptions,
     json: { kind: 'flag', help: 'one JSON object' },
+    cast: { kind: 'flag', help: 'the recording of a shell alone, as asciicast (version 2)' },
   },
   examples: [
     {
@@ -168,9 +170,13 @@ const body = {
       line: 'upstreamproxy audit body 01920000-0000-7000-8000-000000000000 --context production',
       purpose: 'kept by a gateway elsewhere',
     },
+    {
+      line: 'upstreamproxy audit body 01920000-0000-7000-8000-000000000000 --config gateway.yaml --cast > shell.cast',
+      purpose: 'what a shell showed, for a player',
+    },
   ],
   lists: {
-    what: 'request and response, each with type, coding, bytes, whole, redacted, and text or base64',
+    what: 'request and response, each with type, coding, bytes, whole, redacted, and text or base64; of a shell recording, with cast, bytes and whole',
     as: 'object',
   },
 } as const satisfies CommandDefinition;

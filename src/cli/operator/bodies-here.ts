@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { whyNoBodies } from '../../gateway/captured/absent-bodies.ts';
+import { recordingPage } from '../../gateway/captured/recording-page.ts';
 import { viewedBody, type ViewedBody } from '../../gateway/captured/view-body.ts';
 import type { CapturedBody } from '../../gateway/captured/captured-exchange.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
@@ -28,8 +29,9 @@ export async function bodiesHere(
     isOnDuty: () => false,
   });
   const kept = await captured.read(id);
+  const recording = await captured.readRecording(id);
   const event = await desk.store.audit.find(id);
-  if (kept === undefined)
+  if (kept === undefined && recording === undefined)
     throw new ProxyError(
       'usage',
       event === undefined
@@ -37,10 +39,11 @@ export async function bodiesHere(
         : whyNoBodies(event, hostname()),
     );
   await recordLook(desk, id, event);
-  const [request, response] = await Promise.all([shown(kept.request), shown(kept.response)]);
+  const [request, response] = await Promise.all([shown(kept?.request), shown(kept?.response)]);
   return {
     ...(request === undefined ? {} : { request }),
     ...(response === undefined ? {} : { response }),
+    ...(recording === undefined ? {} : { recording: recordingPage(recording, 0, Infinity) }),
   };
 }
 

@@ -11,6 +11,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { placeOfAuditCursor } from '../../store/audit-cursor.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { AdminConnection } from '../../admin/admin-connection.ts';
+import { wholeBodies } from './server-bodies.ts';
 import { byTimeLeft } from './question-order.ts';
 import type { EventPage, EventsAsked, OperatorBackend, PeriodAsked } from './operator-backend.ts';
 
@@ -66,7 +67,7 @@ export function serverBackend(connection: AdminConnection): OperatorBackend {
       return (await connection.ask('exchanges', { query })).items.toReversed();
     },
     eventsInTime: (asked, behind, signal) => eventsInTime(connection, asked, { behind, signal }),
-    bodies: (id) => connection.ask('exchangeBodies', { id }),
+    bodies: (id) => wholeBodies(connection, id),
     forgetSeen: (wish) => forgetThere(connection, wish),
     confirm: () => confirmAtServer(connection),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),

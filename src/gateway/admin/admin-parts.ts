@@ -48,7 +48,7 @@ export interface AdminParts {
   readonly clock: () => number;
   readonly followers: Followers;
   /** Bodies that rules had kept, of this gateway. */
-  readonly captured: Pick<CapturedBodies, 'read'> | undefined;
+  readonly captured: Pick<CapturedBodies, 'read' | 'readRecording'> | undefined;
   /** What is known against packages; undefined: nobody keeps an index. */
   readonly advisories?: Pick<LiveAdvisories, 'state'> | undefined;
 }

@@ -1,10 +1,11 @@
-// Bodies that rules had kept: who looks at them is written into the audit.
+// Bodies and shells that rules had kept: who looks at them is written into the audit.
 
 import { hostname } from 'node:os';
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { whyNoBodies } from '../captured/absent-bodies.ts';
 import type { CapturedBody } from '../captured/captured-exchange.ts';
+import { recordingPage } from '../captured/recording-page.ts';
 import { viewedBody } from '../captured/view-body.ts';
 import { given, type Handlers } from './admin-parts.ts';
 import { VisibleEvents } from './visible-events.ts';
@@ -12,13 +13,15 @@ import { VisibleEvents } from './visible-events.ts';
 type Viewed = NonNullable<OutputOf<'exchangeBodies'>['request']>;
 
 export const capturedOperations: Handlers<'exchangeBodies'> = {
-  exchangeBodies: async ({ store, captured, record }, { id, operator, nowMs }) => {
+  exchangeBodies: async ({ store, captured, record }, { id, query, operator, nowMs }) => {
     const event = await store.audit.find(id);
     const visible = new VisibleEvents(operator, store);
     if (event === undefined || !(await visible.sees(event)))
       throw new ProxyError('operation_unknown', 'there is no event of that id');
     const kept = await captured?.read(id);
-    if (kept === undefined) throw new ProxyError('operation_unknown', whyNoBodies(event, hostname()));
+    const recording = await captured?.readRecording(id);
+    if (kept === undefined && recording === undefined)
+      throw new ProxyError('operation_unknown', whyNoBodies(event, hostname()));
     // First the record: nobody has seen what nobody can be told to have seen.
     await record({
       action: 'bodies_viewed',
@@ -27,8 +30,12 @@ export const capturedOperations: Handlers<'exchangeBodies'> = {
       ...given('principal', event.principal),
       details: { operator: operator.name, event: id },
     });
-    const [request, response] = await Promise.all([shown(kept.request), shown(kept.response)]);
-    return { ...given('request', request), ...given('response', response) };
+    const [request, response] = await Promise.all([shown(kept?.request), shown(kept?.response)]);
+    return {
+      ...given('request', request),
+      ...given('response', response),
+      ...given('recording', recording === undefined ? undefined : recordingPage(recording, query.from)),
+    };
   },
 };
 

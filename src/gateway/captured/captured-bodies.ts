@@ -1,18 +1,22 @@
-// Bodies that rules ask to be kept: sealed, one file an exchange, in a folder for each day. Nothing here holds up an exchange: what finds
-// no room is dropped and counted. A day is removed whole, with its key.
+// What rules ask to be kept: sealed, one file an exchange or a shell, in a folder for each day. Nothing here holds up an exchange: a body that
+// finds no room is dropped and counted. A shell ends that finds none. A day is removed whole, with its key.
 
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { type CapturedExchange, decodeCaptured, encodeCaptured } from './captured-exchange.ts';
 import { openOctets, sealOctets } from '../../system/sealed-octets.ts';
 import { dayKey, type SealingKey } from './day-keys.ts';
+import { Recording } from './recording.ts';
+import { type ReadRecording, readPieces, type TerminalSize } from './recording-form.ts';
 
 const dayMs = 86_400_000;
 const lookIntervalMs = 3_600_000;
 const suffix = '.body';
+const recordingSuffix = '.recording';
 const dayPattern = /^\d{4}-\d{2}-\d{2}$/;
 const idPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -99,6 +103,41 @@ export class CapturedBodies implements AsyncDisposable {
     return captured;
   }
 
+  /** Begins the recording of a shell beside its event. @throws ProxyError limit_exceeded, audit_unavailable, config_invalid */
+  async record(id: string, sessionId: string, size: TerminalSize): Promise<Recording> {
+    const { clock } = this.#options;
+    try {
+      this.#held ??= await this.#count();
+      this.#makeRoom(sessionId, 0);
+      const { day, folder, key } = await this.#folderOf(id);
+      const file = await open(join(folder, `${id}${recordingSuffix}`), 'wx', 0o600);
+      this.#held.files += 1;
+      const charge = (bytes: number): void => {
+        if (day < this.#oldest())
+          throw new ProxyError('limit_exceeded', 'this shell is older than what is kept');
+        this.#makeRoom(sessionId, bytes);
+      };
+      return await Recording.begin({ file, key, id, clock, charge }, size);
+    } catch (error) {
+      if (error instanceof ProxyError) throw error;
+      throw new ProxyError('audit_unavailable', 'this shell cannot be recorded, so it is not opened', {
+        cause: error,
+        operatorDetail: `no recording can be begun: ${faultReason(error)}`,
+      });
+    }
+  }
+
+  /** The recording of that event's shell, as far as it goes; undefined where there is none. @throws ProxyError config_invalid */
+  async readRecording(id: string): Promise<ReadRecording | undefined> {
+    const day = dayOf(id);
+    if (day === undefined) return undefined;
+    const folder = join(this.#options.directory, day);
+    const kept = await readFile(join(folder, `${id}${recordingSuffix}`)).catch(absent);
+    if (kept === undefined) return undefined;
+    const key = await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: false });
+    return await readPieces(key.reveal(), id, kept);
+  }
+
   /** Removes what is too old, now. */
   expire(): Promise<void> {
     return this.#look.now();
@@ -120,6 +159,18 @@ export class CapturedBodies implements AsyncDisposable {
     const { bytes: held, files } = this.#held ?? { bytes: 0, files: 0 };
     const isFull = held + this.#waitingBytes + bytes > this.#options.keepBytes;
     return isFull || files + this.#waiting.length >= capturedFilesMax ? 'capturedFilesMax' : undefined;
+  }
+
+  /** Of what does not wait. @throws ProxyError limit_exceeded */
+  #makeRoom(sessionId: string, bytes: number): void {
+    const full = this.#full(sessionId, bytes);
+    if (full !== undefined) {
+      this.#options.onLimit(full);
+      const message = `there is no room for the recording of this shell (${full})`;
+      throw new ProxyError('limit_exceeded', message, { limit: full });
+    }
+    this.#charge(sessionId, bytes);
+    if (this.#held !== undefined) this.#held.bytes += bytes;
   }
 
   #keptToday(sessionId: string): number {
@@ -157,15 +208,24 @@ export class CapturedBodies implements AsyncDisposable {
   }
 
   async #writeOne({ id, text }: Waiting): Promise<void> {
+    const { folder, key } = await this.#folderOf(id);
+    const sealed = sealOctets(key.reveal(), text, purposeOf(id));
+    await writeFile(join(folder, `${id}${suffix}`), sealed, { mode: 0o600, flag: 'wx' });
+  }
+
+  /** Of the day of an event, made where it is missing. */
+  async #folderOf(
+    id: string,
+  ): Promise<{ readonly day: string; readonly folder: string; readonly key: SealingKey }> {
     const day = dayOf(id);
     if (day === undefined) throw new ProxyError('internal', 'an event has an id that is none');
     const folder = join(this.#options.directory, day);
-    if (this.#day?.day !== day) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      this.#day = { day, key: await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: true }) };
-    }
-    const sealed = sealOctets(this.#day.key.reveal(), text, purposeOf(id));
-    await writeFile(join(folder, `${id}${suffix}`), sealed, { mode: 0o600, flag: 'wx' });
+    const known = this.#day;
+    if (known?.day === day) return { folder, ...known };
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const opened = { day, key: await dayKey(folder, day, { gatewayKey: await this.#key(), isMade: true }) };
+    this.#day = opened;
+    return { folder, ...opened };
   }
 
   #key(): Promise<SealingKey> {
@@ -185,7 +245,7 @@ export class CapturedBodies implements AsyncDisposable {
     for (const day of await this.#days()) {
       const folder = join(this.#options.directory, day);
       for (const name of (await readdir(folder).catch(absent)) ?? []) {
-        if (!name.endsWith(suffix)) continue;
+        if (!name.endsWith(suffix) && !name.endsWith(recordingSuffix)) continue;
         held.bytes += (await stat(join(folder, name)).catch(absent))?.size ?? 0;
         held.files += 1;
       }
@@ -193,8 +253,13 @@ export class CapturedBodies implements AsyncDisposable {
     return held;
   }
 
+  /** The first day that is kept. */
+  #oldest(): string {
+    return dayText(this.#options.clock() - this.#options.keepDays * dayMs);
+  }
+
   async #expire(): Promise<void> {
-    const oldest = dayText(this.#options.clock() - this.#options.keepDays * dayMs);
+    const oldest = this.#oldest();
     const days = this.#options.isOnDuty?.() === false ? [] : await this.#days();
     for (const day of days) {
       if (day >= oldest) continue;

@@ -11,6 +11,8 @@ import type { ProxyError } from '../../protocol/error.ts';
 import type { Reservation } from '../../protocol/held-octets.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Secret } from '../../protocol/secret.ts';
+import type { Recording } from '../captured/recording.ts';
+import type { TerminalSize } from '../captured/recording-form.ts';
 
 /** What a rule's credential logs in with. */
 export interface EndLogin {
@@ -34,9 +36,13 @@ export interface EndKey {
 export interface SshFacts {
   /** What was run, or asked for. */
   readonly command?: string;
-  /** Its exit status. */
+  /** Its exit status, or the signal that ended it. */
   readonly status?: number;
+  readonly signal?: string;
 }
+
+/** What is kept of a shell. What could not be kept fails, and then nothing goes on. */
+export type EndRecording = Pick<Recording, 'add' | 'resized' | 'end'>;
 
 export interface EndDial {
   /** `never`: the protocol has no TLS, and protects itself. */
@@ -100,6 +106,8 @@ export interface EndedConnection<End extends ProtocolEnd = ProtocolEnd> {
   dial(request: EndDial): Promise<DialResult>;
   noted(facts: EndFacts): void;
   notedSsh(facts: SshFacts): void;
+  /** Begins to keep what a shell shows, beside the event. @throws ProxyError audit_unavailable, limit_exceeded */
+  record(size: TerminalSize): Promise<EndRecording>;
   gitSeen(facts: GitFacts): void;
   /** Bytes both ways until both have ended: bounded, paid for, and cut where the session ends. */
   relay(client: Duplex, server: Duplex, through: RelayThrough): Promise<void>;

@@ -77,16 +77,17 @@ export class ChannelWriter<Written extends Channel = Channel> {
   }
 }
 
-/** Words of the gateway on standard error, and behind them the status of the command and its end. */
+/** Words of the gateway on standard error, and behind them the status of the command, or the signal that ended it, and its end. */
 export function finish(
   writer: ChannelWriter<ServerChannel>,
   lines: readonly string[],
-  status: number,
+  ending: number | string,
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { channel } = writer;
   const end = (): void => {
-    channel.exit(status);
+    if (typeof ending === 'number') channel.exit(ending);
+    else channel.exit(ending, false, '');
     channel.end();
     resolve();
   };

@@ -7,6 +7,7 @@ import type { Connection, ServerChannel, Session } from 'ssh2';
 import type { SshEnd } from '../../policy/ssh-end.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { EndedConnection } from '../databases/protocol-end.ts';
+import { ClientTerminal } from './client-terminal.ts';
 import { sshAlgorithms } from './ssh-algorithms.ts';
 import { SideBounds, SshWire } from './ssh-wire.ts';
 
@@ -20,9 +21,11 @@ export type ClientAsks =
       readonly command: string;
       /** Of git: the version of its protocol that the client would like. */
       readonly gitProtocol: string | undefined;
+      /** The client wants one for it. */
+      readonly hasTerminal: boolean;
       readonly channel: ServerChannel;
     }
-  | { readonly kind: 'shell'; readonly channel: ServerChannel }
+  | { readonly kind: 'shell'; readonly terminal: ClientTerminal; readonly channel: ServerChannel }
   | { readonly kind: 'subsystem'; readonly name: string };
 
 /** The library sends one where none is given; the tunnel has its own. */
@@ -113,6 +116,7 @@ export class ClientSide {
   }
 
   #listen(session: Session): void {
+    const terminal = new ClientTerminal(session, this.#connection.end.shell !== 'none');
     session.on('env', (accept, reject, { key, val }: { readonly key: string; readonly val: string }) => {
       const isTaken = key === 'GIT_PROTOCOL' && gitProtocols.has(val);
       if (isTaken) this.#gitProtocol = val;
@@ -122,10 +126,17 @@ export class ClientSide {
     });
     session.on('exec', (accept, _reject, { command }) => {
       const channel = this.#take(accept);
-      this.#asks.resolve({ kind: 'exec', command, gitProtocol: this.#gitProtocol, channel });
+      const hasTerminal = terminal.opened !== undefined;
+      this.#asks.resolve({
+        kind: 'exec',
+        command,
+        gitProtocol: this.#gitProtocol,
+        hasTerminal,
+        channel,
+      });
     });
     session.on('shell', (accept) => {
-      this.#asks.resolve({ kind: 'shell', channel: this.#take(accept) });
+      this.#asks.resolve({ kind: 'shell', terminal, channel: this.#take(accept) });
     });
     for (const event of ['subsystem', 'sftp'] as const)
       session.on(event, (_accept: unknown, reject: (() => void) | undefined, info?: { name: string }) => {

@@ -2,26 +2,29 @@
 
 import { createHash } from 'node:crypto';
 import ssh2 from 'ssh2';
-import type { Client, ClientChannel } from 'ssh2';
+import type { Client, ClientChannel, PseudoTtyOptions } from 'ssh2';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { EndKey } from '../databases/protocol-end.ts';
 import { ChannelStream } from './channel-stream.ts';
 import type { SshConnection } from './client-side.ts';
 import { sshAlgorithms } from './ssh-algorithms.ts';
+import { ShellControls, shellSignals } from './shell-controls.ts';
 import { SideBounds, SshWire } from './ssh-wire.ts';
 
 export interface RunningCommand {
   readonly stream: ChannelStream;
   readonly channel: ClientChannel;
-  /** Its exit status; undefined where the server did not say one. */
-  readonly exit: Promise<number | undefined>;
+  /** Its exit status, or the signal that ended it; undefined where the server did not say. */
+  readonly exit: Promise<number | string | undefined>;
+  /** Of a shell. */
+  readonly controls: ShellControls;
   close(): void;
 }
 
-export interface CommandToRun {
-  readonly command: string;
-  readonly gitProtocol: string | undefined;
-}
+export type ToRun =
+  | { readonly kind: 'command'; readonly command: string; readonly gitProtocol: string | undefined }
+  /** With a terminal, where the client has one. */
+  | { readonly kind: 'shell'; readonly terminal: PseudoTtyOptions | undefined };
 
 /** What of the connection the side of the server needs. */
 export type ServerConnection = Pick<
@@ -30,7 +33,7 @@ export type ServerConnection = Pick<
 >;
 
 /** @throws ProxyError credential_unavailable, origin_untrusted, login_refused, timeout, and as Dialer */
-export async function runAtServer(connection: ServerConnection, run: CommandToRun): Promise<RunningCommand> {
+export async function runAtServer(connection: ServerConnection, run: ToRun): Promise<RunningCommand> {
   const key = await connection.key();
   const { socket } = await connection.dial({ alpn: [], startTls: 'never' });
   const { limits, startDeadline, host } = connection;
@@ -83,6 +86,7 @@ function running({
     stream: new ChannelStream({ channel, wire, end }),
     channel,
     exit,
+    controls: new ShellControls(channel, wire),
     close: () => {
       const { limits, startDeadline } = connection;
       if (wire.destroyed) return;
@@ -166,36 +170,37 @@ function faultOf(
 
 type Executed = Pick<RunningCommand, 'channel' | 'exit'>;
 
-async function execute(
-  ssh: Client,
-  wire: SshWire,
-  { command, gitProtocol }: CommandToRun,
-): Promise<Executed> {
+async function execute(ssh: Client, wire: SshWire, run: ToRun): Promise<Executed> {
   const { promise, resolve, reject } = Promise.withResolvers<Executed>();
   // As above: exec() throws where the connection has ended since.
   promise.catch(() => undefined);
   const refused = (error: Error): void => {
-    reject(new ProxyError('login_refused', `the server does not run the command: ${error.message}`));
+    const what = run.kind === 'shell' ? 'opens no shell' : 'does not run the command';
+    reject(new ProxyError('login_refused', `the server ${what}: ${error.message}`));
   };
   wire.once('close', () => refused(new Error('it closed the connection')));
   ssh.once('error', refused);
-  ssh.exec(
-    command,
-    gitProtocol === undefined ? {} : { env: { GIT_PROTOCOL: gitProtocol } },
-    (error, channel) => {
-      if (error === undefined) {
-        channel.stderr.on('error', () => undefined);
-        resolve({ channel, exit: exitOf(channel, wire) });
-      } else refused(error);
-    },
-  );
+  const begun = (error: Error | undefined, channel: ClientChannel): void => {
+    if (error === undefined) {
+      channel.stderr.on('error', () => undefined);
+      resolve({ channel, exit: exitOf(channel, wire) });
+    } else refused(error);
+  };
+  if (run.kind === 'shell') ssh.shell(run.terminal ?? false, begun);
+  else {
+    const { command, gitProtocol } = run;
+    ssh.exec(command, gitProtocol === undefined ? {} : { env: { GIT_PROTOCOL: gitProtocol } }, begun);
+  }
   return await promise;
 }
 
 /** Listened for at once: a command can have ended before the next turn. */
-function exitOf(channel: ClientChannel, wire: SshWire): Promise<number | undefined> {
-  const { promise, resolve } = Promise.withResolvers<number | undefined>();
-  channel.once('exit', (code: number | null) => resolve(code ?? undefined));
+function exitOf(channel: ClientChannel, wire: SshWire): Promise<number | string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<number | string | undefined>();
+  channel.once('exit', (code: number | null, signal?: string) => {
+    const name = signal?.replace(/^SIG/, '') ?? '';
+    resolve(code ?? (shellSignals.has(name) ? name : undefined));
+  });
   channel.once('close', () => resolve(undefined));
   wire.once('close', () => resolve(undefined));
   channel.on('error', () => undefined);

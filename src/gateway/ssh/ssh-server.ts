@@ -1,7 +1,6 @@
 // SSH by rule: what a client asks to run is judged, run at the server with the gateway's key, and its streams are led through.
 
 import { PassThrough } from 'node:stream';
-import type { ServerChannel } from 'ssh2';
 import type { PushCommands } from '../../policy/git-commands.ts';
 import { updatesText } from '../../policy/git-rule.ts';
 import type { SshEnd } from '../../policy/ssh-end.ts';
@@ -12,17 +11,15 @@ import type { EndOutcome, PassBeside, ProtocolServer } from '../databases/protoc
 import { factsOfGit } from '../git/git-facts.ts';
 import { refusedPush } from '../git/refused-push.ts';
 import { ChannelStream } from './channel-stream.ts';
-import { ChannelWriter, finish } from './channel-writer.ts';
+import { ChannelWriter } from './channel-writer.ts';
 import { type ClientAsks, ClientSide, type SshConnection } from './client-side.ts';
 import { PushGate, type PushVerdict } from './push-gate.ts';
+import { finishAs, refusedStatus, relayErrors, tell, type Told } from './relay-parts.ts';
 import { type RunningCommand, runAtServer } from './server-side.ts';
+import { runShell } from './run-shell.ts';
 
 type Exec = Extract<ClientAsks, { readonly kind: 'exec' }>;
 
-/** As git and shells have it for what was not run. */
-const refusedStatus = 128;
-/** What ssh gives where the connection was lost. */
-const lostStatus = 255;
 const shownCharactersMax = 256;
 
 export class SshServer implements ProtocolServer<SshEnd> {
@@ -55,12 +52,13 @@ export class SshServer implements ProtocolServer<SshEnd> {
       case 'subsystem':
         connection.notedSsh({ command: `subsystem ${shown(asks.name)}` });
         return refused(`rule ${rule} allows no subsystem of SSH such as sftp`);
-      case 'shell':
+      case 'shell': {
+        const writer = new ChannelWriter(asks.channel, client.wire);
         connection.notedSsh({ command: 'shell' });
-        return tell(
-          new ChannelWriter(asks.channel, client.wire),
-          denied(`rule ${rule} allows no shell here; name a command`),
-        );
+        return connection.end.shell === 'none'
+          ? tell(writer, denied(`rule ${rule} allows no shell here; name a command`))
+          : await runShell(connection, { client, writer, terminal: asks.terminal });
+      }
       case 'exec': {
         const writer = new ChannelWriter(asks.channel, client.wire);
         const request = readSshCommand(asks.command);
@@ -68,6 +66,9 @@ export class SshServer implements ProtocolServer<SshEnd> {
         if (request.kind === 'git') connection.gitSeen(factsOfGit(request));
         if (!sshAllows(connection.end, request))
           return tell(writer, denied(`rule ${rule} does not allow ${whatText(request)}`));
+        // With one, a pager or an editor is a shell that nobody records.
+        if (asks.hasTerminal)
+          return tell(writer, denied(`rule ${rule} allows a terminal for a shell alone; leave out -t`));
         return await this.#run(connection, { client, writer, asks, request });
       }
     }
@@ -82,6 +83,7 @@ export class SshServer implements ProtocolServer<SshEnd> {
     let running: RunningCommand;
     try {
       running = await runAtServer(connection, {
+        kind: 'command',
         command,
         gitProtocol: isFetch ? asks.gitProtocol : undefined,
       });
@@ -94,11 +96,6 @@ export class SshServer implements ProtocolServer<SshEnd> {
       running.close();
     }
   }
-}
-
-interface Told {
-  readonly client: ClientSide;
-  readonly writer: ChannelWriter<ServerChannel>;
 }
 
 interface Relayed extends Told {
@@ -125,17 +122,15 @@ async function relay(
     : { throughClient: new PassThrough(), throughServer: new PassThrough(), refused: undefined };
   let pass: PassBeside = () => undefined;
   const octetsMax = limits.sshErrorOctetsMax;
-  const errors = relayErrors(running, { client, writer, octetsMax, pass: (octets) => pass(octets) });
+  const errors = relayErrors(running, { client, writer, octetsMax, pass: ({ length }) => pass(length) });
   const stream = new ChannelStream({
     channel: writer.channel,
     wire: client.wire,
     writer,
     end: async () => {
-      const status = gate.refused === undefined ? await running.exit : refusedStatus;
+      const ending = gate.refused === undefined ? await running.exit : refusedStatus;
       await errors;
-      if (status !== undefined) connection.notedSsh({ status });
-      const lines = status === undefined ? ['the connection to the server was lost'] : [];
-      await finish(writer, lines, status ?? lostStatus);
+      await finishAs(connection, writer, ending);
     },
   });
   const { throughClient, throughServer } = gate;
@@ -160,42 +155,6 @@ function judge(
   const what = updatesText(commands.updates.filter(({ ref }) => push.refused.has(ref)));
   const reason = `rule ${connection.rule} does not allow this push to ${request.repository}${what === '' ? '' : `: ${what}`}`;
   return { kind: 'refused', push, reason };
-}
-
-/** What the command writes beside what it gives, up to a bound. */
-function relayErrors(
-  { channel: server }: RunningCommand,
-  { client, writer, octetsMax, pass }: Told & { readonly octetsMax: number; readonly pass: PassBeside },
-): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let left = octetsMax;
-  server.stderr.on('data', (chunk: Buffer) => {
-    const piece = chunk.subarray(0, left);
-    left -= piece.length;
-    server.stderr.pause();
-    const goOn = (): void => void server.stderr.resume();
-    const write = (): void => {
-      if (piece.length === 0 || client.wire.destroyed) goOn();
-      else writer.write(writer.channel.stderr, piece, goOn);
-    };
-    // What is left out came all the same.
-    const unpaid = pass(chunk.length);
-    if (unpaid === undefined) write();
-    // What is not paid for ends both sides.
-    else unpaid.then(write, goOn);
-  });
-  for (const event of ['end', 'close', 'error']) server.stderr.once(event, () => resolve());
-  server.once('close', () => resolve());
-  client.wire.once('close', () => resolve());
-  return promise;
-}
-
-/** The client is told on its standard error, and its command has failed. */
-function tell(writer: ChannelWriter<ServerChannel>, error: ProxyError): EndOutcome {
-  // Not waited for: a client that does not take it is cut off with its connection.
-  void finish(writer, [error.message, ...(error.next === undefined ? [] : [error.next])], refusedStatus);
-  writer.channel.resume();
-  return { kind: 'refused', error };
 }
 
 function whatText(request: SshRequest): string {

@@ -1,5 +1,6 @@
 // A stream whose protocol the gateway ends by rule: what that may do is bound here to the one decision, with its budget, its audit and its end.
 
+import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 
 import type { Destination } from '../../http/destination.ts';
@@ -8,6 +9,7 @@ import { deadlineWith } from '../../net/link-absence.ts';
 import type { AllowDecision } from '../../policy/decision.ts';
 import type { ProtocolEnd } from '../../policy/protocol-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { TerminalSize } from '../captured/recording-form.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import type {
   EndDial,
@@ -15,6 +17,8 @@ import type {
   EndFacts,
   EndKey,
   EndOutcome,
+  EndRecording,
+  RelayThrough,
   SshFacts,
 } from '../databases/protocol-end.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
@@ -113,27 +117,43 @@ function connectionOf(ended: Ended, spendBytes: SpendBytes | undefined, progress
       knownOfSsh = { ...knownOfSsh, ...facts };
       record.noted({ ssh: knownOfSsh });
     },
+    record: async (size) => await recordingOf(ended, size),
     gitSeen: (facts) => {
       record.gitSeen(facts);
     },
     relay: async (client, server, through) => {
-      const { throughClient, throughServer, beside } = through;
-      const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs', absence: port.absence } as const;
-      const parting = new LastWords(client, through, scene);
-      progress.parting = parting;
-      const throughs = { throughFirst: [throughClient], throughSecond: [throughServer] };
-      const piped = { spendBytes, idle, ...throughs, parting, beside };
-      endsWith(server, [client, port.duplex]);
-      const bytes = await pipeBoth(client, server, piped).finally(() => {
-        // Neither has an end of its own where a side broke off: what they hold for the session is let go of here.
-        for (const one of [throughClient, throughServer]) one.destroy();
-      });
-      record.succeeded();
-      if (bytes.fault !== undefined) record.cutShort(bytes.fault);
-      record.sent(bytes.fromFirst);
-      record.received(bytes.fromSecond);
+      await relay(ended, { spendBytes, progress }, { client, server, through });
     },
   };
+}
+
+interface Relayed {
+  readonly client: Duplex;
+  readonly server: Duplex;
+  readonly through: RelayThrough;
+}
+
+async function relay(
+  { scene, record }: Ended,
+  { spendBytes, progress }: { readonly spendBytes: SpendBytes | undefined; readonly progress: Progress },
+  { client, server, through }: Relayed,
+): Promise<void> {
+  const { port, parts } = scene;
+  const { throughClient, throughServer, beside } = through;
+  const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs', absence: port.absence } as const;
+  const parting = new LastWords(client, through, scene);
+  progress.parting = parting;
+  const throughs = { throughFirst: [throughClient], throughSecond: [throughServer] };
+  const piped = { spendBytes, idle, ...throughs, parting, beside };
+  endsWith(server, [client, port.duplex]);
+  const bytes = await pipeBoth(client, server, piped).finally(() => {
+    // Neither has an end of its own where a side broke off: what they hold for the session is let go of here.
+    for (const one of [throughClient, throughServer]) one.destroy();
+  });
+  record.succeeded();
+  if (bytes.fault !== undefined) record.cutShort(bytes.fault);
+  record.sent(bytes.fromFirst);
+  record.received(bytes.fromSecond);
 }
 
 /** A statement of a client that has gone would run on for nobody. Over TLS either may close without the other. */
@@ -220,6 +240,27 @@ async function keyOf({ scene: { parts }, decision, record }: Ended, shown: () =>
   } catch (error) {
     throw withoutReason(error);
   }
+}
+
+/** What of a shell is kept beside the event, which says so from the beginning: it may be stored before its end. */
+async function recordingOf({ scene, record }: Ended, size: TerminalSize): Promise<EndRecording> {
+  const { principal, parts } = scene;
+  if (parts.captured === undefined)
+    throw new ProxyError('audit_unavailable', 'this gateway keeps no recordings of shells');
+  const recording = await parts.captured.record(record.eventId, ownerOf(principal), size);
+  const told = (): void => record.captured({ recording: recording.bytes, machine: hostname() });
+  told();
+  return {
+    add: async (kind, chunk) => {
+      await recording.add(kind, chunk);
+      told();
+    },
+    resized: (changed) => recording.resized(changed),
+    end: async () => {
+      await recording.end();
+      told();
+    },
+  };
 }
 
 async function dial({ scene, destination, decision, record }: Ended, request: EndDial): Promise<DialResult> {

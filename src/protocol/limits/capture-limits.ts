@@ -26,7 +26,12 @@ export const captureLimits = {
   capturedFilesMax: fixedRow(
     100_000,
     'limit_exceeded',
-    'Exchanges whose bodies a gateway keeps at once, one file each. Further ones are dropped and counted.',
+    'Exchanges whose bodies, and shells whose recordings, a gateway keeps at once, one file each. Further bodies are dropped and counted, and no further shell is opened.',
+  ),
+  capturedRecordingBytesMax: fixedRow(
+    16 * MiB,
+    'limit_exceeded',
+    'The recording of one shell of SSH, on the disk. The shell ends there, and the client hears why. Days of work in a terminal take less.',
   ),
   capturedViewBytesMax: fixedRow(
     1 * MiB,

@@ -183,6 +183,16 @@ export async function openAdminScene(
             ? { request: { bytes: new Uint8Array(Buffer.from('{}')), isWhole: true, redacted: 0 } }
             : undefined,
         ),
+      readRecording: (id) =>
+        Promise.resolve(
+          id === 'e2'
+            ? {
+                text: `${'{"version":2}\n[0,"o","a"]\n'}[1,"o","${'b'.repeat(1 << 20)}"]\n`,
+                isWhole: true,
+                bytes: 9,
+              }
+            : undefined,
+        ),
     },
     policyReads: new PolicyReads(),
     wholeAudit: new WholeAuditReads(),

@@ -48,7 +48,14 @@ async function runAt(t: TestContext, trial: Trial): Promise<RunningCommand> {
     client: new PassThrough(),
     host: 'machine.test',
     limits,
-    end: { protocol: 'ssh', hostKeys: [serverKey.publicKey], git: [], commands: ['run'], isAbsolute: false },
+    end: {
+      protocol: 'ssh',
+      hostKeys: [serverKey.publicKey],
+      git: [],
+      commands: ['run'],
+      shell: 'none',
+      isAbsolute: false,
+    },
     key: () =>
       Promise.resolve({
         username: 'git',
@@ -63,7 +70,7 @@ async function runAt(t: TestContext, trial: Trial): Promise<RunningCommand> {
     },
   };
   try {
-    return await runAtServer(connection, { command: 'run', gitProtocol: undefined });
+    return await runAtServer(connection, { kind: 'command', command: 'run', gitProtocol: undefined });
   } finally {
     if (socket.destroyed || socket.readableEnded || socket.errored !== null) await closed;
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => void setImmediate(resolve));

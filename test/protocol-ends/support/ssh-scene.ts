@@ -48,8 +48,19 @@ export interface SshServer extends AsyncDisposable {
   log(): string;
 }
 
-/** A server with the repository `acme/app.git`, of one commit on `main`. @param more lines of its configuration */
-export async function startSshd(more: readonly string[] = []): Promise<SshServer> {
+/** Paths are below the folder, as on a host of repositories. */
+const onlyRepositories = (root: string): string =>
+  `ForceCommand cd ${root} && exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"`;
+
+/**
+ * A server with the repository `acme/app.git`, of one commit on `main`.
+ * @param more lines of its configuration
+ * @param forced what it runs in place of what it is asked for, `root` being the folder of repositories
+ */
+export async function startSshd(
+  more: readonly string[] = [],
+  forced: (root: string) => string = onlyRepositories,
+): Promise<SshServer> {
   const directory = await temporaryDirectory();
   const at = (name: string): string => join(directory.path, name);
   for (const name of ['server', 'client'])
@@ -74,8 +85,7 @@ export async function startSshd(more: readonly string[] = []): Promise<SshServer
       'PermitRootLogin prohibit-password',
       'PasswordAuthentication no',
       'AcceptEnv GIT_PROTOCOL',
-      // Paths are below the folder, as on a host of repositories.
-      `ForceCommand cd ${root} && exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"`,
+      forced(root),
       ...more,
       '',
     ].join('\n'),
@@ -138,6 +148,8 @@ export interface SshScene extends AsyncDisposable {
   gitWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<CommandResult>;
   /** What git runs for ssh, before the last of the options that count: the first of two does. */
   readonly sshCommand: string;
+  /** Options by which `ssh` is as in the jail. */
+  readonly sshOptions: readonly string[];
   /** `ssh` as in the jail. */
   ssh(...args: string[]): Promise<CommandResult>;
   open(): Duplex;
@@ -201,6 +213,7 @@ export async function openSshScene(
     ),
     gitWith: (more, ...args) => runCommand('git', args, { env: { ...env, ...more }, cwd: home.path }),
     git: (...args) => runCommand('git', args, { env, cwd: home.path }),
+    sshOptions: options,
     ssh: (...args) => runCommand('ssh', [...options, ...args], { env, cwd: home.path }),
     open,
     [Symbol.asyncDispose]: async () => {

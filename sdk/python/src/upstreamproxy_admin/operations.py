@@ -594,6 +594,8 @@ _AuditEventCapturedMay = TypedDict(
         "request": int,
         # The same of the response.
         "response": int,
+        # How long the recording of a shell is, in bytes.
+        "recording": int,
         # The machine whose gateway keeps them, and no other one.
         "machine": str,
         # The rule asked for it, and there was no room.
@@ -769,7 +771,7 @@ _AuditEventMay = TypedDict(
         "requestBytes": int,
         # Size of the body that came back, or of what came on a stream.
         "responseBytes": int,
-        # Where the rule says `capture`: what is kept of the bodies beside the event;
+        # Where the rule says `capture`, or a shell of SSH was recorded: what is kept beside the event;
         "captured": AuditEventCaptured,
         # When a stage was over, in milliseconds since `time`, by a clock that does not jump:
         "times": AuditEventTimes,
@@ -903,6 +905,33 @@ class ExchangeBodiesRequest(_ExchangeBodiesRequestMust, _ExchangeBodiesRequestMa
     pass
 
 
+_ExchangeBodiesRecordingMust = TypedDict(
+    "_ExchangeBodiesRecordingMust",
+    {
+        # Lines of asciicast (version 2) in ASCII: its head, and what the shell showed. To play them is to do with a terminal what the shell said.
+        "cast": str,
+        # How much is kept of all of it.
+        "bytes": int,
+        # It goes on to the end of the shell.
+        "whole": bool,
+    },
+)
+
+
+_ExchangeBodiesRecordingMay = TypedDict(
+    "_ExchangeBodiesRecordingMay",
+    {
+        # `from` of the lines behind these; absent where there are none.
+        "next": int,
+    },
+    total=False,
+)
+
+
+class ExchangeBodiesRecording(_ExchangeBodiesRecordingMust, _ExchangeBodiesRecordingMay):
+    pass
+
+
 _ExchangeBodiesMust = TypedDict(
     "_ExchangeBodiesMust",
     {
@@ -915,6 +944,8 @@ _ExchangeBodiesMay = TypedDict(
     {
         "request": ExchangeBodiesRequest,
         "response": ExchangeBodiesRequest,
+        # Of a shell of SSH.
+        "recording": ExchangeBodiesRecording,
     },
     total=False,
 )
@@ -2855,14 +2886,15 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "AuditEventQuestion": [{"id": "str", "outcome": ["one", ["allowed", "denied", "open"]], "heldMs": "int"}, {"answer": ["one", ["once", "session", "minutes", "always"]], "by": "str"}],
     "AuditEventPackage": [{"registry": "str", "name": "str"}, {"version": "str", "isArchive": ["one", [True]], "operation": ["one", ["publish", "tag", "deprecate", "unpublish", "yank", "unyank", "owners"]], "published": "str", "digest": "str", "installScripts": ["one", ["yes", "no", "unknown"]], "cache": ["one", ["hit", "joined", "revalidated", "stale"]]}],
     "AuditEventDecidersItem": [{"name": "str", "outcome": ["one", ["allowed", "denied", "undefined", "unavailable"]], "durationMs": "int"}, {"of": ["one", ["response"]], "isCached": ["one", [True]], "isOnTrial": ["one", [True]], "said": "str", "decisionId": "str", "set": ["list", "str"], "removed": ["list", "str"]}],
-    "AuditEventCaptured": [{}, {"request": "int", "response": "int", "machine": "str", "dropped": ["one", [True]]}],
+    "AuditEventCaptured": [{}, {"request": "int", "response": "int", "recording": "int", "machine": "str", "dropped": ["one", [True]]}],
     "AuditEventTimes": [{}, {"queuedMs": "float", "decidedMs": "float", "resolvedMs": "float", "dialledMs": "float", "securedMs": "float", "sentMs": "float", "firstByteMs": "float", "lastByteMs": "float"}],
     "AuditEventCutValue": [{"bytes": "int", "sha256": "str"}, {}],
     "VerifyAudit": [{"looked": "int"}, {"report": ["is", "VerifyAuditReport"]}],
     "VerifyAuditReport": [{"events": "int", "notChained": "int", "removed": "int", "uncovered": "int", "chains": "int", "findings": ["list", ["is", "VerifyAuditReportFindingsItem"]], "findingsTotal": "int"}, {}],
     "VerifyAuditReportFindingsItem": [{"kind": ["one", ["removed", "cut_tail", "changed", "reordered", "inserted", "forged"]], "message": "str"}, {"chain": "int", "link": "int", "sequence": "int", "id": "str"}],
-    "ExchangeBodies": [{}, {"request": ["is", "ExchangeBodiesRequest"], "response": ["is", "ExchangeBodiesRequest"]}],
+    "ExchangeBodies": [{}, {"request": ["is", "ExchangeBodiesRequest"], "response": ["is", "ExchangeBodiesRequest"], "recording": ["is", "ExchangeBodiesRecording"]}],
     "ExchangeBodiesRequest": [{"bytes": "int", "whole": "bool", "redacted": "int"}, {"type": "str", "coding": "str", "text": "str", "base64": "str", "note": "str"}],
+    "ExchangeBodiesRecording": [{"cast": "str", "bytes": "int", "whole": "bool"}, {"next": "int"}],
     "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "ended": "str", "policy": "str", "reason": "str"}],
     "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
     "WithdrawSessionToken": [{"id": "str", "state": ["one", ["withdrawn", "used"]]}, {"session": "str"}],
@@ -3217,9 +3249,10 @@ class Operations:
         self,
         id: str,
         *,
+        from: Optional[int] = None,
         timeout: Optional[float] = None,
     ) -> ExchangeBodies:
-        """What a rule had kept of the bodies of an exchange. Who looks is written into the audit. Role: operator."""
+        """What a rule had kept of the bodies of an exchange, or the recording of a shell. Who looks is written into the audit. Role: operator."""
         return cast(
             ExchangeBodies,
             self._call(
@@ -3228,6 +3261,7 @@ class Operations:
                 "/v1/exchanges/{id}/bodies",
                 ["is", "ExchangeBodies"],
                 id=id,
+                query={"from": from},
                 timeout=timeout,
             ),
         )

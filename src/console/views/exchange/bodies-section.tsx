@@ -5,6 +5,7 @@ import { type ReactElement, useState } from 'react';
 import { coversRole } from '../../../api/admin/roles.ts';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import type { AuditEvent } from '../../../api/audit-event.ts';
+import { recordingText } from '../../../api/recording-text.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import { bodyText } from '../../model/body-text.ts';
 import { bytesText, plural } from '../../model/display.ts';
@@ -29,7 +30,7 @@ export function BodiesSection({ event }: { readonly event: AuditEvent }): ReactE
   return (
     <section className="sec" aria-label="Bodies">
       <div className="sech">
-        <h2>Bodies</h2>
+        <h2>{captured.recording === undefined ? 'Bodies' : 'Shell'}</h2>
         <span className="sub">{keptText(captured)}</span>
       </div>
       {told.bodies !== undefined || captured.dropped === true ? null : (
@@ -41,7 +42,7 @@ export function BodiesSection({ event }: { readonly event: AuditEvent }): ReactE
             title={may ? undefined : 'This needs the role operator'}
             onClick={show}
           >
-            Show the bodies
+            {captured.recording === undefined ? 'Show the bodies' : 'Show the shell'}
           </button>
           <span className="m2">{may ? 'the audit will say that you looked' : 'needs the role operator'}</span>
         </div>
@@ -53,15 +54,38 @@ export function BodiesSection({ event }: { readonly event: AuditEvent }): ReactE
       )}
       <OneBody name="Request" body={told.bodies?.request} />
       <OneBody name="Response" body={told.bodies?.response} />
+      <Recording recording={told.bodies?.recording} />
     </section>
   );
 }
 
-function keptText({ request, response, dropped }: NonNullable<AuditEvent['captured']>): string {
+/** As text: to replay it would be to let it draw. */
+function Recording({ recording }: { readonly recording: Bodies['recording'] }): ReactElement | null {
+  if (recording === undefined) return null;
+  const { cast, bytes, whole, next } = recording;
+  const { text, leftOut } = bodyText(recordingText(cast));
+  return (
+    <>
+      <p className="m2">
+        {bytesText(bytes)}
+        {whole ? '' : ', cut off'}
+      </p>
+      <pre className="told body" tabIndex={0} aria-label="The shell">
+        {text}
+      </pre>
+      {leftOut === 0 && next === undefined ? null : (
+        <p className="m">There is more: the command audit body has all of it.</p>
+      )}
+    </>
+  );
+}
+
+function keptText({ request, response, recording, dropped }: NonNullable<AuditEvent['captured']>): string {
   if (dropped === true) return 'not kept: there was no room';
   const parts = [
     ...(request === undefined ? [] : [`request ${bytesText(request)}`]),
     ...(response === undefined ? [] : [`response ${bytesText(response)}`]),
+    ...(recording === undefined ? [] : [`shell ${bytesText(recording)}`]),
   ];
   return `kept: ${parts.join(', ')}`;
 }

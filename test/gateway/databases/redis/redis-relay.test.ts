@@ -44,6 +44,7 @@ function connectionOf(client: Duplex, server: Duplex) {
     dial: () => Promise.resolve({ socket: server } as Awaited<ReturnType<EndedConnection['dial']>>),
     noted: () => undefined,
     notedSsh: unused,
+    record: unused,
     gitSeen: unused,
     relay: async (one, other, { throughClient, throughServer }) => {
       const throughs = { throughFirst: [throughClient], throughSecond: [throughServer] };
