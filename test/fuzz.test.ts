@@ -39,6 +39,7 @@ test('parsers of foreign bytes each have a target', () => {
     'response-head',
     'response-parser',
     'response-readers',
+    'ssh-session',
     'token',
     'websocket-guard',
   ];

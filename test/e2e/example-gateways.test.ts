@@ -59,6 +59,8 @@ async function prepare(): Promise<void> {
     'github-token',
     'reports-password',
     'orders-password',
+    'deploy-key',
+    'build-key',
   ])
     await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);

@@ -2,6 +2,12 @@
 // folders, or a file and a name.
 
 export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
+  'what a shell shows, in the chunks of a stream, each taken once, up to capturedRecordingBytesMax': [
+    'src/gateway/captured/recording-form.ts sealPiece',
+    'src/gateway/captured/recording-form.ts readPieces',
+    'src/gateway/captured/recording-form.ts eventLine',
+    'src/gateway/captured/recording.ts Recording',
+  ],
   'what an operator writes, or asks on a command line': [
     'src/cli/agent/',
     'src/cli/definition/',
@@ -42,6 +48,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/recorded-exchange.ts isTrace',
     'src/cli/policy/recorded-exchange.ts exchangeOf',
     'src/cli/operator/bodies-here.ts bodiesHere',
+    'src/cli/operator/server-bodies.ts wholeBodies',
     'src/policy/push-grant.ts pushGrant',
     'src/cli/policy/published-in-store.ts findPublished',
     'src/cli/policy/explain-access.ts requestAccess',
