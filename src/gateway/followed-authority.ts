@@ -44,6 +44,14 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     return this.#signer.signerPem;
   }
 
+  get notBeforeMs(): number {
+    return this.#signer.notBeforeMs;
+  }
+
+  get notAfterMs(): number {
+    return this.#signer.notAfterMs;
+  }
+
   get certificatesPem(): string {
     return this.#published.certificatesPem;
   }

@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { checkCanaries } from './credentials/leak-sources.ts';
 import { drainGateway } from './drain.ts';
+import { openAuthorityExpiry } from './authority-expiry.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { Deciders } from './deciders/deciders.ts';
@@ -254,14 +255,14 @@ async function openServing(
     ...known
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<{ readonly parts: StreamParts; readonly changes: TakenChanges }> {
-  const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent } = start;
+  const { config, homes, stack, clock, metrics, onFault, onLimit } = start;
   stack.use(openRetention({ ...start, store: store.audit, audit }));
-  openActs(start, { store, audit });
-  const sink = observedSink(audit, onSessionEvent);
+  const sink = openActs(start, { store, audit });
   const access = await openAccess({ ...start, store, audit: sink, base: policies.current });
   const { policy, desk } = access;
   const refusals = new RefusalCounts();
   const record: SessionAudit['record'] = (step) => new SessionAudit(sink).record(step);
+  stack.use(openAuthorityExpiry({ ...start, authority, record }));
   const parts = openParts({
     config,
     audit: refusals.counting(countingSink(audit, metrics)),

@@ -8,14 +8,16 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
-import { readCertificate } from './certificate-fields.ts';
-import type { CertificateFields } from './certificate-fields.ts';
-import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
+import { authorityChain, isOfKey } from './authority-chain.ts';
+import { signatureOf } from './certificate-profile.ts';
 import { removeLeftNames } from './left-names.ts';
-import { checkCertificates, pemContents } from './pem.ts';
+import { checkCertificates } from './pem.ts';
 import { faultReason } from '../protocol/fault-reason.ts';
 
-/** A key with its certificate first; further certificates are only published: those before it, and that of the next pair. */
+/**
+ * A key with its certificate first, and the authorities above it where that is not a root. Further certificates are only published, if they
+ * are roots: those before it, and that of the next pair.
+ */
 export interface AuthorityPair {
   readonly key: KeyObject;
   readonly certificates: readonly string[];
@@ -77,7 +79,8 @@ export async function readAuthorityFiles(directory: string, name: string): Promi
   return { key, certificates: [...new Set([...certificates, ...(await readCertificates(next))])] };
 }
 
-async function prepareDirectory(directory: string): Promise<void> {
+/** Makes it where it is missing. Throws `ca_key_unusable` where others can write to it. */
+export async function prepareDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await requireOwnFolder(directory);
@@ -130,7 +133,7 @@ async function addCertificates(
 }
 
 /** Written whole under another name and then linked. False if there is a file already. */
-async function writeFirst(path: string, text: string, mode: number): Promise<boolean> {
+export async function writeFirst(path: string, text: string, mode: number): Promise<boolean> {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`;
   try {
     await writeSynced(temporary, text, mode);
@@ -200,13 +203,13 @@ async function waitForCertificate(keyPath: string, certificatePath: string): Pro
 export async function readPair({ key: keyPath, certificate: path }: AuthorityPaths): Promise<AuthorityPair> {
   const key = await readKey(keyPath);
   const certificates = await readCertificates(path);
-  const own = certificates.find((pem) => isOfKey(readCertificate(pemContents(pem)), key));
+  const own = certificates.find((pem) => isOfKey(pem, key));
   if (own === undefined) throw unusable(`the certificate in ${path} is not that of the key beside it`);
-  requireRoot(readCertificate(pemContents(own)), path);
+  requireChain(own, certificates, path);
   return { key, certificates: [...new Set([own, ...certificates])] };
 }
 
-async function readCertificates(path: string): Promise<readonly string[]> {
+export async function readCertificates(path: string): Promise<readonly string[]> {
   const text = await readChecked(path, defaultLimits.authorityCertificateBytesMax, 'public');
   try {
     return checkCertificates(text);
@@ -215,11 +218,7 @@ async function readCertificates(path: string): Promise<readonly string[]> {
   }
 }
 
-function isOfKey(fields: CertificateFields, key: KeyObject): boolean {
-  return Buffer.compare(publicKeyInfo(key), fields.publicKeyInfo) === 0;
-}
-
-async function readKey(path: string): Promise<KeyObject> {
+export async function readKey(path: string): Promise<KeyObject> {
   return parseKey(await readChecked(path, defaultLimits.authorityKeyBytesMax, 'secret'), path);
 }
 
@@ -235,15 +234,12 @@ function parseKey(pem: string, keyPath: string): KeyObject {
   return key;
 }
 
-function requireRoot(fields: CertificateFields, certificatePath: string): void {
-  if (!fields.signsCertificates) {
-    throw unusable(`the certificate of the key in ${certificatePath} may not sign certificates (keyUsage)`);
-  }
-  // Node and Bun reject a bundle that holds only an intermediate.
-  if (Buffer.compare(fields.issuer, fields.subject) !== 0) {
-    throw unusable(
-      `the certificate of the key in ${certificatePath} is not self-signed; some clients trust only roots`,
-    );
+/** Node and Bun refuse a bundle that holds only an intermediate: what is published is the root above it. */
+function requireChain(own: string, certificates: readonly string[], path: string): void {
+  try {
+    authorityChain(own, certificates);
+  } catch (cause) {
+    throw asUnusable(cause, `${path} of the authority cannot be used`, 'always');
   }
 }
 
@@ -286,7 +282,8 @@ export function unusable(message: string, cause?: unknown): ProxyError {
   return new ProxyError('ca_key_unusable', message, { cause });
 }
 
-export function asUnusable(error: unknown, what: string): ProxyError {
-  if (error instanceof ProxyError) return error;
+/** `always`: the message of a ProxyError has not said yet which file is meant. */
+export function asUnusable(error: unknown, what: string, when: 'always' | 'unnamed' = 'unnamed'): ProxyError {
+  if (error instanceof ProxyError && when === 'unnamed') return error;
   return unusable(`${what}: ${faultReason(error)}`, error);
 }

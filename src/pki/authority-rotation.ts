@@ -15,14 +15,20 @@ import {
   unusable,
   writeCertificates,
 } from './authority-files.ts';
+import { authorityChain, isRoot } from './authority-chain.ts';
 import { readCertificateAuthority } from './authority-folder.ts';
-import { createPair, rootOf } from './certificate-authority.ts';
+import { createPair, rootOf, rootsOf } from './certificate-authority.ts';
 
 /** Which authority of a folder is meant: the one that intercepts unless another is named. */
 export interface RotatedAuthority {
   readonly directory: string;
   readonly name?: string;
   readonly commonName?: string;
+}
+
+export interface NextOptions {
+  /** A root of our own also where the current authority stands below one that somebody else keeps. */
+  readonly isOwnRoot?: boolean;
 }
 
 /** Gateways look each 15 s and agents each 40 s: earlier, no bundle is sure to have the certificate. */
@@ -36,10 +42,11 @@ export const publishedForMsMin = 120_000;
 export async function makeNextAuthority(
   { directory, name = 'ca', commonName }: RotatedAuthority,
   nowMs: number,
+  { isOwnRoot = false }: NextOptions = {},
 ): Promise<string> {
   const current = authorityPaths(directory, name);
   await requireOwnFiles(current);
-  await readPair(current);
+  requireOwnRoot((await readPair(current)).certificates, isOwnRoot);
   const next = authorityPaths(directory, `next-${name}`);
   if (await exists(next.certificate))
     throw unusable(`${next.certificate} is there already: the rotation that it began goes first`);
@@ -51,6 +58,14 @@ export async function makeNextAuthority(
   const made = await createPairFiles(next, () => createPair(nowMs, commonName));
   if (made === undefined) throw unusable(`${next.key} was made by another process meanwhile`);
   return made.certificates.join('');
+}
+
+/** Whoever keeps the root offline would else have a key online by habit. Throws `ca_key_unusable`. */
+export function requireOwnRoot([own = '']: readonly string[], isOwnRoot: boolean): void {
+  if (!isOwnRoot && !isRoot(own))
+    throw unusable(
+      'the authority stands below a root of yours: renew it by "ca request" and "ca install", or give --own-root for one that the gateway makes',
+    );
 }
 
 export interface SwitchOptions {
@@ -86,7 +101,7 @@ export async function switchAuthority(
   } else {
     await requireSwitched(current, next.certificate);
   }
-  await writeCertificates(current.certificate, (await readPair(current)).certificates, directory);
+  await writeCertificates(current.certificate, usedOf((await readPair(current)).certificates), directory);
   await rm(next.certificate, { force: true });
   // What the gateways will read is read here, so that a fault is told to who can mend it.
   await readCertificateAuthority(directory, { nowMs, name });
@@ -100,13 +115,24 @@ export async function retireAuthorities({ directory, name = 'ca' }: RotatedAutho
     throw unusable(`${next.certificate} has not taken its place yet: nothing is retired before`);
   await requireOwnFiles(current);
   const { certificates } = await readPair(current);
-  const [own = '', ...others] = certificates;
-  if (others.length > 0) await writeCertificates(current.certificate, [own], directory);
-  return others.length;
+  const kept = keptOf(certificates);
+  if (kept.length < certificates.length) await writeCertificates(current.certificate, kept, directory);
+  return certificates.length - kept.length;
+}
+
+/** The certificate of the key, and the way from it to its root. */
+export function keptOf([own = '', ...others]: readonly string[]): readonly string[] {
+  const { intermediates, root } = authorityChain(own, others);
+  return [...intermediates, root];
+}
+
+/** The same, and the roots of before; of authorities below them that signed before, running gateways have what they need. */
+export function usedOf(certificates: readonly string[]): readonly string[] {
+  return union(keptOf(certificates), rootsOf(certificates));
 }
 
 /** In place of a link the new file would stand, and what it leads to would stay: a mounted secret is changed where it comes from. */
-async function requireOwnFiles({ key, certificate }: AuthorityPaths): Promise<void> {
+export async function requireOwnFiles({ key, certificate }: AuthorityPaths): Promise<void> {
   for (const path of [key, certificate]) {
     const status = await lstat(path).catch(() => undefined);
     if (status?.isSymbolicLink() === true)
@@ -129,7 +155,7 @@ async function requireSwitched(current: AuthorityPaths, certificate: string): Pr
   });
 }
 
-async function replaceKey(from: string, to: string, directory: string): Promise<void> {
+export async function replaceKey(from: string, to: string, directory: string): Promise<void> {
   try {
     await rename(from, to);
     await syncDirectory(directory);

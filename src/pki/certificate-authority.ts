@@ -4,6 +4,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
 import type { AuthorityPair } from './authority-files.ts';
+import { authorityChain, isRoot } from './authority-chain.ts';
 import { readCertificate } from './certificate-fields.ts';
 import {
   authorityCertificate,
@@ -15,10 +16,10 @@ import {
   publicKeyInfo,
 } from './certificate-profile.ts';
 import type { LeafRequest, LeafUse, Signer } from './certificate-profile.ts';
-import { encodePem, pemContents } from './pem.ts';
+import { encodePem, pemContents, splitPemCertificates } from './pem.ts';
 
 export interface Leaf {
-  /** The leaf alone: clients have the authority in their bundle. */
+  /** The leaf, and the authorities between it and the root that clients have in their bundle. */
   readonly certificatePem: string;
   /** PEM (PKCS #8) or the key itself. */
   readonly privateKey: KeyObject | string;
@@ -36,8 +37,12 @@ export interface LeafIssuer {
 }
 
 export interface CertificateAuthority extends LeafIssuer {
+  /** The certificate of the key, and those above it that go along with a leaf. */
   readonly signerPem: string;
-  /** All current authorities, for the workload's bundle: more than one while they rotate. */
+  /** When the first certificate of the chain begins, and when the first one ends. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** All current roots, for the workload's bundle: more than one while they rotate. */
   readonly certificatesPem: string;
   /** Entity tag of `certificatesPem`, with its quotes. */
   readonly etag: string;
@@ -51,12 +56,24 @@ export function createEphemeralAuthority(nowMs: number, commonName?: string): Ce
 }
 
 export function createPair(nowMs: number, commonName?: string): AuthorityPair {
-  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = createKey();
   return { key, certificates: [rootOf(key, nowMs, commonName)] };
 }
 
+/** The kind that every client takes. */
+export function createKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
 /** The certificate of an authority with this key. Its subject is of the key: all that are made for one are taken for each other. */
-export function rootOf(key: KeyObject, nowMs: number, commonName = 'upstreamproxy CA'): string {
+export function rootOf(key: KeyObject, nowMs: number, commonName?: string): string {
+  const keyId = keyIdentifier(publicKeyInfo(key));
+  const name = subjectOf(key, commonName);
+  return encodePem('CERTIFICATE', authorityCertificate({ key, name, keyId, ...authorityValidity(nowMs) }));
+}
+
+/** DER of the Name of an authority with this key. */
+export function subjectOf(key: KeyObject, commonName = 'upstreamproxy CA'): Uint8Array {
   if (!/^[\w .,()-]{1,50}$/.test(commonName)) {
     throw new ProxyError(
       'config_invalid',
@@ -65,35 +82,47 @@ export function rootOf(key: KeyObject, nowMs: number, commonName = 'upstreamprox
   }
   const keyId = keyIdentifier(publicKeyInfo(key));
   const unique = Buffer.from(keyId).toString('hex').slice(0, 8);
-  const name = commonNameOf(`${commonName} ${unique}`);
-  return encodePem('CERTIFICATE', authorityCertificate({ key, name, keyId, ...authorityValidity(nowMs) }));
+  return commonNameOf(`${commonName} ${unique}`);
+}
+
+/** What clients are to trust of these; authorities below a root go along with leaves, and are nobody's root. */
+export function rootsOf(certificates: readonly string[]): readonly string[] {
+  return [...new Set(certificates.flatMap(splitPemCertificates))].filter(isRoot);
 }
 
 /** `pair.certificates[0]` is that of the key; the files were checked when they were read. */
 export function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
-  const [signerPem = ''] = pair.certificates;
-  const fields = readCertificate(pemContents(signerPem));
+  const [own = '', ...others] = pair.certificates.flatMap(splitPemCertificates);
+  const fields = readCertificate(pemContents(own));
+  const { intermediates, root, notBeforeMs, notAfterMs } = authorityChain(own, others);
+  const signerPem = intermediates.length === 0 ? own : intermediates.join('');
   const signer: Signer = {
     key: pair.key,
     name: fields.subject,
     // Copied where there is one: an AKI has to repeat the issuer's SKI, however it was made.
     keyId: fields.subjectKeyId ?? keyIdentifier(fields.publicKeyInfo),
-    notBeforeMs: fields.notBeforeMs,
-    notAfterMs: fields.notAfterMs,
+    notBeforeMs,
+    notAfterMs,
   };
   requireValid(signer, nowMs);
-  const certificatesPem = pair.certificates.join('');
+  const certificatesPem = [...new Set([root, ...rootsOf(others)])].join('');
   const digest = createHash('sha256').update(certificatesPem).digest('hex');
   const leafKey = createLeafKey();
   const issueFor = (names: readonly string[], atMs: number, use: LeafUse = 'server'): Leaf =>
-    issueLeaf(signer, leafKey, { names, use }, atMs);
+    withChain(issueLeaf(signer, leafKey, { names, use }, atMs), intermediates);
   return {
     signerPem,
+    notBeforeMs,
+    notAfterMs,
     certificatesPem,
     etag: `"${digest.slice(0, 32)}"`,
     issueFor,
     issue: (host, atMs) => issueFor([host], atMs),
   };
+}
+
+function withChain(leaf: Leaf, intermediates: readonly string[]): Leaf {
+  return { ...leaf, certificatePem: leaf.certificatePem + intermediates.join('') };
 }
 
 interface LeafKey {
@@ -104,7 +133,7 @@ interface LeafKey {
 
 /** One key for all leaves of this authority object: a key per leaf would protect nothing more, all are in this process. */
 function createLeafKey(): LeafKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const privateKey = createKey();
   const spki = publicKeyInfo(privateKey);
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { pem, spki, keyId: keyIdentifier(spki) };

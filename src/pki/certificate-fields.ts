@@ -13,8 +13,16 @@ export interface CertificateFields {
   readonly notAfterMs: number;
   /** basicConstraints CA:TRUE. */
   readonly authority: boolean;
+  /** pathLenConstraint of basicConstraints: how many authorities may stand below, not counting leaves. */
+  readonly pathLength: number | undefined;
   /** keyUsage allows signing certificates; true as well where there is no keyUsage. */
   readonly signsCertificates: boolean;
+  /** OIDs of extendedKeyUsage; undefined: for any purpose. */
+  readonly purposes: readonly string[] | undefined;
+  /** OID of the algorithm by which the issuer signed. */
+  readonly signatureAlgorithm: string;
+  /** OIDs of all extensions. */
+  readonly extensions: readonly string[];
   readonly subjectKeyId: Uint8Array | undefined;
   /** DER of the extension's value (RFC 5280 §4.2.1.6). */
   readonly subjectAltName: Uint8Array | undefined;
@@ -24,7 +32,9 @@ export interface CertificateFields {
 
 /** Reads one certificate. Throws RangeError where it is not one; the signature is not checked. */
 export function readCertificate(certificate: Uint8Array): CertificateFields {
-  const [toBeSigned] = readDerElements(readDerElement(certificate, derTag.sequence).contents);
+  const [toBeSigned, algorithm] = readDerElements(readDerElement(certificate, derTag.sequence).contents);
+  const [signatureOid] = readDerElements(expectSequence(algorithm));
+  if (signatureOid?.tag !== derTag.oid) throw new RangeError('DER: signature algorithm missing');
   const fields = readDerElements(expectSequence(toBeSigned));
   // version [0] is absent in v1 certificates (RFC 5280 §4.1.2.1), which cannot be authorities.
   if (fields[0]?.tag === 0xa0) fields.shift();
@@ -40,8 +50,11 @@ export function readCertificate(certificate: Uint8Array): CertificateFields {
     publicKeyInfo: publicKeyInfo.whole,
     notBeforeMs: readDerTime(notBefore),
     notAfterMs: readDerTime(notAfter),
-    authority: readAuthority(extensions.get('2.5.29.19')),
+    ...readBasicConstraints(extensions.get('2.5.29.19')),
     signsCertificates: readSignsCertificates(extensions.get('2.5.29.15')),
+    purposes: readPurposes(extensions.get('2.5.29.37')),
+    signatureAlgorithm: readDerOid(signatureOid),
+    extensions: [...extensions.keys()],
     subjectKeyId: readSubjectKeyId(extensions.get('2.5.29.14')),
     subjectAltName: extensions.get('2.5.29.17'),
     nameConstraints: extensions.get('2.5.29.30'),
@@ -70,10 +83,22 @@ function readExtensions(wrapper: DerElement | undefined): Map<string, Uint8Array
   return found;
 }
 
-function readAuthority(value: Uint8Array | undefined): boolean {
-  if (value === undefined) return false;
-  const [flag] = readDerElements(readDerElement(value, derTag.sequence).contents);
-  return flag?.tag === derTag.boolean && flag.contents[0] === 0xff;
+function readBasicConstraints(
+  value: Uint8Array | undefined,
+): Pick<CertificateFields, 'authority' | 'pathLength'> {
+  if (value === undefined) return { authority: false, pathLength: undefined };
+  const [flag, length] = readDerElements(readDerElement(value, derTag.sequence).contents);
+  const authority = flag?.tag === derTag.boolean && flag.contents[0] === 0xff;
+  if (!authority || length === undefined) return { authority, pathLength: undefined };
+  // More than one octet would be a chain that nobody sends.
+  if (length.tag !== derTag.integer || length.contents.length !== 1)
+    throw new RangeError('DER: pathlen malformed');
+  return { authority, pathLength: length.contents[0] };
+}
+
+function readPurposes(value: Uint8Array | undefined): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  return readDerElements(readDerElement(value, derTag.sequence).contents).map(readDerOid);
 }
 
 function readSignsCertificates(value: Uint8Array | undefined): boolean {

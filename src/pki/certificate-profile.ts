@@ -75,11 +75,18 @@ export function commonNameOf(text: string): Uint8Array {
   return derSequence(der(derTag.set, derSequence(derOid('2.5.4.3'), derUtf8String(text))));
 }
 
+/** What makes a certificate an authority: CA:TRUE and pathlen 0, keyCertSign and cRLSign. */
+export function authorityExtensions(): readonly Uint8Array[] {
+  return [
+    extension('2.5.29.19', 'critical', derSequence(derTrue(), derInteger(Uint8Array.of(0)))),
+    extension('2.5.29.15', 'critical', derBitString(Uint8Array.of(0x06), 1)),
+  ];
+}
+
 /** DER of a self-signed authority: CA:TRUE and pathlen 0, keyCertSign and cRLSign, SKI and AKI. */
 export function authorityCertificate(signer: Signer): Uint8Array {
   const extensions = [
-    extension('2.5.29.19', 'critical', derSequence(derTrue(), derInteger(Uint8Array.of(0)))),
-    extension('2.5.29.15', 'critical', derBitString(Uint8Array.of(0x06), 1)),
+    ...authorityExtensions(),
     extension('2.5.29.14', 'plain', derOctetString(signer.keyId)),
     authorityKeyIdentifier(signer.keyId),
   ];
@@ -102,7 +109,7 @@ export interface LeafRequest extends Validity {
 export type LeafUse = 'server' | 'peer';
 
 /** By who verifies it (RFC 5280 §4.2.1.12). */
-const purposes: Readonly<Record<LeafUse, readonly string[]>> = {
+export const leafPurposes: Readonly<Record<LeafUse, readonly string[]>> = {
   server: ['1.3.6.1.5.5.7.3.1'],
   peer: ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'],
 };
@@ -118,7 +125,7 @@ export function leafCertificate(signer: Signer, request: LeafRequest): Uint8Arra
     extension(
       '2.5.29.37',
       'plain',
-      derSequence(...purposes[request.use ?? 'server'].map((oid) => derOid(oid))),
+      derSequence(...leafPurposes[request.use ?? 'server'].map((oid) => derOid(oid))),
     ),
     extension('2.5.29.14', 'plain', derOctetString(request.keyId)),
     authorityKeyIdentifier(signer.keyId),
@@ -176,7 +183,7 @@ export function signatureOf(key: KeyObject): { readonly algorithm: Uint8Array; r
   );
 }
 
-function extension(oid: string, weight: 'critical' | 'plain', value: Uint8Array): Uint8Array {
+export function extension(oid: string, weight: 'critical' | 'plain', value: Uint8Array): Uint8Array {
   const wrapped = derOctetString(value);
   return weight === 'critical'
     ? derSequence(derOid(oid), derTrue(), wrapped)

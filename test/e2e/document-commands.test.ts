@@ -195,6 +195,31 @@ test(
 );
 
 test(
+  'an intermediate is requested, signed with OpenSSL as the reference says, and installed',
+  { skip: skipWithout('openssl') },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const place = await openFolder(stack);
+    await writeFile(
+      place.at('gateway.yaml'),
+      'publicNames: [gateway.test]\npolicy: observe\nstateDirectory: state\n',
+    );
+    const text = await readFile(join(root, 'docs/reference/certificates.md'), 'utf8');
+    const [, extensions = ''] = /^```text\n(basicConstraints = [^`]*)```$/m.exec(text) ?? [];
+    await writeFile(place.at('intermediate.ext'), extensions);
+    const [sign = ''] = await linesOf('docs/reference/certificates.md', ['openssl x509 -req']);
+    const having = ['ca request --config', 'ca install chain.pem'];
+    const [request = '', install = ''] = await linesOf('docs/reference/commands.md', having);
+    const made =
+      'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 900 -subj /CN=Safe -keyout root.key -out root.pem';
+    const whole = 'cat intermediate.pem root.pem > chain.pem';
+    await runLines([`umask 077; ${made}`, request, sign, whole, install], place);
+    const shown = 'upstreamproxy ca show --config gateway.yaml > shown.pem && cmp shown.pem root.pem';
+    await runLines([shown], place);
+  },
+);
+
+test(
   'a certificate of the port is put into the store',
   { skip: 'missing' in binaries ? binaries.missing : skipWithout('openssl') },
   async () => {

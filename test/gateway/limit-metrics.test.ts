@@ -434,6 +434,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'authorityKeyBytesMax',
     'authorityCertificateBytesMax',
     'authorityCreationWaitMs',
+    'authorityIntermediatesMax',
     'sealedIdentityBytesMax',
     'identityWritesMax',
     'storeLockTimeoutMs',

@@ -18,6 +18,10 @@ const show = {
       help: "instead, what an agent pins as --gateway-ca: the authority of the gateway's own port",
     },
     peers: { kind: 'flag', help: 'instead, the authority by which gateways know each other' },
+    signer: {
+      kind: 'flag',
+      help: 'instead, the certificate that signs, with those between it and the root, as they go along with each leaf',
+    },
     format: {
       kind: 'choice',
       placeholder: 'FORM',
@@ -62,7 +66,15 @@ const next = {
     'Run it, and the other steps, as the user that the gateway runs as.',
   ],
   arguments: [],
-  options: { ...gatewayPlaceOptions, server, peers },
+  options: {
+    ...gatewayPlaceOptions,
+    server,
+    peers,
+    'own-root': {
+      kind: 'flag',
+      help: 'a root that the gateway makes, in place of an authority below a root of yours',
+    },
+  },
   examples: [
     {
       line: 'upstreamproxy ca next --config gateway.yaml',
@@ -112,10 +124,56 @@ const retire = {
   ],
 } as const satisfies CommandDefinition;
 
+const request = {
+  kind: 'command',
+  name: 'request',
+  summary: 'prints a request for an authority below a root of yours, whose key may stay offline',
+  description: [
+    'Makes a key where the gateway keeps its own, as `requested-ca.key` with mode 0600, or in the store. It prints a certificate signing request (PKCS #10) for that key. The key never leaves that place, and it signs nothing before `ca install`.',
+    'Whoever has the key of the root signs it, with CA:TRUE, pathlen 0 and keyCertSign. Run again before `ca install`, it prints a request for the same key.',
+  ],
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    'common-name': {
+      kind: 'value',
+      placeholder: 'NAME',
+      help: 'in place of "upstreamproxy CA"; 8 digits of the key follow it',
+    },
+    anew: { kind: 'flag', help: 'for another key: what is signed for the one that waits is refused then' },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy ca request --config gateway.yaml > intermediate.csr',
+      purpose: 'what the keeper of the root signs',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const install = {
+  kind: 'command',
+  name: 'install',
+  summary: 'takes what was signed for the key of `ca request`',
+  description: [
+    'Checks the chain as the strictest client does: the key that was requested, CA:TRUE, pathlen, key usage, validity, algorithms, and the way to a root. A chain that is refused changes nothing.',
+    'If containers trust its root already, the new certificate signs from now on. Otherwise its root is published first, and the key waits for `ca switch`, as after `ca next`. The root may be left out of the file if it is published already.',
+  ],
+  arguments: [
+    { name: 'CHAIN', help: 'PEM file: the signed certificate, those above it, and the root', required: true },
+  ],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy ca install chain.pem --config gateway.yaml',
+      purpose: 'the first time, and at each renewal',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const caDefinition = {
   kind: 'group',
   name: 'ca',
   summary: "shows and rotates the gateway's authority",
   question: 'what about the authority?',
-  actions: [show, next, change, retire],
+  actions: [show, next, change, retire, request, install],
 } as const satisfies GroupDefinition;

@@ -10,6 +10,7 @@ import {
 } from '../../gateway/identity/identity-rotation.ts';
 import {
   makeNextAuthority,
+  type NextOptions,
   publishedForMsMin,
   retireAuthorities,
   switchAuthority,
@@ -18,7 +19,7 @@ import { withSealed } from './identity-access.ts';
 
 export interface AuthorityRotation {
   /** Gives the certificate of the next pair. */
-  next(nowMs: number): Promise<string>;
+  next(nowMs: number, options: NextOptions): Promise<string>;
   switch(nowMs: number, atOnce: boolean): Promise<void>;
   /** Gives how many certificates went. */
   retire(): Promise<number>;
@@ -47,7 +48,7 @@ export function rotationOf(config: GatewayConfig, name: AuthorityName): Authorit
   return config.identity.kind === 'store'
     ? storedRotation(config, name, publishedForMs)
     : {
-        next: (nowMs) => makeNextAuthority(folders[name](config), nowMs),
+        next: (nowMs, options) => makeNextAuthority(folders[name](config), nowMs, options),
         switch: (nowMs, atOnce) => switchAuthority(folders[name](config), { nowMs, atOnce, publishedForMs }),
         retire: () => retireAuthorities(folders[name](config)),
       };
@@ -63,7 +64,7 @@ function storedRotation(
     return changed?.document.authorities[name].next?.certificate ?? '';
   };
   return {
-    next: (nowMs) => changeTo(nextAuthority(name, nowMs)),
+    next: (nowMs, options) => changeTo(nextAuthority(name, nowMs, options)),
     switch: async (nowMs, atOnce) =>
       void (await changeTo(switchedAuthority(name, { nowMs, atOnce, publishedForMs }))),
     retire: async () => {

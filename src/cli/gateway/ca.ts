@@ -1,18 +1,21 @@
 // `upstreamproxy ca`: the certificates that clients behind the gateway must trust, and their rotation.
 
 import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import type { AuthorityName } from '../../gateway/identity/identity-document.ts';
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
-import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
+import { checkCertificates, pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { caDefinition } from '../commands/ca-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import { requestsOf } from './authority-request-steps.ts';
 import { type AuthorityRotation, rotationOf } from './authority-steps.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { placesOfConfig } from './identity-access.ts';
@@ -78,7 +81,8 @@ async function show({ options: values }: ShowInput): Promise<number> {
     throw new ProxyError('usage', 'a summary is text: leave --summary and --json away, or --format');
   const config = await gatewayOfOptions(values);
   const place = (await placesOfConfig(config))[named(values, config)];
-  const { certificatesPem: pem } = await place.open(Date.now());
+  const authority = await place.open(Date.now());
+  const pem = values.signer ? authority.signerPem : authority.certificatesPem;
   process.stdout.write(
     summary
       ? summariesOf(pem)
@@ -90,15 +94,17 @@ async function show({ options: values }: ShowInput): Promise<number> {
 }
 
 type RotationInput = Input<(typeof caDefinition)['actions'][1]>;
+type RetireInput = Input<(typeof caDefinition)['actions'][3]>;
 
 /** Of the authority that is meant. Throws usage. */
-async function meant({ server, peers, ...place }: RotationInput['options']): Promise<AuthorityRotation> {
+async function meant({ server, peers, ...place }: RetireInput['options']): Promise<AuthorityRotation> {
   const config = await gatewayOfOptions(place);
   return rotationOf(config, named({ server, peers }, config));
 }
 
-async function next({ options }: RotationInput): Promise<number> {
-  const [made] = summariesOf(await (await meant(options)).next(Date.now()));
+async function next({ options: values }: RotationInput): Promise<number> {
+  const { 'own-root': isOwnRoot, ...options } = values;
+  const [made] = summariesOf(await (await meant(options)).next(Date.now(), { isOwnRoot }));
   if (made !== undefined) tellDone(options, summaryText(made));
   return 0;
 }
@@ -109,10 +115,41 @@ async function change({ options: values }: Input<(typeof caDefinition)['actions'
   return 0;
 }
 
-async function retire({ options }: RotationInput): Promise<number> {
+async function retire({ options }: RetireInput): Promise<number> {
   const count = await (await meant(options)).retire();
   tellDone(options, `certificates that are published no more: ${String(count)}\n`);
   return 0;
 }
 
-export const caCommand = groupOf(caDefinition, { show, next, switch: change, retire });
+async function request({ options }: Input<(typeof caDefinition)['actions'][4]>): Promise<number> {
+  const { 'common-name': commonName, anew: isAnew, ...place } = options;
+  const requests = requestsOf(await gatewayOfOptions(place));
+  process.stdout.write(await requests.request({ commonName, isAnew }));
+  return 0;
+}
+
+async function install({
+  options,
+  arguments: { CHAIN: path },
+}: Input<(typeof caDefinition)['actions'][5]>): Promise<number> {
+  const requests = requestsOf(await gatewayOfOptions(options));
+  const { installed, ownPem } = await requests.install(await readChain(path), Date.now());
+  const [own] = summariesOf(ownPem);
+  const then =
+    installed === 'signs'
+      ? 'It signs from now on.'
+      : 'Containers do not trust its root yet. It is published from now on: go on with "ca switch" when programs that run have read it.';
+  if (own !== undefined) tellDone(options, `${summaryText(own)}${then}\n`);
+  return 0;
+}
+
+/** Throws `ca_invalid`, with the name of the file. */
+async function readChain(path: string): Promise<readonly string[]> {
+  try {
+    return checkCertificates(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new ProxyError('ca_invalid', `${path} cannot be used: ${faultReason(cause)}`, { cause });
+  }
+}
+
+export const caCommand = groupOf(caDefinition, { show, next, switch: change, retire, request, install });

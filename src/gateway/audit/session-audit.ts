@@ -46,7 +46,8 @@ export interface SessionStep {
     | 'bodies_viewed'
     | 'packages_forgotten'
     | 'leaks_exceeded'
-    | 'advisories_stale';
+    | 'advisories_stale'
+    | 'authority_expiring';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -124,6 +125,7 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'store_went_back',
   'leaks_exceeded',
   'advisories_stale',
+  'authority_expiring',
 ]);
 /** What was done, though somebody has to look at it. */
 const done: ReadonlySet<SessionStep['action']> = new Set([
@@ -131,6 +133,7 @@ const done: ReadonlySet<SessionStep['action']> = new Set([
   'administrator_token_used',
   'store_went_back',
   'advisories_stale',
+  'authority_expiring',
 ]);
 const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 

@@ -2,7 +2,12 @@
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { AuthorityPair } from '../../pki/authority-files.ts';
-import { authorityOf, type CertificateAuthority, createPair } from '../../pki/certificate-authority.ts';
+import {
+  authorityOf,
+  type CertificateAuthority,
+  createPair,
+  rootsOf,
+} from '../../pki/certificate-authority.ts';
 import { serverAuthority } from '../../pki/server-identity.ts';
 import { createSigningKey, type SigningKey, signingKeyWith } from '../sessions/signing-key.ts';
 import { type PublicIdentity, publicIdentityOf } from './public-identity.ts';
@@ -20,6 +25,8 @@ export const authorityTitles = {
 /** The pair that signs, with certificates of before that are published on, and the pair that is to follow. */
 export interface DocumentAuthority extends AuthorityPair {
   readonly next?: { readonly key: KeyObject; readonly certificate: string; readonly madeMs: number };
+  /** The key whose certificate somebody else is to sign. */
+  readonly requested?: KeyObject;
 }
 
 export interface DocumentSigningKey {
@@ -78,7 +85,7 @@ export function publicIdentityOfDocument({ signingKey, authorities }: IdentityDo
   const { interception, server } = authorities;
   return publicIdentityOf({
     signingKey: signingKeyOfDocument(signingKey),
-    interception: { certificatesPem: publishedBy(interception).join('') },
-    server: { certificatesPem: publishedBy(server).join('') },
+    interception: { certificatesPem: rootsOf(publishedBy(interception)).join('') },
+    server: { certificatesPem: rootsOf(publishedBy(server)).join('') },
   });
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuthorityPair, authorityPaths, exists, readPair } from '../../pki/authority-files.ts';
+import { requestedKey } from '../../pki/authority-request.ts';
 import { createPair } from '../../pki/certificate-authority.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import {
@@ -46,7 +47,7 @@ export async function identityOfFiles(directory: string, nowMs: number): Promise
 async function pairOf({ directory, name = 'ca' }: AuthorityFolder): Promise<AuthorityPair | undefined> {
   const paths = authorityPaths(directory, name);
   const next = authorityPaths(directory, `next-${name}`);
-  for (const path of [next.key, next.certificate]) await requireAbsent(path);
+  for (const path of [next.key, next.certificate, requestedKey(directory, name)]) await requireAbsent(path);
   return (await exists(paths.key)) || (await exists(paths.certificate)) ? await readPair(paths) : undefined;
 }
 

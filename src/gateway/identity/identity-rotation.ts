@@ -1,7 +1,10 @@
 // The steps of a rotation upon an identity that is a value: each gives what follows, or says why there is none.
 
 import { createPublicKey } from 'node:crypto';
-import { authorityOf, createPair } from '../../pki/certificate-authority.ts';
+import { checkSignedChain } from '../../pki/authority-chain.ts';
+import { keptOf, type NextOptions, requireOwnRoot, usedOf } from '../../pki/authority-rotation.ts';
+import { authorityOf, createKey, createPair, rootsOf } from '../../pki/certificate-authority.ts';
+import { splitPemCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import {
   type AuthorityName,
@@ -21,8 +24,13 @@ export interface ChangeOptions {
 type Change = (document: IdentityDocument) => IdentityDocument;
 
 /** The next pair is published; it signs nothing yet. */
-export function nextAuthority(name: AuthorityName, nowMs: number): Change {
+export function nextAuthority(
+  name: AuthorityName,
+  nowMs: number,
+  { isOwnRoot = false }: NextOptions = {},
+): Change {
   return changed(name, (authority) => {
+    requireOwnRoot(authority.certificates, isOwnRoot);
     if (authority.next !== undefined)
       throw unusableAuthority('there is a next pair already: the rotation that it began goes first');
     const { key, certificates } = createPair(nowMs, authorityTitles[name]);
@@ -35,24 +43,62 @@ export function switchedAuthority(
   name: AuthorityName,
   { nowMs, atOnce, publishedForMs }: ChangeOptions,
 ): Change {
-  return changed(name, ({ certificates, next }) => {
+  return changed(name, ({ certificates, next, ...rest }) => {
     if (next === undefined) throw unusableAuthority('there is no next pair: make it first');
     // One that is not valid now would sign nothing.
     authorityOf({ key: next.key, certificates: [next.certificate] }, nowMs);
     const message = young(next.madeMs, { nowMs, publishedForMs });
     if (!atOnce && message !== undefined)
       throw unusableAuthority(`the next pair ${message}, running sessions may lack it`);
-    return { key: next.key, certificates: [...new Set([next.certificate, ...certificates])] };
+    return signingNow({ ...rest, key: next.key, certificates }, splitPemCertificates(next.certificate));
   });
 }
 
 /** The certificates of before are published no more. */
 export function retiredAuthority(name: AuthorityName): Change {
-  return changed(name, ({ key, certificates, next }) => {
+  return changed(name, ({ certificates, next, ...rest }) => {
     if (next !== undefined)
       throw unusableAuthority('the next pair has not taken its place yet: nothing is retired before');
-    return { key, certificates: certificates.slice(0, 1) };
+    return { ...rest, certificates: keptOf(certificates) };
   });
+}
+
+/** A key waits for its certificate; one that waits already stays, unless it is to be another one. */
+export function requestedAuthority(name: AuthorityName, isAnew: boolean): Change {
+  return changed(name, ({ requested, ...authority }) => ({
+    ...authority,
+    requested: isAnew ? createKey() : (requested ?? createKey()),
+  }));
+}
+
+/**
+ * What was signed for that key signs from here on where its root is published already, and is the next pair otherwise. Throws
+ * `ca_key_unusable`.
+ */
+export function installedAuthority(
+  name: AuthorityName,
+  certificates: readonly string[],
+  nowMs: number,
+): Change {
+  return changed(name, ({ requested: key, ...authority }) => {
+    if (key === undefined)
+      throw unusableAuthority(
+        'there is no key that waits: nothing was requested, or it was installed before',
+      );
+    if (authority.next !== undefined)
+      throw unusableAuthority('there is a next pair already: the rotation that it began goes first');
+    const knownRoots = rootsOf(authority.certificates);
+    const { intermediates, root } = checkSignedChain({ certificates, knownRoots, key, nowMs });
+    const chain = [...intermediates, root];
+    if (!knownRoots.includes(root))
+      return { ...authority, next: { key, certificate: chain.join(''), madeMs: nowMs } };
+    return signingNow({ ...authority, key }, chain);
+  });
+}
+
+/** With its chain first, and the roots of before behind. */
+function signingNow(authority: DocumentAuthority, chain: readonly string[]): DocumentAuthority {
+  return { ...authority, certificates: usedOf([...chain, ...authority.certificates]) };
 }
 
 /** What the next key signs is taken; it signs nothing yet. */

@@ -9,6 +9,7 @@ const authoritySchema = z.strictObject({
   key,
   certificates: z.array(z.string()).min(1),
   next: z.strictObject({ key, certificate: z.string(), madeMs: z.number() }).optional(),
+  requested: key.optional(),
 });
 const identitySchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{32}$/),
@@ -76,11 +77,12 @@ export function identityOfText(text: Uint8Array): IdentityDocument | undefined {
   }
 }
 
-function authorityText({ key: current, certificates, next }: DocumentAuthority): object {
+function authorityText({ key: current, certificates, next, requested }: DocumentAuthority): object {
   return {
     key: privateText(current),
     certificates,
     ...(next === undefined ? {} : { next: { ...next, key: privateText(next.key) } }),
+    ...(requested === undefined ? {} : { requested: privateText(requested) }),
   };
 }
 
@@ -88,11 +90,13 @@ function authorityOfText({
   key: current,
   certificates,
   next,
+  requested,
 }: z.infer<typeof authoritySchema>): DocumentAuthority {
   return {
     key: privateKeyOf(current),
     certificates,
     ...(next === undefined ? {} : { next: { ...next, key: privateKeyOf(next.key) } }),
+    ...(requested === undefined ? {} : { requested: privateKeyOf(requested) }),
   };
 }
 

@@ -329,6 +329,11 @@ export const sessionLimits = {
     'ca_key_unusable',
     'The same for the certificate that belongs to the key.',
   ),
+  authorityIntermediatesMax: fixedRow(
+    4,
+    'ca_key_unusable',
+    'Authorities between a leaf and its root. They go along with each handshake; one or two are usual.',
+  ),
   authorityCreationWaitMs: fixedRow(
     3_000,
     'ca_key_unusable',
