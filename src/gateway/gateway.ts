@@ -274,7 +274,7 @@ async function openServing(
     credentials,
     homes,
     held,
-    ...(await openKept(start, held, sink)),
+    ...(await openKept(start, { held, audit: sink, upstream })),
     authority,
     upstream,
     signingKey: known.signingKey,

@@ -40,7 +40,7 @@ export function metricFamilies({ counts, restarts }: ProcessCounts): readonly Me
     ),
     series(
       'cache_archives',
-      'Archives that the cache may keep, by where they came from; those that were stored, left or were damaged; writes that failed. With `metadata_` before it: the same of what registries tell of packages.',
+      'Archives that the cache may keep, by where they came from; those that were stored, left or were damaged; writes that failed. With `metadata_` before it: the same of what registries tell of packages. With `bucket_`: what became of the bucket.',
       labelled('outcome', sum.cache),
     ),
     gauge('workers', 'Processes of the gateway that serve.', serving),

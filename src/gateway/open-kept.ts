@@ -1,10 +1,8 @@
 // What a gateway keeps on its disk of what passes: bodies that rules ask for, archives of packages and what registries tell of them.
 
-import type { HeldOctets } from '../protocol/held-octets.ts';
-import type { DurableAuditSink } from './audit/audit-log.ts';
 import type { CapturedBodies } from './captured/captured-bodies.ts';
 import type { Start } from './gateway-start.ts';
-import { type OpenCache, openCache } from './open-cache.ts';
+import { type CacheNeeds, type OpenCache, openCache } from './open-cache.ts';
 import { openCaptured } from './open-captured.ts';
 
 interface Kept extends OpenCache {
@@ -12,11 +10,7 @@ interface Kept extends OpenCache {
 }
 
 /** @throws ProxyError config_invalid */
-export async function openKept(
-  start: Start,
-  held: HeldOctets,
-  audit: Pick<DurableAuditSink, 'append'>,
-): Promise<Kept> {
+export async function openKept(start: Start, needs: CacheNeeds): Promise<Kept> {
   const captured = start.stack.use(await openCaptured(start.config.captured, start));
-  return { captured, ...(await openCache(start, held, audit)) };
+  return { captured, ...(await openCache(start, needs)) };
 }

@@ -57,6 +57,7 @@ export function openUpstream(input: UpstreamInput): Upstream {
     {
       isUsed:
         Object.keys(config.credentials).length + config.issuers.length > 0 ||
+        config.cache?.bucket !== undefined ||
         config.telemetry?.otlp !== undefined ||
         config.notices !== undefined ||
         config.admin?.oidc !== undefined ||

@@ -10,6 +10,9 @@ const stats = {
   kind: 'command',
   name: 'stats',
   summary: 'what is in the cache of archives',
+  description: [
+    'Of the disk, and of the bucket where there is one (`cache.bucket`), which is asked with the keys of the gateway. Status 1: the bucket cannot be asked.',
+  ],
   arguments: [],
   options,
   lists: {
@@ -27,6 +30,7 @@ const verify = {
   summary: 'reads the whole cache, and removes what is damaged',
   description: [
     'Gateways may use it meanwhile. They check each archive anyway while they deliver it. Status 1: something was damaged.',
+    'It reads the disk alone: an archive of the bucket is checked whole each time before it is used.',
   ],
   arguments: [],
   options,
@@ -40,7 +44,10 @@ const prune = {
   kind: 'command',
   name: 'prune',
   summary: 'removes what was not used for some time, or all',
-  description: ['Gateways may use it meanwhile. They fetch again what is asked for.'],
+  description: [
+    'Gateways may use it meanwhile. They fetch again what is asked for.',
+    'It is about the disk alone. The bucket of the cache has a bound of its own, and you can remove anything there with the tools of its service.',
+  ],
   arguments: [],
   options: {
     ...options,

@@ -2,7 +2,7 @@
 
 import { CacheFolder } from '../../gateway/cache/cache-folder.ts';
 import { type CacheShare, cacheShares } from '../../gateway/config/cache-settings.ts';
-import { loadGatewayConfig } from '../../gateway/config/config.ts';
+import { type GatewayConfig, loadGatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
 export interface CachePart extends CacheShare {
@@ -10,25 +10,28 @@ export interface CachePart extends CacheShare {
 }
 
 export interface CacheParts {
+  readonly config: GatewayConfig;
   readonly archives: CachePart;
   /** Undefined where none was made. */
   readonly metadata: CachePart | undefined;
 }
 
 /** @throws ProxyError usage if it has none, config_invalid for a folder of somebody else */
-export async function cacheFolders(config: string): Promise<CacheParts> {
-  const { cache: settings } = await loadGatewayConfig(config);
-  if (settings === undefined) throw new ProxyError('usage', `${config} has no \`cache\``);
+export async function cacheFolders(file: string): Promise<CacheParts> {
+  const config = await loadGatewayConfig(file);
+  const { cache: settings } = config;
+  if (settings === undefined) throw new ProxyError('usage', `${file} has no \`cache\``);
   const shares = cacheShares(settings);
   const folder = await CacheFolder.existing(shares.archives.directory);
   if (folder === undefined)
     throw new ProxyError('usage', `${settings.directory} is not there: no gateway has kept anything yet`);
   const metadata = await CacheFolder.existing(shares.metadata.directory);
   return {
+    config,
     archives: { ...shares.archives, folder },
     metadata: metadata && { ...shares.metadata, folder: metadata },
   };
 }
 
-export const partsOf = ({ archives, metadata }: CacheParts): readonly CachePart[] =>
+export const partsOf = ({ archives, metadata }: Omit<CacheParts, 'config'>): readonly CachePart[] =>
   metadata === undefined ? [archives] : [archives, metadata];

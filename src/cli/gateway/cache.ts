@@ -2,6 +2,7 @@
 
 import { type CacheReport, cacheStats, pruneCache, verifyCache } from '../../gateway/cache/cache-upkeep.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { type AskedBucket, askBucket } from './cache-bucket-stats.ts';
 import { cacheDefinition } from '../commands/cache-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
@@ -20,16 +21,29 @@ async function statsOf({ folder, directory, keepBytes }: CachePart): Promise<obj
   return { directory, keepBytes, ...sums, oldestUse, registries: Object.fromEntries(registries) };
 }
 
-async function stats({ options: { config, json } }: Input<Actions[0]>): Promise<number> {
-  const { archives, metadata } = await cacheFolders(config);
+/** Status 1: there is a bucket that cannot be asked. */
+async function stats({ options: { config: file, json } }: Input<Actions[0]>): Promise<number> {
+  const { archives, metadata, config } = await cacheFolders(file);
+  const bucket = await askBucket(config);
+  const status = bucket !== undefined && 'away' in bucket ? 1 : 0;
   if (json) {
     const told = metadata === undefined ? {} : { metadata: await statsOf(metadata) };
-    process.stdout.write(jsonLine({ ...(await statsOf(archives)), ...told }));
-    return 0;
+    process.stdout.write(jsonLine({ ...(await statsOf(archives)), ...told, ...(bucket && { bucket }) }));
+    return status;
   }
   process.stdout.write(await statsText(archives, 'archives'));
   if (metadata !== undefined) process.stdout.write(await statsText(metadata, 'documents of metadata'));
-  return 0;
+  if (bucket !== undefined) process.stdout.write(bucketText(bucket));
+  return status;
+}
+
+function bucketText(asked: AskedBucket): string {
+  const place = `The bucket ${asked.name} of ${asked.url}`;
+  if ('away' in asked) return `${asciiText(place)} cannot be asked: ${asciiText(asked.away)}.\n`;
+  const { stats: said, keepBytes } = asked;
+  const { archives, bytes, isAll } = said;
+  const more = isAll ? '' : ' There is more than was looked at.';
+  return `${asciiText(place)}: ${String(archives)} archives, ${String(bytes)} of ${String(keepBytes)} bytes (${percent(bytes, keepBytes)}).${more}\n`;
 }
 
 async function statsText({ folder, directory, keepBytes }: CachePart, what: string): Promise<string> {

@@ -13,7 +13,7 @@ export interface SecretPlace {
 
 /** All but the identity of the gateway and the key of kept bodies, which have forms of their own. */
 export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
-  const { credentials, deciders, upstream, storeAccess, admin, notices = [], callbacks } = config;
+  const { credentials, deciders, upstream, storeAccess, admin, notices = [], callbacks, cache } = config;
   return [
     ...Object.entries(credentials).map(([name, part]) => ({ name, at: ['credentials', name], part })),
     ...Object.entries(deciders).map(([name, { source }]) => ({
@@ -28,6 +28,11 @@ export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
         part,
       })),
     ),
+    ...(['accessKeyId', 'source', 'sessionToken'] as const).map((key) => ({
+      name: `of cache.bucket (${key})`,
+      at: ['cache', 'bucket', key],
+      part: cache?.bucket?.[key],
+    })),
     {
       name: 'upstream.proxy',
       at: ['upstream', 'proxy', 'source'],

@@ -5,16 +5,17 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Reservation } from '../../protocol/held-octets.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
-import type { Forwarder, ForwardRequest } from '../forward/forwarder.ts';
+import { clientLeft, type Forwarder, type ForwardRequest } from '../forward/forwarder.ts';
 import type { ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
 import { type ArchiveKey, type CacheEntry, keyText } from './cache-entry.ts';
-import type { AskedArchive, PackageCacheOptions } from './asked-archive.ts';
+import type { AskedArchive } from './asked-archive.ts';
+import type { PackageCacheOptions } from './package-cache-options.ts';
 import { blocksOf, type OpenObject, type TemporaryObject } from './cache-folder.ts';
 import { CacheRoom, sessionShare } from './cache-room.ts';
 import { DiskHealth } from './disk-health.ts';
 import { FetchRoom } from './fetch-room.ts';
 import { MemoryObjects } from './memory-objects.ts';
-import { type Reader, readOut, readOutBytes, readOutMemory } from './read-out.ts';
+import { firstOf, type Reader, readOut, readOutBytes, readOutMemory } from './read-out.ts';
 import { RestReceiver, type SentSoFar, unconditional } from './rest-receiver.ts';
 import { SeenArchives } from './seen-archives.ts';
 import { type Followed, SharedFetch, type WholeObject, writeAheadBytes } from './shared-fetch.ts';
@@ -132,15 +133,16 @@ export class PackageCache implements AsyncDisposable {
   }
 
   async #forward(asking: Asking): Promise<Partial<ForwardResult>> {
-    const { archive, request } = asking;
+    const { archive, request, reader } = asking;
     // A part is fetched as one, and a head says what the origin says: for them nothing is kept.
     const isPart = archive.takesParts && archive.range !== undefined;
     if (isPart || request.head.method !== 'GET')
       return (await this.#serveKnown(await this.#kept(archive), asking)) ?? (await this.#pass(asking));
     const id = JSON.stringify([keyText(archive.key), archive.promised]);
     for (let tries = 0; tries < defaultLimits.cacheTriesMax; tries += 1) {
-      const flight = this.#flightOf(id, archive);
-      const entry = await flight.looked;
+      const flight = this.#flightOf(id, archive, request.sessionId);
+      const entry = await this.#looked(flight, reader);
+      if (entry === 'late') break;
       const served = await this.#serveKnown(entry, asking);
       if (served !== undefined) return served;
       if (entry !== undefined) continue;
@@ -159,10 +161,10 @@ export class PackageCache implements AsyncDisposable {
   }
 
   /** One looks for all that ask at once. */
-  #flightOf(id: string, archive: AskedArchive): Flight {
+  #flightOf(id: string, archive: AskedArchive, sessionId: string): Flight {
     const known = this.#flights.get(id);
     if (known !== undefined) return known;
-    const looked = this.#kept(archive).then((found) => {
+    const looked = this.#found(archive, sessionId).then((found) => {
       // What is there, everybody opens for itself.
       if (found !== undefined) this.#flights.delete(id);
       return found;
@@ -170,6 +172,36 @@ export class PackageCache implements AsyncDisposable {
     const flight: Flight = { looked };
     this.#flights.set(id, flight);
     return flight;
+  }
+
+  /** As long as one may wait for others: a bucket may be slow. */
+  async #looked({ looked }: Flight, { signal }: Reader): Promise<CacheEntry | 'late' | undefined> {
+    if (this.#options.bucket === undefined) return await looked;
+    const waitMs = this.#options.limits.cacheFollowQuietMs;
+    const how = await firstOf(looked, { signal, waitMs });
+    if (how === 'left') throw clientLeft();
+    return how === 'late' ? how : await looked;
+  }
+
+  /** On the disk, or brought there from the bucket. */
+  async #found(archive: AskedArchive, sessionId: string): Promise<CacheEntry | undefined> {
+    const kept = await this.#kept(archive);
+    const { bucket, folder, keepBytes } = this.#options;
+    if (kept !== undefined || bucket === undefined || this.#disk.isUnwritable) return kept;
+    const isThere = await bucket.bring(archive, {
+      folder,
+      room: new FetchRoom(this.#room, sessionId, keepBytes),
+      bytesMax: this.#bytesMax,
+      keep: async (object, whole) => void (await this.#keep(archive, object, whole)),
+      onDiskFault: this.#disk.failed,
+    });
+    return isThere ? await this.#kept(archive) : undefined;
+  }
+
+  /** What can never have room is not begun. */
+  get #bytesMax(): number {
+    const { limits, keepBytes } = this.#options;
+    return Math.min(limits.cachedArchiveBytesMax, keepBytes / sessionShare);
   }
 
   /** What is there of it, as it is promised now. What is remembered and has left is found out where its object is opened. */
@@ -221,16 +253,13 @@ export class PackageCache implements AsyncDisposable {
       return undefined;
     }
     const fetch = new SharedFetch(reader, archive.promised, {
-      // What can never have room is not begun.
-      limits: {
-        ...limits,
-        cachedArchiveBytesMax: Math.min(limits.cachedArchiveBytesMax, keepBytes / sessionShare),
-      },
+      limits: { ...limits, cachedArchiveBytesMax: this.#bytesMax },
       clock,
       temporary: () => this.#options.folder.temporary(),
       room: new FetchRoom(this.#room, request.sessionId, keepBytes),
       keep: async (object, whole) => {
-        await this.#keep(archive, object, whole);
+        const entry = await this.#keep(archive, object, whole);
+        this.#options.bucket?.store(entry, () => this.#object(entry));
         // From here on it is found on the disk.
         this.#landed(id, flight);
         this.#options.onCount('stored', 1);
@@ -246,7 +275,11 @@ export class PackageCache implements AsyncDisposable {
     return fetch;
   }
 
-  async #keep({ key, promised }: AskedArchive, object: TemporaryObject, whole: WholeObject): Promise<void> {
+  async #keep(
+    { key, promised }: AskedArchive,
+    object: TemporaryObject,
+    whole: WholeObject,
+  ): Promise<CacheEntry> {
     const { folder } = this.#options;
     const { registry, name, version } = key;
     const about = version === undefined ? { registry, name } : { registry, name, version };
@@ -266,6 +299,7 @@ export class PackageCache implements AsyncDisposable {
     this.#seen.sawWhole(sha256);
     await this.#memory.read(entry, object);
     this.#disk.worked();
+    return entry;
   }
 
   async #serve(entry: CacheEntry, object: OpenObject, asking: Asking): Promise<Partial<ForwardResult>> {

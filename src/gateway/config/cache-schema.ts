@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { text } from '../../policy/schema-parts.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
+import { cacheBucketSchema } from './cache-bucket-schema.ts';
 
 const bytesHint = 'write a number of bytes from 16777216 (16 MiB) to 1125899906842624 (1 PiB)';
 
@@ -27,10 +28,13 @@ export const cacheSchema = strictMap(
       .describe(
         'Who is served by what one session fetched: `all`, or only sessions of the same `principal`. `all` by default.',
       ),
+    bucket: cacheBucketSchema
+      .optional()
+      .describe('A bucket of S3, or of a service like it, that gateways of several machines share.'),
   },
   {
     hint: 'write cache: { keepBytes: 10737418240 }, or cache: {}',
-    synonyms: { bytes: 'keepBytes', size: 'keepBytes', path: 'directory', shared: 'share' },
+    synonyms: { bytes: 'keepBytes', size: 'keepBytes', path: 'directory', shared: 'share', s3: 'bucket' },
   },
 );
 

@@ -1,6 +1,7 @@
 // The cache of archives and metadata, with what the configuration leaves out.
 
 import { join } from 'node:path';
+import { type CacheBucketSettings, cacheBucketSettings } from './cache-bucket-settings.ts';
 import type { CacheDocument } from './cache-schema.ts';
 
 export interface CacheSettings {
@@ -8,6 +9,8 @@ export interface CacheSettings {
   readonly keepBytes: number;
   /** Who is served by what one session fetched. */
   readonly share: 'all' | 'principal';
+  /** What gateways of several machines share. */
+  readonly bucket?: CacheBucketSettings;
 }
 
 export interface CacheShare {
@@ -42,7 +45,7 @@ export function cacheSettings(
   }: { readonly absolute: (path: string) => string; readonly stateDirectory: string },
 ): CacheSetting {
   if (cache === undefined) return {};
-  const { directory, keepBytes = keepBytesDefault, share = 'all' } = cache;
+  const { directory, keepBytes = keepBytesDefault, share = 'all', bucket } = cache;
   const path = directory === undefined ? join(stateDirectory, 'cache') : absolute(directory);
-  return { cache: { directory: path, keepBytes, share } };
+  return { cache: { directory: path, keepBytes, share, ...cacheBucketSettings(bucket, absolute) } };
 }

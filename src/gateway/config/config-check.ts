@@ -6,6 +6,7 @@ import type { YamlPath } from '../../policy/yaml-source.ts';
 import { classifyAddress } from '../../net/address-guard.ts';
 import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
+import { checkCacheBucket } from './cache-bucket-settings.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
 import { checkDeciders } from './deciders-settings.ts';
 import { checkOidc } from './oidc-settings.ts';
@@ -42,6 +43,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkAdmin(document, report);
   checkOidc(document, report);
   checkPeers(document, report);
+  checkCacheBucket(document.cache?.bucket, report);
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');

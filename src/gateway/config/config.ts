@@ -295,6 +295,7 @@ function policySettings(
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
 function fileReferences({
   admin,
+  cache,
   callbacks,
   issuers,
   modelPrices,
@@ -322,6 +323,7 @@ function fileReferences({
     ...(typeof store === 'object' ? many(store.ca, ['store', 'ca']) : []),
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
+    ...many(cache?.bucket?.ca, ['cache', 'bucket', 'ca']),
     ...many(callbacks?.listen.certificate, ['callbacks', 'listen', 'certificate']),
     ...many(callbacks?.listen.key, ['callbacks', 'listen', 'key']),
     ...many(admin?.oidc?.ca, ['admin', 'oidc', 'ca']),

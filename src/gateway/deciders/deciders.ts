@@ -12,7 +12,7 @@ import type { ServiceDialers } from '../forward/service-fetch.ts';
 import { CallRoom } from './call-room.ts';
 import { type Decider, DeciderFault, type DeciderQuestion, type Verdict } from './decider.ts';
 import { deciderCertificate } from './decider-certificate.ts';
-import { dialDecider } from './dial-decider.ts';
+import { dialService } from '../forward/dial-service.ts';
 import { HttpDecider } from './http-decider.ts';
 import { heldTo } from './permitted-changes.ts';
 import { questionKey, VerdictCache } from './verdict-cache.ts';
@@ -169,7 +169,7 @@ async function openDecider(
   const trust =
     ca.length === 0 ? undefined : (await Promise.all(ca.map((path) => readPem(name, path)))).flat();
   const client = await deciderCertificate(name, settings, needs);
-  const dial = dialDecider(name, url, { dialers: dialersBy(trust), client, signal: closing });
+  const dial = dialService(`decider ${name}`, url, { dialers: dialersBy(trust), client, signal: closing });
   const secret =
     source === undefined ? undefined : openCredentialSource(`of decider ${name}`, source, environment);
   const token = secret === undefined ? undefined : () => secret.read(clock());

@@ -12,7 +12,7 @@ import {
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { DialDecider } from './dial-decider.ts';
+import type { DialService } from '../forward/dial-service.ts';
 import { DeciderFault } from './decider.ts';
 
 export interface GrpcCall {
@@ -28,12 +28,12 @@ const prefixLength = 5;
 
 export class GrpcConnection implements AsyncDisposable {
   readonly #url: URL;
-  readonly #dial: DialDecider;
+  readonly #dial: DialService;
   #session: Promise<SharedSession> | undefined;
   /** With those that no new question goes over. */
   readonly #all = new Set<SharedSession>();
 
-  constructor(url: string, dial: DialDecider) {
+  constructor(url: string, dial: DialService) {
     this.#url = new URL(url);
     this.#dial = dial;
   }

@@ -2,13 +2,13 @@
 
 import type { Secret } from '../../protocol/secret.ts';
 import { checkRequest, checkVerdict } from './check-message.ts';
-import type { DialDecider } from './dial-decider.ts';
+import type { DialService } from '../forward/dial-service.ts';
 import { type Decider, DeciderFault, type DeciderQuestion, type Verdict } from './decider.ts';
 import { GrpcConnection } from './grpc-connection.ts';
 
 export interface GrpcDeciderOptions {
   readonly url: string;
-  readonly dial: DialDecider;
+  readonly dial: DialService;
   readonly token: (() => Promise<Secret<string>>) | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Agent } from 'undici';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Secret } from '../../protocol/secret.ts';
-import type { DialDecider } from './dial-decider.ts';
+import type { DialService } from '../forward/dial-service.ts';
 import { type Decider, DeciderFault, type DeciderQuestion, type Verdict } from './decider.ts';
 import { questionJson } from './question-json.ts';
 import { opaVerdict, webhookVerdict } from './verdict-json.ts';
@@ -12,7 +12,7 @@ import { opaVerdict, webhookVerdict } from './verdict-json.ts';
 export interface HttpDeciderOptions {
   readonly kind: 'opa' | 'webhook';
   readonly url: string;
-  readonly dial: DialDecider;
+  readonly dial: DialService;
   /** Asked for each question: a token may change. */
   readonly token: (() => Promise<Secret<string>>) | undefined;
   readonly limits: Pick<Limits, 'deciderConnectionsMax'>;

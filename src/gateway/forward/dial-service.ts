@@ -1,26 +1,26 @@
-// A connection to a decider. The operator wrote its URL, so the address guard of workloads does not judge it.
+// A connection to a service of the operator, who wrote its URL, so that the address guard of workloads does not judge it.
 
 import type { Socket } from 'node:net';
-import type { ClientCertificate } from '../credentials/sources/client-certificate.ts';
-import type { ServiceDialers } from '../forward/service-fetch.ts';
+import type { ServiceDialers } from './service-fetch.ts';
 
 /** A connection with one of these protocols of ALPN. @throws ProxyError */
-export type DialDecider = (alpn: readonly string[]) => Promise<Socket>;
+export type DialService = (alpn: readonly string[]) => Promise<Socket>;
 
 const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 
 interface DialOptions {
   readonly dialers: ServiceDialers;
   /** What the gateway shows of itself. */
-  readonly client: ClientCertificate | undefined;
+  readonly client: (() => Promise<{ readonly cert: string; readonly key: string }>) | undefined;
   readonly signal: AbortSignal;
 }
 
-export function dialDecider(
-  name: string,
+/** @param who whose dials are counted together: one that hangs keeps no other waiting */
+export function dialService(
+  who: string,
   url: string,
   { dialers: { dialer, loopback }, client, signal }: DialOptions,
-): DialDecider {
+): DialService {
   const { protocol, hostname, port } = new URL(url);
   const isTls = protocol === 'https:';
   const destination = {
@@ -33,8 +33,7 @@ export function dialDecider(
     const { socket } = await (isTls ? dialer : loopback).dial({
       destination,
       addresses: anyNetwork,
-      // Whose dials are counted together: one that hangs keeps no other waiting.
-      principalId: `decider ${name}`,
+      principalId: who,
       alpn,
       ...(tls === undefined ? {} : { tls }),
       signal,

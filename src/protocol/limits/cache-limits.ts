@@ -83,6 +83,81 @@ export const cacheLimits = {
     'limit_exceeded',
     'What the cache says of an archive, in a file of its own. A longer one counts as damaged.',
   ),
+  cacheBucketArchiveBytesMax: row(
+    128 * MiB,
+    'limit_exceeded',
+    'An archive that the bucket of the cache gets or gives. A longer one would keep those that wait for it too long: it comes from its origin.',
+  ),
+  cacheBucketAskMs: row(
+    2000,
+    'timeout',
+    'How long a request waits for what the bucket says of an archive. A bucket that takes longer is left alone for `cacheRetryMs`, and archives come from their origins.',
+  ),
+  cacheBucketReadMs: row(
+    5000,
+    'timeout',
+    'How long a request waits for an archive of the bucket, for nothing is sent before it is checked whole. Clients wait longer than that and `cacheBucketAskMs` together.',
+  ),
+  cacheBucketWriteMs: fixedRow(
+    60_000,
+    'timeout',
+    'How long the bucket may take an archive. Nobody waits for that.',
+  ),
+  cacheBucketReadsMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Archives that a process has the bucket asked for at once. Further ones come from their origins.',
+  ),
+  cacheBucketConnectionsMax: fixedRow(
+    70,
+    'limit_exceeded',
+    'Connections of a process to the bucket: for each that reads or writes, and for who makes room there.',
+  ),
+  cacheBucketIdleMs: fixedRow(
+    10_000,
+    'timeout',
+    'How long a connection to the bucket waits for the next request. Less than what services have, which would close it under a request.',
+  ),
+  cacheBucketWritersMax: fixedRow(
+    4,
+    'limit_exceeded',
+    'Archives that a process writes to the bucket at once, so that those who install have the line.',
+  ),
+  cacheBucketQueueMax: fixedRow(
+    1000,
+    'limit_exceeded',
+    'Archives that wait to be written to the bucket, 1 KB each. A further one is not written.',
+  ),
+  cacheBucketLookIntervalMs: row(
+    3_600_000,
+    'limit_exceeded',
+    'How often a gateway counts what the bucket has of the cache, and removes what is beyond `keepBytes`. Each look is a request for each 1,000 objects.',
+  ),
+  cacheBucketLookMs: fixedRow(
+    600_000,
+    'timeout',
+    'How long a look at the bucket takes, with what it removes. The next one goes on.',
+  ),
+  cacheBucketPagesMax: fixedRow(
+    300,
+    'limit_exceeded',
+    'Pages of a list of the bucket, of 1,000 objects and some 200 KB in memory each. Where there are more, a sixteenth of what was seen leaves, what was stored first.',
+  ),
+  cacheBucketPageBytesMax: fixedRow(
+    4 * MiB,
+    'limit_exceeded',
+    'A page of a list of the bucket, which has 1,000 names.',
+  ),
+  cacheBucketTokenCharactersMax: fixedRow(
+    2048,
+    'limit_exceeded',
+    'The token by which the next page of a list is asked for, which stands in an address. A list with a longer one ends there.',
+  ),
+  cacheBucketFaultBytesMax: fixedRow(
+    16 * KiB,
+    'limit_exceeded',
+    'What the bucket says of a fault, of which the code alone is told.',
+  ),
   cacheMemoryBytesMax: row(
     64 * MiB,
     'limit_exceeded',

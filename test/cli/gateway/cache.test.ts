@@ -8,6 +8,8 @@ import { test } from 'node:test';
 
 import { openTestCache } from '../../gateway/support/cache-scene.ts';
 import { fetchBy, promiseOf, scriptedOrigin } from '../../gateway/support/scripted-origin.ts';
+import { openS3Server, s3Keys } from '../../gateway/support/s3-server.ts';
+import { runCommand } from '../../support/command.ts';
 import { launcher, waitUntil } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -40,4 +42,40 @@ test('cache stats, verify and prune say what is there, what was damaged and what
     assert.equal(run('gateway.yaml', 'prune').status, 64);
     assert.equal(run('gateway.yaml', 'prune', '--unused-for', '1d').stdout, 'removed 0 files\n');
     assert.equal(run('gateway.yaml', 'prune', '--all').stdout, 'removed 0 files\n');
+  }));
+
+test('cache stats counts the bucket too, and says why it cannot', () =>
+  withTemporaryDirectory(async (folder) => {
+    await using server = await openS3Server();
+    for (const name of ['objects/', 'entries/'].map((kind) => `team/${kind}${'a'.repeat(64)}`))
+      server.objects.set(name, { octets: Buffer.alloc(1000), storedMs: 0 });
+    writeFileSync(join(folder, 'policy.yaml'), 'rules: []\n');
+    writeFileSync(
+      join(folder, 'gateway.yaml'),
+      `policy: policy.yaml
+stateDirectory: state
+cache:
+  bucket: { url: "${server.url}", name: ${server.bucket}, prefix: team, accessKeyId: { env: BUCKET_ID }, source: { env: BUCKET_SECRET } }
+`,
+    );
+    await using _ = await openTestCache(join(folder, 'state', 'cache'));
+    const run = (secret: string, ...args: readonly string[]) =>
+      runCommand(launcher, ['cache', 'stats', '--config', 'gateway.yaml', ...args], {
+        cwd: folder,
+        env: { ...process.env, BUCKET_ID: s3Keys.accessKeyId, BUCKET_SECRET: secret },
+      });
+    const counted = await run(s3Keys.secretAccessKey);
+    assert.match(
+      counted.stdout,
+      /^The bucket packages of http:\S+: 1 archives, 2000 of 107374182400 bytes \(0\.0 %\)\.$/m,
+      counted.stderr,
+    );
+    assert.equal(counted.code, 0);
+    const told: unknown = JSON.parse((await run(s3Keys.secretAccessKey, '--json')).stdout);
+    assert.partialDeepStrictEqual(told, {
+      bucket: { name: 'packages', stats: { archives: 1, isAll: true } },
+    });
+    const refused = await run('another');
+    assert.match(refused.stdout, /cannot be asked: status 403 \(SignatureDoesNotMatch\)\.$/m);
+    assert.equal(refused.code, 1);
   }));

@@ -1,7 +1,8 @@
 // A cache in a folder of its own, and what it told.
 
 import { CacheFolder } from '../../../src/gateway/cache/cache-folder.ts';
-import type { CacheCount, PackageCacheOptions } from '../../../src/gateway/cache/asked-archive.ts';
+import type { CacheCount } from '../../../src/gateway/cache/asked-archive.ts';
+import type { PackageCacheOptions } from '../../../src/gateway/cache/package-cache-options.ts';
 import { PackageCache } from '../../../src/gateway/cache/package-cache.ts';
 import { HeldOctets } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';

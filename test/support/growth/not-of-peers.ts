@@ -220,7 +220,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/exchange/spending-accounts.ts countExchange',
     'src/gateway/exchange/counted-limits.ts budgetName',
     'src/gateway/exchange/record-inputs.ts outOfOrder',
-    'src/gateway/deciders/dial-decider.ts dialDecider',
+    'src/gateway/forward/dial-service.ts dialService',
     'src/policy/mcp-pins.ts isPinned',
     'src/gateway/packages/asked-package.ts askedOf',
     'src/gateway/exchange/shown-versions.ts advisoryOf',

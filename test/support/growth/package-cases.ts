@@ -1,6 +1,8 @@
 // Readers of what registries of packages are asked for, and of what they tell.
 
 import assert from 'node:assert/strict';
+import { readBucketEntry } from '../../../src/gateway/cache/bucket-entry.ts';
+import { readPage } from '../../../src/gateway/cache/bucket-page.ts';
 import { keptHead } from '../../../src/gateway/cache/cache-entry.ts';
 import { Freshness } from '../../../src/gateway/cache/metadata-freshness.ts';
 import { dated, madeMs } from '../../../src/gateway/cache/response-age.ts';
@@ -65,6 +67,9 @@ export const packageCases: GrowthCases = {
         },
         () => [timeOf(text), cargoIndexPath(text)],
         () => storedResponse({ bytes: 10, fields: [], storedMs: 0 }, `bytes=${text}`, 0).status,
+        () =>
+          readPage(`<Contents>${text}</Contents><IsTruncated>true</IsTruncated>${text}`, 'p/').objects.length,
+        () => readBucketEntry(`[${text}`, { key: 'k', promised: 'p', nowMs: 0 }),
         () => keptHead(new HeaderList([['etag', text]])).length,
         () => {
           const said = new HeaderList([

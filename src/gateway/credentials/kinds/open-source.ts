@@ -24,7 +24,7 @@ export interface CredentialContext {
 export function openSource(
   name: string,
   config: CredentialSourceConfig,
-  { environment, vaults, onSource }: CredentialContext,
+  { environment, vaults, onSource }: Pick<CredentialContext, 'environment' | 'vaults' | 'onSource'>,
   form: SecretForm = 'line',
 ): CredentialSource {
   const source =

@@ -161,7 +161,8 @@ interface SignedRequest {
   readonly body: AsyncIterable<unknown> & { resume(): unknown };
 }
 
-async function verdictOf(
+/** `ok`, or what does not fit. */
+export async function verdictOf(
   request: SignedRequest,
   keys: OriginKeys,
   onBytes: (bytes: number) => void,
