@@ -1,7 +1,9 @@
 // SSH that the gateway ends, with the real ssh, sshd and git.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -135,22 +137,110 @@ test(
   },
 );
 
-test('both sides change their keys in the midst of a clone', options, async () => {
-  await using server = await startSshd(['RekeyLimit 1M', 'LogLevel DEBUG1']);
-  await using scene = await openSshScene(server, both);
-  const gibibytes = process.env['TEST_SSH_GIB'];
-  const octets = gibibytes === undefined ? 12 << 20 : Number(gibibytes) * 2 ** 30;
-  const work = join(server.directory, 'first');
-  await mustRun('sh', ['-c', `head -c ${octets} /dev/urandom >${work}/bulk`]);
-  const git = (...args: string[]): Promise<string> => mustRun('git', args, { env: gitEnvironment });
-  await git('-C', work, 'add', '.');
-  await git('-C', work, 'commit', '-q', '-m', 'bulk');
-  await git('-C', work, 'push', '-q', join(server.root, 'acme/app.git'), 'main');
-  const rekeying = { GIT_SSH_COMMAND: `${scene.sshCommand} -o RekeyLimit=1M -o LogLevel=DEBUG1` };
-  const cloned = await scene.gitWith(rekeying, 'clone', url, 'app');
-  assert.equal(cloned.code, 0, cloned.stderr);
-  const changes = (text: string): number => text.split('SSH2_MSG_NEWKEYS received').length - 1;
-  assert.ok(changes(cloned.stderr) > 3, 'the client has changed its keys');
-  assert.ok(changes(server.log()) > 3, 'the server has changed its keys');
-  await mustRun('cmp', [join(work, 'bulk'), join(scene.home, 'app/bulk')]);
-});
+test(
+  'neither side takes what Terrapin needs, and what is slipped in before the first keys ends it',
+  options,
+  async () => {
+    const refused = async (more: readonly string[]): Promise<void> => {
+      await using server = await startSshd(more);
+      await using scene = await openSshScene(server, both);
+      const { code, stderr } = await scene.git('clone', url, 'app');
+      assert.equal(code, 128);
+      assert.match(stderr, /upstreamproxy: git\.test and the gateway agree on nothing/, more.join());
+      assert.doesNotMatch(server.log(), /Accepted/);
+    };
+    await refused(['Ciphers chacha20-poly1305@openssh.com']);
+    await refused(['Ciphers aes128-cbc', 'MACs hmac-sha2-256']);
+    await refused(['Ciphers aes128-ctr', 'MACs hmac-sha2-256-etm@openssh.com']);
+    await refused(['KexAlgorithms diffie-hellman-group14-sha256']);
+    await using server = await startSshd();
+    await using scene = await openSshScene(server, both);
+    for (const weak of [
+      '-c chacha20-poly1305@openssh.com',
+      '-c aes128-ctr -m hmac-sha2-256-etm@openssh.com',
+    ]) {
+      const weakly = { GIT_SSH_COMMAND: `${scene.sshCommand} ${weak}` };
+      const { code, stderr } = await scene.gitWith(weakly, 'ls-remote', url);
+      assert.equal(code, 128);
+      assert.match(stderr, /no matching (cipher|MAC) found/);
+    }
+    // Somebody between the gateway and the server.
+    await using between = await slippingIn(server.port);
+    await using slipped = await openSshScene({ ...server, port: between.port }, both);
+    const { stderr } = await slipped.git('clone', url, 'slipped');
+    assert.match(stderr, /agree on nothing: .*strict KEX/);
+    assert.equal((await scene.git('clone', url, 'app')).code, 0);
+    assert.equal(server.log().split('Accepted').length - 1, 1);
+  },
+);
+
+/** A message to ignore (RFC 4253 §11.2), in the clear, behind the line with the version of the server. */
+async function slippingIn(port: number) {
+  const ignore = Buffer.from([0, 0, 0, 12, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  const listener = createServer((client) => {
+    const server = connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    client.pipe(server);
+    let isBefore = true;
+    server.on('data', (chunk: Buffer) => {
+      const end = isBefore ? chunk.indexOf('\n') + 1 : 0;
+      if (end > 0) isBefore = false;
+      client.write(end > 0 ? Buffer.concat([chunk.subarray(0, end), ignore, chunk.subarray(end)]) : chunk);
+    });
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  // It listens on an address and a port.
+  const { port: own } = listener.address() as AddressInfo;
+  return {
+    port: own,
+    [Symbol.asyncDispose]: async () => {
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}
+
+const gibibytes = Number(process.env['TEST_SSH_GIB'] ?? 0);
+/** Each step of a clone of so much: on a busy machine a gibibyte takes minutes. */
+const bulkMs = (2 + 15 * gibibytes) * patienceMs;
+
+test(
+  `both sides change their keys in the midst of a clone${gibibytes === 0 ? '' : ` of ${gibibytes} GiB`}`,
+  { skip, timeout: 4 * bulkMs },
+  async (t) => {
+    const octets = gibibytes === 0 ? 12 << 20 : gibibytes * 2 ** 30;
+    const changeAt = gibibytes === 0 ? '1M' : '64M';
+    await using server = await startSshd([`RekeyLimit ${changeAt}`, 'LogLevel DEBUG1']);
+    await using scene = await openSshScene(server, both);
+    const work = join(server.directory, 'first');
+    const run = (file: string, ...args: string[]): Promise<string> =>
+      mustRun(file, args, { env: gitEnvironment, timeoutMs: bulkMs });
+    await run('sh', '-c', `head -c ${octets} /dev/urandom >${work}/bulk`);
+    const git = (...args: string[]): Promise<string> =>
+      run('git', '-C', work, '-c', 'core.compression=0', ...args);
+    await git('add', '.');
+    await git('commit', '-q', '-m', 'bulk');
+    await git('push', '-q', join(server.root, 'acme/app.git'), 'main');
+    const rekeying = {
+      GIT_SSH_COMMAND: `${scene.sshCommand} -o RekeyLimit=${changeAt} -o LogLevel=DEBUG1`,
+    };
+    const started = performance.now();
+    const before = process.memoryUsage.rss();
+    const cloned = await scene.gitWith({ ...rekeying, timeoutMs: bulkMs }, 'clone', url, 'app');
+    assert.equal(cloned.code, 0, cloned.stderr);
+    const changes = (text: string): number => text.split('SSH2_MSG_NEWKEYS received').length - 1;
+    assert.ok(changes(cloned.stderr) > 3, 'the client has changed its keys');
+    assert.ok(changes(server.log()) > 3, 'the server has changed its keys');
+    await run('cmp', join(work, 'bulk'), join(scene.home, 'app/bulk'));
+    const seconds = Math.round((performance.now() - started) / 1000);
+    const grown = Math.round((process.memoryUsage.rss() - before) / 2 ** 20);
+    t.diagnostic(
+      `${octets} octets in ${seconds} s, memory of the gateway and the test ${grown} MiB more; keys changed ${changes(cloned.stderr)} times with the client, ${changes(server.log())} with the server`,
+    );
+  },
+);

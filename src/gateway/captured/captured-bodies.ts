@@ -17,6 +17,8 @@ const dayMs = 86_400_000;
 const lookIntervalMs = 3_600_000;
 const suffix = '.body';
 const recordingSuffix = '.recording';
+/** What a file takes of a disk at least. */
+const blockBytes = 4096;
 const dayPattern = /^\d{4}-\d{2}-\d{2}$/;
 const idPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -108,14 +110,15 @@ export class CapturedBodies implements AsyncDisposable {
     const { clock } = this.#options;
     try {
       this.#held ??= await this.#count();
-      this.#makeRoom(sessionId, 0);
+      // However little it shows: files are what one session could use up for all.
+      this.#makeRoom(sessionId, blockBytes, true);
       const { day, folder, key } = await this.#folderOf(id);
       const file = await open(join(folder, `${id}${recordingSuffix}`), 'wx', 0o600);
       this.#held.files += 1;
       const charge = (bytes: number): void => {
         if (day < this.#oldest())
           throw new ProxyError('limit_exceeded', 'this shell is older than what is kept');
-        this.#makeRoom(sessionId, bytes);
+        this.#makeRoom(sessionId, bytes, false);
       };
       return await Recording.begin({ file, key, id, clock, charge }, size);
     } catch (error) {
@@ -150,20 +153,27 @@ export class CapturedBodies implements AsyncDisposable {
   }
 
   #full(sessionId: string, bytes: number): LimitName | undefined {
-    const { capturedWaitingBytesMax, capturedSessionBytesMax, capturedFilesMax } = defaultLimits;
+    const { capturedWaitingBytesMax } = defaultLimits;
     const ofSession = this.#waitingOf.get(sessionId) ?? 0;
     if (this.#waitingBytes + bytes > capturedWaitingBytesMax) return 'capturedWaitingBytesMax';
     if (ofSession + bytes > capturedWaitingBytesMax / 4) return 'capturedWaitingBytesMax';
+    return this.#fullOnDisk(sessionId, bytes, true);
+  }
+
+  #fullOnDisk(sessionId: string, bytes: number, opensFile: boolean): LimitName | undefined {
+    const { capturedSessionBytesMax, capturedFilesMax } = defaultLimits;
     if (this.#keptToday(sessionId) + bytes > capturedSessionBytesMax) return 'capturedSessionBytesMax';
     // Nothing that was kept makes room: what a flood would push out is what somebody may look for.
     const { bytes: held, files } = this.#held ?? { bytes: 0, files: 0 };
     const isFull = held + this.#waitingBytes + bytes > this.#options.keepBytes;
-    return isFull || files + this.#waiting.length >= capturedFilesMax ? 'capturedFilesMax' : undefined;
+    // What has its file already takes none.
+    const isOneMore = opensFile && files + this.#waiting.length >= capturedFilesMax;
+    return isFull || isOneMore ? 'capturedFilesMax' : undefined;
   }
 
-  /** Of what does not wait. @throws ProxyError limit_exceeded */
-  #makeRoom(sessionId: string, bytes: number): void {
-    const full = this.#full(sessionId, bytes);
+  /** Of what does not wait, so that bodies that do end no shell. @throws ProxyError limit_exceeded */
+  #makeRoom(sessionId: string, bytes: number, opensFile: boolean): void {
+    const full = this.#fullOnDisk(sessionId, bytes, opensFile);
     if (full !== undefined) {
       this.#options.onLimit(full);
       const message = `there is no room for the recording of this shell (${full})`;

@@ -153,9 +153,26 @@ test('a recording has its bound, from which on nothing is taken, and what is the
   assert.equal(linesOf(read.text).length, 16);
 });
 
+test('a shell takes room of the disk however little it shows, and bodies that wait for the disk end none', async () => {
+  await using scene = await openScene({ keepBytes: 30 * 2 ** 20 });
+  const recording = await scene.bodies.record(randomUUIDv7(), 'red', size);
+  const bytes = new Uint8Array(2 ** 20);
+  const body = { request: { bytes, isWhole: true, redacted: 0 } };
+  // As many as may wait, of several sessions.
+  let taken = 0;
+  for (const session of ['red', 'b', 'c', 'd', 'e', 'f'])
+    for (let i = 0; i < 4; i += 1) taken += scene.bodies.put(randomUUIDv7(), session, body) ? 1 : 0;
+  assert.ok(taken >= 12 && scene.limits.includes('capturedWaitingBytesMax'));
+  await recording.add('output', Buffer.from('x'));
+  await recording.end();
+  await using small = await openScene({ keepBytes: 3 * 4096 + 1000 });
+  for (let i = 0; i < 3; i += 1) await (await small.bodies.record(randomUUIDv7(), 'red', size)).end();
+  await assert.rejects(small.bodies.record(randomUUIDv7(), 'red', size), { limit: 'capturedFilesMax' });
+});
+
 test('a full disk, a budget that is spent and a day that is over end it', async () => {
   {
-    await using scene = await openScene({ keepBytes: 1000 });
+    await using scene = await openScene({ keepBytes: 5000 });
     const recording = await scene.bodies.record(randomUUIDv7(), 'red', size);
     const full = { code: 'limit_exceeded', limit: 'capturedFilesMax' };
     await assert.rejects(recording.add('output', Buffer.alloc(1000)), full);

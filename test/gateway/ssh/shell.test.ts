@@ -219,33 +219,39 @@ test('a signal gets to the shell, and the one that ends it to the client', optio
   assert.deepEqual(event?.details?.['ssh'], { command: 'shell', signal: 'KILL' });
 });
 
-test('where the recording has no more room, the shell ends and its client hears why', options, async () => {
-  const ended = Promise.withResolvers<undefined>();
-  const run = (channel: ServerChannel): void => {
-    channel.write('seen');
-    channel.once('close', () => ended.resolve(undefined));
-    channel.on('data', () => channel.write('unseen '.repeat(2000)));
-  };
-  await using scene = await openScene({ run, keepBytes: 4000 });
-  const client = await scene.client();
-  const channel = await shellOf(client, terminal);
-  const { until, closed } = watch(channel);
-  await until('seen');
-  channel.write('more');
-  const { out, err, ending } = await closed;
-  assert.doesNotMatch(out, /unseen/);
-  assert.match(
-    err,
-    /upstreamproxy: there is no room for the recording of this shell \(capturedFilesMax\)\r\n/,
+for (const way of ['its output', 'what it writes beside'])
+  test(
+    `where the recording has no room for ${way}, the shell ends and its client hears why`,
+    options,
+    async () => {
+      const ended = Promise.withResolvers<undefined>();
+      const run = (channel: ServerChannel): void => {
+        channel.write('seen');
+        channel.once('close', () => ended.resolve(undefined));
+        const shown = way === 'its output' ? channel : channel.stderr;
+        channel.on('data', () => shown.write('unseen '.repeat(2000)));
+      };
+      await using scene = await openScene({ run, keepBytes: 8000 });
+      const client = await scene.client();
+      const channel = await shellOf(client, terminal);
+      const { until, closed } = watch(channel);
+      await until('seen');
+      channel.write('more');
+      const { out, err, ending } = await closed;
+      assert.doesNotMatch(out + err, /unseen/);
+      assert.match(
+        err,
+        /upstreamproxy: there is no room for the recording of this shell \(capturedFilesMax\)\r\n/,
+      );
+      assert.deepEqual(ending, [128]);
+      client.end();
+      const { events, isWhole } = await scene.recorded();
+      assert.deepEqual([events, isWhole], [[['o', 'seen']], false]);
+      await ended.promise;
+      const [event] = await scene.path.events(1);
+      assert.deepEqual([event?.errorCode, event?.limit], ['limit_exceeded', 'capturedFilesMax']);
+    },
   );
-  assert.deepEqual(ending, [128]);
-  client.end();
-  const { events, isWhole } = await scene.recorded();
-  assert.deepEqual([events, isWhole], [[['o', 'seen']], false]);
-  await ended.promise;
-  const [event] = await scene.path.events(1);
-  assert.deepEqual([event?.errorCode, event?.limit], ['limit_exceeded', 'capturedFilesMax']);
-});
 
 test('a shell that cannot be recorded is not dialled for', options, async () => {
   for (const more of [{ keepsNothing: true }, { keepBytes: 10 }] as const) {

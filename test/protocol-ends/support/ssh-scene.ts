@@ -135,6 +135,12 @@ async function makeRepository(directory: string, bare: string): Promise<void> {
   await git('clone', '--quiet', '--bare', work, bare);
 }
 
+interface GitVariables {
+  readonly GIT_SSH_COMMAND: string;
+  /** How long it may take. */
+  readonly timeoutMs?: number;
+}
+
 export interface SshScene extends AsyncDisposable {
   readonly path: RequestPath;
   readonly port: number;
@@ -145,7 +151,7 @@ export interface SshScene extends AsyncDisposable {
   /** `git` as in the jail. */
   git(...args: string[]): Promise<CommandResult>;
   /** The same with other variables. */
-  gitWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<CommandResult>;
+  gitWith(env: GitVariables, ...args: string[]): Promise<CommandResult>;
   /** What git runs for ssh, before the last of the options that count: the first of two does. */
   readonly sshCommand: string;
   /** Options by which `ssh` is as in the jail. */
@@ -211,7 +217,12 @@ export async function openSshScene(
       /-o (?=-o |$)/g,
       '',
     ),
-    gitWith: (more, ...args) => runCommand('git', args, { env: { ...env, ...more }, cwd: home.path }),
+    gitWith: ({ timeoutMs, ...more }, ...args) =>
+      runCommand('git', args, {
+        env: { ...env, ...more },
+        cwd: home.path,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      }),
     git: (...args) => runCommand('git', args, { env, cwd: home.path }),
     sshOptions: options,
     ssh: (...args) => runCommand('ssh', [...options, ...args], { env, cwd: home.path }),
