@@ -54,7 +54,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   gateway: [
     ['.'],
     ['workers', 'peers', 'identity'],
-    ['callbacks'],
+    ['proxy', 'callbacks'],
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],

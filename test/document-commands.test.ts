@@ -67,6 +67,10 @@ const guides = 'test/e2e/guides.test.ts';
 const recipes = ['claude-code', 'codex', 'gemini-cli', 'opencode'] as const;
 
 const rows: readonly Row[] = [
+  {
+    document: 'docs/reference/proxy.md',
+    way: { test: 'test/cli/gateway/token.test.ts', names: 'token issue --kind proxy' },
+  },
   // The same as with curl, but that its registry is another company's.
   { document: 'README.md', has: 'npm view', way: { not: "it needs another company's service" } },
   { document: 'README.md', way: { test: blocks } },

@@ -8,13 +8,15 @@ export interface Draining {
   readonly tunnels: Pick<TunnelServer, 'drain'>;
   readonly parts: Pick<StreamParts, 'front' | 'http2Front'>;
   readonly drainMs: number;
+  /** Clients without an agent. */
+  readonly drainProxy: (deadlineMs: number) => Promise<void>;
 }
 
 /**
  * Resolves when all tunnels are over, or the time is. Agents are told first: a client that was sent away earlier would come back through
  * the same tunnel.
  */
-export async function drainGateway({ tunnels, parts, drainMs }: Draining): Promise<void> {
+export async function drainGateway({ tunnels, parts, drainMs, drainProxy }: Draining): Promise<void> {
   const { front, http2Front } = parts;
   const endMs = performance.now() + drainMs;
   const over = new AbortController();
@@ -24,6 +26,7 @@ export async function drainGateway({ tunnels, parts, drainMs }: Draining): Promi
     await wait(Math.max(0, (endMs - performance.now()) / 2), undefined, { signal: over.signal });
     for (const one of [front, http2Front]) one.closeIdle();
   };
-  await tunnels.drain(drainMs, () => void onTold().catch(() => undefined));
+  const told = tunnels.drain(drainMs, () => void onTold().catch(() => undefined));
+  await Promise.all([told, drainProxy(drainMs)]);
   over.abort();
 }

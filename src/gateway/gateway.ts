@@ -63,6 +63,8 @@ export interface Gateway extends AsyncDisposable {
   /** By which an agent on this machine reaches it. */
   readonly url: string;
   readonly port: number;
+  /** That of clients without an agent; undefined where the configuration has none. */
+  readonly proxyPort: number | undefined;
   /** What agents pin; undefined if the operator brought a certificate. */
   readonly serverCaPem: string | undefined;
   readonly sessions: SessionService;
@@ -99,12 +101,12 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
   await openOutlooks(observed, ways.upstream);
-  const { port, serverCaPem, isReady, stopBeingReady, stopListening } = await openPublicPort({
+  const { port, proxyPort, serverCaPem, isReady, stopBeingReady, ...listening } = await openPublicPort({
     ...start,
+    ...served,
+    signingKey,
     authority: ways.authority,
     givers: { authority: ways.serverAuthority, port: keys.places.port },
-    audit: records.audit,
-    outage: records.outage,
     sessions,
     tunnels,
   });
@@ -118,8 +120,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       stopBeingReady();
       presence.drain();
       // Tunnels that lose their connection meanwhile come back by the port; to others it says that the gateway ends.
-      if (drainMs > 0) await drainGateway({ tunnels, parts, drainMs });
-      stopListening();
+      if (drainMs > 0) await drainGateway({ tunnels, parts, drainMs, ...listening });
+      listening.stopListening();
       // Before what they stand on: the server waits for the connections that it gave up to them.
       tunnels.destroy();
       await owned.disposeAsync();
@@ -127,6 +129,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   return {
     url: localUrl(config, port),
     port,
+    proxyPort,
     serverCaPem,
     sessions,
     store: records.store,

@@ -7,12 +7,13 @@ import { peerPorts } from './open-peers.ts';
 
 /** Known before they are open, so that no worker dials one of another process. */
 export function keepOperatorPorts(
-  { metrics, admin, callbacks, peers }: GatewayConfig,
+  { metrics, admin, callbacks, peers, proxy }: GatewayConfig,
   loops: LoopGuard,
   workers: number,
 ): void {
   for (const place of [
     metrics,
+    proxy,
     ...adminPlaces(admin?.listen),
     ...adminPlaces(callbacks?.listen),
     ...peerPorts(peers, workers),

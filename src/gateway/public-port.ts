@@ -6,7 +6,6 @@ import { closeServer, socketsOf } from '../net/close-server.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { StoreAbsence } from '../store/store-outage.ts';
 import type { ProxyError } from '../protocol/error.ts';
-import type { LimitName } from '../protocol/limits.ts';
 import { EnrolmentFailures } from './admission/enrolment-failures.ts';
 import { networkList } from './admission/networks.ts';
 import { PublicConnections } from './admission/public-connections.ts';
@@ -16,81 +15,53 @@ import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { type CertificateGivers, openIdentity, renewIdentity } from './gateway-identity.ts';
 import type { ListeningSockets } from './listening-sockets.ts';
+import { openProxy, type ProxyNeeds } from './open-proxy.ts';
 import { listen, openFailures, openStrangers } from './public-listener.ts';
 import { createPublicServer } from './public-server.ts';
-import { handleSessionRequest } from './sessions/session-endpoints.ts';
+import { handleSessionRequest, type SessionEndpointContext } from './sessions/session-endpoints.ts';
 import type { PublicOrigins } from './sessions/public-origins.ts';
-import type { SessionService } from './sessions/session-service.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
 import type { PortIdentity } from './workers/worker-messages.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
 export interface PublicPort {
   readonly port: number;
+  /** That of clients without an agent. */
+  readonly proxyPort: number | undefined;
   readonly serverCaPem: string | undefined;
   /** What load balancers are told. */
   readonly isReady: () => boolean;
   /** From then on load balancers are told to go elsewhere. */
   stopBeingReady(): void;
+  /** Takes no client without an agent from then on, and waits for those that it has. */
+  readonly drainProxy: (deadlineMs: number) => Promise<void>;
   /** No connection is taken from then on. */
   stopListening(): void;
 }
 
-export interface PublicPortNeeds {
-  readonly config: GatewayConfig;
-  readonly stack: AsyncDisposableStack;
-  readonly clock: () => number;
+export interface PublicPortNeeds extends ProxyNeeds {
   readonly sockets: ListeningSockets;
-  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
-  readonly onLimit: (limit: LimitName) => void;
   readonly authority: CertificateAuthority;
   /** Of the own certificate. */
   readonly givers: CertificateGivers & { readonly authority: FollowedAuthority | undefined };
-  readonly audit: AuditLog;
   readonly outage: StoreAbsence | undefined;
-  readonly sessions: SessionService;
   readonly tunnels: TunnelServer;
   readonly origins: PublicOrigins;
   /** Of a worker: whose port it is. */
   readonly place: WorkerPlace | undefined;
 }
 
-/** The port on which agents come, and its certificate, kept fresh. */
-export async function openPublicPort({
-  config,
-  stack,
-  clock,
-  sockets: open,
-  log,
-  onLimit,
-  authority,
-  givers,
-  audit,
-  outage,
-  sessions,
-  tunnels,
-  origins,
-  place,
-}: PublicPortNeeds): Promise<PublicPort> {
+/** The port on which agents come, that of clients without one, and the certificate of both, kept fresh. */
+export async function openPublicPort(needs: PublicPortNeeds): Promise<PublicPort> {
+  const { config, stack, clock, sockets: open, onLimit, authority } = needs;
+  const { audit, outage, tunnels, origins, place } = needs;
   let isOpen = true;
   const { isReady, degraded } = readiness(audit, outage, () => isOpen);
-  const { identity, renewable } = place ?? (await openIdentity(config, givers, clock()));
+  const { identity, renewable } = place ?? (await openIdentity(config, needs.givers, clock()));
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
   const { connections, failures } = await openAdmission(config, { clock, onLimit, place });
-  const endpoints = {
-    sessions,
-    get publicOrigins() {
-      return origins.all;
-    },
-    limits,
-    clock,
-    onLimit,
-    onFault: (error: ProxyError, traceId: string) => log('error', `${traceId}: ${error.message}`),
-    onServed: ({ socket }: IncomingMessage) => connections.showedSession(socket),
-    onTokenRefused: (request: IncomingMessage, refusal: ProxyError) =>
-      failures.told(connections.sourceOf(request), refusal),
-  };
+  const endpoints = endpointsOf(needs, { connections, failures });
   const server = createPublicServer({
     certificatePem,
     keyPem,
@@ -106,20 +77,49 @@ export async function openPublicPort({
   const sockets = socketsOf(server);
   const port = place === undefined ? await listen(server, config, open.gateway) : serveHanded(server, place);
   stack.defer(() => closeServer(server, sockets));
-  keepCertificate(server, { config, stack, clock, log, givers, place }, { identity, renewable });
+  const proxy = await openProxy(needs, identity);
+  const secured: Secured = {
+    setSecureContext: (context) => {
+      for (const one of [server, proxy]) one?.setSecureContext(context);
+    },
+  };
+  keepCertificate(secured, needs, { identity, renewable });
   origins.listensAt(port);
   return {
     port,
+    proxyPort: proxy?.port,
     isReady,
     stopBeingReady: () => (isOpen = false),
+    drainProxy: async (deadlineMs) => await proxy?.drain(deadlineMs),
     stopListening: () => stopListening(server, place),
     serverCaPem: renewable ? caPem : undefined,
   };
 }
 
+function endpointsOf(
+  { sessions, origins, config: { limits }, clock, onLimit, log }: PublicPortNeeds,
+  { connections, failures }: Awaited<ReturnType<typeof openAdmission>>,
+): SessionEndpointContext {
+  return {
+    sessions,
+    get publicOrigins() {
+      return origins.all;
+    },
+    limits,
+    clock,
+    onLimit,
+    onFault: (error: ProxyError, traceId: string) => log('error', `${traceId}: ${error.message}`),
+    onServed: ({ socket }: IncomingMessage) => connections.showedSession(socket),
+    onTokenRefused: (request: IncomingMessage, refusal: ProxyError) =>
+      failures.told(connections.sourceOf(request), refusal),
+  };
+}
+
+type Secured = Pick<Server, 'setSecureContext'>;
+
 /** Fresh for as long as the server runs. */
 function keepCertificate(
-  server: Server,
+  server: Secured,
   {
     config,
     stack,
@@ -188,6 +188,6 @@ function serveHanded(server: Server, { seat, port }: WorkerPlace): number {
   return port;
 }
 
-function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
+function take(server: Secured, { certificatePem, keyPem }: PortIdentity): void {
   server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });
 }

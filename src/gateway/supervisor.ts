@@ -139,7 +139,7 @@ async function unlessAborted(opened: WorkerProcesses, signal?: AbortSignal): Pro
 
 /** Serves the metrics of all, and gives every port that is for operators alone. @throws ProxyError gateway_port_unusable */
 async function openOperatorPorts(
-  { metrics, admin, callbacks }: GatewayConfig,
+  { metrics, admin, callbacks, proxy }: GatewayConfig,
   {
     stack,
     counts,
@@ -150,7 +150,7 @@ async function openOperatorPorts(
     readonly descriptor: number | undefined;
   },
 ): Promise<WorkerStart['operatorPorts']> {
-  const ports = [admin?.listen, callbacks?.listen].filter((place) => place !== undefined);
+  const ports = [admin?.listen, callbacks?.listen, proxy].filter((place) => place !== undefined);
   if (metrics === undefined) return ports;
   const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts.all(), format);
   const { address, port } = stack.use(await listenMetrics({ ...metrics, text, descriptor }));
@@ -191,11 +191,12 @@ function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProc
 
 function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart {
   const { options, startedMs, gatewayName, nonceKey, port, identity, passage, operatorPorts } = shared;
-  // Metrics are served here, for all; the admin API and callbacks by one worker, for all.
-  const { metrics: _, admin, callbacks, ...rest } = shared.config;
+  // Metrics are served here, for all; the admin API, callbacks and clients without an agent by one worker, for all.
+  const { metrics: _, admin, callbacks, proxy, ...rest } = shared.config;
   const first = {
     ...(admin === undefined ? {} : { admin }),
     ...(callbacks === undefined ? {} : { callbacks }),
+    ...(proxy === undefined ? {} : { proxy }),
   };
   const config = number === 1 ? { ...rest, ...first } : rest;
   const { folder, secret, nameOf } = passage;

@@ -1,7 +1,7 @@
 // Collects the first head of a proxy client from pieces of any size, at a cost that grows with its octets and not with their square.
 
 import type { Limits } from '../protocol/limits.ts';
-import { parseProxyHead, type ProxyHead } from './proxy-head.ts';
+import { parseProxyHead, parseProxyRequest, type ProxyHead, type ProxyRequest } from './proxy-head.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -9,14 +9,20 @@ const CR = 0x0d;
 const openingBytes = 16;
 const firstCapacity = 1024;
 
-export class ProxyHeadReader {
+interface Incomplete {
+  readonly state: 'incomplete';
+}
+
+class HeadReader<Head> {
   readonly #limits: Limits;
+  readonly #parse: (bytes: Uint8Array, limits: Limits) => Head | Incomplete;
   #buffer = new Uint8Array(firstCapacity);
   #length = 0;
   #hasLine = false;
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, parse: (bytes: Uint8Array, limits: Limits) => Head | Incomplete) {
     this.#limits = limits;
+    this.#parse = parse;
   }
 
   /** All bytes so far; valid until the next `push`. */
@@ -24,11 +30,11 @@ export class ProxyHeadReader {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Takes the next bytes. The result, and what it throws, are those of `parseProxyHead` over all of them. */
-  push(chunk: Uint8Array): ProxyHead {
+  /** Takes the next bytes. The result, and what it throws, are those of the parser over all of them. */
+  push(chunk: Uint8Array): Head | Incomplete {
     const start = this.#length;
     this.#append(chunk);
-    return this.#isDue(start) ? parseProxyHead(this.bytes, this.#limits) : { state: 'incomplete' };
+    return this.#isDue(start) ? this.#parse(this.bytes, this.#limits) : { state: 'incomplete' };
   }
 
   /** Whether the bytes from `start` on can have changed the outcome: a line, the head, an excess, or what is no HTTP. */
@@ -56,5 +62,19 @@ export class ProxyHeadReader {
     }
     this.#buffer.set(chunk, this.#length);
     this.#length = length;
+  }
+}
+
+/** Of CONNECT the head is read whole, of another request its first line. */
+export class ProxyHeadReader extends HeadReader<ProxyHead> {
+  constructor(limits: Limits) {
+    super(limits, parseProxyHead);
+  }
+}
+
+/** Every head is read whole. */
+export class ProxyRequestReader extends HeadReader<ProxyRequest> {
+  constructor(limits: Limits) {
+    super(limits, parseProxyRequest);
   }
 }

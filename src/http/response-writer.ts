@@ -14,6 +14,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  407: 'Proxy Authentication Required',
   408: 'Request Timeout',
   413: 'Content Too Large',
   417: 'Expectation Failed',

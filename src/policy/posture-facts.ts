@@ -11,4 +11,6 @@ export const postureFacts = [
   'jailed',
   'network-isolated',
   'files-hidden',
+  'token-in-container',
+  'no-token-in-container',
 ] as const;

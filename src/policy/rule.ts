@@ -251,6 +251,8 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
   const facts = new Set(
     principal.posture.map((fact) => fact.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)),
   );
+  // The one fact that is asked for by its absence.
+  if (!facts.has('token-in-container')) facts.add('no-token-in-container');
   return rule.require.filter((fact) => !facts.has(fact));
 }
 

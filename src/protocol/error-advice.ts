@@ -56,6 +56,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   session_unknown: 'The session has ended. Start the container again with a new token.',
   session_revoked:
     'An operator ended this session on purpose. `upstreamproxy session list` says when and why.',
+  proxy_token_needed:
+    'Issue a proxy token with `upstreamproxy token issue --kind proxy` and put it in the address of the proxy as its password. If there is one, the audit says why it was refused: look for the trace id.',
   proof_invalid:
     'The agent could not prove that the session is its own. Compare the clocks of container and gateway; they may differ by a minute at most.',
   access_unknown:

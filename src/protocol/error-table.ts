@@ -87,6 +87,12 @@ export const errorTable = {
   token_reused: row(409, 44, 77, 'The session token was already used for a committed session.'),
   session_unknown: row(401, 45, 77, 'There is no such session, or it ended.'),
   session_revoked: row(403, 46, 77, 'The session was revoked.'),
+  proxy_token_needed: row(
+    407,
+    109,
+    77,
+    'The proxy listener takes nothing without a proxy token that is good now and from there. The audit has the reason under the same trace id.',
+  ),
   proof_invalid: row(401, 47, 77, 'The DPoP proof is missing, wrong, stale or was used before.'),
   access_unknown: row(404, 57, 65, 'There is no such request for access, or its state does not allow this.'),
   hardening_failed: row(500, 48, 77, 'The agent could not harden itself, so the token was not read.'),

@@ -17,6 +17,7 @@ import { networkLimits } from './limits/network-limits.ts';
 import { noticeLimits } from './limits/notice-limits.ts';
 import { peerLimits } from './limits/peer-limits.ts';
 import { policyLimits } from './limits/policy-limits.ts';
+import { proxyLimits } from './limits/proxy-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
 import { spoolLimits } from './limits/spool-limits.ts';
 import { sshLimits } from './limits/ssh-limits.ts';
@@ -32,6 +33,7 @@ export const limitTable = {
   ...tunnelLimits,
   ...agentLimits,
   ...sessionLimits,
+  ...proxyLimits,
   ...exchangeLimits,
   ...policyLimits,
   ...askLimits,

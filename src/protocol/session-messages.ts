@@ -33,6 +33,8 @@ export interface Posture {
   readonly filesHidden?: boolean;
   /** Of a session that another one made: whether its command has nothing of the other's. */
   readonly confined?: boolean;
+  /** A token that stays good stands where the workload reads it: no agent began the session. */
+  readonly tokenInContainer?: boolean;
   /** Where TLS of clients ends on the tunnel with which the session began; unknown when it enrols. */
   readonly tlsEndsIn?: 'agent' | 'gateway';
   readonly uid: number;

@@ -14,6 +14,7 @@ import type { Logger } from '../../system/logger.ts';
 import { DestinationRefused } from '../uplink/destination-refused.ts';
 import type { ClientTls } from './client-tls.ts';
 import { join, linger, type RelayStream } from './join.ts';
+import { readSocksRequest, socksEstablished, socksRefusal, socksVersion } from './relay-socks.ts';
 
 /** What the relay needs of a tunnel. */
 export interface RelayTunnel {
@@ -66,6 +67,10 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
     socket.off('data', onData).off('end', onEnd).off('close', finish);
   };
   const onData = (chunk: Buffer): void => {
+    if (reader.bytes.length === 0 && chunk[0] === socksVersion) {
+      finish();
+      return void serveSocks(socket, chunk, context);
+    }
     try {
       const head = reader.push(chunk);
       if (head.state === 'incomplete') {
@@ -78,19 +83,9 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
       finish();
       socket.pause();
       const received = Buffer.from(reader.bytes);
-      const { serveChild } = context;
-      if (head.state === 'connect' && serveChild !== undefined && isChildAuthority(head.authority)) {
-        if (received.length > head.headBytes) socket.unshift(received.subarray(head.headBytes));
-        socket.write(established);
-        serveChild(socket);
-      } else if (head.state === 'connect') {
-        const hops = head.via === undefined ? {} : { via: head.via };
-        const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw', ...hops };
-        void openAndJoin(
-          socket,
-          { fields, greeting: established, first: received.subarray(head.headBytes) },
-          context,
-        );
+      if (head.state === 'connect') {
+        const opening = { greeting: established, first: received.subarray(head.headBytes) };
+        connect(socket, head, opening, context);
       } else {
         const fields: OpenFields = { authority: '', mode: 'proxy' };
         void openAndJoin(socket, { fields, greeting: '', first: received }, context);
@@ -103,6 +98,39 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
   // A client that resets is no fault; what follows is told by 'close'.
   socket.on('error', () => {});
   socket.on('data', onData).once('end', onEnd).once('close', finish);
+}
+
+async function serveSocks(socket: Socket, chunk: Buffer, context: RelayContext): Promise<void> {
+  try {
+    const { authority, rest } = await readSocksRequest(socket, chunk, context.limits);
+    const opening = { greeting: socksEstablished, first: rest, refusal: socksRefusal };
+    connect(socket, { authority }, opening, context);
+  } catch (error) {
+    const fault = asProxyError(error, 'request_malformed');
+    if (fault.code === 'cancelled') return void socket.destroy();
+    context.logger.info(`a connection of the workload was refused: ${fault.message}`);
+    socket.end();
+    linger(socket, context.limits);
+  }
+}
+
+/** `opening.first` is not read yet. */
+function connect(
+  socket: Socket,
+  { authority, via }: { readonly authority: Authority; readonly via?: string },
+  opening: Omit<Opening, 'fields'>,
+  context: RelayContext,
+): void {
+  const { serveChild } = context;
+  if (serveChild !== undefined && isChildAuthority(authority)) {
+    if (opening.first.length > 0) socket.unshift(opening.first);
+    socket.write(opening.greeting);
+    serveChild(socket);
+    return;
+  }
+  const hops = via === undefined ? {} : { via };
+  const fields: OpenFields = { authority: formatAuthority(authority), mode: 'raw', ...hops };
+  void openAndJoin(socket, { ...opening, fields }, context);
 }
 
 function isChildAuthority({ host, port }: Authority): boolean {
@@ -119,9 +147,11 @@ export function serveCapturedConnection(socket: Socket, authority: Authority, co
 interface Opening {
   readonly fields: OpenFields;
   /** What the client reads before the first byte of the other end. */
-  readonly greeting: string;
+  readonly greeting: string | Uint8Array;
   /** Bytes that the client sent along with its head. */
   readonly first: Buffer;
+  /** A refusal in the words of the client's protocol; HTTP by default. */
+  readonly refusal?: (error: ProxyError) => Uint8Array;
   /** The client did not speak to a proxy, so it would not understand a proxy's response. */
   readonly resetsOnFault?: boolean;
 }
@@ -144,12 +174,16 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
     // What the workload asks for must not fill the log.
     context.logger[isRefusal ? 'info' : 'warn'](`a connection of the workload was refused: ${fault.message}`);
     if (opening.resetsOnFault === true) return void resetSocket(socket);
+    if (opening.refusal !== undefined) {
+      socket.end(opening.refusal(fault));
+      return linger(socket, limits);
+    }
     return respondWithError(socket, fault, limits, isRefusal ? fault.httpStatus : 503);
   }
   if (socket.destroyed) return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
   // Optimistic: the client's next bytes travel with the open instead of a round trip later. A refusal then comes
   // inside the client's TLS, or as a reset.
-  if (opening.greeting !== '') socket.write(opening.greeting);
+  if (opening.greeting.length > 0) socket.write(opening.greeting);
   if (opening.first.length > 0) stream.write(opening.first);
   join(socket, stream, limits);
 }
@@ -162,7 +196,7 @@ async function endTls(
   clientTls: ClientTls,
 ): Promise<void> {
   const { tunnel, limits } = context;
-  if (opening.greeting !== '') socket.write(opening.greeting);
+  if (opening.greeting.length > 0) socket.write(opening.greeting);
   if (opening.first.length > 0) socket.unshift(opening.first);
   const modes = (): readonly PlainMode[] => tunnel.plainModes?.(opening.fields.authority) ?? [];
   const outcome = await clientTls.end(socket, opening.fields, modes);

@@ -21,8 +21,10 @@ export interface PublicConnectionsOptions {
 }
 
 /** Counts in this process. Strangers may take that many descriptors, whatever the limits say. */
-export function countStrangers(limits: Limits, descriptorShare: number): StrangerConnections {
-  const { strangersMax, strangersPerSourceMax } = limits;
+export function countStrangers(
+  { strangersMax, strangersPerSourceMax }: Pick<Limits, 'strangersMax' | 'strangersPerSourceMax'>,
+  descriptorShare: number,
+): StrangerConnections {
   return new StrangerConnections({
     strangersMax: Math.max(1, Math.min(strangersMax, descriptorShare)),
     strangersPerSourceMax,
@@ -51,9 +53,14 @@ export class PublicConnections {
     });
   }
 
+  /** Who is at the other end, as far as a PROXY head says. */
+  peerOf(socket: Socket): string {
+    return this.#sources.get(connectionKey(socket)) ?? plainAddress(socket.remoteAddress ?? '');
+  }
+
   /** Who sent a request, as far as proxies that are trusted say. */
   sourceOf({ socket, headersDistinct }: IncomingMessage): string {
-    const peer = this.#sources.get(connectionKey(socket)) ?? plainAddress(socket.remoteAddress ?? '');
+    const peer = this.peerOf(socket);
     const fields = {
       forwarded: headersDistinct['forwarded'] ?? [],
       xForwardedFor: headersDistinct['x-forwarded-for'] ?? [],

@@ -34,6 +34,7 @@ export interface SessionStep {
     | 'operator_token_revoked'
     | 'session_token_issued'
     | 'session_token_withdrawn'
+    | 'proxy_token_exposed'
     | 'policy_published'
     | 'policy_taken'
     | 'policy_refused'
@@ -118,6 +119,7 @@ export class SessionAudit {
 
 const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'token_reused',
+  'proxy_token_exposed',
   'resume_refused',
   'operator_link_reused',
   'policy_refused',

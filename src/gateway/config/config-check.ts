@@ -27,6 +27,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   }
   checkWorkers(document, report);
   checkPorts(document, report);
+  checkProxyPort(document, report);
   checkProxies(document, report);
   checkStore(document, report);
   checkIdentity(document, report);
@@ -206,7 +207,10 @@ function meet(one: string, other: string): boolean {
   return one === other || [one, other].some((address) => address === '0.0.0.0' || address === '::');
 }
 
-function checkWorkers({ workers = 1, store, admin, metrics }: GatewayConfigDocument, report: Report): void {
+function checkWorkers(
+  { workers = 1, store, admin, metrics, proxy }: GatewayConfigDocument,
+  report: Report,
+): void {
   if (workers === 1) return;
   if (storeUrlOf(store) === 'sqlite::memory:')
     report(
@@ -215,6 +219,8 @@ function checkWorkers({ workers = 1, store, admin, metrics }: GatewayConfigDocum
     );
   if (admin?.listen?.port === 0)
     report(['admin', 'listen', 'port'], 'every worker has to know the port; write one, or workers: 1');
+  if (proxy?.port === 0)
+    report(['proxy', 'port'], 'every worker has to know the port; write one, or workers: 1');
   if (metrics?.address !== undefined && isIP(metrics.address) === 0)
     report(
       ['metrics', 'address'],
@@ -242,6 +248,28 @@ function checkPorts({ listen, metrics }: GatewayConfigDocument, report: Report):
   const isEverywhere = [address, own].some((one) => one === '0.0.0.0' || one === '::');
   if (metrics.port === port && (isEverywhere || address === own))
     report(['metrics', 'port'], `port ${port} is that of "listen" already; write another one`);
+}
+
+/** Clients without an agent have a port that nothing else has. */
+function checkProxyPort(document: GatewayConfigDocument, report: Report): void {
+  const { proxy, listen, metrics, admin, callbacks, trustedProxies } = document;
+  if (proxy === undefined) return;
+  const { address = '0.0.0.0', port } = proxy;
+  if (isIP(address) === 0)
+    report(['proxy', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
+  if (proxy.proxyProtocol === 'required' && asList(trustedProxies).length === 0)
+    report(
+      ['proxy', 'proxyProtocol'],
+      'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
+    );
+  for (const [what, other, otherPort] of [
+    ['listen', listen?.address ?? '0.0.0.0', listen?.port ?? 8443],
+    ['metrics', metrics?.address ?? '127.0.0.1', metrics?.port],
+    ['admin', admin?.listen?.address ?? '127.0.0.1', admin?.listen?.port],
+    ['callbacks', callbacks?.listen.address ?? '127.0.0.1', callbacks?.listen.port],
+  ] as const)
+    if (port !== 0 && port === otherPort && meet(address, other))
+      report(['proxy', 'port'], `port ${port} is that of "${what}" already; write another one`);
 }
 
 /** Balancers before the gateway. */

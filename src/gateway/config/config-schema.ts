@@ -15,10 +15,11 @@ import { callbacksSchema } from './callbacks-schema.ts';
 import { canariesSchema } from './canaries-schema.ts';
 import { decidersSchema } from './deciders-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
-import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
 import { denialsSchema } from './denials-schema.ts';
 import { noticesSchema } from './notices-schema.ts';
+import { upstreamSchema } from './upstream-schema.ts';
+import { proxySchema } from './proxy-schema.ts';
 import { peersSchema } from './peers-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
@@ -114,62 +115,6 @@ const issuerSchema = strictMap(
   },
 );
 
-const addressesHint = 'write an IP address, or a list of them';
-const proxyUrlHint = 'write http://host:port or https://host:port, without user and password';
-const upstreamProxySchema = strictMap(
-  {
-    url: text(proxyUrlHint)
-      .regex(/^https?:\/\/[^/@?#]+\/?$/, { error: proxyUrlHint })
-      .describe('http://host:port or https://host:port.'),
-    username: text('write a user name').optional().describe('With source: who the gateway is to the proxy.'),
-    source: plainSourceSchema.optional().describe('Where the password comes from: env, file or command.'),
-    noProxy: oneOrMany(text('write a host, or .suffix'), 'write a host, or a list of them')
-      .optional()
-      .describe(
-        'Hosts that are dialled directly: exact names, .suffix for a name and all below it, IP literals.',
-      ),
-    ca: oneOrMany(text(pathHint), pathHint)
-      .optional()
-      .describe('PEM files that an https proxy is verified against.'),
-  },
-  {
-    hint: 'write proxy: { url: http://proxy.example.com:3128 }',
-    synonyms: { user: 'username', password: 'source', no_proxy: 'noProxy', exceptions: 'noProxy' },
-  },
-);
-
-const upstreamSchema = strictMap(
-  {
-    systemTrust: z
-      .boolean({ error: 'write true or false' })
-      .optional()
-      .describe("Whether the system's trust bundle verifies origins. true by default."),
-    ca: oneOrMany(text(pathHint), pathHint)
-      .optional()
-      .describe('PEM files of further authorities for origins.'),
-    resolvers: oneOrMany(text(addressesHint), addressesHint)
-      .optional()
-      .describe("Name servers as address or address:port; the system's own by default."),
-    proxy: upstreamProxySchema
-      .optional()
-      .describe(
-        'Another proxy that is the way out: CONNECT for everything but noProxy. It resolves the names.',
-      ),
-    hosts: z
-      .record(z.string(), oneOrMany(text(addressesHint), addressesHint), {
-        error: 'write a map from host name to addresses',
-      })
-      .optional()
-      .describe(
-        'Addresses of names that are not asked of a name server. The address guard judges them all the same.',
-      ),
-  },
-  {
-    hint: 'write upstream: { ca: [file] }',
-    synonyms: { cas: 'ca', dns: 'resolvers', nameservers: 'resolvers' },
-  },
-);
-
 // One optional whole number for each row of the table that is a setting; fromEntries forgets the names.
 const limitsShape = Object.fromEntries(
   Object.entries(limitTable).flatMap(([name, { value, reason, isFixed }]) => {
@@ -219,6 +164,11 @@ export const gatewayConfigSchema = strictMap(
   {
     version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
     listen: listenSchema.optional().describe('The one public TLS port.'),
+    proxy: proxySchema
+      .optional()
+      .describe(
+        'A port for clients without an agent: an HTTPS proxy that takes proxy tokens. Off without it.',
+      ),
     trustedProxies: oneOrMany(
       text('write a network such as 10.0.0.0/8'),
       'write the networks of the balancers before the gateway, such as [10.0.0.0/8]',

@@ -24,6 +24,7 @@ import { canarySettings } from './canaries-settings.ts';
 import { upstreamSettings, type UpstreamSettings } from './upstream-settings.ts';
 import { type NoticeReceiver, noticesSettings } from './notices-settings.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
+import { type ProxySettings, proxySettings } from './proxy-settings.ts';
 import { type PeersSettings, peersSettings } from './peers-settings.ts';
 import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
 
@@ -42,6 +43,8 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings, CacheSet
     readonly port: number;
     readonly proxyProtocol?: 'required' | 'refused';
   };
+  /** Where clients without an agent come, if they may. */
+  readonly proxy?: ProxySettings;
   /** Networks of balancers whose word on who is behind them is taken. */
   readonly trustedProxies: readonly string[];
   /** Processes that serve; auto: one for each core. */
@@ -235,6 +238,7 @@ function completeConfig(
   const { tls = 'self', tokens = {}, log } = document;
   return {
     listen: listenOf(document),
+    ...proxySettings(document.proxy),
     trustedProxies: asList(document.trustedProxies),
     workers: document.workers ?? 1,
     ...reachedUnder(document, publicNames),

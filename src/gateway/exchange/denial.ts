@@ -96,6 +96,12 @@ const versionFields: readonly HeaderField[] = [
   ['connection', 'upgrade, close'],
 ];
 
+/** What a client of the proxy listener can log in by (RFC 9110 §11.7.1); most take the first one that they know. */
+export const proxyChallenges: readonly HeaderField[] = [
+  ['proxy-authenticate', 'Basic realm="upstreamproxy"'],
+  ['proxy-authenticate', 'Bearer realm="upstreamproxy"'],
+];
+
 const gitEndings = ['/info/refs?service=', '/'].flatMap((before) =>
   ['git-upload-pack', 'git-receive-pack'].map((service) => `${before}${service}`),
 );
@@ -132,6 +138,7 @@ export function denialResponse(
     ...(isAsked(denial.code) ? [noRetry] : []),
     ...(retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const]),
     ...(denial.code === 'upgrade_required' ? versionFields : []),
+    ...(denial.code === 'proxy_token_needed' ? proxyChallenges : []),
   ];
   const { http: status } = errorTable[denial.code];
   return { head: { status, reasonPhrase: reasonPhraseOf(denial), headers: new HeaderList(complete) }, body };

@@ -16,7 +16,7 @@ import { ConnectionOctets } from './connection-octets.ts';
 import type { FrontConnection } from './front-connection.ts';
 import { Http1Client, type ResponseTransport } from './http1-client.ts';
 import { RequestBody } from './request-body.ts';
-import { opensWebSocket, refusalOf } from './servable-request.ts';
+import { brokenOff, opensWebSocket, refusalOf } from './servable-request.ts';
 
 /** What the connection is at. `over`: it got its last response, and what still comes is nobody's request. */
 type Phase = 'serving' | 'foreign' | 'over';
@@ -203,9 +203,11 @@ export class ClientConnection implements ResponseTransport {
     const body = isEmpty ? undefined : new RequestBody(() => this.#wantBody());
     const client = new Http1Client(request, this, body);
     this.#client = client;
-    const refusal = fault ?? refusalOf(request);
+    const stranger = this.#connection.refusalOf?.(request);
+    const refusal = stranger ?? fault ?? refusalOf(request);
     if (refusal !== undefined) {
-      this.#refuse(client, refusal);
+      // What a stranger asks for may hold what it should have shown in another place.
+      this.#refuse(client, refusal, stranger && {});
       return 'foreign';
     }
     if (isEmpty && opensWebSocket(request)) {
@@ -222,8 +224,8 @@ export class ClientConnection implements ResponseTransport {
   }
 
   /** A request that never becomes an exchange, and is the last one. */
-  #refuse(client: Http1Client, error: ProxyError): void {
-    const record = this.#record(client);
+  #refuse(client: Http1Client, error: ProxyError, told: Partial<Http1Client> = client): void {
+    const record = this.#record(told);
     client.closeConnection();
     this.#isRun = true;
     refuse(client, error, record);
@@ -393,8 +395,4 @@ export class ClientConnection implements ResponseTransport {
       if (client.isEnded) this.#finish();
     });
   }
-}
-
-function brokenOff(): ProxyError {
-  return new ProxyError('request_malformed', 'the request is not valid HTTP: it ends inside of its head');
 }

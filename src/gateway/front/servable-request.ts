@@ -27,3 +27,8 @@ export function opensWebSocket({ raw, httpVersion }: ParsedRequest): boolean {
   if (offered.length !== 1 || offered[0] !== 'websocket') return false;
   return listMembers(fields, 'connection').includes('upgrade');
 }
+
+/** Of a client that ends its side there. */
+export function brokenOff(): ProxyError {
+  return new ProxyError('request_malformed', 'the request is not valid HTTP: it ends inside of its head');
+}

@@ -23,6 +23,7 @@ export const postureSchema = z.object({
   networkIsolated: z.boolean().exactOptional(),
   filesHidden: z.boolean().exactOptional(),
   confined: z.boolean().exactOptional(),
+  tokenInContainer: z.boolean().exactOptional(),
   uid: z.int().min(0),
   notes: z.array(line).max(64),
 }) satisfies z.ZodType<Posture>;
@@ -36,10 +37,10 @@ export const agentSchema = z.object({
     .exactOptional(),
 });
 
-// A session that enrols was made by no other one, so its posture does not say how it is confined.
+// A session that enrols was made by no other one, so its posture does not say how it is confined; and it has an agent.
 const enrolSchema = z.object({
   key: publicKeySchema,
-  posture: postureSchema.omit({ confined: true }),
+  posture: postureSchema.omit({ confined: true, tokenInContainer: true }),
   agent: agentSchema,
 });
 
@@ -75,6 +76,7 @@ const factNames = [
   ['jailed', 'jailed'],
   ['networkIsolated', 'network-isolated'],
   ['filesHidden', 'files-hidden'],
+  ['tokenInContainer', 'token-in-container'],
 ] as const satisfies readonly (readonly [keyof Posture, string])[];
 
 /** Names of the facts that are true of a posture, as `Principal.posture` holds them. */

@@ -24,7 +24,10 @@ export function issueSessionToken(options: {
   readonly nowMs: number;
   /** Its `jti`; a random one by default. */
   readonly id?: string;
+  /** Its `typ`; that of session tokens by default. */
+  readonly typ?: string;
 }): string {
+  const { typ = sessionTokenType } = options;
   const { key, issuer, audience, subject, claims = {}, ttlSeconds, nowMs, id = randomUUID() } = options;
   const clash = Object.keys(claims).find((name) => ownClaims.has(name));
   if (clash !== undefined) {
@@ -35,7 +38,7 @@ export function issueSessionToken(options: {
   }
   if (subject === '') throw new ProxyError('usage', 'The subject of a token must not be empty.');
   const iat = Math.floor(nowMs / 1000);
-  return key.signJwt(sessionTokenType, {
+  return key.signJwt(typ, {
     ...claims,
     iss: issuer,
     aud: audience,

@@ -298,6 +298,7 @@ function serveHttp(
       absence: scene.port.absence,
     },
     abort,
+    refusalOf: scene.port.refusalOf,
   });
 }
 

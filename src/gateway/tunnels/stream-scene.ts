@@ -13,6 +13,7 @@ import type { LimitName } from '../../protocol/limits.ts';
 import type { RefusalCounts } from '../audit/refusal-counts.ts';
 import type { ProtocolEnds } from './protocol-ends.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
+import type { FrontConnection } from '../front/front-connection.ts';
 import type { HttpFront } from '../front/http-front.ts';
 import type { Http2Front } from '../front/http2-front.ts';
 import type { LoopWatch } from './loop-watch.ts';
@@ -23,6 +24,8 @@ export interface StreamPort {
   readonly fields: OpenFields;
   /** When its tunnel had no link. */
   readonly absence?: LinkAbsence | undefined;
+  /** Of a connection on which each request has to show whose it is. */
+  readonly refusalOf?: FrontConnection['refusalOf'];
   /** Whether streams of the mode were agreed for the tunnel. */
   allowsMode(mode: PlainMode): boolean;
   accept(): void;

@@ -9,6 +9,7 @@ import { deciderCases } from './decider-cases.ts';
 import { leakCases } from './leak-cases.ts';
 import { modelCases } from './model-cases.ts';
 import { packageCases } from './package-cases.ts';
+import { proxyCases } from './proxy-cases.ts';
 import { requestCases } from './request-cases.ts';
 import { streamCases } from './stream-cases.ts';
 import { textCases } from './text-cases.ts';
@@ -25,4 +26,5 @@ export const growthCases: GrowthCases = {
   ...deciderCases,
   ...databaseCases,
   ...sshCases,
+  ...proxyCases,
 };

@@ -1,0 +1,256 @@
+// A client's connection to the proxy listener behind its TLS, where it speaks HTTP/1.1 or SOCKS5: whose it is, and what it asks for.
+
+import type { TLSSocket } from 'node:tls';
+import { formatAuthority } from '../../http/authority.ts';
+import { listMembers } from '../../http/field-syntax.ts';
+import { HeaderList } from '../../http/header-list.ts';
+import type { ProxyRequest } from '../../http/proxy-head.ts';
+import { ProxyRequestReader } from '../../http/proxy-head-reader.ts';
+import { encodeResponseHead } from '../../http/response-writer.ts';
+import { type SocksOutcome, SocksServer, socksReply } from '../../http/socks-server.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { handleStream } from '../tunnels/stream-handler.ts';
+import type { StreamParts, StreamPort } from '../tunnels/stream-scene.ts';
+import { neededToken, type ProxyDesk, type ProxyPass } from './proxy-desk.ts';
+import { encodeRefusalOf } from './proxy-response.ts';
+
+export interface ProxyScene {
+  readonly desk: ProxyDesk;
+  readonly parts: StreamParts;
+  /** Where the client is. */
+  readonly address: string;
+  /** It showed a token. */
+  readonly onPass: () => void;
+}
+
+type WholeRequest = Extract<ProxyRequest, { state: 'whole' }>;
+const socksVersion = 5;
+
+/** Serves the connection to its end; never throws. */
+export async function serveProxyConnection(socket: TLSSocket, scene: ProxyScene): Promise<void> {
+  socket.on('error', () => undefined);
+  try {
+    for (let refusals = 1; ; refusals += 1) {
+      const first = await nextChunk(socket, scene.parts.limits.headTimeoutMs);
+      if (first[0] === socksVersion && refusals === 1) return await serveSocks(socket, first, scene);
+      const { request, bytes } = await readRequest(socket, first, scene.parts.limits);
+      // Behind a refusal they are no request of this connection: a client may have sent them for the tunnel that it asked for.
+      const hasMore = (): boolean => bytes.length > request.headBytes || socket.readableLength > 0;
+      const error = await serveRequest(socket, { request, bytes }, scene);
+      if (error === undefined) return;
+      const goesOn =
+        error.httpStatus === 407 &&
+        refusals < defaultLimits.proxyRefusalsMax &&
+        !hasMore() &&
+        !hasBody(request);
+      const response = encodeRefusalOf(error, { goesOn, isHead: request.method === 'HEAD' });
+      if (!goesOn) return endWith(socket, response, scene);
+      socket.write(response);
+    }
+  } catch (error) {
+    const fault = asProxyError(error, 'request_malformed');
+    if (fault.code === 'cancelled' || fault.code === 'timeout' || socket.destroyed)
+      return void socket.destroy();
+    endWith(socket, encodeRefusalOf(scene.desk.malformed(fault), { goesOn: false }), scene);
+  }
+}
+
+/** Gives why it is refused; undefined: the connection is somebody else's from now on. */
+async function serveRequest(
+  socket: TLSSocket,
+  { request, bytes }: { readonly request: WholeRequest; readonly bytes: Buffer },
+  scene: ProxyScene,
+): Promise<ProxyError | undefined> {
+  const { desk, address, parts } = scene;
+  const { fields, authority, target, headBytes } = request;
+  let pass: ProxyPass;
+  try {
+    const end = (error: ProxyError): void => void socket.destroy(error);
+    pass = await desk.admit(fields.all('proxy-authorization'), address, { target, end });
+  } catch (error) {
+    return asProxyError(error);
+  }
+  if (!seat(socket, pass, scene)) return undefined;
+  const rest = authority === undefined ? bytes : bytes.subarray(headBytes);
+  if (rest.length > 0) socket.unshift(rest);
+  const via = fields.all('via').join(', ');
+  const port =
+    authority === undefined
+      ? forwardPort(socket, pass)
+      : connectPort(socket, {
+          authority: formatAuthority(authority),
+          via,
+          established: encodeResponseHead(200),
+        });
+  void handleStream(port, pass.principal, parts);
+  return undefined;
+}
+
+/** False where the client has left. */
+function seat(socket: TLSSocket, pass: ProxyPass, { onPass }: ProxyScene): boolean {
+  if (socket.destroyed) {
+    pass.release();
+    return false;
+  }
+  socket.once('close', () => pass.release());
+  onPass();
+  return true;
+}
+
+interface Opening {
+  readonly authority: string;
+  readonly via: string;
+  /** What the client reads before the first octet of the other end. */
+  readonly established: string | Uint8Array;
+  readonly refusal?: (error: ProxyError) => Uint8Array;
+}
+
+function connectPort(socket: TLSSocket, { authority, via, established, refusal }: Opening): StreamPort {
+  let hasResponse = false;
+  const end = refusal ?? ((error: ProxyError) => encodeRefusalOf(error, { goesOn: false }));
+  return {
+    duplex: socket,
+    fields: { authority, mode: 'raw', ...(via === '' ? {} : { via }) },
+    allowsMode: () => false,
+    accept: () => {
+      if (!hasResponse) socket.write(established);
+      hasResponse = true;
+    },
+    refuse: (error) => {
+      if (hasResponse) socket.destroy(error);
+      else socket.end(end(error));
+      hasResponse = true;
+    },
+    reset: (error) => void socket.destroy(error),
+  };
+}
+
+/** Requests in absolute form. Each shows the token again: a proxy between could have others' on the same connection. */
+function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
+  return {
+    duplex: socket,
+    fields: { authority: '', mode: 'proxy' },
+    allowsMode: () => false,
+    accept: () => undefined,
+    refuse: (error) => void socket.destroy(error),
+    reset: (error) => void socket.destroy(error),
+    refusalOf: ({ raw, target }) =>
+      pass.isShownIn(HeaderList.fromRaw(raw).all('proxy-authorization'), target) ? undefined : neededToken(),
+  };
+}
+
+/** SOCKS5 inside TLS: RFC 1929 sends the token as it is. */
+async function serveSocks(socket: TLSSocket, first: Buffer, scene: ProxyScene): Promise<void> {
+  const server = new SocksServer(true);
+  let step = server.push(first);
+  let pass: ProxyPass | undefined;
+  for (;;) {
+    if (step.reply.length > 0) socket.write(step.reply);
+    const { outcome } = step;
+    if (outcome.kind === 'connect') {
+      if (pass !== undefined) openSocks(socket, outcome, { pass, scene });
+      return;
+    }
+    if (outcome.kind === 'refused') {
+      scene.desk.malformed(outcome.error);
+      pass?.release();
+      return endWith(socket, Buffer.alloc(0), scene);
+    }
+    if (outcome.kind === 'login') {
+      pass = await admitSocks(socket, outcome, scene);
+      step = server.loggedIn(pass !== undefined);
+      continue;
+    }
+    try {
+      step = server.push(await nextChunk(socket, scene.parts.limits.headTimeoutMs));
+    } catch (error) {
+      pass?.release();
+      throw error;
+    }
+  }
+}
+
+/** A token is longer than a password of RFC 1929 may be: what does not fit begins in the name. */
+async function admitSocks(
+  socket: TLSSocket,
+  { name, password }: Extract<SocksOutcome, { kind: 'login' }>,
+  { desk, address }: ProxyScene,
+): Promise<ProxyPass | undefined> {
+  try {
+    const end = (error: ProxyError): void => void socket.destroy(error);
+    return await desk.admit([`Bearer ${name}${password}`], address, { end });
+  } catch {
+    // The audit has why.
+    return undefined;
+  }
+}
+
+function openSocks(
+  socket: TLSSocket,
+  { authority, rest }: Extract<SocksOutcome, { kind: 'connect' }>,
+  { pass, scene }: { readonly pass: ProxyPass; readonly scene: ProxyScene },
+): void {
+  if (!seat(socket, pass, scene)) return;
+  if (rest.length > 0) socket.unshift(Buffer.from(rest));
+  const port = connectPort(socket, {
+    authority: formatAuthority(authority),
+    via: '',
+    established: socksReply('succeeded'),
+    refusal: ({ httpStatus }) => socksReply(httpStatus === 403 ? 'notAllowed' : 'failed'),
+  });
+  void handleStream(port, pass.principal, scene.parts);
+}
+
+function hasBody({ fields }: WholeRequest): boolean {
+  if (fields.has('transfer-encoding') || listMembers(fields, 'expect').length > 0) return true;
+  return fields.all('content-length').some((length) => length !== '0');
+}
+
+async function readRequest(
+  socket: TLSSocket,
+  first: Buffer,
+  limits: StreamParts['limits'],
+): Promise<{ readonly request: WholeRequest; readonly bytes: Buffer }> {
+  const reader = new ProxyRequestReader(limits);
+  const endMs = performance.now() + limits.headTimeoutMs;
+  for (let chunk = first; ; chunk = await nextChunk(socket, Math.max(1, endMs - performance.now()))) {
+    const request = reader.push(chunk);
+    if (request.state !== 'incomplete') return { request, bytes: Buffer.from(reader.bytes) };
+  }
+}
+
+/** The next octets; nothing is read beyond them. @throws ProxyError timeout, cancelled */
+async function nextChunk(socket: TLSSocket, timeoutMs: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const onData = (chunk: Buffer): void => {
+    socket.pause();
+    resolve(chunk);
+  };
+  const onEnd = (): void => reject(new ProxyError('cancelled', 'the client ended before its request did'));
+  const timer = setTimeout(
+    () =>
+      reject(
+        new ProxyError('timeout', 'no whole request in time (headTimeoutMs)', { limit: 'headTimeoutMs' }),
+      ),
+    timeoutMs,
+  );
+  socket.on('data', onData).once('end', onEnd).once('close', onEnd);
+  socket.resume();
+  if (socket.destroyed || socket.readableEnded) onEnd();
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    socket.pause().off('data', onData).off('end', onEnd).off('close', onEnd);
+  }
+}
+
+/** The last octets. A client that does not end its own side is cut off. */
+function endWith(socket: TLSSocket, bytes: Uint8Array, { parts }: Pick<ProxyScene, 'parts'>): void {
+  if (socket.destroyed) return;
+  socket.end(bytes);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), parts.limits.lingerTimeoutMs);
+  socket.once('close', () => clearTimeout(timer));
+}

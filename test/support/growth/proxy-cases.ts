@@ -1,0 +1,53 @@
+// Readers of what clients without an agent send, and of what comes in the clear in their place.
+
+import { exposedTokens } from '../../../src/gateway/proxy/exposed-tokens.ts';
+import { basicPassword, proxyToken } from '../../../src/gateway/proxy/proxy-credentials.ts';
+import { tokenDigest } from '../../../src/gateway/sessions/proxy-sessions.ts';
+import { parseProxyRequest } from '../../../src/http/proxy-head.ts';
+import { ProxyRequestReader } from '../../../src/http/proxy-head-reader.ts';
+import { SocksServer } from '../../../src/http/socks-server.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { bothWays, latin1, tried, type GrowthCases } from './growth-case.ts';
+
+const limits = {
+  ...defaultLimits,
+  headBytesMax: 1 << 20,
+  connectHeadBytesMax: 1 << 20,
+  headersCountMax: 1 << 20,
+};
+
+export const proxyCases: GrowthCases = {
+  'a head that a proxy reads whole': {
+    pieces: ['a: b\r\n', 'a', ' ', '\r\n'],
+    read: (text) => {
+      const head = `GET http://a.test/ HTTP/1.1\r\n${text}`;
+      bothWays(head, () => {
+        const reader = new ProxyRequestReader(limits);
+        return (bytes) => reader.push(bytes);
+      });
+      tried(() => parseProxyRequest(latin1(head), limits));
+    },
+  },
+  'what a client shows to a proxy': {
+    pieces: ['YWFh', 'a', ' ', '.', '=', 'Basic '],
+    read: (text) => {
+      for (const value of [text, `Basic ${text}`, `Bearer ${text}`]) tried(() => proxyToken([value]));
+      basicPassword(text);
+      tokenDigest(text);
+    },
+  },
+  'tokens in the clear': {
+    pieces: ['eyJ', 'eyJ.', 'eyJ.a.b ', 'basic YTpi ', ' ', '\r\n', 'user-agent:', 'a'],
+    read: (text) => exposedTokens(latin1(text)),
+  },
+  'a conversation of SOCKS': {
+    pieces: ['\x05\x01\x00', '\x05', '\xff', 'a', '\x00'],
+    read: (text) => {
+      for (const takesLogIn of [true, false])
+        bothWays(`\x05\x02\x00\x02${text}`, () => {
+          const server = new SocksServer(takesLogIn);
+          return (bytes) => server.push(bytes);
+        });
+    },
+  },
+};
