@@ -58,7 +58,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],
-    ['notices', 'packages/advisories'],
+    ['notices', 'packages/advisories', 'packages/checksums'],
     ['ssh'],
     ['access', 'policies', 'sessions', 'git', 'telemetry', 'changes', 'packages', 'deciders', 'cache'],
     ['config'],

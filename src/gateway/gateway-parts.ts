@@ -25,6 +25,7 @@ import { HttpFront } from './front/http-front.ts';
 import { Http2Front } from './front/http2-front.ts';
 import type { LeakLedger } from './leaks/leak-ledger.ts';
 import type { LiveAdvisories } from './packages/advisories/live-advisories.ts';
+import type { ChecksumDatabase } from './packages/checksums/checksum-database.ts';
 import type { PackageProvenance } from './packages/package-provenance.ts';
 import { PublishTimes } from './packages/publish-times.ts';
 import { SeenVersions } from './packages/seen-versions.ts';
@@ -67,6 +68,7 @@ export interface PartsInput {
   readonly deciders: Deciders;
   readonly advisories: LiveAdvisories | undefined;
   readonly provenance: PackageProvenance | undefined;
+  readonly checksums: ChecksumDatabase;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
   readonly signingKey: Pick<SigningKey, 'signText'>;
@@ -140,6 +142,7 @@ export function openParts(input: PartsInput): StreamParts {
     deciders: input.deciders,
     ...(input.advisories === undefined ? {} : { advisories: input.advisories }),
     ...(input.provenance === undefined ? {} : { provenance: input.provenance }),
+    checksums: input.checksums,
     unread: new HeldOctets(limits, unreadBounds),
     audit,
     forwarder,

@@ -6,17 +6,36 @@ import type { SessionAudit } from './audit/session-audit.ts';
 import type { Start } from './gateway-start.ts';
 import { openAdvisories } from './open-advisories.ts';
 import type { LiveAdvisories } from './packages/advisories/live-advisories.ts';
+import { ChecksumDatabase, publicDatabaseKey } from './packages/checksums/checksum-database.ts';
+import { noteKey } from './packages/checksums/signed-note.ts';
 import { PackageProvenance } from './packages/package-provenance.ts';
 import { SigstoreVerifier } from './packages/sigstore-verifier.ts';
 
 interface PackageFacts {
   readonly advisories: LiveAdvisories | undefined;
   readonly provenance: PackageProvenance | undefined;
+  readonly checksums: ChecksumDatabase;
 }
 
 /** @throws ProxyError config_invalid */
 export async function openPackageFacts(start: Start, record: SessionAudit['record']): Promise<PackageFacts> {
-  return { advisories: await openAdvisories(start, record), provenance: await openProvenance(start) };
+  const checksums = openChecksums(start);
+  return {
+    advisories: await openAdvisories(start, record),
+    provenance: await openProvenance(start),
+    checksums,
+  };
+}
+
+function openChecksums({ config, clock }: Start): ChecksumDatabase {
+  const text = config.packageTrust?.checksumDatabase ?? publicDatabaseKey;
+  const key = noteKey(text);
+  if (key === undefined)
+    throw new ProxyError(
+      'config_invalid',
+      `packageTrust.checksumDatabase: ${text} is no key of a checksum database: its hash is not that of its name and key`,
+    );
+  return new ChecksumDatabase(key, config.limits, clock);
 }
 
 async function openProvenance({ config, clock }: Start): Promise<PackageProvenance | undefined> {

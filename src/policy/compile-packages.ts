@@ -67,8 +67,6 @@ function compileIntegrity(
   if (integrity === undefined) return {};
   if (deny !== undefined)
     report(['packages', 'integrity'], '"integrity" has no meaning in a rule that denies; remove it');
-  if (registry === 'go')
-    report(['packages', 'integrity'], 'the gateway checks no modules of go; their clients do');
   if (registry !== 'oci' && !isOneRegistry(document))
     report(
       ['packages', 'integrity'],

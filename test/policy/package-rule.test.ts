@@ -171,7 +171,6 @@ test('what is wrong with the key is said where it stands', () => {
       'deny: true, packages: { registry: npm, deny: a, integrity: asked }',
       '"integrity" has no meaning in a rule that denies; remove it',
     ],
-    ['packages: { registry: go, integrity: asked }', 'the gateway checks no modules of go; their clients do'],
     [
       'packages: { registry: npm, exceptions: [] }',
       'exceptions are of "minAge", "advisories" or "malware"; write one of them, or remove them',

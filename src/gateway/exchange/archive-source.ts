@@ -81,6 +81,8 @@ function cacheKeyOf(
   const { package: fetched } = decision;
   if (cache === undefined || fetched === undefined || !isKeepable(decision, access)) return undefined;
   if (fetched.digest === undefined && fetched.promisedAs === undefined) return undefined;
+  // What is promised of a module is no digest of its archive.
+  if (fetched.registry === 'go') return undefined;
   const { registry, root } = askedOf(fetched, access, []);
   const { scheme, host, port } = access.destination;
   return {

@@ -85,7 +85,7 @@ export function withCheckedArchive({
 }
 
 /** Clients install what comes with any status below 400, unless it leads elsewhere. Two of these have no content. */
-function isArchive(
+export function isArchive(
   { status, headers }: Pick<ResponseHead, 'status' | 'headers'>,
   takesParts: boolean,
 ): boolean {
@@ -110,7 +110,7 @@ function isPart(headers: HeaderList): boolean {
   return Number(first) > 0 || Number(last) + 1 !== Number(length);
 }
 
-function alteredFault(): ProxyError {
+export function alteredFault(): ProxyError {
   return new ProxyError(
     'package_altered',
     'what came is not what the registry promises of the package, so its end was held back',

@@ -24,6 +24,7 @@ import type { RuleTrust } from '../forward/rule-trust.ts';
 import type { LiveAdvisories } from '../packages/advisories/live-advisories.ts';
 import type { PromisedPackage } from '../packages/asked-package.ts';
 import type { PackageProvenance } from '../packages/package-provenance.ts';
+import type { ChecksumDatabase } from '../packages/checksums/checksum-database.ts';
 import type { PublishTimes } from '../packages/publish-times.ts';
 import type { SeenVersions } from '../packages/seen-versions.ts';
 import type { LiveGrants } from '../policies/live-grants.ts';
@@ -62,6 +63,8 @@ export interface ExchangeParts {
   readonly publishTimes: PublishTimes;
   /** Verifies how versions of packages were built. Absent: the gateway has no root of trust. */
   readonly provenance?: PackageProvenance;
+  /** What go.sum has to have of modules. */
+  readonly checksums?: ChecksumDatabase;
   /** Stands in for the origins of archives. */
   readonly cache?: PackageCache | undefined;
   /** Stands in for registries that are asked what versions a package has. */

@@ -55,7 +55,7 @@ export interface PackageFilterOptions extends Omit<TimesScene, 'toldMs'> {
   readonly onHidden: (count: number, versions: readonly string[]) => void;
 }
 
-export interface PackageFilter {
+export interface PackageFilter extends Partial<Disposable> {
   readonly client: ResponseClient;
   /** When all of the response has been handed on. @throws ProxyError if it could not be read */
   sent(): Promise<void>;

@@ -11,6 +11,7 @@ import { askTimes } from './ask-times.ts';
 import { isToldOfScripts } from './install-scripts.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { promisedBeside } from './promised-beside.ts';
+import { promisedSum } from './promised-sums.ts';
 import { accountsOf } from './spending-accounts.ts';
 
 /**
@@ -68,6 +69,7 @@ async function toldPromise(
   const { promisedAs, registry } = fetched;
   if (promisedAs === undefined) return undefined;
   const ask = { access, asking, parts };
+  if (registry === 'go') return await promisedSum(fetched, promisedAs, ask, isAskedFirst(fetched));
   if (registry === 'maven')
     return isAskedFirst(fetched) ? await promisedBeside(fetched, promisedAs, ask) : undefined;
   const question = questionFor(fetched, ask);
@@ -88,6 +90,8 @@ export function isOfLater(
   if (
     known === undefined ||
     fetched.minAgeMs === undefined ||
+    // A checksum database never takes back what it promised.
+    fetched.registry === 'go' ||
     known.source !== sourceOf(fetched, destination)
   )
     return false;
@@ -115,7 +119,7 @@ export async function askedPromise(
   parts: ExchangeParts,
 ): Promise<PromisedPackage | undefined> {
   const { promisedAs, registry } = fetched;
-  if (promisedAs === undefined || registry === 'maven') return undefined;
+  if (promisedAs === undefined || registry === 'maven' || registry === 'go') return undefined;
   const question = questionFor(fetched, { access, asking, parts });
   if (question === undefined) return undefined;
   const { asked, decision } = question;

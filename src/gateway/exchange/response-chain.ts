@@ -108,6 +108,7 @@ export class ResponseChain implements Disposable {
 
   [Symbol.dispose](): void {
     this.relay[Symbol.dispose]();
+    this.#shown[Symbol.dispose]?.();
     this.screen?.[Symbol.dispose]();
     this.#options.admitted.capture?.[Symbol.dispose]();
   }

@@ -10,6 +10,7 @@ import type { ArchiveStandIn } from './archive-source.ts';
 import { questionFor } from './ask-registry.ts';
 import { toldOfGems } from './ask-times.ts';
 import { tellAltered, withCheckedArchive } from './checked-archive.ts';
+import { withCheckedModule } from './checked-module.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import { type IdLearner, withLearnedIds } from './learn-ids.ts';
 import { readsMessages, withShownMessages } from './list-filter.ts';
@@ -60,8 +61,9 @@ export function shownResponse(
   const { policy, clock, tools, publishTimes, seenVersions } = parts;
   const common = { client: sent, principal, access, policy, clock, limits, keep, onHidden };
   const filtered = filteredPackage(decision);
+  const made = { parts, admitted, principal, record, standIn, keep };
   if (promised !== undefined && decision.package !== undefined)
-    return checkedArchive(sent, decision.package, promised, { parts, admitted, principal, record, standIn });
+    return checkedArchive(sent, decision.package, promised, made);
   if (filtered !== undefined)
     return withShownVersions({
       ...common,
@@ -100,21 +102,28 @@ function checkedArchive(
   client: ResponseClient,
   fetched: DecidedPackage,
   promised: PromisedPackage,
-  { parts, admitted: { access }, principal, record, standIn }: ArchiveScene,
+  { parts, admitted: { access }, principal, record, standIn, keep }: ArchiveScene,
 ): PackageFilter {
-  return withCheckedArchive({
+  const isModule = fetched.registry === 'go';
+  const options = {
     client,
     method: access.method,
     takesParts: () =>
       standIn?.isFromCache === true ||
       (takesParts(promised, access) && access.headers.all('range').length > 0),
     promised: promised.digest,
-    onWhole: (isPromised) => {
-      if (isPromised) record.knownOfPackage({ digest: promised.digest });
+    onWhole: (isPromised: boolean) => {
+      // What lists of a session's packages have is about archives.
+      if (isPromised && (!isModule || fetched.isArchive === true))
+        record.knownOfPackage({ digest: promised.digest });
+      else if (isPromised) return;
       else if (standIn?.isFromCache === true) standIn.damaged();
       else tellAltered(fetched, promised, parts, { principal, access });
     },
-  });
+  };
+  return isModule
+    ? withCheckedModule({ ...options, isZip: fetched.isArchive === true, keep })
+    : withCheckedArchive(options);
 }
 
 interface ArchiveScene {
@@ -123,6 +132,7 @@ interface ArchiveScene {
   readonly principal: Principal;
   readonly record: ExchangeRecord;
   readonly standIn: ArchiveStandIn | undefined;
+  readonly keep: (octets: number) => void;
 }
 
 const asItIs = (client: ResponseClient): PackageFilter => ({ client, sent: () => Promise.resolve() });

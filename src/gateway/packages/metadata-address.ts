@@ -46,6 +46,13 @@ export function goVersionPath({
   return `${root.path}/${goEscaped(name)}/@v/${goEscaped(part)}.info`;
 }
 
+/** Where a proxy of modules passes on what a checksum database says. */
+export const sumDatabasePath = (
+  { root }: Pick<PackageAddress, 'root'>,
+  database: string,
+  path: string,
+): string => `${root.path}/sumdb/${database}${path}`;
+
 /** The path of what RubyGems tells of the files of a gem beside its index. */
 export const gemVersionsPath = ({ root, name }: Pick<PackageAddress, 'root' | 'name'>): string =>
   `${root.path}/api/v1/versions/${name}.json`;
@@ -66,7 +73,9 @@ export function provenancePath(
   return registry === 'pypi' ? `${root.path}/integrity/${name}/${version}/${part}/provenance` : undefined;
 }
 
-const goEscaped = (text: string): string => text.replaceAll(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
+/** As it stands in an address: `!x` is an X. */
+export const goEscaped = (text: string): string =>
+  text.replaceAll(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
 
 /** The path of a file, which is the part that is asked for, or of what is promised of it. */
 export function mavenFilePath(

@@ -1,6 +1,6 @@
 // Bodies that rules look into.
 
-import { MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const understandingLimits = {
   askedBodyBytesMax: fixedRow(
@@ -189,6 +189,31 @@ export const understandingLimits = {
     65_536,
     'origin_malformed',
     'Of a file in which a registry promises what an archive is. It has a digest, and perhaps a name.',
+  ),
+  moduleBytesMax: fixedRow(
+    500 * MiB,
+    'package_altered',
+    'Of the files of a Go module, unpacked. Its zip is unpacked as it passes, so that its files can be compared with what the checksum database has. go takes no longer ones.',
+  ),
+  moduleFilesMax: fixedRow(
+    100_000,
+    'package_altered',
+    'Files of a Go module. The name and the hash of each are held until the zip has come. The largest that are known have some 30,000.',
+  ),
+  moduleAheadBytesMax: fixedRow(
+    256 * KiB,
+    'flow_control',
+    'How much of a Go module may have come that is not unpacked yet. Beyond, its proxy waits.',
+  ),
+  checksumRecordsMax: fixedRow(
+    50_000,
+    'package_altered',
+    'Versions of Go modules whose hashes the gateway knows of the checksum database, some 20 MB, and as many of which that has none. Those that were not asked for the longest leave, and are asked for again.',
+  ),
+  checksumTilesMax: fixedRow(
+    1_024,
+    'package_altered',
+    'Tiles of the checksum database, of at most 8 KiB each, that are kept to prove further records. Those that came first leave, and are fetched again.',
   ),
   imageManifestBytesMax: fixedRow(
     4 * MiB,

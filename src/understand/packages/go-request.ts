@@ -52,7 +52,14 @@ function ofVersion(name: string, file: string): PackageRequest | UnreadablePacka
   if (!isVersion(version))
     // A branch or a commit: what comes names the version.
     return kind === 'info' ? { use: 'metadata', name, isIndirect: true } : unknownPath;
-  return { use: kind === 'zip' ? 'archive' : 'metadata', name, version };
+  // As go.sum calls it.
+  if (kind === 'zip') return { use: 'archive', name, version, promisedAs: `${name} ${version}` };
+  return {
+    use: 'metadata',
+    name,
+    version,
+    ...(kind === 'mod' ? { promisedAs: `${name} ${version}/go.mod` } : {}),
+  };
 }
 
 /** `!x` is an X. A capital letter is no part of an escaped path. */

@@ -97,6 +97,7 @@ export interface RequestPathOptions {
   /** What is known against packages. */
   readonly advisories?: StreamParts['advisories'];
   readonly provenance?: StreamParts['provenance'];
+  readonly checksums?: StreamParts['checksums'];
   /** Takes what rules have kept. */
   readonly captured?: CapturedBodies;
 }
@@ -218,6 +219,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     ...(options.metadata === undefined ? {} : { metadata: options.metadata(held) }),
     ...(options.captured === undefined ? {} : { captured: options.captured }),
     ...(options.advisories === undefined ? {} : { advisories: options.advisories }),
+    ...(options.checksums === undefined ? {} : { checksums: options.checksums }),
     ...(options.provenance === undefined ? {} : { provenance: options.provenance }),
     ...(options.leakLedger === undefined ? {} : { leakLedger: options.leakLedger }),
     ...(options.deciders === undefined ? {} : { deciders: options.deciders }),

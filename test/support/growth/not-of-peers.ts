@@ -231,6 +231,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/exchange/image-times.ts seenImage',
     'src/gateway/exchange/promised-beside.ts promisedBeside',
     'src/gateway/exchange/promised-beside.ts seenBeside',
+    'src/gateway/exchange/promised-sums.ts promisedSum',
+    'src/gateway/packages/checksums/hash-tiles.ts hashIn',
+    'src/gateway/packages/checksums/merkle-tree.ts rootWith',
     'src/policy/mcp-pins.ts pinProblem',
     'src/gateway/exchange/model-facts.ts usageFacts',
     'src/gateway/sessions/session-token.ts tokenKeyOf',
@@ -283,6 +286,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
       'src/gateway/databases/postgres/sql/statement-reader.ts StatementReader',
     ],
   'it waits for a stream or a peer, and hands each piece to a reader that has a case': [
+    'src/gateway/packages/checksums/octet-source.ts OctetSource',
     'src/gateway/databases/postgres/client-login.ts logClientIn',
     'src/gateway/exchange/socket-operations.ts SocketOperations',
     'src/gateway/exchange/learn-ids.ts idLearner',

@@ -13,6 +13,10 @@ import { cvssSeverity } from '../../../src/gateway/packages/advisories/cvss-seve
 import { boundedEntries, boundedLine } from '../../../src/gateway/packages/advisories/bounded-advisories.ts';
 import { mergedAdvisories } from '../../../src/gateway/packages/advisories/merged-advisories.ts';
 import { readOsvRecord } from '../../../src/gateway/packages/advisories/osv-record.ts';
+import { publicDatabaseKey } from '../../../src/gateway/packages/checksums/checksum-database.ts';
+import { ModFileHash } from '../../../src/gateway/packages/checksums/module-zip.ts';
+import { noteKey, openHead } from '../../../src/gateway/packages/checksums/signed-note.ts';
+import { fieldOf, numberAt, sizesIn } from '../../../src/gateway/packages/checksums/zip-fields.ts';
 import { inRange, namesPackage, parsePackagePattern } from '../../../src/policy/package-pattern.ts';
 import { attestationsIn, attestedDigest } from '../../../src/understand/packages/attestation.ts';
 import { matchesRepository } from '../../../src/policy/package-provenance.ts';
@@ -148,6 +152,26 @@ export const packageCases: GrowthCases = {
         () => readPublication('pypi', { asked, headers, octets: form }, tools),
         () => partsOf(form, 'b', /^a$/),
         () => [isCrateName(text), formBoundaryOf(`multipart/form-data; boundary=${text}`)],
+      );
+    },
+  },
+  'what a checksum database says, and headers of a zip': {
+    pieces: ['\n', '\n\n', '\u00e2\u0080\u0094 a ', 'a', ' ', '+', '\0', '\u0001\u0000\u0004\u0000'],
+    read: (text) => {
+      const key = noteKey(publicDatabaseKey);
+      assert.ok(key !== undefined);
+      const octets = Buffer.from(latin1(text));
+      const hash = new ModFileHash();
+      each(
+        () => openHead(`go.sum database tree\n${text}\n\n${text}\n`, key),
+        () => noteKey(`a+00000000+${text}`),
+        () => fieldOf(octets, 1)?.length,
+        () => sizesIn(octets, { packedBytes: 1, bytes: 1 }),
+        () => numberAt(octets, 0),
+        () => {
+          hash.push(octets);
+          return hash.end();
+        },
       );
     },
   },

@@ -1,0 +1,254 @@
+// What a checksum database of go promises of modules. Whoever passes on what it says can't change it: its head is signed, and each record is proven to be
+// in that tree, and each tree to be one with those before it.
+
+import { Buffer } from 'node:buffer';
+import { goEscaped } from '../metadata-address.ts';
+import { defaultLimits, type Limits } from '../../../protocol/limits.ts';
+import { isFullTile, fullTile, hashIn, type HashTile, tileBytes, tilePath, tileWith } from './hash-tiles.ts';
+import { type HashAt, recordHash, rootsOf, rootWith } from './merkle-tree.ts';
+import { type NoteKey, openHead, type TreeHead } from './signed-note.ts';
+
+/** Its own key, as go has it (cmd/go/internal/modfetch/key.go). */
+export const publicDatabaseKey = 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8';
+
+export interface ModuleVersion {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** As `h1-` with base64, by what go.sum calls it: `MODULE VERSION`, `MODULE VERSION/go.mod`. */
+export type ModuleSums = ReadonlyMap<string, string>;
+
+/** What came from the database, or from who passes on what it says; undefined: nothing did. */
+export type ReadDatabase = (
+  path: string,
+) => Promise<{ readonly status: number; readonly octets: Uint8Array } | undefined>;
+
+/** Somebody changed what it says, or signed two trees. The end of a sentence: `what is said of the module` … */
+export class AlteredSums extends Error {}
+
+/** `absent`: it has none of it. `unsaid`: nobody could be asked. */
+export type LookedUp = ModuleSums | 'absent' | 'unsaid';
+
+export class ChecksumDatabase {
+  readonly #key: NoteKey;
+  readonly #limits: Pick<Limits, 'publishTimesAgainMs'>;
+  readonly #clock: () => number;
+  /** What is proven, in the order of last use. */
+  readonly #sums = new Map<string, ModuleSums>();
+  readonly #tiles = new Map<string, Buffer>();
+  readonly #asking = new Map<string, Promise<LookedUp>>();
+  /** Until when nobody is asked again. */
+  readonly #absent = new Map<string, number>();
+  /** The newest that was seen, of whichever registry. */
+  #head: TreeHead | undefined;
+
+  constructor(key: NoteKey, limits: Pick<Limits, 'publishTimesAgainMs'>, clock: () => number) {
+    this.#key = key;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get name(): string {
+    return this.#key.name;
+  }
+
+  /** What is proven already. */
+  known(module: ModuleVersion): ModuleSums | undefined {
+    const key = textOf(module);
+    const known = this.#sums.get(key);
+    if (known !== undefined) remember(this.#sums, key, known, defaultLimits.checksumRecordsMax);
+    return known;
+  }
+
+  /**
+   * One asks for all that wait for the same. @param place who passes on what it says, with the credentials that are put on
+   * @throws AlteredSums
+   */
+  async lookUp(module: ModuleVersion, place: string, read: ReadDatabase): Promise<LookedUp> {
+    const key = JSON.stringify([place, textOf(module)]);
+    for (let tries = 0; tries < defaultLimits.packageAsksBeforeMax; tries++) {
+      const known = this.known(module);
+      if (known !== undefined) return known;
+      if (this.#isAbsent(key)) return 'absent';
+      const other = this.#asking.get(key);
+      if (other === undefined) break;
+      await other.catch(() => undefined);
+    }
+    const asking = this.#ask(module, read);
+    this.#asking.set(key, asking);
+    try {
+      const told = await asking;
+      if (told === 'absent') {
+        const untilMs = this.#clock() + this.#limits.publishTimesAgainMs;
+        remember(this.#absent, key, untilMs, defaultLimits.checksumRecordsMax);
+      }
+      return told;
+    } finally {
+      if (this.#asking.get(key) === asking) this.#asking.delete(key);
+    }
+  }
+
+  #isAbsent(key: string): boolean {
+    const untilMs = this.#absent.get(key) ?? 0;
+    const leftMs = untilMs - this.#clock();
+    return leftMs > 0 && leftMs <= this.#limits.publishTimesAgainMs;
+  }
+
+  async #ask(module: ModuleVersion, read: ReadDatabase): Promise<LookedUp> {
+    const { name, version } = module;
+    const response = await read(`/lookup/${goEscaped(name)}@${goEscaped(version)}`);
+    if (response === undefined) return 'unsaid';
+    // As go takes it.
+    if (response.status === 404 || response.status === 410) return 'absent';
+    if (response.status !== 200) return 'unsaid';
+    const record = recordIn(Buffer.from(response.octets).toString('latin1'));
+    // A page of something that stands between is no record, and no sign of anything else.
+    if (record === undefined) return 'unsaid';
+    const head = openHead(record.note, this.#key);
+    if (head === undefined) throw new AlteredSums(`is not signed by ${this.name}`);
+    if (record.index >= head.size) throw new AlteredSums('is in no tree that was signed');
+    const proof = new TreeProof(read, this.#tiles);
+    const place = { index: record.index, size: head.size };
+    const rootBy = (hashAt: HashAt): Buffer => rootWith(recordHash(record.text), place, hashAt);
+    if (!(await proof.load(head.size, rootBy))) return 'unsaid';
+    if (!rootBy(proof.hashAt(head.size)).equals(head.hash))
+      throw new AlteredSums('is not in the tree that was signed');
+    if (!(await this.#follow(head, proof))) return 'unsaid';
+    proof.keep();
+    const sums = sumsIn(record.text.toString('latin1'), module);
+    // A record about something else is one that was put in the place of this one.
+    if (sums.size === 0) throw new AlteredSums('is about another module');
+    remember(this.#sums, textOf(module), sums, defaultLimits.checksumRecordsMax);
+    return sums;
+  }
+
+  /** That the tree is one with the newest that is known. Others may know a newer one meanwhile. */
+  async #follow(head: TreeHead, proof: TreeProof): Promise<boolean> {
+    for (let tries = 0; tries < defaultLimits.packageAsksBeforeMax; tries++) {
+      const known = this.#head;
+      if (known !== undefined && !(await areOne(known, head, proof))) return false;
+      if (known !== this.#head) continue;
+      if (known === undefined || known.size < head.size) this.#head = head;
+      return true;
+    }
+    return false;
+  }
+}
+
+/** Undefined: nobody says enough of it. @throws AlteredSums where they are not */
+async function areOne(one: TreeHead, other: TreeHead, proof: TreeProof): Promise<boolean> {
+  const [older, newer] = one.size < other.size ? [one, other] : [other, one];
+  if (older.size === 0) return true;
+  const sizes = { older: older.size, newer: newer.size };
+  if (!(await proof.load(newer.size, (hashAt) => rootsOf(sizes, hashAt)))) return false;
+  const roots = rootsOf(sizes, proof.hashAt(newer.size));
+  if (!roots.older.equals(older.hash) || !roots.newer.equals(newer.hash))
+    throw new AlteredSums('is in another tree than was signed before');
+  return true;
+}
+
+/** Tiles that a proof needs. They prove nothing by themselves: what follows from them has to be what was signed. */
+class TreeProof {
+  readonly #read: ReadDatabase;
+  readonly #proven: Map<string, Buffer>;
+  readonly #fresh = new Map<string, Buffer>();
+
+  constructor(read: ReadDatabase, proven: Map<string, Buffer>) {
+    this.#read = read;
+    this.#proven = proven;
+  }
+
+  /** All that the walk through a tree of that size asks for. Gives whether that came. */
+  async load(size: number, walk: (hashAt: HashAt) => unknown): Promise<boolean> {
+    const wanted = new Map<string, HashTile>();
+    walk((level, index) => {
+      const { tile } = tileWith(level, index, size);
+      if (this.#octetsOf(tile) === undefined) wanted.set(tilePath(tile), tile);
+      return nothing;
+    });
+    const came = await Promise.all([...wanted.values()].map((tile) => this.#load(tile)));
+    return came.every((isThere) => isThere);
+  }
+
+  hashAt(size: number): HashAt {
+    return (level, index) => {
+      const { tile, from, count } = tileWith(level, index, size);
+      return hashIn(this.#octetsOf(tile) ?? nothing, from, count);
+    };
+  }
+
+  /** What was read led to what was signed. */
+  keep(): void {
+    for (const [path, octets] of this.#fresh)
+      remember(this.#proven, path, octets, defaultLimits.checksumTilesMax);
+  }
+
+  #octetsOf(tile: HashTile): Buffer | undefined {
+    const [own, full] = [tilePath(tile), tilePath(fullTile(tile))];
+    for (const path of [own, full]) {
+      const octets = this.#fresh.get(path) ?? this.#proven.get(path);
+      if (octets !== undefined) return octets;
+    }
+    return undefined;
+  }
+
+  /** One that was in part is whole where the tree has grown since. */
+  async #load(tile: HashTile): Promise<boolean> {
+    for (const one of isFullTile(tile) ? [tile] : [tile, fullTile(tile)]) {
+      const path = tilePath(one);
+      const response = await this.#read(path);
+      if (response === undefined) return false;
+      if (response.status !== 200) continue;
+      if (response.octets.length !== tileBytes(one)) return false;
+      this.#fresh.set(path, Buffer.from(response.octets));
+      return true;
+    }
+    return false;
+  }
+}
+
+const nothing = Buffer.alloc(32);
+
+interface ReadRecord {
+  readonly index: number;
+  /** That is in the tree. */
+  readonly text: Buffer;
+  readonly note: string;
+}
+
+/** Its number, the lines of go.sum, and the head of a tree with it. */
+function recordIn(said: string): ReadRecord | undefined {
+  const [, number = '', rest = ''] = /^(0|[1-9]\d{0,14})\n([\s\S]*)$/.exec(said) ?? [];
+  const at = rest.indexOf('\n\n');
+  if (number === '' || at <= 0) return undefined;
+  return {
+    index: Number(number),
+    text: Buffer.from(rest.slice(0, at + 1), 'latin1'),
+    note: rest.slice(at + 2),
+  };
+}
+
+/** Those of the module, of which there is one each. */
+function sumsIn(text: string, { name, version }: ModuleVersion): ModuleSums {
+  const sums = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, what = '', hash = ''] = /^(\S+ \S+) h1:([A-Za-z0-9+/]{43}=)$/.exec(line) ?? [];
+    const isOwn = what === `${name} ${version}` || what === `${name} ${version}/go.mod`;
+    if (!isOwn) continue;
+    if (sums.has(what)) return new Map();
+    sums.set(what, `h1-${hash}`);
+  }
+  return sums;
+}
+
+const textOf = ({ name, version }: ModuleVersion): string => `${name} ${version}`;
+
+function remember<T>(map: Map<string, T>, key: string, value: T, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const [oldest] of map) {
+    if (map.size <= max) break;
+    map.delete(oldest);
+  }
+}

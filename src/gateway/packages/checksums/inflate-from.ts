@@ -1,0 +1,47 @@
+// One deflated file out of octets in which more follows: where it ends is known only by unpacking it.
+
+import type { Buffer } from 'node:buffer';
+import type { Hash } from 'node:crypto';
+import { createInflateRaw, type InflateRaw } from 'node:zlib';
+import { type OctetSource, UnreadableModule } from './octet-source.ts';
+import type { CameBytes } from './zip-fields.ts';
+
+/** What it has goes into the hash, and is not held. @throws UnreadableModule where it is none, or longer than `bytesMax` unpacked */
+export async function inflateFrom(source: OctetSource, hash: Hash, bytesMax: number): Promise<CameBytes> {
+  const inflate = createInflateRaw();
+  let bytes = 0;
+  const broken = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<undefined>();
+  broken.promise.catch(() => undefined);
+  inflate
+    .on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes > bytesMax)
+        broken.reject(new UnreadableModule('is longer, unpacked, than a module may be (moduleBytesMax)'));
+      else hash.update(piece);
+    })
+    .on('end', () => ended.resolve(undefined))
+    .on('error', () => broken.reject(new UnreadableModule('has a file that cannot be unpacked')));
+  try {
+    for (;;) {
+      const piece = await source.some();
+      if (piece === undefined) throw new UnreadableModule('ends in the middle');
+      const before = inflate.bytesWritten;
+      await Promise.race([written(inflate, piece), broken.promise]);
+      const taken = inflate.bytesWritten - before;
+      if (taken === piece.length) continue;
+      source.unread(piece.subarray(taken));
+      await Promise.race([ended.promise, broken.promise]);
+      return { packedBytes: inflate.bytesWritten, bytes };
+    }
+  } finally {
+    inflate.destroy();
+  }
+}
+
+function written(inflate: InflateRaw, piece: Buffer): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  // A fault is told by its event.
+  inflate.write(piece, () => resolve(undefined));
+  return promise;
+}
