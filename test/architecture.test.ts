@@ -65,6 +65,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials'],
     ['credentials/kinds'],
     ['credentials/sigv4', 'credentials/vault'],
+    ['credentials/leases'],
     ['credentials/sources', 'credentials/request'],
     ['leaks'],
     ['databases/postgres'],

@@ -28,6 +28,7 @@ import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
 import { openPackageFacts } from './open-package-facts.ts';
+import { type GatewayLeases, openLeases } from './open-leases.ts';
 import { openLeakLedger } from './open-leaks.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { type GatewayKeys, isSharedStore, openGatewayKeys, readKeysAgain } from './open-gateway-keys.ts';
@@ -92,7 +93,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const signingKey = stack.use(await FollowedSigningKey.open({ place, readAgain, log: start.log }));
   const records = await openRecords(start, opened, signingKey);
   const rules = await openRules(start, records);
-  const ways = await openWays(start, keys.places, signingKey);
+  const ways = await openWays(start, { places: keys.places, signingKey, records });
   const sessions = await openSessions(start, { ...records, ...ways }, rules.policies.current);
   const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
@@ -168,18 +169,22 @@ interface Ways {
   readonly upstream: Upstream;
   readonly loops: LoopGuard;
   readonly credentials: CredentialSet;
+  readonly leases: GatewayLeases;
   /** The budget of what is held of sessions. */
   readonly held: HeldOctets;
   /** Of tokens, and of what clients of SSH see of servers. */
   readonly signingKey: FollowedSigningKey;
 }
 
+interface WayNeeds {
+  readonly places: IdentityPlaces;
+  readonly signingKey: FollowedSigningKey;
+  readonly records: Records;
+}
+
 /** How it goes out, as whom, and how it is believed inside. */
-async function openWays(
-  { config, stack, clock, log, environment, place }: Start,
-  places: IdentityPlaces,
-  signingKey: FollowedSigningKey,
-): Promise<Ways> {
+async function openWays(start: Start, { places, signingKey, records }: WayNeeds): Promise<Ways> {
+  const { config, stack, clock, log, environment, place } = start;
   const authority = stack.use(await FollowedAuthority.open({ place: places.interception, clock, log }));
   const followed = await followServerAuthority(config, places, { clock, log });
   const serverAuthority = followed === undefined ? undefined : stack.use(followed);
@@ -191,20 +196,22 @@ async function openWays(
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const held = new HeldOctets(config.limits);
   await checkCanaries(config.canaries, environment, clock());
+  const leases = openLeases(start, records, signingKey);
   const credentials = stack.use(
     new CredentialSet(config.credentials, environment, upstream.fetch, {
       limits: config.limits,
       canaries: config.canaries,
       held,
+      leases: leases.leases,
     }),
   );
-  return { authority, serverAuthority, upstream, loops, credentials, held, signingKey };
+  return { authority, serverAuthority, upstream, loops, credentials, leases, held, signingKey };
 }
 
 /** Who may come in. */
 async function openSessions(
   { config, stack, clock, onFault, onSessionEvent, isOnDuty, place, incarnation }: Start,
-  { store, audit, outage, known, upstream, credentials, serverAuthority, signingKey }: Records & Ways,
+  { store, audit, outage, known, upstream, credentials, serverAuthority, signingKey, leases }: Records & Ways,
   policy: () => Policy,
 ): Promise<SessionService> {
   const { limits, tokens } = config;
@@ -233,6 +240,7 @@ async function openSessions(
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));
+  leases.serve(credentials, sessions);
   return sessions;
 }
 

@@ -106,6 +106,16 @@ function gauges(all: NonNullable<Counts['gauges']>): MetricFamily[] {
       'What of the audit waits in files of this machine for PostgreSQL, with the file that is being written.',
       all.spoolBytes,
     ),
+    gauge(
+      'session_leases',
+      'Leases of Vault that are one of a session, which this gateway has.',
+      all.sessionLeases,
+    ),
+    gauge(
+      'session_leases_not_given_back',
+      'Such leases in the store that nobody needs any more and that could not be given back until now.',
+      all.sessionLeasesNotGivenBack,
+    ),
     gauge('cache_bytes', 'What the cache of archives and metadata takes of the disk.', all.cacheBytes),
   ];
 }

@@ -39,6 +39,8 @@ export interface Gauges {
   readonly storeAwaySeconds: number;
   readonly spoolBytes: number;
   readonly cacheBytes: number;
+  readonly sessionLeases: number;
+  readonly sessionLeasesNotGivenBack: number;
 }
 
 /** What a process has counted, as plain data: those of several processes add up. */
@@ -211,6 +213,9 @@ function addedGauges(all: readonly Gauges[]): Gauges {
     advisoriesStaleSeconds: Math.max(0, ...all.map((one) => one.advisoriesStaleSeconds)),
     storeAwaySeconds: Math.max(0, ...all.map((one) => one.storeAwaySeconds)),
     spoolBytes: sumOf(all, ({ spoolBytes }) => spoolBytes),
+    sessionLeases: sumOf(all, ({ sessionLeases }) => sessionLeases),
+    // One of them looks, for all.
+    sessionLeasesNotGivenBack: Math.max(0, ...all.map((one) => one.sessionLeasesNotGivenBack)),
     // All processes have one folder.
     cacheBytes: Math.max(0, ...all.map((one) => one.cacheBytes)),
   };

@@ -76,6 +76,8 @@ export function countsOf({
       advisoriesStaleSeconds: (parts.advisories?.state().staleForMs ?? 0) / 1000,
       storeAwaySeconds: (outage?.awayMs ?? 0) / 1000,
       spoolBytes: spool.state?.waitingBytes ?? 0,
+      sessionLeases: parts.credentials.leaseCounts.held,
+      sessionLeasesNotGivenBack: parts.credentials.leaseCounts.failing,
       cacheBytes: (parts.cache?.bytes ?? 0) + (parts.metadata?.bytes ?? 0),
     });
 }

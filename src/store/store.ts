@@ -13,6 +13,7 @@ import type { ChangeStore } from './change-store.ts';
 import type { FirstSeenStore } from './first-seen-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
 import type { KnownIdStore } from './known-id-store.ts';
+import type { LeaseStore } from './lease-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { QuestionStore } from './question-store.ts';
 import type { PolicyStore } from './policy-store.ts';
@@ -356,6 +357,7 @@ export interface Store extends AsyncDisposable {
   readonly budgets: BudgetStore;
   readonly knownIds: KnownIdStore;
   readonly firstSeen: FirstSeenStore;
+  readonly leases: LeaseStore;
   readonly operators: OperatorStore;
   readonly gateways: GatewayStore;
   readonly identity: IdentityStore;

@@ -9,6 +9,7 @@ import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
 import { firstSeenConformance } from './first-seen.ts';
 import { knownIdConformance } from './known-ids.ts';
+import { leaseConformance } from './leases.ts';
 import { changeConformance } from './changes.ts';
 import { restoringConformance } from './restoring.ts';
 import { newSession } from './new-session.ts';
@@ -37,6 +38,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     budgetConformance(open);
     knownIdConformance(open);
     firstSeenConformance(open);
+    leaseConformance(open);
     operatorConformance(open);
     gatewayConformance(open);
     policyConformance(open);

@@ -30,6 +30,8 @@ function exposition(): string {
     policyAgeSeconds: 1,
     policyStaleSeconds: 0,
     advisoriesStaleSeconds: 0,
+    sessionLeases: 0,
+    sessionLeasesNotGivenBack: 0,
     storeAwaySeconds: 0,
     spoolBytes: 0,
     cacheBytes: 0,

@@ -16,6 +16,8 @@ const gauges = {
   policyAgeSeconds: 12,
   policyStaleSeconds: 0,
   advisoriesStaleSeconds: 0,
+  sessionLeases: 0,
+  sessionLeasesNotGivenBack: 0,
   storeAwaySeconds: 0,
   spoolBytes: 0,
   cacheBytes: 0,

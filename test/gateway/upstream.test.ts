@@ -84,7 +84,7 @@ async function tokenBy({ fetch }: Upstream, tokenUrl: string): Promise<string | 
     headers: new HeaderList(),
     httpVersion: '1.1',
   } as const;
-  const injected = await set.inject(head, [{ credential: 'it' }], Date.now());
+  const injected = await set.inject(head, [{ credential: 'it' }], { nowMs: Date.now() });
   return injected.head.headers.first('authorization');
 }
 

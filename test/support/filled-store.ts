@@ -38,6 +38,7 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
   const seen = { source: odd, name: 'a' };
   const seenBounds = { nowMs: 5, max: 9, promisedMax: 9, owner: 'living', ownerDayMax: 9 };
   await store.firstSeen.see(seen, [{ item: odd, digest: odd }, { item: 'b' }], seenBounds);
+  await fillLeases(store);
   await fileAccess(store);
   await store.operators.add(
     {
@@ -65,6 +66,14 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
   const changes = await store.changes.newest();
   await store.close();
   return { changes, expected, read };
+}
+
+async function fillLeases({ leases }: Store): Promise<void> {
+  const leaseBounds = { leasesPerSessionMax: 9, leasesPerPrincipalMax: 9, leasesMax: 9 };
+  const lease = { sessionId: 'living', principalId: odd, credential: odd, holderId: odd };
+  await leases.ask({ id: 'asked', ...lease }, leaseBounds);
+  await leases.ask({ id: 'held', ...lease }, leaseBounds);
+  await leases.hold('held', { sealed: odd, lifetimeMs: 1000 });
 }
 
 async function fileAccess(store: Store): Promise<void> {

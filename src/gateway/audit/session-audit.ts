@@ -48,7 +48,11 @@ export interface SessionStep {
     | 'packages_forgotten'
     | 'leaks_exceeded'
     | 'advisories_stale'
-    | 'authority_expiring';
+    | 'authority_expiring'
+    | 'lease_taken'
+    | 'lease_given_back'
+    | 'lease_lost'
+    | 'lease_not_given_back';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -128,6 +132,7 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'leaks_exceeded',
   'advisories_stale',
   'authority_expiring',
+  'lease_not_given_back',
 ]);
 /** What was done, though somebody has to look at it. */
 const done: ReadonlySet<SessionStep['action']> = new Set([
@@ -136,6 +141,7 @@ const done: ReadonlySet<SessionStep['action']> = new Set([
   'store_went_back',
   'advisories_stale',
   'authority_expiring',
+  'lease_not_given_back',
 ]);
 const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 

@@ -29,7 +29,11 @@ import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
 import { HeldBodies } from './request/held-bodies.ts';
 import type { ServiceFetch } from '../forward/service-fetch.ts';
-import { Vaults } from './vault/vaults.ts';
+import type { GivenLease } from './leases/lease-seal.ts';
+import { isPerSession } from './kinds/per-session.ts';
+import { SessionCredentials } from './session-credentials.ts';
+import type { LeaseSession, SessionLeases } from './leases/session-leases.ts';
+import { Vaults, type VaultSources } from './vault/vaults.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
@@ -50,6 +54,24 @@ export interface InjectedRequest {
   onRejected(nowMs: number): void;
 }
 
+/** What a credential is put to use for. */
+export interface CredentialUse {
+  readonly nowMs: number;
+  /** Absent if the request has none. */
+  readonly body?: BodyFacts | undefined;
+  /** Whose leases it takes, of those that are one of each session. */
+  readonly session?: LeaseSession | undefined;
+}
+
+interface CredentialSetOptions {
+  readonly limits: Limits;
+  /** The budget of what is held of sessions. */
+  readonly held?: HeldOctets;
+  readonly canaries?: LeakSources['canaries'];
+  /** Absent: nobody has a lease of its own. */
+  readonly leases?: SessionLeases;
+}
+
 type Entry = Credential & {
   readonly decode: boolean;
   readonly config: CredentialConfig;
@@ -62,6 +84,8 @@ export class CredentialSet implements AsyncDisposable {
   readonly #vaults: Vaults;
   readonly #background: BackgroundRenewals;
   readonly #entries = new Map<string, Entry>();
+  readonly #ofSessions: SessionCredentials<Entry & Disposable>;
+  readonly #leases: SessionLeases | undefined;
   /** By the names of the credentials together: rules name few combinations. */
   readonly #foreign = new Map<string, ForeignCredentials>();
   /** Environment variables that the workload sees in the credentials' place. */
@@ -73,24 +97,13 @@ export class CredentialSet implements AsyncDisposable {
 
   /**
    * @param fetch how issuers of tokens and keepers of secrets are reached; without it none is
-   * @param held the budget of what is held of sessions
    * @throws ProxyError config_invalid if a source cannot be opened
    */
   constructor(
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    {
-      limits,
-      held,
-      canaries = {},
-    }: {
-      readonly limits: Limits;
-      readonly held?: HeldOctets;
-      readonly canaries?: LeakSources['canaries'];
-    } = {
-      limits: defaultLimits,
-    },
+    { limits, held, canaries = {}, leases }: CredentialSetOptions = { limits: defaultLimits },
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
@@ -103,31 +116,45 @@ export class CredentialSet implements AsyncDisposable {
     };
     const context = { onSource, environment, fetch, vaults: this.#vaults, held: this.bodies, background };
     const tables = new TableBudget(limits);
-    for (const [name, config] of Object.entries(configs)) {
+    const open = (name: string, config: CredentialConfig, own: CredentialContext): Entry => {
       const searched = new SearchedCredential(name, tables);
       const decode = config.scrub?.decode ?? false;
-      this.#entries.set(name, { ...openCredential(name, config, context), decode, config, searched });
+      return { ...openCredential(name, config, own), decode, config, searched };
+    };
+    const { onSource: _, ...unsearched } = context;
+    for (const [name, config] of Object.entries(configs)) {
+      // Of one of each session this entry says what is wrong with the configuration, and gives nothing.
+      this.#entries.set(name, open(name, config, isPerSession(config) ? unsearched : context));
       Object.assign(placeholders, placeholderVariables(name, config));
     }
+    const openOwn = (name: string, own: VaultSources): Entry & Disposable => {
+      const config = configs[name];
+      if (config === undefined) throw new ProxyError('internal', `there is no credential ${name}`);
+      const entry = open(name, config, { ...unsearched, vaults: own });
+      return { ...entry, [Symbol.dispose]: () => entry.searched.close() };
+    };
+    this.#leases = leases;
+    this.#ofSessions = new SessionCredentials({ vaults: this.#vaults, leases, open: openOwn });
     this.placeholders = placeholders;
     this.leaks = new LeakValues(leakSources({ configs, canaries, opened }, environment), limits);
   }
 
-  /** Gives back what was only lent: leases and tokens of a Vault. */
+  /** Gives back what was only lent: leases and tokens of a Vault. Those of sessions are left to others beyond a few. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ofSessions.close();
     await this.#background[Symbol.asyncDispose]();
+    await this.#leases?.farewell(this.#vaults.giveBack.bind(this.#vaults));
     await this.#vaults[Symbol.asyncDispose]();
   }
 
   /**
-   * Puts the credentials on a copy of the head, in order; `body` is undefined if the request has none.
+   * Puts the credentials on a copy of the head, in order.
    * @throws ProxyError credential_unavailable
    */
   async inject(
     head: RequestHead,
     injections: readonly Injection[],
-    nowMs: number,
-    body?: BodyFacts,
+    { nowMs, body, session }: CredentialUse,
   ): Promise<InjectedRequest> {
     const { head: own, stripped } = withoutForeign(head, this.#foreignTo(injections));
     let current = own;
@@ -142,7 +169,7 @@ export class CredentialSet implements AsyncDisposable {
     try {
       for (const { credential } of injections) {
         asked = credential;
-        const entry = this.#entries.get(credential);
+        const entry = this.#entryOf(credential, session);
         if (entry === undefined)
           throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
         const facts = factsBehind(body, rewrite);
@@ -199,9 +226,9 @@ export class CredentialSet implements AsyncDisposable {
   }
 
   /** What the credential logs in with. @throws ProxyError credential_unavailable */
-  async login(credential: string, nowMs: number): Promise<CredentialLogin> {
+  async login(credential: string, { nowMs, session }: CredentialUse): Promise<CredentialLogin> {
     try {
-      const login = await this.#entries.get(credential)?.login?.(nowMs);
+      const login = await this.#entryOf(credential, session)?.login?.(nowMs);
       if (login === undefined)
         throw new ProxyError('credential_unavailable', `there is no credential ${credential} that logs in`);
       this.leaks.note({ kind: 'credential', name: credential }, [login.password]);
@@ -239,6 +266,26 @@ export class CredentialSet implements AsyncDisposable {
   publicKeyOf(credential: string): string | undefined {
     const config = this.#entries.get(credential)?.config;
     return config?.kind === 'signing-key' ? config.publicKey : undefined;
+  }
+
+  /** The session is over: what it had alone is read no more. True if it had something. */
+  forget(sessionId: string): boolean {
+    return this.#ofSessions.forget(sessionId);
+  }
+
+  /** Leases of sessions, at the servers of the configuration. @throws ProxyError credential_unavailable */
+  giveBack(given: GivenLease, nowMs: number): Promise<void> {
+    return this.#vaults.giveBack(given, nowMs);
+  }
+
+  /** Leases of sessions that this process has, and those that could not be given back. */
+  get leaseCounts(): { readonly held: number; readonly failing: number } {
+    return { held: this.#leases?.size ?? 0, failing: this.#leases?.failing ?? 0 };
+  }
+
+  #entryOf(name: string, session: LeaseSession | undefined): Entry | undefined {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && isPerSession(entry.config) ? this.#ofSessions.of(name, session) : entry;
   }
 
   #foreignTo(injections: readonly Injection[]): ForeignCredentials {

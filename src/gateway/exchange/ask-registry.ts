@@ -105,7 +105,7 @@ export async function askRegistry<Told>(
   const head = watch?.judgeHead(question.head) ?? question.head;
   const { spendBytes } = await countExchange(principal, decision, head, parts);
   record.noted({ registryAsked: wholeText(`${asked.root.host}${head.path}`, head.query) });
-  const injected = await injectCredentials({ head, body: undefined }, decision, parts);
+  const injected = await injectCredentials({ head, body: undefined, principal }, decision, parts);
   const tls = parts.ruleTrust.tlsOf(decision, injected.tls);
   const rooms: Reservation[] = [];
   const keep = (octets: number): void => void rooms.push(parts.held.reserve(principal.sessionId, octets));

@@ -131,7 +131,11 @@ export async function admit(
   const facts = bodyFacts(sent, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
-    (await injectCredentials({ head: validated.head, body: facts }, decision, parts));
+    (await injectCredentials(
+      { head: validated.head, body: facts, principal: scene.principal },
+      decision,
+      parts,
+    ));
   const stripped = (decision.removedFields ?? []).concat(injected.stripped);
   record.injected(
     { names: injected.names, stripped },

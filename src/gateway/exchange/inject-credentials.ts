@@ -1,17 +1,24 @@
 // Puts the credentials of a rule on a request that it admitted.
 
 import type { RequestHead } from '../../http/message-head.ts';
-import type { AllowDecision } from '../../policy/decision.ts';
+import type { AllowDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
+import { leaseSessionOf } from './spending-accounts.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 
+interface Injecting {
+  readonly head: RequestHead;
+  readonly body: BodyFacts | undefined;
+  readonly principal: Principal;
+}
+
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
 export async function injectCredentials(
-  { head, body }: { readonly head: RequestHead; readonly body: BodyFacts | undefined },
+  { head, body, principal }: Injecting,
   decision: AllowDecision,
   parts: Pick<ExchangeParts, 'credentials' | 'clock'>,
 ): Promise<InjectedRequest> {
@@ -32,7 +39,7 @@ export async function injectCredentials(
     );
   }
   const injected = await parts.credentials
-    .inject(head, decision.inject, parts.clock(), body)
+    .inject(head, decision.inject, { nowMs: parts.clock(), body, session: leaseSessionOf(principal) })
     .catch((error: unknown) => {
       throw withoutReason(error);
     });

@@ -2,6 +2,7 @@
 
 import type { AllowDecision, Principal } from '../../policy/decision.ts';
 import type { RequestHead } from '../../http/message-head.ts';
+import type { LeaseSession } from '../credentials/leases/session-leases.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { countedLimits, type Limited } from './counted-limits.ts';
 import type { SessionBudgets } from './session-budgets.ts';
@@ -14,6 +15,11 @@ interface Account {
 /** The session that began by a token, whose limits are those of all that it made. */
 export function ownerOf({ sessionId, narrowed }: Pick<Principal, 'sessionId' | 'narrowed'>): string {
   return narrowed?.rootId ?? sessionId;
+}
+
+/** In whose name a lease of its own is. */
+export function leaseSessionOf(principal: Pick<Principal, 'id' | 'sessionId' | 'narrowed'>): LeaseSession {
+  return { rootId: ownerOf(principal), principalId: principal.id };
 }
 
 /** The limits of the rule, and those that narrowed what asks. */

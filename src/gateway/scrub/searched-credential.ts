@@ -50,6 +50,14 @@ export class SearchedCredential {
     this.#budget = budget;
   }
 
+  /** Nobody is searched for it any more, but for what runs. */
+  close(): void {
+    for (const table of this.#tables) this.#budget.giveBack(table);
+    this.#dropped += this.#tables.length;
+    this.#tables = [];
+    this.#values = '';
+  }
+
   /** The values of this moment; what runs is searched for them from now on. @throws ProxyError credential_unavailable */
   note(values: readonly Secret<string>[]): void {
     const joined = values.map((value) => value.reveal()).join('\0');

@@ -25,7 +25,7 @@ import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { requireAudit } from '../exchange/exchange.ts';
 import type { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
-import { accountsOf, ownerOf, spendFor } from '../exchange/spending-accounts.ts';
+import { accountsOf, leaseSessionOf, ownerOf, spendFor } from '../exchange/spending-accounts.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { LastWords } from './last-words.ts';
 import { isEndOfGateway, pipeBoth } from '../forward/pipe-both.ts';
@@ -47,6 +47,8 @@ interface Progress {
   /** Since bytes pass both ways. */
   parting?: LastWords;
   isLoggedIn: boolean;
+  /** What it was logged in with, which has to last as long as it does. */
+  readonly inUse: DisposableStack;
   release(): void;
 }
 
@@ -62,9 +64,14 @@ export async function serveEnded(ended: Ended): Promise<void> {
   const spendBytes = await spendFor(accountsOf(principal, decision), (account, counted) =>
     parts.budgets.admit(account, counted, parts.clock()),
   );
-  const progress: Progress = { isLoggedIn: false, release: () => undefined };
+  const progress: Progress = {
+    isLoggedIn: false,
+    inUse: new DisposableStack(),
+    release: () => undefined,
+  };
   const over = (): void => {
     progress.release();
+    progress.inUse.dispose();
     if (!progress.isLoggedIn) offers(decision, record);
   };
   try {
@@ -94,11 +101,7 @@ function connectionOf(ended: Ended, spendBytes: SpendBytes | undefined, progress
     limits: parts.limits,
     startDeadline: (ms, onTimeout) => deadlineWith(port.absence, ms, onTimeout),
     terminate: async (stream, alpn) => await terminate(scene, destination, { stream, alpn }),
-    login: async () => {
-      const login = await loginOf(ended);
-      progress.isLoggedIn = true;
-      return login;
-    },
+    login: async () => await loginOf(ended, progress),
     key: async () =>
       await keyOf(ended, () => {
         progress.isLoggedIn = true;
@@ -209,14 +212,21 @@ async function terminate(
 }
 
 /** Invariant: a credential serves the connection that its own rule admitted, and no other. */
-async function loginOf({ scene: { parts }, decision, record }: Ended) {
+async function loginOf({ scene: { parts, principal }, decision, record }: Ended, progress: Progress) {
   const [injection] = decision.inject;
   if (injection === undefined)
     throw new ProxyError('credential_unavailable', `rule ${decision.rule.name} names no credential`);
   try {
-    const login = await parts.credentials.login(injection.credential, parts.clock());
+    const login = await parts.credentials.login(injection.credential, {
+      nowMs: parts.clock(),
+      session: leaseSessionOf(principal),
+    });
     record.injected({ names: [injection.credential], stripped: [] }, [injection.credential]);
-    return { ...login, onRejected: () => login.onRejected(parts.clock()) };
+    progress.isLoggedIn = true;
+    // It may have ended meanwhile.
+    if (login.hold !== undefined && !progress.inUse.disposed) progress.inUse.use(login.hold());
+    const { username, password, placeholder } = login;
+    return { username, password, placeholder, onRejected: () => login.onRejected(parts.clock()) };
   } catch (error) {
     throw withoutReason(error);
   }

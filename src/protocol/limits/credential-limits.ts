@@ -1,6 +1,6 @@
 // Secrets, and the services that issue and keep them.
 
-import { KiB, MiB, fixedRow, type LimitRow } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const credentialLimits = {
   secretBytesMax: fixedRow(
@@ -67,6 +67,67 @@ export const credentialLimits = {
     3_600_000,
     'credential_unavailable',
     'A value without a lease is used for this long while the server does not respond.',
+  ),
+  leasesPerSessionMax: row(
+    8,
+    'limit_exceeded',
+    'Leases of a session and of all that it made, with those that are still to be given back. Each is a role in a database, or keys.',
+  ),
+  leasesPerPrincipalMax: row(
+    256,
+    'limit_exceeded',
+    'Leases of all sessions of a principal, so that one who starts sessions in a loop leaves some to others.',
+  ),
+  leasesMax: row(
+    10_000,
+    'limit_exceeded',
+    'Leases of sessions in the store. Vault itself keeps each of them too.',
+  ),
+  sealedLeaseCharactersMax: fixedRow(
+    8 * KiB,
+    'credential_unavailable',
+    "What the store has of a lease, sealed: Vault's name of the lease and of its server. A longer text is none of ours.",
+  ),
+  leaseLookMs: fixedRow(
+    10_000,
+    'credential_unavailable',
+    'How often a gateway looks for leases that are to be given back. The end of a session makes it look at once.',
+  ),
+  leasesGivenBackMax: fixedRow(
+    16,
+    'credential_unavailable',
+    'Leases that a gateway gives back at a time. Each is one request, and where more are due it goes on.',
+  ),
+  leaseClaimMs: fixedRow(
+    60_000,
+    'credential_unavailable',
+    'How long a gateway has for that. Then another one may try: a log-in and two requests to Vault take half of it.',
+  ),
+  leaseAskedMs: fixedRow(
+    60_000,
+    'credential_unavailable',
+    'A lease that was asked for, and of which nothing was written down for this long, is lost. Its request has ended by then.',
+  ),
+  leaseHolderAwayMs: fixedRow(
+    60_000,
+    'credential_unavailable',
+    'A process on a SQLite file that says nothing for this long is gone, and its leases are given back. On PostgreSQL it is `storeOutageMs`, for one that lost the database serves on.',
+  ),
+  leaseRetryMs: fixedRow(
+    5_000,
+    'credential_unavailable',
+    'The first wait before a lease is given back again; then twice as long each time.',
+  ),
+  leaseRetryMsMax: fixedRow(300_000, 'credential_unavailable', 'The longest of these waits.'),
+  leaseAttemptsUntold: fixedRow(
+    3,
+    'credential_unavailable',
+    'Tries before the alarm `lease_not_given_back`, in about a minute: a server that starts again is back by then.',
+  ),
+  leasesAtFarewellMax: fixedRow(
+    64,
+    'timeout',
+    'Leases that a gateway gives back while it ends, all at once. Others give back the rest, or its next start.',
   ),
   vaultLeasesMax: fixedRow(
     16,

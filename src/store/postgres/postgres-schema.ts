@@ -11,6 +11,7 @@ import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 import { firstSeenOwnersScript, firstSeenScript } from './postgres-first-seen.ts';
 import { knownIdsScript } from './postgres-known-ids.ts';
+import { leaseScript } from './postgres-leases.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
 import { questionRootScript, questionScript } from './postgres-question-schema.ts';
 import { refsScript } from './postgres-refs-schema.ts';
@@ -332,6 +333,7 @@ export const migrations: readonly Migration[] = [
   { version: 20, servesFrom: 13, script: questionRootScript },
   { version: 21, servesFrom: 13, script: firstSeenScript },
   { version: 22, servesFrom: 13, script: firstSeenOwnersScript },
+  { version: 23, servesFrom: 13, script: leaseScript },
 ];
 
 /** What this program brings a store to. */

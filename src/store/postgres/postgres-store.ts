@@ -16,6 +16,7 @@ import { PostgresDatabase } from './postgres-database.ts';
 import { PostgresShare } from './postgres-share.ts';
 import { PostgresGateways, PostgresIdentity } from './postgres-gateways.ts';
 import { PostgresHolder } from './postgres-holder.ts';
+import { PostgresLeases } from './postgres-leases.ts';
 import { migrate, type OpeningOptions } from './postgres-migrate.ts';
 import { PostgresOperators } from './postgres-operators.ts';
 import { PostgresPolicies } from './postgres-policies.ts';
@@ -57,6 +58,7 @@ export async function openPostgresStore(
     budgets: new PostgresBudgets(database),
     knownIds: new PostgresKnownIds(database),
     firstSeen: new PostgresFirstSeen(database),
+    leases: new PostgresLeases(database),
     operators: new PostgresOperators(database),
     gateways: new PostgresGateways(database),
     identity: new PostgresIdentity(database),

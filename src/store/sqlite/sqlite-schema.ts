@@ -5,6 +5,7 @@ import { auditChainScript } from './sqlite-audit-chain-schema.ts';
 import { childrenScript } from './sqlite-children-schema.ts';
 import { firstSeenOwnersScript, firstSeenScript } from './sqlite-first-seen.ts';
 import { knownIdsScript } from './sqlite-known-ids.ts';
+import { leaseScript } from './sqlite-leases.ts';
 import { questionRootScript, questionScript } from './sqlite-question-schema.ts';
 import { useScript } from './sqlite-use-schema.ts';
 
@@ -386,4 +387,5 @@ export const migrations: readonly Migration[] = [
   { version: 24, servesFrom: 8, script: questionRootScript },
   { version: 25, servesFrom: 8, script: firstSeenScript },
   { version: 26, servesFrom: 8, script: firstSeenOwnersScript },
+  { version: 27, servesFrom: 8, script: leaseScript },
 ];

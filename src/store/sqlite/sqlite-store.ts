@@ -8,6 +8,7 @@ import { SqliteKnownIds } from './sqlite-known-ids.ts';
 import { SqliteChanges } from './sqlite-changes.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteGateways, SqliteIdentity } from './sqlite-gateways.ts';
+import { SqliteLeases } from './sqlite-leases.ts';
 import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
@@ -55,6 +56,7 @@ export async function openSqliteStore(
       knownIds: new SqliteKnownIds(state),
       // What a power cut takes is new again.
       firstSeen: new SqliteFirstSeen(auditDatabase),
+      leases: new SqliteLeases(state),
       operators: new SqliteOperators(state),
       gateways: new SqliteGateways(auditDatabase),
       identity: new SqliteIdentity(state),

@@ -28,7 +28,7 @@ function setOf(config: CredentialConfig): CredentialSet {
 }
 
 async function injectedFields(set: CredentialSet): Promise<Record<string, readonly string[]>> {
-  const { head: injected } = await set.inject(head, [{ credential: 'it' }], 0);
+  const { head: injected } = await set.inject(head, [{ credential: 'it' }], { nowMs: 0 });
   return { authorization: injected.headers.all('authorization'), apiKey: injected.headers.all('x-api-key') };
 }
 
@@ -39,7 +39,7 @@ test('a bearer credential replaces what the client sent', async () => {
 
 test('a basic credential is Base64 of user name and secret, and both forms are known for scrubbing', async () => {
   const set = setOf({ kind: 'basic', username: 'git', source: { env: 'TOKEN' } });
-  const { head: injected, searched } = await set.inject(head, [{ credential: 'it' }], 0);
+  const { head: injected, searched } = await set.inject(head, [{ credential: 'it' }], { nowMs: 0 });
   const pair = Buffer.from(`git:${canary}`).toString('base64');
   assert.deepEqual(injected.headers.all('authorization'), [`Basic ${pair}`]);
   const back = new HeaderList([
@@ -67,7 +67,7 @@ test('a file is read again when it changes', async () => {
     await writeFile(file, 'first-value\n');
     const set = setOf({ kind: 'bearer', source: { file } });
     const at = async (nowMs: number): Promise<string | undefined> =>
-      (await set.inject(head, [{ credential: 'it' }], nowMs)).head.headers.first('authorization');
+      (await set.inject(head, [{ credential: 'it' }], { nowMs })).head.headers.first('authorization');
     assert.equal(await at(0), 'Bearer first-value');
     await writeFile(file, 'second-value-longer\n');
     assert.equal(await at(2_000), 'Bearer second-value-longer');
@@ -88,7 +88,9 @@ test('a command gives the value, and its failure never shows its output', async 
   assert.deepEqual((await injectedFields(good))['authorization'], [`Bearer ${canary}`]);
   const script = `console.log('${canary}'); process.exit(3)`;
   const bad = setOf({ kind: 'bearer', source: { command: [process.execPath, '-e', script] } });
-  const error: unknown = await bad.inject(head, [{ credential: 'it' }], 0).catch((thrown: unknown) => thrown);
+  const error: unknown = await bad
+    .inject(head, [{ credential: 'it' }], { nowMs: 0 })
+    .catch((thrown: unknown) => thrown);
   assert.ok(error instanceof Error && error.message.includes('ended with 3'));
   assert.equal(inspect(error, { depth: 9 }).replaceAll(script, '').includes(canary), false);
 });
@@ -102,7 +104,7 @@ test('a missing environment variable is an error at start-up that names it', () 
 
 test('a secret is in no printed form of the set or of what was injected', async () => {
   const set = setOf({ kind: 'bearer', source: { env: 'TOKEN' } });
-  const { names, searched } = await set.inject(head, [{ credential: 'it' }], 0);
+  const { names, searched } = await set.inject(head, [{ credential: 'it' }], { nowMs: 0 });
   assert.equal(inspect({ set, names, searched }, { depth: 9 }).includes(canary), false);
   assert.equal(JSON.stringify({ names, searched }).includes(canary), false);
 });
@@ -113,12 +115,12 @@ test('a value that is renewed is searched for in bodies that run', async () => {
     const file = join(directory, 'secret');
     await writeFile(file, 'first-value\n');
     const set = setOf({ kind: 'bearer', source: { file } });
-    const { searched } = await set.inject(head, [{ credential: 'it' }], 0);
+    const { searched } = await set.inject(head, [{ credential: 'it' }], { nowMs: 0 });
     const scrubbed = (): string | undefined =>
       scrubFields(new HeaderList([['x', 'first-value second-value']]), searched?.tables ?? []).first('x');
     assert.equal(scrubbed(), `${'*'.repeat(11)} second-value`);
     await writeFile(file, 'second-value\n');
-    await set.inject(head, [{ credential: 'it' }], 2_000);
+    await set.inject(head, [{ credential: 'it' }], { nowMs: 2_000 });
     assert.equal(scrubbed(), `${'*'.repeat(11)} ${'*'.repeat(12)}`);
   } finally {
     await rm(directory, { recursive: true });
@@ -127,7 +129,7 @@ test('a value that is renewed is searched for in bodies that run', async () => {
 
 test('a request without the placeholder gets no secret, and its response is searched for it', async () => {
   const set = setOf({ kind: 'placeholder', source: { env: 'TOKEN' }, placeholder: { env: 'P' } });
-  const { names, searched, head: injected } = await set.inject(head, [{ credential: 'it' }], 0);
+  const { names, searched, head: injected } = await set.inject(head, [{ credential: 'it' }], { nowMs: 0 });
   assert.deepEqual([names, injected.headers.toRaw()], [[], head.headers.toRaw()]);
   assert.equal(searched?.tables.length, 1);
 });

@@ -42,6 +42,8 @@ export interface CredentialLogin {
   readonly placeholder: string;
   /** The server does not take them: values that can be had anew are, for the next one. */
   onRejected(nowMs: number): void;
+  /** Until it is let go, a connection goes on that was logged in with them. */
+  hold?(): Disposable;
 }
 
 /** User and private key of SSH. */

@@ -6,14 +6,14 @@ import type { CredentialSource, SecretForm } from '../sources/credential-source.
 import type { CredentialSourceConfig } from '../sources/source-config.ts';
 import type { HeldBodies } from '../request/held-bodies.ts';
 import type { ServiceFetch } from '../../forward/service-fetch.ts';
-import type { Vaults } from '../vault/vaults.ts';
+import type { VaultSources } from '../vault/vaults.ts';
 
 /** What sources and issuers are reached with. */
 export interface CredentialContext {
   /** The start-up environment, read once. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: ServiceFetch;
-  readonly vaults: Vaults;
+  readonly vaults: VaultSources;
   readonly held: HeldBodies;
   readonly background: BackgroundRenewals;
   /** Told of each source: what it gives may not leave. */

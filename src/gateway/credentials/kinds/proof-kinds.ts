@@ -14,6 +14,7 @@ import { environmentName, sourceSchema } from '../sources/source-schema.ts';
 import { sourceSettings } from '../sources/source-settings.ts';
 import { credentialKind, needed } from './credential-kind.ts';
 import { openSource } from './open-source.ts';
+import { perSessionSettings, perSessionShape, requireOneLease } from './per-session.ts';
 import { standIn } from './placeholder-form.ts';
 import { placeholderText } from './placeholder-text.ts';
 
@@ -80,6 +81,7 @@ const sigv4 = credentialKind({
       .describe(
         'For kind sigv4: the only service to sign for; without it the one that the request is signed for.',
       ),
+    ...perSessionShape,
     acls: z
       .boolean({ error: 'write true or false' })
       .optional()
@@ -99,12 +101,15 @@ const sigv4 = credentialKind({
     }),
     variables: (env) => [env, env.replace(keyIdVariable, 'SECRET_ACCESS_KEY')],
   }),
-  settings: ({ accessKeyId, sessionToken, ...written }, absolute) => ({
+  settings: ({ accessKeyId, sessionToken, perSession, ...written }, absolute) => ({
     ...written,
+    ...perSessionSettings(perSession),
     accessKeyId: sourceSettings(accessKeyId, absolute),
     ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
   }),
-  open: (name, { accessKeyId, source, sessionToken, region, service, acls = false }, context) => {
+  open: (name, config, context) => {
+    const { accessKeyId, source, sessionToken, region, service, acls = false } = config;
+    requireOneLease(name, config, [source, accessKeyId, sessionToken]);
     const open = (one: CredentialSourceConfig): CredentialSource => openSource(name, one, context);
     const keys = new AwsKeySet(name, {
       keyId: open(accessKeyId),
@@ -145,11 +150,14 @@ const login = credentialKind({
         { error: usernameHint },
       )
       .describe('For kind login. { field }: of the same secret of Vault that the password is of.'),
+    ...perSessionShape,
   },
   foreign: { what: 'none' },
   placeholder: standIn(),
-  settings: ({ username }) => ({ username }),
-  open: (name, { source, username, placeholder }, context) => {
+  settings: ({ username, perSession }) => ({ username, ...perSessionSettings(perSession) }),
+  open: (name, config, context) => {
+    const { source, username, placeholder } = config;
+    requireOneLease(name, config, [source]);
     const password = openSource(name, source, context);
     if (typeof username !== 'string' && password.beside === undefined)
       throw new ProxyError(
@@ -171,6 +179,7 @@ const login = credentialKind({
           password: secret,
           placeholder: placeholderText(name, placeholder),
           onRejected: (rejectedMs) => password.reject?.(secret, rejectedMs),
+          ...(password.hold === undefined ? {} : { hold: () => password.hold?.() ?? new DisposableStack() }),
         };
       },
     };

@@ -14,9 +14,9 @@ export class BackgroundRenewals implements AsyncDisposable {
     this.unusedMs = credentialUnusedMs;
   }
 
-  /** Runs `work` once, later; `work` is told how much time has passed, and never rejects. */
-  after(delayMs: number, work: (passedMs: number) => Promise<void>): void {
-    if (this.#isClosed) return;
+  /** Runs `work` once, later; `work` is told how much time has passed, and never rejects. Gives what keeps it from running. */
+  after(delayMs: number, work: (passedMs: number) => Promise<void>): () => void {
+    if (this.#isClosed) return () => undefined;
     const waitMs = Math.max(0, Math.min(delayMs, delayMsMax));
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -27,6 +27,10 @@ export class BackgroundRenewals implements AsyncDisposable {
     // Renewing alone keeps no process alive.
     timer.unref();
     this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
   }
 
   /** Begins nothing more, and waits for what is asked of services; they have deadlines. */

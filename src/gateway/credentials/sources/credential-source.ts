@@ -15,6 +15,8 @@ export interface CredentialSource {
   readAnew?(nowMs: number): Promise<Secret<string>>;
   /** What stood beside this value in another field when it was read. Absent: a source has one value. */
   beside?(secret: Secret<string>, field: string): Secret<string>;
+  /** Until it is let go, what was logged in with a value goes on. Absent: nothing of it ends. */
+  hold?(): Disposable;
   /** An origin responded with 401 to this value. Absent: another read would give the same. */
   reject?(secret: Secret<string>, nowMs: number): void;
 }

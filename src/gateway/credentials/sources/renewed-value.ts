@@ -27,6 +27,10 @@ export class RenewedValue<T> {
   #usedMs = Number.NEGATIVE_INFINITY;
   /** Whether a renewal is going to come by itself; there is one timer at most. */
   #isAwaited = false;
+  #cancel: () => void = () => undefined;
+  /** What was had by it and goes on. */
+  #holds = 0;
+  #isClosed = false;
   #known: TimedValue<T> | undefined;
   #renewal: Promise<TimedValue<T>> | undefined;
   #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
@@ -53,6 +57,24 @@ export class RenewedValue<T> {
     this.#await(nowMs);
   }
 
+  /** Until it is let go, what the value gave is in use. */
+  hold(): Disposable {
+    this.#holds += 1;
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#holds -= 1;
+        isHeld = false;
+      },
+    };
+  }
+
+  /** Nobody reads it any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancel();
+  }
+
   async #read(nowMs: number): Promise<T> {
     const known = this.#known;
     if (known === undefined || nowMs >= known.endsAtMs) return (await this.#renew(nowMs)).value;
@@ -74,10 +96,10 @@ export class RenewedValue<T> {
   /** Sets the timer for the next renewal, unless it is set. */
   #await(nowMs: number, leastMs = defaultLimits.unaskedRenewalMs): void {
     const known = this.#known;
-    if (this.#isAwaited || known === undefined || nowMs >= known.endsAtMs) return;
+    if (this.#isClosed || this.#isAwaited || known === undefined || nowMs >= known.endsAtMs) return;
     if (known.renewAtMs === Number.POSITIVE_INFINITY) return;
     this.#isAwaited = true;
-    this.#background.after(Math.max(leastMs, known.renewAtMs - nowMs), async (passedMs) => {
+    this.#cancel = this.#background.after(Math.max(leastMs, known.renewAtMs - nowMs), async (passedMs) => {
       this.#isAwaited = false;
       await this.#renewUnasked(nowMs + passedMs);
     });
@@ -85,7 +107,7 @@ export class RenewedValue<T> {
 
   /** Goes on until nobody has used the value for a while, or until it has ended because its service fails. */
   async #renewUnasked(nowMs: number): Promise<void> {
-    if (nowMs - this.#usedMs >= this.#background.unusedMs) return;
+    if (this.#holds === 0 && nowMs - this.#usedMs >= this.#background.unusedMs) return;
     const known = this.#known;
     let leastMs = defaultLimits.unaskedRenewalMs;
     if (known !== undefined && nowMs >= known.renewAtMs && nowMs < known.endsAtMs) {

@@ -10,6 +10,7 @@ import { RenewedValue } from '../sources/renewed-value.ts';
 import type { TimedValue } from '../sources/renewed-value.ts';
 import type { ServiceResponse, ServiceFetch, ServiceRequest } from '../../forward/service-fetch.ts';
 import { readAuth, readTokenFacts, refusal } from './vault-response.ts';
+import type { GivenLease } from '../leases/lease-seal.ts';
 import type { VaultAuthConfig, VaultServerConfig } from '../sources/source-config.ts';
 
 export interface VaultClientOptions {
@@ -63,14 +64,45 @@ export class VaultClient {
     this.#tokens.use(nowMs);
   }
 
+  /** The same for as long as it is held. */
+  hold(): Disposable {
+    return this.#tokens.hold();
+  }
+
+  /** A lease of this server, by what it is given back. */
+  given(leaseId: string): GivenLease {
+    const { address, namespace } = this.#options.server;
+    return { leaseId, address, ...(namespace === undefined ? {} : { namespace }) };
+  }
+
+  isOf({ address, namespace }: GivenLease): boolean {
+    const { server } = this.#options;
+    return server.address === address && server.namespace === namespace;
+  }
+
+  /** Has a token then. @throws ProxyError credential_unavailable */
+  async logIn(nowMs: number): Promise<void> {
+    await this.#tokens.read(nowMs);
+  }
+
+  /** Gives a lease back, and waits until what it gave is gone; one that is over counts as given back. @throws ProxyError credential_unavailable */
+  async giveBack(leaseId: string, nowMs: number, timeoutMs?: number): Promise<void> {
+    const body = { lease_id: leaseId, sync: true };
+    const response = await this.ask({ method: 'PUT', path: 'sys/leases/revoke', body }, nowMs, timeoutMs);
+    if (response.status !== 200 && response.status !== 204)
+      throw refusal(`Vault ${this.host} did not take the lease back`, response);
+  }
+
   /** Asks with the token; a token that the server does not take any more is replaced once. */
-  async ask(request: VaultRequest, nowMs: number): Promise<ServiceResponse> {
+  async ask(request: VaultRequest, nowMs: number, timeoutMs?: number): Promise<ServiceResponse> {
     const known = await this.#tokens.read(nowMs);
-    const response = await this.#send(request, nowMs, known.token);
+    const response = await this.#send(request, nowMs, known.token, timeoutMs);
     if (response.status !== 403) return response;
     this.#tokens.reject(known, nowMs);
     const next = await this.#tokens.read(nowMs);
-    return next.token.reveal() === known.token.reveal() ? response : this.#send(request, nowMs, next.token);
+    return next.token.reveal() === known.token.reveal()
+      ? response
+      : this.#send(request, nowMs, next.token, timeoutMs);
   }
 
   /** Gives leases back, then the token of our log-in. What fails then is left to end by itself. */

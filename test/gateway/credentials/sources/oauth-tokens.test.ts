@@ -148,7 +148,9 @@ test('an issuer that the trust does not vouch for is refused', async () => {
     headers: new HeaderList(),
     httpVersion: '1.1',
   } as const;
-  const error: unknown = await set.inject(head, [{ credential: 'it' }], 0).catch((thrown: unknown) => thrown);
+  const error: unknown = await set
+    .inject(head, [{ credential: 'it' }], { nowMs: 0 })
+    .catch((thrown: unknown) => thrown);
   assert.ok(error instanceof ProxyError && error.code === 'credential_unavailable');
   assert.equal(issuer.requests(), 0);
   assert.deepEqual(findCanary(inspect(error, { depth: 9 }), clientSecret), []);

@@ -16,6 +16,9 @@ interface Lease {
   readonly token: string;
   readonly createdMs: number;
   readonly secret: string;
+  readonly username: string;
+  /** Keys of a role that was assumed cannot be prolonged. */
+  readonly renewable: boolean;
   endsAtMs: number;
 }
 
@@ -26,6 +29,18 @@ export interface VaultServerOptions {
   readonly tokenMaxMs?: number;
   readonly leaseMs?: number;
   readonly leaseMaxMs?: number;
+  /** What database/creds/app makes and ends: users of a real server. One that fails to end a user is asked again. */
+  readonly users?: DatabaseUsers;
+}
+
+export interface DatabaseUsers {
+  make(user: DatabaseUser): Promise<void>;
+  end(username: string): Promise<void>;
+}
+
+export interface DatabaseUser {
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface VaultServer extends TestService {
@@ -39,8 +54,16 @@ export interface VaultServer extends TestService {
   isLive(secret: string): boolean;
   readonly secrets: readonly string[];
   readonly liveTokens: readonly string[];
+  /** Names of leases that have not ended. */
+  readonly liveLeases: readonly string[];
+  /** Names of leases that were to be given back, each as often as that was asked. */
+  readonly givenBack: readonly string[];
   /** Responds to all with 503, as a sealed one. */
   isSealed: boolean;
+  /** Takes no lease back, as where its database does not respond. */
+  refusesReturns: boolean;
+  /** Where it is set, a lease is given, and the response comes once this has ended. */
+  beforeLeases: (() => Promise<void>) | undefined;
 }
 
 export const roleJwt = 'eyJ.of-the-pod.x';
@@ -57,7 +80,10 @@ class FakeVault {
   readonly #tokens = new Map<string, Token>();
   readonly #leases = new Map<string, Lease>();
   readonly #versions = new Map<string, (Readonly<Record<string, unknown>> | undefined)[]>();
+  readonly givenBack: string[] = [];
   isSealed = false;
+  refusesReturns = false;
+  beforeLeases: (() => Promise<void>) | undefined;
 
   constructor(options: VaultServerOptions) {
     this.#options = options;
@@ -71,6 +97,11 @@ class FakeVault {
     return [...this.#tokens.keys()].filter((token) => this.#tokenOf(token) !== undefined);
   }
 
+  get liveLeases(): readonly string[] {
+    const nowMs = this.#options.clock();
+    return [...this.#leases].flatMap(([id, { endsAtMs }]) => (endsAtMs > nowMs ? [id] : []));
+  }
+
   makeToken(ttlMs = this.#options.tokenTtlMs ?? 3_600_000): string {
     const token = `hvs.${randomBytes(18).toString('hex')}`;
     const createdMs = this.#options.clock();
@@ -82,7 +113,7 @@ class FakeVault {
 
   revokeToken(token: string): void {
     this.#tokens.delete(token);
-    for (const [id, lease] of this.#leases) if (lease.token === token) this.#endLease(id);
+    for (const [id, lease] of this.#leases) if (lease.token === token) void this.#endLease(id);
   }
 
   put(name: string, data: Readonly<Record<string, unknown>>): void {
@@ -102,7 +133,7 @@ class FakeVault {
     );
   }
 
-  respond({ method, path, headers, body }: ServiceCall): ServiceReply {
+  respond({ method, path, headers, body }: ServiceCall): ServiceReply | Promise<ServiceReply> {
     if (this.isSealed) return errors(503, 'Vault is sealed');
     // CLI and agents send it; a server behind an agent may demand it.
     if (headers['x-vault-request'] !== 'true') return errors(412, 'missing X-Vault-Request header');
@@ -124,10 +155,12 @@ class FakeVault {
       case 'PUT /v1/sys/leases/renew':
         return this.#renewLease(fieldOf(body, 'lease_id'), Number(fieldOf(body, 'increment')));
       case 'PUT /v1/sys/leases/revoke':
-        this.#endLease(fieldOf(body, 'lease_id'));
-        return { status: 204 };
+        return this.#giveBack(fieldOf(body, 'lease_id'));
       case 'GET /v1/database/creds/app':
-        return this.#newLease(token);
+        return this.#newLease('database/creds/app', token);
+      case 'GET /v1/aws/creds/app':
+      case 'GET /v1/aws/sts/app':
+        return this.#newLease(path.slice('/v1/'.length), token);
       case 'GET /v1/secret/data/forbidden':
         return errors(403, '1 error occurred:\n\t* permission denied\n\n');
       default:
@@ -179,20 +212,45 @@ class FakeVault {
     };
   }
 
-  #newLease(token: string): ServiceReply {
-    const id = `database/creds/app/${randomBytes(9).toString('hex')}`;
+  async #newLease(path: string, token: string): Promise<ServiceReply> {
+    const id = `${path}/${randomBytes(9).toString('hex')}`;
     const secret = `canary${randomBytes(18).toString('hex')}`;
+    const username = `v-${secret.slice(-6)}`;
     const nowMs = this.#options.clock();
     const leaseMs = this.#options.leaseMs ?? 3_600_000;
-    this.#leases.set(id, { token, secret, createdMs: nowMs, endsAtMs: nowMs + leaseMs });
-    const data = { username: `v-${secret.slice(-6)}`, password: secret };
-    return { status: 200, body: { lease_id: id, lease_duration: leaseMs / 1000, renewable: true, data } };
+    const isAws = path.startsWith('aws/');
+    const renewable = !path.startsWith('aws/sts/');
+    const lease = { token, secret, username, createdMs: nowMs, endsAtMs: nowMs + leaseMs, renewable };
+    this.#leases.set(id, lease);
+    if (!isAws) await this.#options.users?.make({ username, password: secret });
+    await this.beforeLeases?.();
+    const data = isAws
+      ? {
+          access_key: `AKIA${secret.slice(-16).toUpperCase()}`,
+          secret_key: secret,
+          security_token: renewable ? null : `token${secret}`,
+        }
+      : { username, password: secret };
+    return { status: 200, body: { lease_id: id, lease_duration: leaseMs / 1000, renewable, data } };
+  }
+
+  /** With `sync` it waits until what was made is ended; one that it does not know counts as ended. */
+  async #giveBack(id: string): Promise<ServiceReply> {
+    this.givenBack.push(id);
+    if (this.refusesReturns) return errors(400, 'failed to revoke entry: connection refused');
+    try {
+      await this.#endLease(id);
+      return { status: 204 };
+    } catch {
+      return errors(400, 'failed to revoke entry');
+    }
   }
 
   #renewLease(id: string, increment: number): ServiceReply {
     const lease = this.#leases.get(id);
     const nowMs = this.#options.clock();
     if (lease === undefined || lease.endsAtMs <= nowMs) return errors(400, 'lease not found');
+    if (!lease.renewable) return errors(400, 'lease is not renewable');
     const maxMs = this.#options.leaseMaxMs ?? 86_400_000;
     lease.endsAtMs = Math.min(nowMs + increment * 1000, lease.createdMs + maxMs);
     return {
@@ -201,9 +259,11 @@ class FakeVault {
     };
   }
 
-  #endLease(id: string): void {
+  async #endLease(id: string): Promise<void> {
     const lease = this.#leases.get(id);
-    if (lease !== undefined) lease.endsAtMs = 0;
+    if (lease === undefined) return;
+    if (id.startsWith('database/')) await this.#options.users?.end(lease.username);
+    lease.endsAtMs = 0;
   }
 
   #readVersion(path: string): ServiceReply {

@@ -196,15 +196,15 @@ test('a log-in has user and password of one lease, and of the next one once they
     assert.equal(username, `v-${password.reveal().slice(-6)}`);
     assert.equal(server.isLive(password.reveal()), true);
   };
-  const first = await set.login('orders', nowMs);
+  const first = await set.login('orders', { nowMs });
   fits(first);
-  assert.equal((await set.login('orders', nowMs)).username, first.username);
+  assert.equal((await set.login('orders', { nowMs })).username, first.username);
   first.onRejected(nowMs);
   nowMs += 1000;
-  const next = await set.login('orders', nowMs);
+  const next = await set.login('orders', { nowMs });
   fits(next);
   assert.notEqual(next.username, first.username);
-  await assert.rejects(set.login('wrong', nowMs), /there is no field other/);
+  await assert.rejects(set.login('wrong', { nowMs }), /there is no field other/);
   await set[Symbol.asyncDispose]();
   assert.equal(server.isLive(next.password.reveal()), false, 'it is given back');
   assert.throws(
