@@ -225,7 +225,10 @@ test(
       run('git', '-C', work, '-c', 'core.compression=0', ...args);
     await git('add', '.');
     await git('commit', '-q', '-m', 'bulk');
-    await git('push', '-q', join(server.root, 'acme/app.git'), 'main');
+    // In place of a push, which would compress it.
+    const bare = join(server.root, 'acme/app.git');
+    await run('rm', '-r', bare);
+    await git('clone', '-q', '--bare', work, bare);
     const rekeying = {
       GIT_SSH_COMMAND: `${scene.sshCommand} -o RekeyLimit=${changeAt} -o LogLevel=DEBUG1`,
     };
