@@ -29,7 +29,8 @@ before(async () => {
   if (skip !== false) return;
   temporary = await temporaryDirectory();
   // Both ends of a thousand handshakes are on this one thread.
-  const limits = { ...defaultLimits, handshakeTimeoutMs: 120_000, headTimeoutMs: 120_000 };
+  const ms = 120_000;
+  const limits = { ...defaultLimits, handshakeTimeoutMs: ms, headTimeoutMs: ms, lingerTimeoutMs: ms };
   scene = await openProxyScene({ limits, handler: await clients.originOf(join(temporary.path, 'origin')) });
   caFile = join(temporary.path, 'gateway.pem');
   await writeFile(caFile, scene.serverCa + scene.interceptionCa);

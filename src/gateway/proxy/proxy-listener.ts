@@ -70,7 +70,9 @@ export class ProxyListener implements AsyncDisposable {
     const { address, port } = options.listen;
     try {
       const listening = once(listener.#server, 'listening');
-      listener.#server.listen({ host: address, port });
+      // Where they come at once, the system holds those that the process has not taken yet.
+      const backlog = options.parts.limits.proxyStrangersMax;
+      listener.#server.listen({ host: address, port, backlog });
       await listening;
       return listener;
     } catch (error) {

@@ -88,7 +88,7 @@ describe('what is not CONNECT', () => {
 
   const refused: readonly (readonly [name: string, text: string, code: string])[] = [
     ['TLS', '\x16\x03\x01\x00\xa5\x01\x00', 'request_malformed'],
-    ['SOCKS', '\x05\x01\x00', 'request_malformed'],
+    ['SOCKS4', '\x04\x01\x00', 'request_malformed'],
     ['nonsense', 'hello there\r\n\r\n', 'request_malformed'],
     ['a bare line feed', 'CONNECT a.test:443 HTTP/1.1\nHost: a\n\n', 'request_malformed'],
     ['no port', 'CONNECT a.test HTTP/1.1\r\n\r\n', 'authority_malformed'],
