@@ -68,6 +68,7 @@ async function prepare(): Promise<void> {
   await put('etc/upstreamproxy/corporate-ca.pem', authority.certificatesPem, 0o644);
   const appKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   await put('etc/upstreamproxy/github-app.pem', appKey);
+  await put('run/secrets/commit-key', appKey);
   await put('var/run/secrets/kubernetes.io/serviceaccount/token', 'a.b.c\n');
   for (const folder of ['var/lib', 'var/log/upstreamproxy'])
     await mkdir(join(root, folder), { recursive: true });
