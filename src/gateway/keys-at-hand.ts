@@ -6,6 +6,7 @@ import { LateStore } from '../store/late-store.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
 import { type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
 import { placesOf, StoredIdentity } from './identity/stored-identity.ts';
+import { authorityKeyFiles } from './open-authority-keys.ts';
 import { type GatewayKeys, type GatewayKeysOptions, openSealedStore } from './open-gateway-keys.ts';
 import { readSeenPeers, type SeenPeers } from './peers/seen-peers.ts';
 
@@ -16,7 +17,11 @@ export async function placesAtHand(
 ): Promise<IdentityPlaces> {
   const { identity } = config;
   if (identity.kind !== 'store')
-    return readPlaces(config, 'without its store a gateway makes nothing: the others have theirs');
+    return readPlaces(
+      config,
+      'without its store a gateway makes nothing: the others have theirs',
+      authorityKeyFiles({ config, environment, clock }),
+    );
   const row = rowOf(seen);
   await using stack = new AsyncDisposableStack();
   const { sealed } = await openSealedStore(

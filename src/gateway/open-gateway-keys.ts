@@ -17,6 +17,7 @@ import { recordedIdentity, recordIdentity } from './identity/recorded-identity.t
 import { unusable } from './identity/sealed-identity.ts';
 import { SealedStore } from './identity/sealed-store.ts';
 import { StoredIdentity } from './identity/stored-identity.ts';
+import { authorityKeyFiles } from './open-authority-keys.ts';
 import { openIdentityKeys } from './open-identity-keys.ts';
 import type { KeysReading } from './sessions/followed-signing-key.ts';
 import { signingKeyFile } from './sessions/signing-key.ts';
@@ -60,7 +61,7 @@ export async function openGatewayKeys(options: GatewayKeysOptions, store: KeysSt
   const { identity } = options.config;
   if (identity.kind === 'store') return await openStored(identity, options, store);
   if (!store.isShared) {
-    const places = identityPlaces(options.config);
+    const places = identityPlaces(options.config, authorityKeyFiles(options));
     return { places, keyNames: () => undefined, look: () => Promise.resolve(true) };
   }
   return await openRecorded(options, store);
@@ -84,8 +85,9 @@ export async function openSealedStore(
     return known;
   };
   const mark = new IdentityMark(options.config.stateDirectory);
+  const { names: permitted = [] } = options.config.certificateAuthority;
   const pause = (ms: number): Promise<void> => wait(ms);
-  const sealed = new SealedStore({ store, keys, mark, clock: options.clock, pause });
+  const sealed = new SealedStore({ store, keys, mark, clock: options.clock, pause, names: permitted });
   return { sealed, mark, keyNames: () => names };
 }
 
@@ -140,13 +142,15 @@ async function requireFirst({ stateDirectory }: GatewayConfig, { sessions }: Key
 
 async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore): Promise<GatewayKeys> {
   const { config, clock, log, stack, isOnDuty } = options;
+  const keys = authorityKeyFiles(options);
   const recorded = await recordedIdentity(identity);
   const places =
     recorded === undefined || config.identity.kind !== 'own'
-      ? identityPlaces(config)
+      ? identityPlaces(config, keys)
       : readPlaces(
           config,
           'the other gateways on this store have theirs, and none is made beside it: name the same "identity" as they do',
+          keys,
         );
   let seen = await publicOf(config, places, 'open', clock()).catch((error: unknown) => {
     const isBeside = recorded !== undefined && config.identity.kind === 'own';

@@ -61,7 +61,8 @@ export function openUpstream(input: UpstreamInput): Upstream {
         config.telemetry?.otlp !== undefined ||
         config.notices !== undefined ||
         config.admin?.oidc !== undefined ||
-        (config.identity.kind === 'store' && 'vault' in config.identity.keyEncryptionKey),
+        (config.identity.kind === 'store' && 'vault' in config.identity.keyEncryptionKey) ||
+        'vault' in (config.certificateAuthority.passphrase ?? {}),
     },
   );
   return {

@@ -1,6 +1,6 @@
 // The two files of an authority: `<name>.key`, which is a secret, and `<name>.pem`, which is public.
 
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { authorityChain, isOfKey } from './authority-chain.ts';
 import { signatureOf } from './certificate-profile.ts';
+import { type KeyFiles, plainKeyFiles } from './key-files.ts';
 import { removeLeftNames } from './left-names.ts';
 import { checkCertificates } from './pem.ts';
 import { faultReason } from '../protocol/fault-reason.ts';
@@ -39,6 +40,8 @@ export interface AuthorityFilesOptions {
   readonly directory: string;
   readonly name: string;
   readonly create: () => AuthorityPair;
+  /** Default: as they are. */
+  readonly keys?: KeyFiles;
 }
 
 const creationPollMs = 20;
@@ -48,7 +51,7 @@ const creationPollMs = 20;
  * the pair, the others read it. Throws ProxyError `ca_key_unusable`; an existing file is never overwritten.
  */
 export async function openAuthorityFiles(options: AuthorityFilesOptions): Promise<AuthorityPair> {
-  const { directory, name } = options;
+  const { directory, name, keys } = options;
   const paths = authorityPaths(directory, name);
   const { key: keyPath, certificate: certificatePath } = paths;
   await prepareDirectory(directory);
@@ -56,24 +59,28 @@ export async function openAuthorityFiles(options: AuthorityFilesOptions): Promis
   if (!(await exists(keyPath))) {
     if (await exists(certificatePath)) {
       // Another process may have finished its pair between the two looks.
-      if (await exists(keyPath)) return await readAuthorityFiles(directory, name);
+      if (await exists(keyPath)) return await readAuthorityFiles(directory, name, keys);
       throw unusable(
         `${certificatePath} has no key beside it: restore ${keyPath}, or remove the certificate to make a new authority`,
       );
     }
-    const made = await createPairFiles(paths, options.create);
+    const made = await createPairFiles(paths, options.create, keys);
     if (made !== undefined) return made;
   }
   await waitForCertificate(keyPath, certificatePath);
-  return await readAuthorityFiles(directory, name);
+  return await readAuthorityFiles(directory, name, keys);
 }
 
 /** Reads the pair of a folder, with what is published beside it, and makes nothing. Throws `ca_key_unusable`. */
-export async function readAuthorityFiles(directory: string, name: string): Promise<AuthorityPair> {
+export async function readAuthorityFiles(
+  directory: string,
+  name: string,
+  keys?: KeyFiles,
+): Promise<AuthorityPair> {
   await requireOwnFolder(directory).catch((cause: unknown) => {
     throw asUnusable(cause, `the folder ${directory} of the authority cannot be used`);
   });
-  const { key, certificates } = await readPair(authorityPaths(directory, name));
+  const { key, certificates } = await readPair(authorityPaths(directory, name), keys);
   const next = authorityPaths(directory, `next-${name}`).certificate;
   if (!(await exists(next))) return { key, certificates };
   return { key, certificates: [...new Set([...certificates, ...(await readCertificates(next))])] };
@@ -99,12 +106,13 @@ async function requireOwnFolder(directory: string): Promise<void> {
 export async function createPairFiles(
   paths: AuthorityPaths,
   create: () => AuthorityPair,
+  keys: KeyFiles = plainKeyFiles,
 ): Promise<AuthorityPair | undefined> {
   const { key, certificates } = create();
-  const keyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const keyPem = await keys.write(key);
   if (!(await writeFirst(paths.key, keyPem, 0o600))) return undefined;
   try {
-    return await addCertificates(paths, certificates);
+    return await addCertificates(paths, certificates, keys);
   } catch (error) {
     // The certificate was never published, so the key that we just made is worth nothing.
     if (!(await exists(paths.certificate))) await rm(paths.key, { force: true });
@@ -119,17 +127,19 @@ export async function createPairFiles(
 export async function finishPairFiles(
   paths: AuthorityPaths,
   certify: (key: KeyObject) => string,
+  keys: KeyFiles = plainKeyFiles,
 ): Promise<AuthorityPair> {
-  return await addCertificates(paths, [certify(await readKey(paths.key))]);
+  return await addCertificates(paths, [certify(await readKey(paths.key, keys))], keys);
 }
 
 async function addCertificates(
   paths: AuthorityPaths,
   certificates: readonly string[],
+  keys: KeyFiles,
 ): Promise<AuthorityPair> {
   await writeFirst(paths.certificate, certificates.join(''), 0o644);
   await syncDirectory(paths.directory);
-  return await readPair(paths);
+  return await readPair(paths, keys);
 }
 
 /** Written whole under another name and then linked. False if there is a file already. */
@@ -200,8 +210,11 @@ async function waitForCertificate(keyPath: string, certificatePath: string): Pro
 }
 
 /** One pair alone. That of the key may stand behind others: a rotation that was cut off between its two files. */
-export async function readPair({ key: keyPath, certificate: path }: AuthorityPaths): Promise<AuthorityPair> {
-  const key = await readKey(keyPath);
+export async function readPair(
+  { key: keyPath, certificate: path }: AuthorityPaths,
+  keys?: KeyFiles,
+): Promise<AuthorityPair> {
+  const key = await readKey(keyPath, keys);
   const certificates = await readCertificates(path);
   const own = certificates.find((pem) => isOfKey(pem, key));
   if (own === undefined) throw unusable(`the certificate in ${path} is not that of the key beside it`);
@@ -218,20 +231,23 @@ export async function readCertificates(path: string): Promise<readonly string[]>
   }
 }
 
-export async function readKey(path: string): Promise<KeyObject> {
-  return parseKey(await readChecked(path, defaultLimits.authorityKeyBytesMax, 'secret'), path);
-}
-
-function parseKey(pem: string, keyPath: string): KeyObject {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch {
-    // No cause: the parser's error may carry a piece of what it read.
-    throw unusable(`${keyPath} is not a private key in PEM; it is left as it is`);
-  }
+export async function readKey(path: string, keys: KeyFiles = plainKeyFiles): Promise<KeyObject> {
+  const key = await keys.read(await readKeyText(path), path);
   signatureOf(key);
   return key;
+}
+
+/** Throws `ca_key_unusable` for a file that others can read, too. */
+export async function readKeyText(path: string): Promise<string> {
+  return await readChecked(path, defaultLimits.authorityKeyBytesMax, 'secret');
+}
+
+/** Readers see the file of before or the whole new one. */
+export async function replacePrivateFile(path: string, text: string, directory: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  await writeSynced(temporary, text, 0o600);
+  await rename(temporary, path);
+  await syncDirectory(directory);
 }
 
 /** Node and Bun refuse a bundle that holds only an intermediate: what is published is the root above it. */

@@ -1,6 +1,7 @@
 // The certificate authority of a folder.
 
 import { openAuthorityFiles, readAuthorityFiles } from './authority-files.ts';
+import { type KeyFiles, plainKeyFiles } from './key-files.ts';
 import { authorityOf, type CertificateAuthority, createPair } from './certificate-authority.ts';
 
 export interface OpenAuthorityOptions {
@@ -9,6 +10,10 @@ export interface OpenAuthorityOptions {
   readonly commonName?: string;
   /** The files are `<name>.key` and `<name>.pem`; default `ca`. */
   readonly name?: string;
+  /** How its key is in the file; default: as it is. */
+  readonly keys?: KeyFiles;
+  /** Of one that is made: the names that it may certify, with what is below them; default: every name. */
+  readonly names?: readonly string[];
 }
 
 /**
@@ -19,15 +24,20 @@ export async function openCertificateAuthority(
   directory: string,
   options: OpenAuthorityOptions,
 ): Promise<CertificateAuthority> {
-  const { nowMs, commonName, name = 'ca' } = options;
-  const pair = await openAuthorityFiles({ directory, name, create: () => createPair(nowMs, commonName) });
+  const { nowMs, commonName, name = 'ca', keys = plainKeyFiles, names } = options;
+  const pair = await openAuthorityFiles({
+    directory,
+    name,
+    create: () => createPair(nowMs, commonName, names),
+    keys,
+  });
   return authorityOf(pair, nowMs);
 }
 
 /** Reads the authority of a folder that has one, and makes nothing. Throws as `openCertificateAuthority` does. */
 export async function readCertificateAuthority(
   directory: string,
-  { nowMs, name = 'ca' }: OpenAuthorityOptions,
+  { nowMs, name = 'ca', keys = plainKeyFiles }: OpenAuthorityOptions,
 ): Promise<CertificateAuthority> {
-  return authorityOf(await readAuthorityFiles(directory, name), nowMs);
+  return authorityOf(await readAuthorityFiles(directory, name, keys), nowMs);
 }

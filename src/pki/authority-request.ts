@@ -20,7 +20,10 @@ import {
 } from './authority-files.ts';
 import { readCertificateAuthority } from './authority-folder.ts';
 import { type RotatedAuthority, replaceKey, requireOwnFiles, switchAuthority } from './authority-rotation.ts';
-import { createKey, rootsOf } from './certificate-authority.ts';
+import { type KeyFiles, plainKeyFiles } from './key-files.ts';
+import { createKey } from './authority-key.ts';
+import { rootsOf } from './certificate-authority.ts';
+import { requireNamed } from './permitted-names.ts';
 import { authorityRequest } from './certificate-request.ts';
 
 /** Where the key waits for its certificate. */
@@ -39,7 +42,7 @@ export interface RequestOptions {
  * Throws `ca_key_unusable`.
  */
 export async function requestAuthority(
-  { directory, name = 'ca' }: RotatedAuthority,
+  { directory, name = 'ca', names, keys = plainKeyFiles }: RotatedAuthority,
   { commonName, isAnew = false }: RequestOptions = {},
 ): Promise<string> {
   const path = requestedKey(directory, name);
@@ -47,9 +50,9 @@ export async function requestAuthority(
   if (isAnew) await rm(path, { force: true });
   const key = createKey();
   // Of a name that cannot be in a certificate nothing is left.
-  const request = authorityRequest(key, commonName);
-  if (!(await writeFirst(path, key.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600)))
-    return authorityRequest(await readKey(path), commonName);
+  const request = authorityRequest(key, { commonName, names });
+  if (!(await writeFirst(path, await keys.write(key), 0o600)))
+    return authorityRequest(await readKey(path, keys), { commonName, names });
   await syncDirectory(directory);
   return request;
 }
@@ -70,22 +73,23 @@ export async function installAuthority(
   certificates: readonly string[],
   nowMs: number,
 ): Promise<InstalledAuthority> {
-  const { directory, name = 'ca' } = authority;
+  const { directory, name = 'ca', names = [], keys = plainKeyFiles } = authority;
   const current = authorityPaths(directory, name);
   const next = authorityPaths(directory, `next-${name}`);
   const requested = requestedKey(directory, name);
   await prepareDirectory(directory);
   for (const one of [current, next, { ...next, key: requested }]) await requireOwnFiles(one);
-  const key = await requestedOf(requested, next);
+  const key = await requestedOf(requested, next, keys);
   const isFirst = !(await exists(current.certificate));
-  const before = isFirst ? [] : (await readPair(current)).certificates;
+  const before = isFirst ? [] : (await readPair(current, keys)).certificates;
   const knownRoots = rootsOf(before);
   const { intermediates, root } = checkSignedChain({ certificates, knownRoots, key, nowMs });
   const chain = [...intermediates, root];
+  if (names.length > 0) requireNamed(chain, names);
   const [ownPem = ''] = chain;
   if (isFirst) {
-    await placeFirst(requested, current, { chain, key });
-    await readCertificateAuthority(directory, { nowMs, name });
+    await placeFirst(requested, current, { chain, key, keys });
+    await readCertificateAuthority(directory, { nowMs, name, keys });
     return { installed: 'signs', ownPem };
   }
   await placeNext(requested, next, chain);
@@ -95,9 +99,9 @@ export async function installAuthority(
 }
 
 /** One that was cut off between its two files has given its key the name of the next one already. */
-async function requestedOf(requested: string, next: AuthorityPaths): Promise<KeyObject> {
-  if (await exists(requested)) return await readKey(requested);
-  if ((await exists(next.key)) && (await exists(next.certificate))) return await readKey(next.key);
+async function requestedOf(requested: string, next: AuthorityPaths, keys: KeyFiles): Promise<KeyObject> {
+  if (await exists(requested)) return await readKey(requested, keys);
+  if ((await exists(next.key)) && (await exists(next.certificate))) return await readKey(next.key, keys);
   throw unusable(`${requested} is not there: nothing was requested, or it was installed before`);
 }
 
@@ -120,18 +124,19 @@ async function placeNext(requested: string, next: AuthorityPaths, chain: readonl
 interface SignedKey {
   readonly chain: readonly string[];
   readonly key: KeyObject;
+  readonly keys: KeyFiles;
 }
 
 /** Where no authority was before. The key first, and never over another: a gateway that starts meanwhile waits for its certificate. */
 async function placeFirst(
   requested: string,
   { directory, key: path, certificate }: AuthorityPaths,
-  { chain, key }: SignedKey,
+  { chain, key, keys }: SignedKey,
 ): Promise<void> {
   try {
     await link(requested, path);
   } catch (cause) {
-    const isOurs = (await exists(path)) && isSameKey(await readKey(path), key);
+    const isOurs = (await exists(path)) && isSameKey(await readKey(path, keys), key);
     if (!isOurs) throw asUnusable(cause, `${path} cannot be written, or another was made meanwhile`);
   }
   if (!(await writeFirst(certificate, chain.join(''), 0o644)))

@@ -17,6 +17,7 @@ import {
 } from './authority-files.ts';
 import { authorityChain, isRoot } from './authority-chain.ts';
 import { readCertificateAuthority } from './authority-folder.ts';
+import { type KeyFiles, plainKeyFiles } from './key-files.ts';
 import { createPair, rootOf, rootsOf } from './certificate-authority.ts';
 
 /** Which authority of a folder is meant: the one that intercepts unless another is named. */
@@ -24,11 +25,17 @@ export interface RotatedAuthority {
   readonly directory: string;
   readonly name?: string;
   readonly commonName?: string;
+  /** How its keys are in their files; default: as they are. */
+  readonly keys?: KeyFiles;
+  /** Of what is made: the names that it may certify, with what is below them; default: every name. */
+  readonly names?: readonly string[];
 }
 
 export interface NextOptions {
   /** A root of our own also where the current authority stands below one that somebody else keeps. */
   readonly isOwnRoot?: boolean;
+  /** As those of the authority; for one that is in no folder. */
+  readonly names?: readonly string[] | undefined;
 }
 
 /** Gateways look each 15 s and agents each 40 s: earlier, no bundle is sure to have the certificate. */
@@ -40,22 +47,22 @@ export const publishedForMsMin = 120_000;
  * no authority that it could follow.
  */
 export async function makeNextAuthority(
-  { directory, name = 'ca', commonName }: RotatedAuthority,
+  { directory, name = 'ca', commonName, names, keys = plainKeyFiles }: RotatedAuthority,
   nowMs: number,
   { isOwnRoot = false }: NextOptions = {},
 ): Promise<string> {
   const current = authorityPaths(directory, name);
   await requireOwnFiles(current);
-  requireOwnRoot((await readPair(current)).certificates, isOwnRoot);
+  requireOwnRoot((await readPair(current, keys)).certificates, isOwnRoot);
   const next = authorityPaths(directory, `next-${name}`);
   if (await exists(next.certificate))
     throw unusable(`${next.certificate} is there already: the rotation that it began goes first`);
   await requireOwnFiles(next);
   if (await exists(next.key)) {
-    const pair = await finishPairFiles(next, (key) => rootOf(key, nowMs, commonName));
+    const pair = await finishPairFiles(next, (key) => rootOf(key, nowMs, { commonName, names }), keys);
     return pair.certificates.join('');
   }
-  const made = await createPairFiles(next, () => createPair(nowMs, commonName));
+  const made = await createPairFiles(next, () => createPair(nowMs, commonName, names), keys);
   if (made === undefined) throw unusable(`${next.key} was made by another process meanwhile`);
   return made.certificates.join('');
 }
@@ -80,7 +87,7 @@ export interface SwitchOptions {
  * published for `publishedForMs`, unless told to (`atOnce`). Throws `ca_key_unusable`.
  */
 export async function switchAuthority(
-  { directory, name = 'ca' }: RotatedAuthority,
+  { directory, name = 'ca', keys = plainKeyFiles }: RotatedAuthority,
   { nowMs, atOnce, publishedForMs = publishedForMsMin }: SwitchOptions,
 ): Promise<void> {
   const current = authorityPaths(directory, name);
@@ -89,32 +96,40 @@ export async function switchAuthority(
     throw unusable(`${next.certificate} is not there: make the next pair first`);
   await requireOwnFiles(current);
   await requireOwnFiles(next);
-  const pair = await readPair(current);
+  const pair = await readPair(current, keys);
   if (await exists(next.key)) {
     // One that is not valid now would sign nothing.
-    await readCertificateAuthority(directory, { nowMs, name: `next-${name}` });
-    const following = await readPair(next);
+    await readCertificateAuthority(directory, { nowMs, name: `next-${name}`, keys });
+    const following = await readPair(next, keys);
     if (!atOnce) await requirePublished(next.certificate, nowMs, publishedForMs);
     // All certificates before the key: whichever key a reader finds, its certificate is there.
     await writeCertificates(current.certificate, union(pair.certificates, following.certificates), directory);
     await replaceKey(next.key, current.key, directory);
   } else {
-    await requireSwitched(current, next.certificate);
+    await requireSwitched(current, next.certificate, keys);
   }
-  await writeCertificates(current.certificate, usedOf((await readPair(current)).certificates), directory);
+  await writeCertificates(
+    current.certificate,
+    usedOf((await readPair(current, keys)).certificates),
+    directory,
+  );
   await rm(next.certificate, { force: true });
   // What the gateways will read is read here, so that a fault is told to who can mend it.
-  await readCertificateAuthority(directory, { nowMs, name });
+  await readCertificateAuthority(directory, { nowMs, name, keys });
 }
 
 /** The certificates before the current one are published no more. Gives how many went. Throws `ca_key_unusable`. */
-export async function retireAuthorities({ directory, name = 'ca' }: RotatedAuthority): Promise<number> {
+export async function retireAuthorities({
+  directory,
+  name = 'ca',
+  keys = plainKeyFiles,
+}: RotatedAuthority): Promise<number> {
   const current = authorityPaths(directory, name);
   const next = authorityPaths(directory, `next-${name}`);
   if (await exists(next.certificate))
     throw unusable(`${next.certificate} has not taken its place yet: nothing is retired before`);
   await requireOwnFiles(current);
-  const { certificates } = await readPair(current);
+  const { certificates } = await readPair(current, keys);
   const kept = keptOf(certificates);
   if (kept.length < certificates.length) await writeCertificates(current.certificate, kept, directory);
   return certificates.length - kept.length;
@@ -148,9 +163,9 @@ async function requirePublished(certificate: string, nowMs: number, forMs: numbe
 }
 
 /** Without the next key, the step was interrupted behind its exchange, or somebody took the key away. */
-async function requireSwitched(current: AuthorityPaths, certificate: string): Promise<void> {
+async function requireSwitched(current: AuthorityPaths, certificate: string, keys: KeyFiles): Promise<void> {
   const message = `${certificate} has no key beside it: restore the key, or remove the certificate`;
-  await readPair({ ...current, certificate }).catch((cause: unknown) => {
+  await readPair({ ...current, certificate }, keys).catch((cause: unknown) => {
     throw unusable(message, cause);
   });
 }

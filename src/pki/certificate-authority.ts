@@ -1,9 +1,10 @@
 // The certificate authority whose leaves the intercepted clients see, of a pair that is there or made for one process.
 
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
 import type { AuthorityPair } from './authority-files.ts';
+import { createKey } from './authority-key.ts';
 import { authorityChain, isRoot } from './authority-chain.ts';
 import { readCertificate } from './certificate-fields.ts';
 import {
@@ -16,6 +17,7 @@ import {
   publicKeyInfo,
 } from './certificate-profile.ts';
 import type { LeafRequest, LeafUse, Signer } from './certificate-profile.ts';
+import { nameConstraints } from './permitted-names.ts';
 import { encodePem, pemContents, splitPemCertificates } from './pem.ts';
 
 export interface Leaf {
@@ -55,21 +57,30 @@ export function createEphemeralAuthority(nowMs: number, commonName?: string): Ce
   return authorityOf(createPair(nowMs, commonName), nowMs);
 }
 
-export function createPair(nowMs: number, commonName?: string): AuthorityPair {
+/** `names`: those that it may certify, and what is below them; none: every name. */
+export function createPair(nowMs: number, commonName?: string, names: readonly string[] = []): AuthorityPair {
   const key = createKey();
-  return { key, certificates: [rootOf(key, nowMs, commonName)] };
+  return { key, certificates: [rootOf(key, nowMs, { commonName, names })] };
 }
 
-/** The kind that every client takes. */
-export function createKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+export interface RootOptions {
+  readonly commonName?: string | undefined;
+  readonly names?: readonly string[] | undefined;
 }
 
 /** The certificate of an authority with this key. Its subject is of the key: all that are made for one are taken for each other. */
-export function rootOf(key: KeyObject, nowMs: number, commonName?: string): string {
+export function rootOf(key: KeyObject, nowMs: number, { commonName, names = [] }: RootOptions = {}): string {
   const keyId = keyIdentifier(publicKeyInfo(key));
   const name = subjectOf(key, commonName);
-  return encodePem('CERTIFICATE', authorityCertificate({ key, name, keyId, ...authorityValidity(nowMs) }));
+  return encodePem(
+    'CERTIFICATE',
+    authorityCertificate({ key, name, keyId, ...authorityValidity(nowMs) }, constraintsOf(names)),
+  );
+}
+
+/** The extension that bounds it to these names; none where there are none. */
+export function constraintsOf(names: readonly string[]): readonly Uint8Array[] {
+  return names.length === 0 ? [] : [nameConstraints(names)];
 }
 
 /** DER of the Name of an authority with this key. */

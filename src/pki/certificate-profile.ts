@@ -84,11 +84,12 @@ export function authorityExtensions(): readonly Uint8Array[] {
 }
 
 /** DER of a self-signed authority: CA:TRUE and pathlen 0, keyCertSign and cRLSign, SKI and AKI. */
-export function authorityCertificate(signer: Signer): Uint8Array {
+export function authorityCertificate(signer: Signer, further: readonly Uint8Array[] = []): Uint8Array {
   const extensions = [
     ...authorityExtensions(),
     extension('2.5.29.14', 'plain', derOctetString(signer.keyId)),
     authorityKeyIdentifier(signer.keyId),
+    ...further,
   ];
   return certificate(
     signer,

@@ -10,17 +10,18 @@ import {
   publicKeyInfo,
   signatureOf,
 } from './certificate-profile.ts';
-import { subjectOf } from './certificate-authority.ts';
+import { constraintsOf, type RootOptions, subjectOf } from './certificate-authority.ts';
 import { encodePem } from './pem.ts';
 
 /** What a root that copies extensions has to sign; one that does not says them itself. */
-export function authorityRequest(key: KeyObject, commonName?: string): string {
+export function authorityRequest(key: KeyObject, { commonName, names = [] }: RootOptions = {}): string {
   const spki = publicKeyInfo(key);
   const { algorithm, digest } = signatureOf(key);
   const extensions = derSequence(
     ...authorityExtensions(),
     extension('2.5.29.37', 'plain', derSequence(...leafPurposes.server.map((oid) => derOid(oid)))),
     extension('2.5.29.14', 'plain', derOctetString(keyIdentifier(spki))),
+    ...constraintsOf(names),
   );
   // extensionRequest (RFC 2985 §5.4.2).
   const attribute = derSequence(derOid('1.2.840.113549.1.9.14'), der(derTag.set, extensions));

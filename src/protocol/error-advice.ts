@@ -84,7 +84,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   identity_unusable:
     'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has other keys. "In the store" in `docs/reference/certificates.md` says what to do about each. The gateway makes nothing new in its place.',
   signing_key_unusable:
-    'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: a new key ends all sessions.',
+    'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is encrypted, certificateAuthority.passphrase must give its passphrase. If it is lost, restore it from a backup: a new key ends all sessions.',
   audit_unavailable:
     'Nothing is served that cannot be audited. Make room on the disk, or repair the database; the gateway goes on by itself.',
   issuer_unavailable:

@@ -479,6 +479,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'authorityCertificateBytesMax',
     'authorityCreationWaitMs',
     'authorityIntermediatesMax',
+    'authorityNamesMax',
     'sealedIdentityBytesMax',
     'identityWritesMax',
     'storeLockTimeoutMs',

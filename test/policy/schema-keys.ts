@@ -16,6 +16,7 @@ const describedOnce = new Set([
   'secretIdSource',
   'keyEncryptionKey',
   'nextKeyEncryptionKey',
+  'passphrase',
 ]);
 
 /** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */

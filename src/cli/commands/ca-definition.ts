@@ -170,10 +170,27 @@ const install = {
   ],
 } as const satisfies CommandDefinition;
 
+const encrypt = {
+  kind: 'command',
+  name: 'encrypt',
+  summary: 'encrypts key files that are not, with the passphrase of the configuration',
+  description: [
+    'For a folder that was made without `certificateAuthority.passphrase`. Gateways need the passphrase before it. It changes the authority that intercepts, its next pair and a key that waits for its certificate. A file that is encrypted stays as it is.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy ca encrypt --config gateway.yaml',
+      purpose: 'once, after the passphrase was configured',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const caDefinition = {
   kind: 'group',
   name: 'ca',
   summary: "shows and rotates the gateway's authority",
   question: 'what about the authority?',
-  actions: [show, next, change, retire, request, install],
+  actions: [show, next, change, retire, request, install, encrypt],
 } as const satisfies GroupDefinition;

@@ -12,7 +12,7 @@ import {
 import { authorityRequest } from '../../pki/certificate-request.ts';
 import { splitPemCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { withSealed } from './identity-access.ts';
+import { keyFilesOf, withSealed } from './identity-access.ts';
 
 export interface AuthorityRequests {
   /** PEM of the request. `isAnew`: for another key than the one that waits. */
@@ -25,7 +25,7 @@ export function requestsOf(config: GatewayConfig): AuthorityRequests {
 }
 
 function fileRequests(config: GatewayConfig): AuthorityRequests {
-  const folder = interceptionFolder(config);
+  const folder = interceptionFolder(config, keyFilesOf(config));
   return {
     request: (options) => requestAuthority(folder, options),
     install: (certificates, nowMs) => installAuthority(folder, certificates, nowMs),
@@ -33,16 +33,17 @@ function fileRequests(config: GatewayConfig): AuthorityRequests {
 }
 
 function storedRequests(config: GatewayConfig): AuthorityRequests {
+  const { names } = config.certificateAuthority;
   return {
     request: async ({ isAnew = false, commonName }) => {
       const change = requestedAuthority('interception', isAnew);
       const changed = await withSealed(config, (sealed) => sealed.change(change));
       const key = changed?.document.authorities.interception.requested;
       if (key === undefined) throw new ProxyError('internal', 'no key waits for a certificate');
-      return authorityRequest(key, commonName);
+      return authorityRequest(key, { commonName, names });
     },
     install: async (certificates, nowMs) => {
-      const change = installedAuthority('interception', certificates, nowMs);
+      const change = installedAuthority('interception', certificates, { nowMs, names });
       const changed = await withSealed(config, (sealed) => sealed.change(change));
       const { next, certificates: [first = ''] = [] } = changed?.document.authorities.interception ?? {};
       return next === undefined

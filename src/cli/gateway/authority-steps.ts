@@ -2,7 +2,12 @@
 
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import type { AuthorityName, IdentityDocument } from '../../gateway/identity/identity-document.ts';
-import { interceptionFolder, peersFolder, serverFolder } from '../../gateway/identity/identity-places.ts';
+import {
+  type AuthorityFolder,
+  interceptionFolder,
+  peersFolder,
+  serverFolder,
+} from '../../gateway/identity/identity-places.ts';
 import {
   nextAuthority,
   retiredAuthority,
@@ -15,7 +20,7 @@ import {
   retireAuthorities,
   switchAuthority,
 } from '../../pki/authority-rotation.ts';
-import { withSealed } from './identity-access.ts';
+import { keyFilesOf, withSealed } from './identity-access.ts';
 
 export interface AuthorityRotation {
   /** Gives the certificate of the next pair. */
@@ -25,7 +30,7 @@ export interface AuthorityRotation {
   retire(): Promise<number>;
 }
 
-const folders = { interception: interceptionFolder, server: serverFolder, peers: peersFolder } as const;
+const folders = { server: serverFolder, peers: peersFolder } as const;
 
 /** Gateways look each 15 s, and each has to trust the next one before another shows a certificate of it. */
 const peersPublishedForMs = 30_000;
@@ -43,14 +48,19 @@ function publishedFor(name: AuthorityName, { limits }: GatewayConfig): number {
   }
 }
 
+/** The passphrase is that of the authority that intercepts alone. */
+function folderOf(config: GatewayConfig, name: AuthorityName): AuthorityFolder {
+  return name === 'interception' ? interceptionFolder(config, keyFilesOf(config)) : folders[name](config);
+}
+
 export function rotationOf(config: GatewayConfig, name: AuthorityName): AuthorityRotation {
   const publishedForMs = publishedFor(name, config);
   return config.identity.kind === 'store'
     ? storedRotation(config, name, publishedForMs)
     : {
-        next: (nowMs, options) => makeNextAuthority(folders[name](config), nowMs, options),
-        switch: (nowMs, atOnce) => switchAuthority(folders[name](config), { nowMs, atOnce, publishedForMs }),
-        retire: () => retireAuthorities(folders[name](config)),
+        next: (nowMs, options) => makeNextAuthority(folderOf(config, name), nowMs, options),
+        switch: (nowMs, atOnce) => switchAuthority(folderOf(config, name), { nowMs, atOnce, publishedForMs }),
+        retire: () => retireAuthorities(folderOf(config, name)),
       };
 }
 
@@ -59,12 +69,13 @@ function storedRotation(
   name: AuthorityName,
   publishedForMs: number,
 ): AuthorityRotation {
+  const names = name === 'interception' ? config.certificateAuthority.names : [];
   const changeTo = async (change: (document: IdentityDocument) => IdentityDocument): Promise<string> => {
     const changed = await withSealed(config, (sealed) => sealed.change(change));
     return changed?.document.authorities[name].next?.certificate ?? '';
   };
   return {
-    next: (nowMs, options) => changeTo(nextAuthority(name, nowMs, options)),
+    next: (nowMs, options) => changeTo(nextAuthority(name, nowMs, { ...options, names })),
     switch: async (nowMs, atOnce) =>
       void (await changeTo(switchedAuthority(name, { nowMs, atOnce, publishedForMs }))),
     retire: async () => {

@@ -6,6 +6,8 @@ import { readFile } from 'node:fs/promises';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import type { AuthorityName } from '../../gateway/identity/identity-document.ts';
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
+import { interceptionFolder } from '../../gateway/identity/identity-places.ts';
+import { encryptAuthorityKeys } from '../../pki/authority-encryption.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { checkCertificates, pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
@@ -18,7 +20,7 @@ import { jsonLine } from '../terminal/text-table.ts';
 import { requestsOf } from './authority-request-steps.ts';
 import { type AuthorityRotation, rotationOf } from './authority-steps.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
-import { placesOfConfig } from './identity-access.ts';
+import { keyFilesOf, placesOfConfig } from './identity-access.ts';
 import { tellDone } from '../terminal/notes.ts';
 
 /** What is shown of a certificate instead of itself. */
@@ -143,6 +145,15 @@ async function install({
   return 0;
 }
 
+async function encrypt({ options }: Input<(typeof caDefinition)['actions'][6]>): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  if (config.identity.kind === 'store')
+    throw new ProxyError('usage', 'the authority of this configuration is in the store, which has it sealed');
+  const paths = await encryptAuthorityKeys(interceptionFolder(config, keyFilesOf(config)));
+  tellDone(options, `key files that were encrypted: ${paths.length}\n`);
+  return 0;
+}
+
 /** Throws `ca_invalid`, with the name of the file. */
 async function readChain(path: string): Promise<readonly string[]> {
   try {
@@ -152,4 +163,12 @@ async function readChain(path: string): Promise<readonly string[]> {
   }
 }
 
-export const caCommand = groupOf(caDefinition, { show, next, switch: change, retire, request, install });
+export const caCommand = groupOf(caDefinition, {
+  show,
+  next,
+  switch: change,
+  retire,
+  request,
+  install,
+  encrypt,
+});

@@ -12,6 +12,7 @@ import { checkCertificates } from '../../pki/pem.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
+import { keyFilesOf } from './identity-access.ts';
 import type { Finding } from './place-findings.ts';
 
 export async function certificateFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
@@ -45,10 +46,13 @@ export async function certificateFindings(config: GatewayConfig, nowMs: number):
 /** What several gateways share has to be there and be taken by this one; what is a gateway's own is made at its first start. */
 async function sharedIdentityFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
   if (config.identity.kind !== 'directory') return [];
-  const { signingKey, interception, server } = identityPlaces(config);
+  const { passphrase = {} } = config.certificateAuthority;
+  // Both may count who asks.
+  const isAsked = !('command' in passphrase) && !('vault' in passphrase);
+  const { signingKey, interception, server } = identityPlaces(config, keyFilesOf(config));
   const wanted = [
     () => signingKey.read(),
-    () => interception.read(nowMs),
+    ...(isAsked ? [() => interception.read(nowMs)] : []),
     ...(config.tls === 'self' ? [() => server.read(nowMs)] : []),
   ];
   const findings: Finding[] = [];

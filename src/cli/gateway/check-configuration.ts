@@ -61,7 +61,7 @@ async function policyProblems(config: GatewayConfig): Promise<readonly CheckProb
   try {
     const options = { ...policyNames(config), pollIntervalMs: 0 };
     await using source = await PolicySource.open(config.policy.paths, options);
-    return policyWarnings(source, Date.now());
+    return policyWarnings(source, { nowMs: Date.now(), names: config.certificateAuthority.names });
   } catch (error) {
     return problemsOf(error);
   }

@@ -5,7 +5,9 @@ import { openConfiguredStore } from '../../gateway/config/store-settings.ts';
 import { identityPlaces, type IdentityPlaces } from '../../gateway/identity/identity-places.ts';
 import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
 import { placesOf } from '../../gateway/identity/stored-identity.ts';
+import { authorityKeyFiles } from '../../gateway/open-authority-keys.ts';
 import { isSharedStore, openSealedStore } from '../../gateway/open-gateway-keys.ts';
+import type { KeyFiles } from '../../pki/key-files.ts';
 import type { GatewayStore, IdentityStore } from '../../store/gateway-store.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
@@ -63,5 +65,10 @@ export async function placesOfConfig(config: GatewayConfig): Promise<IdentityPla
     },
     { isReader: true },
   );
-  return stored ?? identityPlaces(config);
+  return stored ?? identityPlaces(config, keyFilesOf(config));
+}
+
+/** How the key files of its authority that intercepts are opened. */
+export function keyFilesOf(config: GatewayConfig): KeyFiles {
+  return authorityKeyFiles({ config, environment: workloadEnvironment(process.env) });
 }

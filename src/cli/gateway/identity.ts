@@ -17,7 +17,7 @@ import { identityDefinition } from '../commands/identity-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
-import { type AskedStore, withSealed, withStore } from './identity-access.ts';
+import { type AskedStore, withSealed, withStore, keyFilesOf } from './identity-access.ts';
 import { tellDone } from '../terminal/notes.ts';
 
 type Options = Input<(typeof identityDefinition)['actions'][0]>;
@@ -33,7 +33,7 @@ async function make({ options }: Options): Promise<number> {
 }
 
 async function makeFiles(config: GatewayConfig): Promise<string> {
-  const { signingKey, interception, server, peers } = ownPlaces(config);
+  const { signingKey, interception, server, peers } = ownPlaces(config, keyFilesOf(config));
   const nowMs = Date.now();
   const { kid } = await signingKey.open();
   await interception.open(nowMs);
@@ -95,7 +95,7 @@ async function claim({ options }: Options): Promise<number> {
   if (config.identity.kind === 'store')
     throw new ProxyError('usage', 'the identity of this configuration is in the store already');
   // Those of a state folder that was lost are made here: its gateway makes none beside what the store says.
-  const own = await publicOf(config, identityPlaces(config), 'open', Date.now());
+  const own = await publicOf(config, identityPlaces(config, keyFilesOf(config)), 'open', Date.now());
   await withStore(config, ({ identity }) => claimIdentity(identity, own));
   return 0;
 }

@@ -13,7 +13,17 @@ export interface SecretPlace {
 
 /** All but the identity of the gateway and the key of kept bodies, which have forms of their own. */
 export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
-  const { credentials, deciders, upstream, storeAccess, admin, notices = [], callbacks, cache } = config;
+  const {
+    credentials,
+    deciders,
+    upstream,
+    storeAccess,
+    admin,
+    notices = [],
+    callbacks,
+    cache,
+    certificateAuthority,
+  } = config;
   return [
     ...Object.entries(credentials).map(([name, part]) => ({ name, at: ['credentials', name], part })),
     ...Object.entries(deciders).map(([name, { source }]) => ({
@@ -37,6 +47,11 @@ export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
       name: 'upstream.proxy',
       at: ['upstream', 'proxy', 'source'],
       part: upstream.proxy?.credentials?.source,
+    },
+    {
+      name: 'certificateAuthority.passphrase',
+      at: ['certificateAuthority', 'passphrase'],
+      part: certificateAuthority.passphrase,
     },
     { name: 'of the store', at: ['store', 'source'], part: storeAccess?.source },
     { name: 'of admin.oidc', at: ['admin', 'oidc', 'clientSecret'], part: admin?.oidc?.clientSecret },

@@ -39,5 +39,8 @@ export async function openFiles(
   const policy = source.current;
   if (!(policy instanceof CompiledPolicy))
     throw new ProxyError('internal', 'a policy of files is a compiled one');
-  return { policy, warnings: policyWarnings(source, Date.now()) };
+  return {
+    policy,
+    warnings: policyWarnings(source, { nowMs: Date.now(), names: config?.certificateAuthority.names }),
+  };
 }

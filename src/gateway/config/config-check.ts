@@ -121,8 +121,12 @@ function checkIdentity(
       at,
       'what is in the store is sealed; write keyEncryptionKey: { file: path } with 32 random octets, as "openssl rand -base64 32" prints them',
     );
-  if (certificateAuthority !== undefined)
-    report(['certificateAuthority'], 'the authority is in the store (identity); leave this away');
+  for (const key of ['directory', 'passphrase'] as const)
+    if (certificateAuthority?.[key] !== undefined)
+      report(
+        ['certificateAuthority', key],
+        'the authority is in the store (identity), sealed; leave this away',
+      );
   if (storeUrlOf(store) === 'sqlite::memory:')
     report([...at, 'store'], 'a store in memory loses them at each start; name a store that lasts');
 }

@@ -15,7 +15,7 @@ import { callbacksSchema } from './callbacks-schema.ts';
 import { canariesSchema } from './canaries-schema.ts';
 import { decidersSchema } from './deciders-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
-import { identitySchema } from './identity-schema.ts';
+import { certificateAuthoritySchema, identitySchema } from './identity-schema.ts';
 import { denialsSchema } from './denials-schema.ts';
 import { noticesSchema } from './notices-schema.ts';
 import { upstreamSchema } from './upstream-schema.ts';
@@ -214,12 +214,7 @@ export const gatewayConfigSchema = strictMap(
       .describe(
         'Signing key and authorities that several gateways share; in the state directory by default.',
       ),
-    certificateAuthority: strictMap(
-      { directory: text('write the path of a folder') },
-      { hint: 'write certificateAuthority: { directory: path }', synonyms: { path: 'directory' } },
-    )
-      .optional()
-      .describe('Where the authority that signs leaves is kept.'),
+    certificateAuthority: certificateAuthoritySchema.optional().describe('The authority that signs leaves.'),
     store: storeSchema
       .optional()
       .describe('What outlives a process: a file, or a database that several gateways share.'),

@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 import { strictMap } from '../../policy/yaml-source.ts';
+import { parseHostPattern } from '../../policy/host-pattern.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { text } from '../../policy/schema-parts.ts';
 import { sourceSchema } from '../credentials/sources/source-schema.ts';
 
@@ -37,3 +39,38 @@ export const identitySchema = strictMap(
 );
 
 export type IdentityDocument = z.infer<typeof identitySchema>;
+
+const namesHint = 'write a list of names, such as [example.com]; each stands for all below it, too';
+
+/** Nothing else can be in a name constraint. */
+const permittedName = z.string({ error: namesHint }).transform((name, context) => {
+  const pattern = parseHostPattern(name, 'allow');
+  if (typeof pattern !== 'string' && pattern.kind === 'exact' && !pattern.isAddress) return pattern.host;
+  context.addIssue({ code: 'custom', message: typeof pattern === 'string' ? pattern : namesHint });
+  return z.NEVER;
+});
+
+export const certificateAuthoritySchema = strictMap(
+  {
+    directory: text('write the path of a folder').optional().describe('Where it is kept.'),
+    passphrase: sourceSchema
+      .optional()
+      .describe('Where the passphrase is with which its key files are encrypted; without it they are not.'),
+    names: z
+      .array(permittedName, { error: namesHint })
+      .min(1, { error: namesHint })
+      .max(defaultLimits.authorityNamesMax, {
+        error: `write at most ${defaultLimits.authorityNamesMax} names; one stands for all below it`,
+      })
+      .optional()
+      .describe(
+        'Names that an authority which is made may certify, with all below them; without it, every name.',
+      ),
+  },
+  {
+    hint: 'write certificateAuthority: { directory: path }',
+    synonyms: { path: 'directory', password: 'passphrase', secret: 'passphrase' },
+  },
+);
+
+export type CertificateAuthorityDocument = z.infer<typeof certificateAuthoritySchema>;

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { CredentialSourceConfig } from '../credentials/sources/source-config.ts';
 import { sourceSettings } from '../credentials/sources/source-settings.ts';
-import type { IdentityDocument } from './identity-schema.ts';
+import type { CertificateAuthorityDocument, IdentityDocument } from './identity-schema.ts';
 
 /** Where the signing key and the authorities are. */
 export type IdentityConfig =
@@ -20,16 +20,24 @@ export type IdentityConfig =
 import type { CapturedDocument } from './captured-schema.ts';
 import { type CapturedSettings, capturedSettings } from './captured-settings.ts';
 
+export interface CertificateAuthorityConfig {
+  readonly directory: string;
+  /** Of its key files; absent: they are not encrypted. */
+  readonly passphrase?: CredentialSourceConfig;
+  /** What an authority that is made may certify, with what is below; absent: every name. */
+  readonly names?: readonly string[];
+}
+
 export interface IdentitySettings {
   readonly identity: IdentityConfig;
-  readonly certificateAuthority: { readonly directory: string };
+  readonly certificateAuthority: CertificateAuthorityConfig;
   /** Bodies that rules ask to be kept, and the key that seals them. */
   readonly captured: CapturedSettings;
 }
 
 export interface IdentityDocuments {
   readonly identity?: IdentityDocument | undefined;
-  readonly certificateAuthority?: { readonly directory: string } | undefined;
+  readonly certificateAuthority?: CertificateAuthorityDocument | undefined;
   readonly captured?: CapturedDocument | undefined;
 }
 
@@ -44,7 +52,13 @@ export function identitySettings(
   return {
     identity,
     captured: capturedSettings(captured, { absolute, stateDirectory }),
-    certificateAuthority: { directory: absolute(certificateAuthority?.directory ?? join(directory, 'ca')) },
+    certificateAuthority: {
+      directory: absolute(certificateAuthority?.directory ?? join(directory, 'ca')),
+      ...(certificateAuthority?.passphrase === undefined
+        ? {}
+        : { passphrase: sourceSettings(certificateAuthority.passphrase, absolute) }),
+      ...(certificateAuthority?.names === undefined ? {} : { names: certificateAuthority.names }),
+    },
   };
 }
 

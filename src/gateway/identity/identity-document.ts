@@ -51,8 +51,10 @@ export interface DocumentPort {
   readonly key: KeyObject;
 }
 
-export function newIdentity(nowMs: number): IdentityDocument {
-  const pair = (name: AuthorityName): DocumentAuthority => createPair(nowMs, authorityTitles[name]);
+/** `names`: those that the authority that intercepts may certify; none: every name. */
+export function newIdentity(nowMs: number, names: readonly string[] = []): IdentityDocument {
+  const pair = (name: AuthorityName): DocumentAuthority =>
+    createPair(nowMs, authorityTitles[name], name === 'interception' ? names : []);
   return {
     id: randomBytes(16).toString('hex'),
     signingKey: { key: newSigningKey() },

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { openCertificateAuthority, readCertificateAuthority } from '../../pki/authority-folder.ts';
+import type { KeyFiles } from '../../pki/key-files.ts';
 import type { CertificateAuthority } from '../../pki/certificate-authority.ts';
 import { serverAuthority } from '../../pki/server-identity.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -54,12 +55,25 @@ export interface AuthorityFolder {
   readonly directory: string;
   readonly name?: string;
   readonly commonName?: string;
+  /** How its keys are in their files; default: as they are. */
+  readonly keys?: KeyFiles;
+  /** Of what is made: the names that it may certify. */
+  readonly names?: readonly string[];
 }
 
 type Named = Pick<GatewayConfig, 'identity' | 'certificateAuthority'>;
 
-export function interceptionFolder({ certificateAuthority }: Named): AuthorityFolder {
-  return { directory: certificateAuthority.directory };
+/** `keys` opens its key files as the configuration says. */
+export function interceptionFolder({ certificateAuthority }: Named, keys?: KeyFiles): AuthorityFolder {
+  const { directory, passphrase, names } = certificateAuthority;
+  // A key would else be written as it is.
+  if (passphrase !== undefined && keys?.encrypts !== true)
+    throw new ProxyError('internal', 'nothing opens the key files of the authority');
+  return {
+    directory,
+    ...(keys === undefined ? {} : { keys }),
+    ...(names === undefined ? {} : { names }),
+  };
 }
 
 export function serverFolder(config: Named): AuthorityFolder {
@@ -82,35 +96,36 @@ export function identityFolder({ identity }: Pick<Named, 'identity'>): string {
 }
 
 /** Those in files. What the operator placed there is never made anew: a gateway that cannot read it must not start another. */
-export function identityPlaces(config: Named): IdentityPlaces {
+export function identityPlaces(config: Named, keys?: KeyFiles): IdentityPlaces {
   return config.identity.kind === 'own'
-    ? ownPlaces(config)
+    ? ownPlaces(config, keys)
     : readPlaces(
         config,
         'no gateway makes anything in identity.directory: see "upstreamproxy identity make"',
+        keys,
       );
 }
 
 /** The same, each made where it is missing. */
-export function ownPlaces(config: Named): IdentityPlaces {
+export function ownPlaces(config: Named, keys?: KeyFiles): IdentityPlaces {
   const directory = identityFolder(config);
   return {
     signingKey: { open: () => openSigningKey(directory), read: () => readSigningKeys(directory) },
-    interception: authorityPlace(interceptionFolder(config), 'make'),
+    interception: authorityPlace(interceptionFolder(config, keys), 'make'),
     server: authorityPlace(serverFolder(config), 'make'),
     peers: authorityPlace(peersFolder(config), 'make'),
   };
 }
 
 /** The same, none of them made; `hint` says what to do where a start finds nothing. */
-export function readPlaces(config: Named, hint: string): IdentityPlaces {
+export function readPlaces(config: Named, hint: string, keys?: KeyFiles): IdentityPlaces {
   const directory = identityFolder(config);
   return {
     signingKey: given(
       { open: () => readSigningKeys(directory), read: () => readSigningKeys(directory) },
       hint,
     ),
-    interception: given(authorityPlace(interceptionFolder(config), 'read'), hint),
+    interception: given(authorityPlace(interceptionFolder(config, keys), 'read'), hint),
     server: given(authorityPlace(serverFolder(config), 'read'), hint),
     peers: given(authorityPlace(peersFolder(config), 'read'), hint),
   };

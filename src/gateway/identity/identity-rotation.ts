@@ -3,7 +3,9 @@
 import { createPublicKey } from 'node:crypto';
 import { checkSignedChain } from '../../pki/authority-chain.ts';
 import { keptOf, type NextOptions, requireOwnRoot, usedOf } from '../../pki/authority-rotation.ts';
-import { authorityOf, createKey, createPair, rootsOf } from '../../pki/certificate-authority.ts';
+import { createKey } from '../../pki/authority-key.ts';
+import { authorityOf, createPair, rootsOf } from '../../pki/certificate-authority.ts';
+import { requireNamed } from '../../pki/permitted-names.ts';
 import { splitPemCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import {
@@ -27,13 +29,13 @@ type Change = (document: IdentityDocument) => IdentityDocument;
 export function nextAuthority(
   name: AuthorityName,
   nowMs: number,
-  { isOwnRoot = false }: NextOptions = {},
+  { isOwnRoot = false, names }: NextOptions = {},
 ): Change {
   return changed(name, (authority) => {
     requireOwnRoot(authority.certificates, isOwnRoot);
     if (authority.next !== undefined)
       throw unusableAuthority('there is a next pair already: the rotation that it began goes first');
-    const { key, certificates } = createPair(nowMs, authorityTitles[name]);
+    const { key, certificates } = createPair(nowMs, authorityTitles[name], names);
     return { ...authority, next: { key, certificate: certificates.join(''), madeMs: nowMs } };
   });
 }
@@ -78,7 +80,7 @@ export function requestedAuthority(name: AuthorityName, isAnew: boolean): Change
 export function installedAuthority(
   name: AuthorityName,
   certificates: readonly string[],
-  nowMs: number,
+  { nowMs, names = [] }: { readonly nowMs: number; readonly names?: readonly string[] | undefined },
 ): Change {
   return changed(name, ({ requested: key, ...authority }) => {
     if (key === undefined)
@@ -90,6 +92,7 @@ export function installedAuthority(
     const knownRoots = rootsOf(authority.certificates);
     const { intermediates, root } = checkSignedChain({ certificates, knownRoots, key, nowMs });
     const chain = [...intermediates, root];
+    if (names.length > 0) requireNamed(chain, names);
     if (!knownRoots.includes(root))
       return { ...authority, next: { key, certificate: chain.join(''), madeMs: nowMs } };
     return signingNow({ ...authority, key }, chain);

@@ -30,6 +30,8 @@ export interface SealedStoreOptions {
   readonly clock: () => number;
   /** Where it is given, what is written has to stand until every gateway has looked. */
   readonly pause?: (ms: number) => Promise<void>;
+  /** Those that an authority that is made may certify. */
+  readonly names?: readonly string[];
 }
 
 export class SealedStore {
@@ -85,7 +87,7 @@ export class SealedStore {
 
   /** Makes it where there is none: of several that do at once, all have the one of the first. */
   async make(
-    document: IdentityDocument = newIdentity(this.#options.clock()),
+    document: IdentityDocument = newIdentity(this.#options.clock(), this.#options.names),
   ): Promise<OpenIdentity & { readonly isNew: boolean }> {
     const found = await this.read();
     if (found !== undefined) return { ...found, isNew: false };

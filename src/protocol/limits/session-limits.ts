@@ -334,6 +334,11 @@ export const sessionLimits = {
     'ca_key_unusable',
     'Authorities between a leaf and its root. They go along with each handshake; one or two are usual.',
   ),
+  authorityNamesMax: fixedRow(
+    500,
+    'config_invalid',
+    'Names that an authority may certify are in every handshake. Java refuses a chain of 32,768 bytes, which are 1,400 names.',
+  ),
   authorityCreationWaitMs: fixedRow(
     3_000,
     'ca_key_unusable',

@@ -45,3 +45,25 @@ test('the authority is shown as PEM and as stores that keytool reads', async (co
     }
   });
 });
+
+test('key files are encrypted by command, and open with their passphrase alone', async () => {
+  await withTemporaryDirectory(async (folder) => {
+    const configured = (more: string): void =>
+      writeFileSync(
+        join(folder, 'gateway.yaml'),
+        `publicNames: [127.0.0.1]\nstateDirectory: state\npolicy: observe\n${more}`,
+      );
+    const run = (...args: readonly string[]) =>
+      spawnSync(launcher, [...args, '--config', join(folder, 'gateway.yaml')], { encoding: 'utf8' });
+    configured('');
+    const { stdout: before } = run('ca', 'show');
+    configured('certificateAuthority: { passphrase: { file: passphrase }, names: [example.com] }\n');
+    writeFileSync(join(folder, 'passphrase'), 'correct horse battery staple\n', { mode: 0o600 });
+    assert.match(run('ca', 'encrypt').stdout, /^key files that were encrypted: 1$/m);
+    assert.equal(run('ca', 'show').stdout, before);
+    writeFileSync(join(folder, 'passphrase'), 'another horse battery staple\n');
+    const { status, stderr } = run('ca', 'show');
+    assert.equal(status, 78);
+    assert.match(stderr, /ca\.key does not open with certificateAuthority\.passphrase/);
+  });
+});

@@ -43,7 +43,10 @@ test('an identity in the store goes below an offline root, and is renewed there'
   };
   const { certificatesPem: before } = await authority();
 
-  assert.throws(() => change(installedAuthority('interception', [root.pem], nowMs)), /nothing was requested/);
+  assert.throws(
+    () => change(installedAuthority('interception', [root.pem], { nowMs })),
+    /nothing was requested/,
+  );
   change(requestedAuthority('interception', false));
   const first = signed();
   change(requestedAuthority('interception', false));
@@ -51,7 +54,7 @@ test('an identity in the store goes below an offline root, and is renewed there'
     new X509Certificate(first[0] ?? '').publicKey.export({ type: 'spki', format: 'pem' }),
     new X509Certificate(signed()[0] ?? '').publicKey.export({ type: 'spki', format: 'pem' }),
   );
-  change(installedAuthority('interception', first, nowMs));
+  change(installedAuthority('interception', first, { nowMs }));
   assert.equal((await authority()).certificatesPem, before + root.pem);
   assert.throws(
     () => change(switchedAuthority('interception', { ...atOnce, atOnce: false })),
@@ -69,10 +72,13 @@ test('an identity in the store goes below an offline root, and is renewed there'
   assert.throws(() => change(nextAuthority('interception', nowMs)), /ca request/);
 
   change(requestedAuthority('interception', false));
-  assert.throws(() => change(installedAuthority('interception', first, nowMs)), /none of the certificates/);
+  assert.throws(
+    () => change(installedAuthority('interception', first, { nowMs })),
+    /none of the certificates/,
+  );
   const [renewed = ''] = signed();
   // Its root is published: it signs at once, and nobody has to hear of anything.
-  change(installedAuthority('interception', [renewed], nowMs));
+  change(installedAuthority('interception', [renewed], { nowMs }));
   const { signerPem, certificatesPem, issue } = await authority();
   assert.deepEqual([signerPem, certificatesPem], [renewed, root.pem]);
   const leaf = new X509Certificate(issue('a.test', nowMs).certificatePem);
