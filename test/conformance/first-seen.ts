@@ -138,19 +138,20 @@ export function firstSeenConformance(open: () => Promise<Store>): void {
       const found = await firstSeen.list(range, limit);
       return [found.count, ...found.rows.map(({ source, name, item }) => [source, name, item])];
     };
-    assert.deepEqual(await listed({ sources: at }), [4, rows[0], rows[1], rows[2], rows[3]]);
-    assert.deepEqual(await listed({ sources: at }, 1), [4, rows[0]]);
-    assert.deepEqual(await listed({ sources: at, name: 'a.test/m', item: 'v1.0.0' }), [2, rows[0], rows[3]]);
+    // A comma stands before the end of a list, octet by octet.
+    assert.deepEqual(await listed({ sources: at }), [4, rows[3], rows[0], rows[1], rows[2]]);
+    assert.deepEqual(await listed({ sources: at }, 1), [4, rows[3]]);
+    assert.deepEqual(await listed({ sources: at, name: 'a.test/m', item: 'v1.0.0' }), [2, rows[3], rows[0]]);
     assert.deepEqual(await listed({ sources: '["maven",', item: '1.0' }), [1, rows[6]]);
     assert.deepEqual(await listed({ sources: '["maven",', name: 'g' }), [0]);
     assert.deepEqual((await firstSeen.list({ sources: at }, 1)).rows, [
-      { ...of2(rows[0][0], rows[0][1]), item: rows[0][2], firstMs: 10, digest: 'd' },
+      { ...of2(rows[3][0], rows[3][1]), item: rows[3][2], firstMs: 13, digest: 'd' },
     ]);
     assert.equal(await firstSeen.forget({ sources: at, name: 'a.test/m' }, 2), 2);
-    assert.deepEqual(await listed({ sources: '["go",' }), [4, rows[2], rows[3], rows[4], rows[5]]);
+    assert.deepEqual(await listed({ sources: '["go",' }), [4, rows[1], rows[2], rows[4], rows[5]]);
     assert.equal(await firstSeen.forget({ sources: '["maven",', name: 'g:a', item: '1.0' }, 10), 1);
     assert.equal(await firstSeen.forget({ sources: '["maven",', name: 'g:a', item: '1.0' }, 10), 0);
-    assert.deepEqual(await listed({ sources: '["' }), [5, rows[2], rows[3], rows[4], rows[5], rows[7]]);
+    assert.deepEqual(await listed({ sources: '["' }), [5, rows[1], rows[2], rows[4], rows[5], rows[7]]);
     // It is new, and so is what is promised of it.
     const again = await firstSeen.see(
       of2(rows[6][0], 'g:a'),
