@@ -47,15 +47,18 @@ export async function openCache(start: Start, { held, audit, upstream }: CacheNe
       `The cache in ${directory} takes nothing more: ${reason}. Archives come from their registries until it does.`,
     );
   const common = { share, limits, held, clock, onUnwritable, onFault };
+  const bucket = await openBucket(start, upstream, alarm);
   const cache = stack.use(
     new PackageCache({
       ...common,
       folder,
-      bucket: await openBucket(start, upstream, alarm),
+      bucket,
       keepBytes: shares.archives.keepBytes,
       onCount: (what, count) => metrics.countCache(what, count),
     }),
   );
+  // It ends before the folder into which it brings.
+  stack.use(bucket);
   const metadata = stack.use(
     new MetadataCache({
       ...common,
@@ -77,27 +80,25 @@ async function openBucket(
   if (settings === undefined) return undefined;
   const { name, keepBytes } = settings;
   const client = await openBucketClient(settings, { environment, clock, limits, upstream, stack });
-  return stack.use(
-    new CacheBucket({
-      client,
-      keepBytes,
-      limits,
-      clock,
-      isOnDuty,
-      onFault,
-      onCount: (what, count) => metrics.countCache(what, count),
-      onAway: (reason) =>
-        alarm(
-          'cache_bucket_away',
-          `The bucket ${name} of the cache cannot be used: ${reason}. What the disk does not have comes from its registry until it can.`,
-        ),
-      onDamaged: (archive) =>
-        alarm(
-          'cache_bucket_damaged',
-          `The bucket ${name} of the cache had something else than the archive ${archive}, and it was removed. It was given to nobody. Who can write the bucket?`,
-        ),
-    }),
-  );
+  return new CacheBucket({
+    client,
+    keepBytes,
+    limits,
+    clock,
+    isOnDuty,
+    onFault,
+    onCount: (what, count) => metrics.countCache(what, count),
+    onAway: (reason) =>
+      alarm(
+        'cache_bucket_away',
+        `The bucket ${name} of the cache cannot be used: ${reason}. What the disk does not have comes from its registry until it can.`,
+      ),
+    onDamaged: (archive) =>
+      alarm(
+        'cache_bucket_damaged',
+        `The bucket ${name} of the cache had something else than the archive ${archive}, and it was removed. It was given to nobody. Who can write the bucket?`,
+      ),
+  });
 }
 
 function tellAlarm(

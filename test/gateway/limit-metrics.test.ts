@@ -44,6 +44,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'cacheBucketLookMs',
     'cacheBucketPagesMax',
     'cacheBucketPageBytesMax',
+    'cacheBucketPageObjectsMax',
     'cacheBucketTokenCharactersMax',
     'cacheBucketFaultBytesMax',
   ),

@@ -136,7 +136,7 @@ export class BucketClient implements AsyncDisposable {
     const { prefix } = this.#options.place;
     const query = {
       'list-type': '2',
-      'max-keys': '1000',
+      'max-keys': String(defaultLimits.cacheBucketPageObjectsMax),
       prefix: `${prefix}/`,
       ...(token === undefined ? {} : { 'continuation-token': token }),
     };

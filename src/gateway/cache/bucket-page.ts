@@ -20,7 +20,7 @@ const nameForm = /^(object|entrie)s\/[0-9a-f]{64}$/;
 
 export function readPage(xml: string, prefix: string): BucketPage {
   const objects: BucketObject[] = [];
-  for (let at = 0; ;) {
+  for (let at = 0; objects.length < defaultLimits.cacheBucketPageObjectsMax;) {
     const from = xml.indexOf('<Contents>', at);
     const to = from === -1 ? -1 : xml.indexOf('</Contents>', from);
     if (to === -1) break;

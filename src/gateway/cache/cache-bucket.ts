@@ -64,7 +64,7 @@ export class CacheBucket implements AsyncDisposable {
   readonly #look: RepeatedLook;
   readonly #queue: Writing[] = [];
   readonly #writers = new Set<Promise<void>>();
-  #readers = 0;
+  readonly #readers = new Set<Promise<boolean>>();
   #isDamageTold = false;
 
   constructor(options: CacheBucketOptions) {
@@ -87,27 +87,12 @@ export class CacheBucket implements AsyncDisposable {
   }
 
   /** The archive as it is promised, put into the folder. False: it has to come from elsewhere. Never rejects. */
-  async bring({ key, promised }: AskedArchive, place: BringPlace): Promise<boolean> {
-    const { onCount, limits } = this.#options;
-    const isBusy = this.#readers >= defaultLimits.cacheBucketReadsMax;
+  async bring(asked: AskedArchive, place: BringPlace): Promise<boolean> {
+    const isBusy = this.#readers.size >= defaultLimits.cacheBucketReadsMax;
     if (isBusy || this.#closing.signal.aborted || !this.#health.mayAsk()) return false;
-    this.#readers += 1;
-    try {
-      const text = keyText(key);
-      const entry = await this.#asking(() => this.#entry(text, promised));
-      const bytesMax = Math.min(place.bytesMax, limits.cacheBucketArchiveBytesMax);
-      if (entry === undefined || entry.bytes > bytesMax) {
-        onCount('bucket_missed', 1);
-        return false;
-      }
-      const came = await this.#bringObject(entry, promised, place);
-      if (came === 'other') await this.#damaged(bucketEntryName(text, promised), entry, key.name);
-      if (came === 'whole') this.#isDamageTold = false;
-      onCount(came === 'whole' ? 'bucket_hit' : 'bucket_missed', 1);
-      return came === 'whole';
-    } finally {
-      this.#readers -= 1;
-    }
+    const reader = this.#bring(asked, place).finally(() => this.#readers.delete(reader));
+    this.#readers.add(reader);
+    return await reader;
   }
 
   /** It is whole and as promised here. It is written when there is time, or not at all. */
@@ -126,7 +111,23 @@ export class CacheBucket implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#look.close();
-    await Promise.all(this.#writers);
+    await Promise.all([...this.#writers, ...this.#readers]);
+  }
+
+  async #bring({ key, promised }: AskedArchive, place: BringPlace): Promise<boolean> {
+    const { onCount, limits } = this.#options;
+    const text = keyText(key);
+    const entry = await this.#asking(() => this.#entry(text, promised));
+    const bytesMax = Math.min(place.bytesMax, limits.cacheBucketArchiveBytesMax);
+    if (entry === undefined || entry.bytes > bytesMax) {
+      onCount('bucket_missed', 1);
+      return false;
+    }
+    const came = await this.#bringObject(entry, promised, place);
+    if (came === 'other') await this.#damaged(bucketEntryName(text, promised), entry, key.name);
+    if (came === 'whole') this.#isDamageTold = false;
+    onCount(came === 'whole' ? 'bucket_hit' : 'bucket_missed', 1);
+    return came === 'whole';
   }
 
   /** Undefined: it did not respond, or has none. */

@@ -148,6 +148,11 @@ export const cacheLimits = {
     'limit_exceeded',
     'A page of a list of the bucket, which has 1,000 names.',
   ),
+  cacheBucketPageObjectsMax: fixedRow(
+    1000,
+    'limit_exceeded',
+    'Objects of a page of a list of the bucket: no service of S3 gives more. A page with more is read so far.',
+  ),
   cacheBucketTokenCharactersMax: fixedRow(
     2048,
     'limit_exceeded',

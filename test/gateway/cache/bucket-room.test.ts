@@ -76,6 +76,7 @@ test('a page that is none, or cut anywhere, gives nothing that it has not', () =
     xml.replace('<Key>', '<Key><Key>'),
   ])
     assert.deepEqual(readPage(bad, 'p/').objects, [], bad);
+  assert.equal(readPage(one.repeat(3000), 'p/').objects.length, 1000);
   assert.equal(readPage(xml.replace('a&amp;b', 'a'.repeat(5000)), 'p/').next, undefined);
   const random = seeded(20);
   const pieces = [
