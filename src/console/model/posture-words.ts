@@ -11,7 +11,11 @@ const postureWords: Readonly<Record<string, string>> = {
   jailed: 'The command runs in a jail',
   'network-isolated': 'The command has no other network',
   'files-hidden': 'Secrets of the home are hidden from the command',
+  'no-token-in-container': 'No token stays in the container',
 };
+
+/** Of clients without an agent. What it says is told by its contrary. */
+const tokenInContainer = 'token-in-container';
 
 export interface PostureFact {
   readonly name: string;
@@ -22,7 +26,8 @@ export interface PostureFact {
 /** Every fact that is known here, and those that only the session knows. */
 export function postureOf(holding: readonly string[]): readonly PostureFact[] {
   const held = new Set(holding);
-  const names = [...new Set([...Object.keys(postureWords), ...holding])];
+  if (!held.delete(tokenInContainer)) held.add(`no-${tokenInContainer}`);
+  const names = [...new Set([...Object.keys(postureWords), ...held])];
   return names.map((name) => ({
     name,
     words: postureWords[name] ?? 'A fact of another version',

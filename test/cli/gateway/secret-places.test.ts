@@ -48,6 +48,15 @@ function configurationWith(of: Source): object {
       proxy: { url: 'http://proxy.example.com:3128', username: 'a', source: of('upstream.proxy.source') },
     },
     captured: { source: of('captured.source') },
+    cache: {
+      directory: 'cache',
+      bucket: {
+        url: 'https://s3.example.com',
+        name: 'archives',
+        accessKeyId: of('cache.bucket.source'),
+        source: of('cache.bucket.source'),
+      },
+    },
     admin: {
       listen: { port: 9443, names: 'console.example.com', certificate: 'gateway.yaml', key: 'gateway.yaml' },
       oidc: {

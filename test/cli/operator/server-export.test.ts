@@ -225,7 +225,7 @@ test('Ctrl-C ends the command behind a whole line, with what it has and the exit
 test('kept bodies are shown to an operator by the API, recorded first, and to nobody below', async () => {
   await using directory = await temporaryDirectory();
   await using scene = await openScene();
-  await scene.append([event('e1'), event('e2')]);
+  await scene.append([event('e1'), event('e3')]);
   const at = ['--server', `http://127.0.0.1:${scene.port}`, '--token-file'];
   for (const role of ['viewer', 'approver', 'operator'] as const)
     await writeFile(join(directory.path, role), await scene.token(role));
@@ -242,7 +242,7 @@ test('kept bodies are shown to an operator by the API, recorded first, and to no
   assert.equal(scene.audit.events.at(-1)?.action, 'bodies_viewed');
   const json = JSON.parse((await body('operator', 'e1', '--json')).stdout) as object;
   assert.deepEqual(json, { request: { bytes: 2, whole: true, redacted: 0, text: '{}' } });
-  const none = await body('operator', 'e2');
+  const none = await body('operator', 'e3');
   assert.equal(none.stdout, '');
   assert.match(none.stderr, /no bodies of that event are kept: no rule asked for it/);
 });
