@@ -8,9 +8,16 @@ const CR = 0x0d;
 /** By then it is clear whether the bytes are HTTP at all. */
 const openingBytes = 16;
 const firstCapacity = 1024;
+const connectMethod = Uint8Array.from('CONNECT ', (character) => character.charCodeAt(0));
 
 interface Incomplete {
   readonly state: 'incomplete';
+}
+
+/** Also behind an empty line. */
+function isConnectLine(bytes: Uint8Array): boolean {
+  const start = bytes[0] === CR ? 2 : 0;
+  return connectMethod.every((octet, i) => bytes[start + i] === octet);
 }
 
 class HeadReader<Head> {
@@ -19,6 +26,8 @@ class HeadReader<Head> {
   #buffer = new Uint8Array(firstCapacity);
   #length = 0;
   #hasLine = false;
+  /** Beyond its bound a head is refused, so that nothing is parsed again. */
+  #isConnect = false;
 
   constructor(limits: Limits, parse: (bytes: Uint8Array, limits: Limits) => Head | Incomplete) {
     this.#limits = limits;
@@ -46,11 +55,12 @@ class HeadReader<Head> {
       if (bytes[i] === LF) {
         const isBlank = i > 2 && bytes[i - 2] === LF;
         isDue ||= !this.#hasLine || isBlank || !isAfterCr;
+        if (!this.#hasLine || bytes[0] === CR) this.#isConnect = isConnectLine(bytes);
         this.#hasLine = true;
       } else if (isAfterCr) isDue = true;
     }
     const { headBytesMax, connectHeadBytesMax } = this.#limits;
-    return isDue || this.#length > (this.#hasLine ? connectHeadBytesMax : headBytesMax);
+    return isDue || this.#length > (this.#isConnect ? connectHeadBytesMax : headBytesMax);
   }
 
   #append(chunk: Uint8Array): void {

@@ -82,6 +82,7 @@ async function serveRequest(
           authority: formatAuthority(authority),
           via,
           established: encodeResponseHead(200),
+          parts,
         });
   void handleStream(port, pass.principal, parts);
   return undefined;
@@ -98,7 +99,7 @@ function seat(socket: TLSSocket, pass: ProxyPass, { onPass }: ProxyScene): boole
   return true;
 }
 
-interface Opening {
+interface Opening extends Pick<ProxyScene, 'parts'> {
   readonly authority: string;
   readonly via: string;
   /** What the client reads before the first octet of the other end. */
@@ -106,7 +107,10 @@ interface Opening {
   readonly refusal?: (error: ProxyError) => Uint8Array;
 }
 
-function connectPort(socket: TLSSocket, { authority, via, established, refusal }: Opening): StreamPort {
+function connectPort(
+  socket: TLSSocket,
+  { authority, via, established, refusal, parts }: Opening,
+): StreamPort {
   let hasResponse = false;
   const end = refusal ?? ((error: ProxyError) => encodeRefusalOf(error, { goesOn: false }));
   return {
@@ -119,7 +123,7 @@ function connectPort(socket: TLSSocket, { authority, via, established, refusal }
     },
     refuse: (error) => {
       if (hasResponse) socket.destroy(error);
-      else socket.end(end(error));
+      else endWith(socket, end(error), { parts });
       hasResponse = true;
     },
     reset: (error) => void socket.destroy(error),
@@ -143,6 +147,7 @@ function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
 /** SOCKS5 inside TLS: RFC 1929 sends the token as it is. */
 async function serveSocks(socket: TLSSocket, first: Buffer, scene: ProxyScene): Promise<void> {
   const server = new SocksServer(true);
+  const endMs = performance.now() + scene.parts.limits.headTimeoutMs;
   let step = server.push(first);
   let pass: ProxyPass | undefined;
   for (;;) {
@@ -163,7 +168,7 @@ async function serveSocks(socket: TLSSocket, first: Buffer, scene: ProxyScene): 
       continue;
     }
     try {
-      step = server.push(await nextChunk(socket, scene.parts.limits.headTimeoutMs));
+      step = server.push(await nextChunk(socket, Math.max(1, endMs - performance.now())));
     } catch (error) {
       pass?.release();
       throw error;
@@ -198,6 +203,7 @@ function openSocks(
     via: '',
     established: socksReply('succeeded'),
     refusal: ({ httpStatus }) => socksReply(httpStatus === 403 ? 'notAllowed' : 'failed'),
+    parts: scene.parts,
   });
   void handleStream(port, pass.principal, scene.parts);
 }

@@ -26,7 +26,7 @@ export class ProxyHttp2 {
   readonly #limits: Limits;
   readonly #adopted = new WeakMap<ServerHttp2Session, Adopted>();
   /** Set while a socket is handed over: node emits `session` before `emit` returns. */
-  #arriving: ProxyScene | undefined;
+  #arriving: { readonly scene: ProxyScene; readonly socket: TLSSocket } | undefined;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -41,7 +41,7 @@ export class ProxyHttp2 {
 
   /** Serves HTTP/2 on the socket until it ends. */
   serve(socket: TLSSocket, scene: ProxyScene): void {
-    this.#arriving = scene;
+    this.#arriving = { scene, socket };
     try {
       this.#server.emit('connection', socket);
     } finally {
@@ -54,8 +54,10 @@ export class ProxyHttp2 {
   }
 
   #adopt(session: ServerHttp2Session): void {
-    const scene = this.#arriving;
-    if (scene === undefined) return void session.destroy();
+    if (this.#arriving === undefined) return void session.destroy();
+    const { scene, socket } = this.#arriving;
+    // HTTP/2 has no half-closed connection, and node would leave it open.
+    socket.once('end', () => session.destroy());
     const adopted: Adopted = { scene, passes: 0, refusals: 0 };
     this.#adopted.set(session, adopted);
     const floods = new Http2Floods(session, this.#limits, scene.parts.clock);
@@ -64,9 +66,11 @@ export class ProxyHttp2 {
       if (limit !== undefined) scene.parts.onLimit?.(limit);
     });
     session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
-    // Streams that run have deadlines of their own.
+    // Streams that run have deadlines of their own. Those that were refused are left open by whoever wants the connection to stay.
     const timer = setInterval(() => {
-      if (adopted.passes === 0) session.close();
+      if (adopted.passes > 0) return;
+      if (session.closed) session.destroy();
+      else session.close();
     }, this.#limits.headTimeoutMs);
     session.once('close', () => clearInterval(timer));
   }

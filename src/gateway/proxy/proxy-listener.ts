@@ -94,7 +94,7 @@ export class ProxyListener implements AsyncDisposable {
 
   /** Of connections from then on. */
   setSecureContext(options: Parameters<TlsServer['setSecureContext']>[0]): void {
-    this.#tls.setSecureContext(options);
+    this.#tls.setSecureContext({ ...options, secureOptions });
   }
 
   /** Takes nothing new. Resolves when what runs is over, or the time is. */

@@ -86,6 +86,8 @@ export class ProxySessions {
     try {
       const principal = await known.session;
       this.#digests.set(principal.sessionId, digest);
+      // It may have ended before anybody could know that it is of this token.
+      if (this.#options.sessions.watch.ended.has(principal.sessionId)) this.forget(principal.sessionId);
       return principal;
     } catch (error) {
       // Of what the store could not say now, it may say something else the next time.

@@ -12,7 +12,8 @@ import { bothWays, latin1, tried, type GrowthCases } from './growth-case.ts';
 const limits = {
   ...defaultLimits,
   headBytesMax: 1 << 20,
-  connectHeadBytesMax: 1 << 20,
+  // What a head of another method passes on its way.
+  connectHeadBytesMax: 1 << 8,
   headersCountMax: 1 << 20,
 };
 

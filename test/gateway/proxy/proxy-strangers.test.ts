@@ -1,0 +1,57 @@
+// Clients of the proxy listener that want to stay without being served.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { after, before, test } from 'node:test';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { basic, nextResponse, openProxyScene, originName, type ProxyScene } from './proxy-scene.ts';
+
+let scene: ProxyScene;
+let target: string;
+
+before(async () => {
+  scene = await openProxyScene({ limits: { ...defaultLimits, headTimeoutMs: 200, lingerTimeoutMs: 100 } });
+  target = `${originName}:${scene.origin.port}`;
+});
+after(async () => await scene[Symbol.asyncDispose]());
+
+/** An octet now and then, until the gateway has had enough. */
+async function drip(socket: TLSSocket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once('close', () => resolve());
+  const timer = setInterval(() => socket.write('\0'), 20);
+  await promise;
+  clearInterval(timer);
+}
+
+test('a connection of HTTP/2 ends whose streams were all refused, though its client leaves them open', async () => {
+  const session = connectHttp2(`https://localhost:${scene.port}`, { ca: scene.serverCa });
+  session.on('error', () => undefined);
+  const closed = once(session, 'close');
+  const stream = session.request({ ':method': 'CONNECT', ':authority': target }, { endStream: false });
+  stream.on('error', () => undefined);
+  const [head] = await once(stream, 'response');
+  assert.equal(head[':status'], 407);
+  await closed;
+});
+
+test('a CONNECT that is refused for its hops ends, though its client goes on', async () => {
+  const ca = scene.serverCa;
+  const socket = connectTls({ port: scene.port, ca, servername: 'localhost', allowHalfOpen: true });
+  socket.on('error', () => undefined);
+  const via = `Via: ${'1.1 hop, '.repeat(1500)}1.1 hop\r\n`;
+  socket.write(`CONNECT ${target} HTTP/1.1\r\n${basic(scene.token())}${via}\r\nthe start of the tunnel`);
+  assert.match(await nextResponse(socket), /^HTTP\/1\.1 400 /);
+  await drip(socket);
+});
+
+test('a conversation of SOCKS has one deadline, however often an octet of it comes', async () => {
+  const socket = await scene.connect();
+  socket.write(Uint8Array.of(5, 255));
+  await drip(socket);
+  // With all of its methods it had been told that none of them is served.
+  assert.equal(socket.bytesRead, 0);
+  assert.equal(socket.read(), null);
+});
