@@ -92,6 +92,8 @@ export class ProxyDesk implements Disposable {
     for (const token of tokens)
       isExposed =
         (await this.#options.tokens.expose(token, { address, userAgent }, newTraceId())) || isExposed;
+    // Each look may cost the store something, and a client may go on for as long as it likes.
+    if (tokens.length > 0) this.#count(await this.#options.failures.told(address, neededToken()));
     return isExposed;
   }
 

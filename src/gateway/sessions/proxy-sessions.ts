@@ -54,6 +54,8 @@ const posture: Posture = {
   notes: ['a proxy token: no agent is in the container'],
 };
 
+const exposedReason = 'its proxy token was sent in the clear';
+
 export class ProxySessions {
   readonly #options: ProxySessionsOptions;
   /** By digest of the token, the least used first. */
@@ -102,13 +104,20 @@ export class ProxySessions {
     const nowMs = clock();
     const token = await this.#verify(text, nowMs).catch(() => undefined);
     if (token === undefined) return false;
-    this.#closeHere(tokenDigest(text));
+    const digest = tokenDigest(text);
+    const isHeard = this.#exposed.has(digest);
+    const begun = this.#known.get(digest)?.session;
+    this.#closeHere(digest);
     const { tokenKey, expiresMs: tokenExpiresMs, issuer, subject, claims } = token;
-    const reason = 'its proxy token was sent in the clear';
-    const outcome = await store.sessions.withdraw({ tokenKey, tokenExpiresMs }, reason, nowMs);
+    const outcome = await store.sessions
+      .withdraw({ tokenKey, tokenExpiresMs }, exposedReason, nowMs)
+      .catch(async (error: unknown) => {
+        if (!isHeard) await this.#exposedHereAlone(token, { begun, traceId });
+        throw error;
+      });
     const { sessionId } = outcome;
     const isNew =
-      outcome.kind === 'withdrawn' ? outcome.isNew : await sessions.revoke(outcome.sessionId, reason);
+      outcome.kind === 'withdrawn' ? outcome.isNew : await sessions.revoke(outcome.sessionId, exposedReason);
     await sessions.watch.look();
     const principal = principalIdOf(issuer, subject);
     const of = sessionId === undefined ? { principal } : { principal, sessionId };
@@ -119,7 +128,7 @@ export class ProxySessions {
         nowMs,
         traceId,
         ...of,
-        message: `A proxy token was withdrawn: ${reason}.`,
+        message: `A proxy token was withdrawn: ${exposedReason}.`,
         details: { id: claims['jti'], tokenKey, tokenExpires },
       });
     const message = `The proxy token of ${subject} came in the clear, from ${userAgent ?? 'a client'} at ${address}; it is good for nothing any more.`;
@@ -128,6 +137,26 @@ export class ProxySessions {
     // A client that goes on with it fills no audit.
     else audit.strangerRefused(new ProxyError('session_revoked', message), nowMs, traceId);
     return true;
+  }
+
+  /** The store could not be told: what runs here ends all the same, and an operator has to see to the rest. */
+  async #exposedHereAlone(
+    { issuer, subject, claims }: ProxyToken,
+    { begun, traceId }: { readonly begun: Promise<Principal> | undefined; readonly traceId: string },
+  ): Promise<void> {
+    const { audit, sessions, clock } = this.#options;
+    const session = await begun?.catch(() => undefined);
+    if (session !== undefined)
+      await sessions.watch.endedHere(session.sessionId, { state: 'revoked', reason: exposedReason });
+    await audit.record({
+      action: 'proxy_token_exposed',
+      nowMs: clock(),
+      traceId,
+      principal: principalIdOf(issuer, subject),
+      ...(session === undefined ? {} : { sessionId: session.sessionId }),
+      message: `The proxy token of ${subject} came in the clear, and the store could not be told: only this process refuses it. Revoke its session.`,
+      details: { id: claims['jti'] },
+    });
   }
 
   /** The next use of its token asks the store. */
