@@ -94,6 +94,10 @@ test('none, wrong, expired, foreign, withdrawn and out-of-network tokens get 407
     socket.destroy();
   }
   assert.equal(told.size, 1, [...told].join('\n'));
+  // The beginning of a session waits for the audit, and so for what was told to it before.
+  const last = await scene.connect();
+  assert.match(await ask(last, target, basic(scene.token())), /^HTTP\/1\.1 200 /);
+  last.destroy();
   const messages = (await scene.events()).map(({ message = '' }) => message).join('\n');
   for (const why of Object.keys(bad)) assert.ok(messages.includes(why), why);
   assert.ok(!JSON.stringify(await scene.events()).includes(good.slice(0, 40)));
