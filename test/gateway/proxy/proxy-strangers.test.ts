@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { after, before, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
@@ -39,7 +40,8 @@ test('a connection of HTTP/2 ends whose streams were all refused, though its cli
 
 test('a CONNECT that is refused for its hops ends, though its client goes on', async () => {
   const ca = scene.serverCa;
-  const socket = connectTls({ port: scene.port, ca, servername: 'localhost', allowHalfOpen: true });
+  const below = connectTcp({ port: scene.port, host: '127.0.0.1', allowHalfOpen: true });
+  const socket = connectTls({ socket: below, ca, servername: 'localhost' });
   socket.on('error', () => undefined);
   const via = `Via: ${'1.1 hop, '.repeat(1500)}1.1 hop\r\n`;
   socket.write(`CONNECT ${target} HTTP/1.1\r\n${basic(scene.token())}${via}\r\nthe start of the tunnel`);
