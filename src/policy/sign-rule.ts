@@ -34,11 +34,12 @@ function isMeant(
 ): boolean {
   const { objects, committer, author, tags } = sign;
   if (!objects.includes(object.kind)) return false;
-  if (!matchesAny(committer, object.committer, work)) return false;
+  const isAmong = effect === 'allow' ? matchesAny : matchesAnyCase;
+  if (!isAmong(committer, object.committer, work)) return false;
   if (object.kind === 'tag')
     return tags === undefined || tags.some((one) => matchesSegment(one, object.tag, work));
   const authors = author ?? (effect === 'allow' ? committer : undefined);
-  return matchesAny(authors, object.author, work);
+  return isAmong(authors, object.author, work);
 }
 
 function matchesAny(
@@ -50,6 +51,19 @@ function matchesAny(
     patterns === undefined ||
     patterns.some((one) => matchesSegment(one.name, name, work) && matchesSegment(one.email, email, work))
   );
+}
+
+/** For rules that deny: whoever shows who made a commit takes `Ada@Example.com` for `ada@example.com`. */
+function matchesAnyCase(
+  patterns: readonly IdentityPattern[] | undefined,
+  identity: GitIdentity,
+  work: MatchingWork,
+): boolean {
+  return matchesAny(patterns?.map(lowerCased), lowerCased(identity), work);
+}
+
+function lowerCased({ name, email }: GitIdentity): GitIdentity {
+  return { name: name.toLowerCase(), email: email.toLowerCase() };
 }
 
 export function signText({ objects, committer, author, tags, isAutomatic }: SignCondition): string {

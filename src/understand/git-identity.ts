@@ -6,8 +6,8 @@ export interface GitIdentity {
 }
 
 const lineForm = /^([^<>]+) <([^<>]+)> (0|[1-9][0-9]{0,10}) [+-](?:0[0-9]|1[0-4])[0-5][0-9]$/;
-/** Characters that cannot be seen, or that look like a blank. */
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|[^\S ]/u;
+/** Characters that cannot be seen, or that look like a blank; U+2800 is a sign of Braille without dots. */
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|[^\S ]/u;
 /** One address, without what has a meaning around it (RFC 5322). */
 const emailForm = /^[^\s"(),:;<>@[\\\]]+(?:@[^\s"(),:;<>@[\\\]]+)?$/;
 const lengthMax = 200;

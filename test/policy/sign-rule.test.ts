@@ -73,6 +73,24 @@ test('author, tags and stars say who else, and a star stays in its part', () => 
   assert.equal(effectOf(policy, { ...tag, tag: 'nightly' }), 'deny');
 });
 
+test('a rule that denies somebody is not got round by capitals, and one that allows takes letters as they are', () => {
+  const noAda = "{ name: no-ada, sign: { committer: '* <Ada@example.com>' }, deny: not her }";
+  const noAuthor = "{ name: no-ada, sign: { author: 'Ada <*>' }, deny: not her }";
+  const anybody = rule(`objects: [commit, tag], committer: '* <*>'`);
+  for (const email of ['ada@example.com', 'ADA@Example.COM']) {
+    const shouted = { name: 'aDA', email };
+    const objects: readonly GitObject[] = [
+      { ...commit, committer: shouted },
+      { ...tag, committer: shouted },
+    ];
+    for (const object of objects) assert.equal(effectOf(policyOf(noAda, anybody), object), 'deny');
+    assert.equal(effectOf(policyOf(noAuthor, anybody), { ...commit, author: shouted }), 'deny');
+    assert.equal(effectOf(policyOf(noAda, anybody), commit), 'allow');
+  }
+  const shouted = { name: 'Build Agent', email: 'Agent@example.com' };
+  assert.equal(effectOf(policyOf(rule(ofAgent)), { ...commit, committer: shouted }), 'deny');
+});
+
 test('what allows every host signs nothing, and what denies every host denies signatures too', () => {
   const open = "{ name: open, hosts: '*', dangerouslyAllowWideHosts: true }";
   assert.equal(effectOf(policyOf(open), commit), 'deny');
