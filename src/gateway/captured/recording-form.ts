@@ -1,6 +1,7 @@
 // How the recording of a shell is at rest: lines of asciicast (version 2) in pieces, each sealed for its own place, with its length before
 // it. The last one says that it is the last.
 
+import { isUtf8 } from 'node:buffer';
 import { setImmediate } from 'node:timers/promises';
 import { openOctets, sealOctets } from '../../system/sealed-octets.ts';
 
@@ -69,8 +70,11 @@ export function headLine({ columns, rows }: TerminalSize, nowMs: number): string
   return line({ version: 2, width: columns, height: rows, timestamp: Math.floor(nowMs / 1000) });
 }
 
-export function eventLine(atMs: number, kind: RecordedKind, text: string): string {
-  return line([atMs / 1000, kind === 'input' ? 'i' : 'o', text]);
+/** Octets that are not UTF-8 a text cannot have: where there are some, all stand in a line of their own behind it, which players leave out. */
+export function eventLines(atMs: number, kind: RecordedKind, octets: Buffer): string {
+  const code = kind === 'input' ? 'i' : 'o';
+  const text = line([atMs / 1000, code, octets.toString('utf8')]);
+  return isUtf8(octets) ? text : text + line([atMs / 1000, 'b', `${code} ${octets.toString('base64')}`]);
 }
 
 export function sizeLine(atMs: number, { columns, rows }: TerminalSize): string {

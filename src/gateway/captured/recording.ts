@@ -2,19 +2,19 @@
 // that nobody could look at later.
 
 import type { FileHandle } from 'node:fs/promises';
-import { StringDecoder } from 'node:string_decoder';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { SealingKey } from './day-keys.ts';
 import {
-  eventLine,
+  eventLines,
   headLine,
   type RecordedKind,
   sealPiece,
   sizeLine,
   type TerminalSize,
 } from './recording-form.ts';
+import { WholeCharacters } from './whole-characters.ts';
 
 export interface RecordingOptions {
   readonly file: Pick<FileHandle, 'appendFile' | 'close'>;
@@ -29,10 +29,10 @@ export interface RecordingOptions {
 export class Recording implements AsyncDisposable {
   readonly #options: RecordingOptions;
   readonly #startedMs: number;
-  readonly #decoders: Readonly<Record<RecordedKind, StringDecoder>> = {
-    output: new StringDecoder('utf8'),
-    error: new StringDecoder('utf8'),
-    input: new StringDecoder('utf8'),
+  readonly #characters: Readonly<Record<RecordedKind, WholeCharacters>> = {
+    output: new WholeCharacters(),
+    error: new WholeCharacters(),
+    input: new WholeCharacters(),
   };
   /** What no line says yet. */
   #resized: TerminalSize | undefined;
@@ -73,7 +73,7 @@ export class Recording implements AsyncDisposable {
   /** @throws ProxyError audit_unavailable, limit_exceeded; once it did, always */
   async add(kind: RecordedKind, chunk: Uint8Array): Promise<void> {
     // A character that is cut off stands with its rest.
-    await this.#append(this.#lines(kind, this.#decoders[kind].write(chunk)), false);
+    await this.#append(this.#lines(kind, this.#characters[kind].take(chunk)), false);
   }
 
   /** Says that nothing is missing, and closes it. Never throws: without its last piece it looks cut off, as it is. */
@@ -87,19 +87,19 @@ export class Recording implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const rest = (['input', 'output', 'error'] as const).map((kind) =>
-      this.#lines(kind, this.#decoders[kind].end()),
+      this.#lines(kind, this.#characters[kind].end()),
     );
     await this.#append(rest.join(''), true).catch(() => undefined);
     await this.#options.file.close().catch(() => undefined);
   }
 
-  #lines(kind: RecordedKind, text: string): string {
-    if (text === '') return '';
+  #lines(kind: RecordedKind, octets: Buffer): string {
+    if (octets.length === 0) return '';
     // A clock may be set back, a recording goes on.
     this.#atMs = Math.max(this.#atMs, this.#options.clock() - this.#startedMs);
     const size = this.#resized;
     this.#resized = undefined;
-    return `${size === undefined ? '' : sizeLine(this.#atMs, size)}${eventLine(this.#atMs, kind, text)}`;
+    return `${size === undefined ? '' : sizeLine(this.#atMs, size)}${eventLines(this.#atMs, kind, octets)}`;
   }
 
   /** One behind the other, in the order in which they came. */

@@ -126,6 +126,7 @@ export class ClientSide {
     });
     session.on('exec', (accept, _reject, { command }) => {
       const channel = this.#take(accept);
+      if (channel === undefined) return;
       const hasTerminal = terminal.opened !== undefined;
       this.#asks.resolve({
         kind: 'exec',
@@ -136,7 +137,8 @@ export class ClientSide {
       });
     });
     session.on('shell', (accept) => {
-      this.#asks.resolve({ kind: 'shell', terminal, channel: this.#take(accept) });
+      const channel = this.#take(accept);
+      if (channel !== undefined) this.#asks.resolve({ kind: 'shell', terminal, channel });
     });
     for (const event of ['subsystem', 'sftp'] as const)
       session.on(event, (_accept: unknown, reject: (() => void) | undefined, info?: { name: string }) => {
@@ -150,8 +152,13 @@ export class ClientSide {
     return { readableLength: this.#channel?.readableLength ?? 0 };
   }
 
-  #take(accept: () => ServerChannel): ServerChannel {
+  /** One channel runs one thing (RFC 4254 §6.5): the library has none for another, and could not say so. */
+  #take(accept: () => ServerChannel | undefined): ServerChannel | undefined {
     const channel = accept();
+    if (channel === undefined) {
+      this.wire.destroy(new ProxyError('protocol_denied', 'SSH: the client asks twice on one channel'));
+      return undefined;
+    }
     channel.on('error', () => undefined);
     channel.stderr.on('error', () => undefined);
     this.#channel = channel;

@@ -86,13 +86,55 @@ test('what a shell shows comes back in its order, as asciicast, and nothing of i
     [1.5, 'o', 'beside'],
     [1.5, 'o', '€'],
     [1.5, 'o', 'a\ufffd'],
+    [1.5, 'b', 'o Yf8='],
     [1.5, 'o', '\ufffd'],
+    [1.5, 'b', 'o 4g=='],
   ]);
   const sealed = await readFile(await scene.place(id), 'latin1');
   assert.doesNotMatch(sealed, /canary|version|beside/);
   assert.equal(await scene.bodies.read(id), undefined);
   for (const odd of ['../key', '', randomUUIDv7()])
     assert.equal(await scene.bodies.readRecording(odd), undefined);
+});
+
+test('no octet is lost, whether it is UTF-8 or not, and however it comes in pieces', async () => {
+  await using scene = await openScene();
+  // Bytes of one seed: characters of all lengths, cut off and whole, and what is none.
+  const parts = ['a', 'é', '€', '😀', '\ufffd'].map((one) => Buffer.from(one));
+  const odd = [0x80, 0xbf, 0xc0, 0xc2, 0xe2, 0xed, 0xf0, 0xf4, 0xf5, 0xff].map((one) => Buffer.from([one]));
+  let seed = 7;
+  const below = (max: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % max;
+  };
+  for (let round = 0; round < 6; round += 1) {
+    const from = round % 2 === 0 ? parts : [...parts, ...odd];
+    const sent = Buffer.concat(Array.from({ length: 60 }, () => from[below(from.length)] ?? Buffer.alloc(0)));
+    const id = randomUUIDv7();
+    {
+      await using recording = await scene.bodies.record(id, 'red', size);
+      for (let at = 0; at < sent.length;) {
+        const end = at + 1 + below(6);
+        await recording.add('input', sent.subarray(at, end));
+        at = end;
+      }
+    }
+    const events = linesOf((await scene.bodies.readRecording(id))?.text ?? '').slice(1) as [
+      number,
+      string,
+      string,
+    ][];
+    const pieces = events.flatMap(([, code, text], at) => {
+      if (code === 'b') return [Buffer.from(text.replace(/^i /, ''), 'base64')];
+      return events[at + 1]?.[1] === 'b' ? [] : [Buffer.from(text)];
+    });
+    assert.deepEqual(Buffer.concat(pieces), sent);
+    if (round % 2 === 0)
+      assert.ok(
+        events.every(([, code]) => code === 'i'),
+        'text alone needs no octets',
+      );
+  }
 });
 
 test('what is cut off, changed, moved or added is seen, and what stands before it is there', async () => {

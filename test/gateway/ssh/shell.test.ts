@@ -310,3 +310,24 @@ test('a command gets no terminal, nor does one with a name that is none', option
   }
   assert.deepEqual(scene.asked, []);
 });
+
+test('a channel on which a shell runs takes no other one and no command', options, async () => {
+  for (const word of ['shell', 'exec'] as const) {
+    await using scene = await openScene({ rule: 'shell: record, commands: run', run: echo });
+    const client = await scene.client();
+    const channel = await shellOf(client, false);
+    const { until, closed } = watch(channel);
+    await until('$ ');
+    // The library itself sends one alone.
+    const { _protocol: protocol, outgoing } = { ...client, ...channel } as unknown as {
+      readonly _protocol: Record<typeof word, (id: number, ...more: unknown[]) => void>;
+      readonly outgoing: { readonly id: number };
+    };
+    if (word === 'shell') protocol.shell(outgoing.id, false);
+    else protocol.exec(outgoing.id, 'run', false);
+    // It would stay open, and its client deaf.
+    await closed;
+    await scene.path.events(1);
+    assert.deepEqual(scene.asked, ['shell']);
+  }
+});
