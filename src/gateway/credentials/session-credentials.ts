@@ -23,6 +23,7 @@ export class SessionCredentials<Opened extends Disposable> {
 
   constructor(options: SessionCredentialsOptions<Opened>) {
     this.#options = options;
+    if (options.leases !== undefined) options.leases.onOver = (rootId) => void this.forget(rootId);
   }
 
   /** @throws ProxyError credential_unavailable */

@@ -57,6 +57,9 @@ export class SessionLeases {
   /** Leases in the store that could not be given back, when this process looked last. */
   failing = 0;
 
+  /** Told of a session that asks and does not live: something of it came behind its end. */
+  onOver: (rootId: string) => void = () => undefined;
+
   /** Before it is asked for. @throws ProxyError credential_unavailable, limit_exceeded */
   async ask({ rootId, principalId }: LeaseSession, credential: string): Promise<NewLease> {
     const { store, holderId, limits } = this.#options;
@@ -68,6 +71,7 @@ export class SessionLeases {
       case 'asked':
         return lease;
       case 'over':
+        this.onOver(rootId);
         throw new ProxyError('credential_unavailable', 'the session is over and has no lease any more');
       case 'full':
         throw full(outcome.bound, limits);

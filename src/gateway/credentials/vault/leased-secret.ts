@@ -7,6 +7,7 @@ import type { NewLease } from '../../../store/lease-store.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
 import { RenewedValue } from '../sources/renewed-value.ts';
 import type { TimedValue } from '../sources/renewed-value.ts';
+import type { ServiceResponse } from '../../forward/service-fetch.ts';
 import { readLeaseDurationMs, readSecret, refusal } from './vault-response.ts';
 import type { VaultReading } from './vault-response.ts';
 import type { VaultClient } from './vault-client.ts';
@@ -124,6 +125,8 @@ export class LeasedSecret {
       throw error;
     }
     this.#rows.set(reading, row);
+    // The session ended meanwhile: whoever looks gives it back.
+    if (this.#isClosed) await leases.release(row);
     return this.#timed(reading, nowMs, durationMs);
   }
 
@@ -135,7 +138,7 @@ export class LeasedSecret {
       throw error;
     });
     if (response.status !== 200) {
-      await leases.notGiven(row);
+      if (!wasCutOff(response)) await leases.notGiven(row);
       throw refusal(`Vault ${client.host} gave nothing for ${path}`, response);
     }
     const { fields, lease } = readSecret(response);
@@ -153,6 +156,11 @@ export class LeasedSecret {
     const renewAtMs = nowMs + durationMs * (0.6 + 0.2 * random());
     return { value, renewAtMs, endsAtMs: nowMs + durationMs };
   }
+}
+
+/** Somebody between here and Vault did not wait for its response. */
+function wasCutOff({ status }: ServiceResponse): boolean {
+  return status === 502 || status === 504;
 }
 
 /** There was no connection: what is behind that has a code of its own. */

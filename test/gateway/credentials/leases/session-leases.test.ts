@@ -156,6 +156,7 @@ function withChanges(store: LeaseStore, changed: Partial<LeaseStore> = {}): Leas
 }
 
 const useOf = (nowMs: number, rootId: string): CredentialUse => ({ nowMs, session: { rootId, principalId } });
+const everything = { claimMs: 0, limit: 99, holderId: 'x', holderAwayMs: 0, askedMs: 0, endedMs: 0 };
 const actionsOf = ({ steps }: Gateway): readonly string[] => steps.map(({ action }) => action);
 const renewals = ({ vault }: Scene): number =>
   vault.calls.filter(({ path }) => path === '/v1/sys/leases/renew').length;
@@ -304,6 +305,39 @@ test('killed between question and response, the lease is told as lost: nobody kn
   stuck.resolve();
   assert.equal(await login, undefined);
   assert.deepEqual(scene.vault.liveLeases, []);
+});
+
+test('a session that ends while Vault makes its lease leaves nothing behind', async () => {
+  await using scene = await openScene();
+  await scene.begin('a');
+  await using gateway = await scene.gateway();
+  const stuck = Promise.withResolvers<void>();
+  scene.vault.beforeLeases = () => stuck.promise;
+  const login = gateway.login('a').then(
+    () => 'served',
+    () => 'refused',
+  );
+  while (scene.vault.liveLeases.length === 0) await new Promise(setImmediate);
+  await scene.end('a');
+  gateway.set.forget('a');
+  stuck.resolve();
+  assert.equal(await login, 'refused');
+  assert.equal(gateway.leases.size, 0);
+  // A request that was on its way all the same.
+  await assert.rejects(gateway.login('a'), { message: /the session is over/ });
+  assert.equal(gateway.set.forget('a'), false);
+  await gateway.returns.now();
+  assert.deepEqual(scene.vault.liveLeases, []);
+});
+
+test('a balancer that did not wait for Vault leaves the row: the lease may have been given', async () => {
+  await using scene = await openScene();
+  await scene.begin('a');
+  await using gateway = await scene.gateway();
+  scene.vault.losesLeases = true;
+  await assert.rejects(gateway.login('a'), { message: /status 504/ });
+  const { length } = (await scene.store.leases.claim(everything)).leases;
+  assert.deepEqual([length, scene.vault.liveLeases.length], [1, 1]);
 });
 
 test('what cannot be given back is tried again, with an alarm, until Vault takes it', async () => {
@@ -457,8 +491,7 @@ test('Vault that is away, refuses, or gives no lease leaves no row', async () =>
       message: /cannot be reached/,
     });
   }
-  const all = { claimMs: 0, limit: 99, holderId: 'x', holderAwayMs: 0, askedMs: 0, endedMs: 0 };
-  assert.deepEqual((await scene.store.leases.claim(all)).leases, []);
+  assert.deepEqual((await scene.store.leases.claim(everything)).leases, []);
 });
 
 test('keys of AWS are one set of each session, sign for it alone, and its token is searched for in its responses', async () => {

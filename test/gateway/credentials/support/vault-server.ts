@@ -64,6 +64,8 @@ export interface VaultServer extends TestService {
   refusesReturns: boolean;
   /** Where it is set, a lease is given, and the response comes once this has ended. */
   beforeLeases: (() => Promise<void>) | undefined;
+  /** A balancer before it does not wait for a lease that is given. */
+  losesLeases: boolean;
 }
 
 export const roleJwt = 'eyJ.of-the-pod.x';
@@ -84,6 +86,7 @@ class FakeVault {
   isSealed = false;
   refusesReturns = false;
   beforeLeases: (() => Promise<void>) | undefined;
+  losesLeases = false;
 
   constructor(options: VaultServerOptions) {
     this.#options = options;
@@ -224,6 +227,7 @@ class FakeVault {
     this.#leases.set(id, lease);
     if (!isAws) await this.#options.users?.make({ username, password: secret });
     await this.beforeLeases?.();
+    if (this.losesLeases) return errors(504);
     const data = isAws
       ? {
           access_key: `AKIA${secret.slice(-16).toUpperCase()}`,
