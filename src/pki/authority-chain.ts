@@ -36,7 +36,10 @@ export function isOfKey(pem: string, key: KeyObject): boolean {
 export function authorityChain(own: string, others: readonly string[]): AuthorityChain {
   const path = [own];
   for (let last = own; !isRoot(last);) {
-    const issuer = others.find((one) => !path.includes(one) && isIssuedBy(last, one));
+    const below = last;
+    const issuer = others
+      .filter((one) => !path.includes(one) && isIssuedBy(below, one))
+      .reduce<string | undefined>(betterOf, undefined);
     if (issuer === undefined) throw unusable(`${nameOf(last)} leads to no root: its issuer is not there`);
     if (path.length > defaultLimits.authorityIntermediatesMax)
       throw unusable(
@@ -56,6 +59,17 @@ export function authorityChain(own: string, others: readonly string[]): Authorit
     notBeforeMs: Math.max(...fields.map(({ notBeforeMs }) => notBeforeMs)),
     notAfterMs: Math.min(...fields.map(({ notAfterMs }) => notAfterMs)),
   };
+}
+
+/** Of several certificates of one issuer: a root leads nowhere else, and its keeper may have renewed it with the same key. */
+function betterOf(one: string | undefined, other: string): string {
+  if (one === undefined || isRoot(one) !== isRoot(other))
+    return one !== undefined && isRoot(one) ? one : other;
+  return endOf(other) > endOf(one) ? other : one;
+}
+
+function endOf(pem: string): number {
+  return readCertificate(pemContents(pem)).notAfterMs;
 }
 
 /** What holds for any authority, however long it has been in use. */

@@ -24,8 +24,8 @@ import { skipWithout } from '../support/tools.ts';
 import { intermediateExtensions, offlineRoot, type OfflineRoot } from '../support/offline-root.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
-/** What was just signed is valid from the second in which it was. */
-const nowMs = Date.now() + 60_000;
+/** Of each test: what it signs is valid from the second in which that was. */
+let nowMs = Date.now();
 const dayMs = 24 * 3_600_000;
 const skip = skipWithout('openssl');
 
@@ -44,6 +44,7 @@ after(() => root?.[Symbol.dispose]());
 
 async function withFolder(run: (folder: Folder) => Promise<void>): Promise<void> {
   assert.ok(root !== undefined);
+  nowMs = Date.now() + 60_000;
   await withTemporaryDirectory(async (directory) => {
     await run({
       directory,
@@ -126,6 +127,19 @@ describe('an authority below a root that somebody else keeps', { skip }, () => {
       assert.deepEqual([names(), await retireAuthorities({ directory })], [['ca.key', 'ca.pem'], 0]);
       for (const one of [first, second])
         assert.ok(verifies(directory, root.pem, one.issue('a.test', nowMs).certificatePem));
+    });
+  });
+
+  test('stands below the root that ends last, where its keeper renewed it with the same key', async () => {
+    await withFolder(async ({ directory, install }) => {
+      using early = offlineRoot({ days: 30 });
+      using late = early.renewed(3650);
+      await install(early.sign(await requestAuthority({ directory })), early.pem);
+      assert.equal(await install(late.sign(await requestAuthority({ directory })), late.pem), 'published');
+      await switchAuthority({ directory }, { nowMs, atOnce: true });
+      assert.ok((await readCertificateAuthority(directory, { nowMs })).notAfterMs > nowMs + 300 * dayMs);
+      assert.equal(await retireAuthorities({ directory }), 1);
+      assert.equal((await readCertificateAuthority(directory, { nowMs })).certificatesPem, late.pem);
     });
   });
 

@@ -1,7 +1,7 @@
 // A root whose key no gateway has: made and used with OpenSSL, as its keeper would.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,6 +18,8 @@ export interface OfflineRoot extends Disposable {
   sign(request: string, options?: SignOptions): string;
   /** An authority of the keeper below this one. */
   below(name: string, options?: SignOptions): OfflineRoot;
+  /** The same root, with the same key, for so many days from now on. */
+  renewed(days: number): OfflineRoot;
 }
 
 /** What a keeper gives to an authority of a gateway. */
@@ -36,17 +38,19 @@ export interface RootOptions {
   /** As openssl req -newkey takes it. */
   readonly key?: readonly string[];
   readonly basicConstraints?: string;
+  readonly days?: number;
 }
 
 export function offlineRoot({
   name = 'Offline Root',
   key = elliptic,
   basicConstraints = 'critical,CA:TRUE',
+  days = 3650,
 }: RootOptions = {}): OfflineRoot {
   const folder = mkdtempSync(join(tmpdir(), 'offline-root-'));
   const extensions = [`basicConstraints=${basicConstraints}`, 'keyUsage=critical,keyCertSign,cRLSign'];
   openssl(
-    ['req', '-x509', '-new', '-noenc', '-newkey', ...key, '-subj', `/CN=${name}`, '-days', '3650'],
+    ['req', '-x509', '-new', '-noenc', '-newkey', ...key, '-subj', `/CN=${name}`, '-days', String(days)],
     ['-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.pem')],
     extensions.flatMap((one) => ['-addext', one]),
   );
@@ -79,6 +83,15 @@ function authorityIn(folder: string): OfflineRoot {
         ['-keyout', key, '-out', request],
       );
       writeFileSync(join(own, 'ca.pem'), sign(readFileSync(request, 'utf8'), options));
+      return authorityIn(own);
+    },
+    renewed: (days) => {
+      const own = mkdtempSync(join(tmpdir(), 'offline-root-'));
+      copyFileSync(file('ca.key'), join(own, 'ca.key'));
+      openssl(
+        ['x509', '-in', file('ca.pem'), '-signkey', file('ca.key'), '-days', String(days)],
+        ['-out', join(own, 'ca.pem')],
+      );
       return authorityIn(own);
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
