@@ -108,19 +108,36 @@ export class ChecksumDatabase {
     const head = openHead(record.note, this.#key);
     if (head === undefined) throw new AlteredSums(`is not signed by ${this.name}`);
     if (record.index >= head.size) throw new AlteredSums('is in no tree that was signed');
-    const proof = new TreeProof(read, this.#tiles);
-    const place = { index: record.index, size: head.size };
-    const rootBy = (hashAt: HashAt): Buffer => rootWith(recordHash(record.text), place, hashAt);
-    if (!(await proof.load(head.size, rootBy))) return 'unsaid';
-    if (!rootBy(proof.hashAt(head.size)).equals(head.hash))
-      throw new AlteredSums('is not in the tree that was signed');
-    if (!(await this.#follow(head, proof))) return 'unsaid';
-    proof.keep();
+    if (!(await this.#prove(record, head, read))) return 'unsaid';
     const sums = sumsIn(record.text.toString('latin1'), module);
     // A record about something else is one that was put in the place of this one.
     if (sums.size === 0) throw new AlteredSums('is about another module');
     remember(this.#sums, textOf(module), sums, defaultLimits.checksumRecordsMax);
     return sums;
+  }
+
+  /** Tiles have hashes that no proof went by: where known ones lead elsewhere, whoever passed them on, they are asked for again. */
+  async #prove(record: ReadRecord, head: TreeHead, read: ReadDatabase): Promise<boolean> {
+    const proof = new TreeProof(read, this.#tiles);
+    try {
+      return await this.#proveBy(proof, record, head);
+    } catch (error) {
+      if (!(error instanceof AlteredSums) || !proof.forgetKnown()) throw error;
+      // Silence takes nothing back.
+      if (await this.#proveBy(new TreeProof(read, this.#tiles, new Map()), record, head)) return true;
+      throw error;
+    }
+  }
+
+  async #proveBy(proof: TreeProof, record: ReadRecord, head: TreeHead): Promise<boolean> {
+    const place = { index: record.index, size: head.size };
+    const rootBy = (hashAt: HashAt): Buffer => rootWith(recordHash(record.text), place, hashAt);
+    if (!(await proof.load(head.size, rootBy))) return false;
+    if (!rootBy(proof.hashAt(head.size)).equals(head.hash))
+      throw new AlteredSums('is not in the tree that was signed');
+    if (!(await this.#follow(head, proof))) return false;
+    proof.keep();
+    return true;
   }
 
   /** That the tree is one with the newest that is known. Others may know a newer one meanwhile. */
@@ -151,12 +168,17 @@ async function areOne(one: TreeHead, other: TreeHead, proof: TreeProof): Promise
 /** Tiles that a proof needs. They prove nothing by themselves: what follows from them has to be what was signed. */
 class TreeProof {
   readonly #read: ReadDatabase;
-  readonly #proven: Map<string, Buffer>;
+  readonly #kept: Map<string, Buffer>;
+  readonly #known: Map<string, Buffer>;
+  /** Of the known ones. */
+  readonly #used = new Set<string>();
   readonly #fresh = new Map<string, Buffer>();
 
-  constructor(read: ReadDatabase, proven: Map<string, Buffer>) {
+  /** @param kept where tiles go once a proof held @param known those that are not asked for */
+  constructor(read: ReadDatabase, kept: Map<string, Buffer>, known = kept) {
     this.#read = read;
-    this.#proven = proven;
+    this.#kept = kept;
+    this.#known = known;
   }
 
   /** All that the walk through a tree of that size asks for. Gives whether that came. */
@@ -181,14 +203,24 @@ class TreeProof {
   /** What was read led to what was signed. */
   keep(): void {
     for (const [path, octets] of this.#fresh)
-      remember(this.#proven, path, octets, defaultLimits.checksumTilesMax);
+      remember(this.#kept, path, octets, defaultLimits.checksumTilesMax);
+  }
+
+  /** Gives whether there were any. */
+  forgetKnown(): boolean {
+    for (const path of this.#used) this.#kept.delete(path);
+    return this.#used.size > 0;
   }
 
   #octetsOf(tile: HashTile): Buffer | undefined {
     const [own, full] = [tilePath(tile), tilePath(fullTile(tile))];
     for (const path of [own, full]) {
-      const octets = this.#fresh.get(path) ?? this.#proven.get(path);
-      if (octets !== undefined) return octets;
+      const fresh = this.#fresh.get(path);
+      if (fresh !== undefined) return fresh;
+      const known = this.#known.get(path);
+      if (known === undefined) continue;
+      this.#used.add(path);
+      return known;
     }
     return undefined;
   }

@@ -303,3 +303,34 @@ test('no change of an octet of what a registry passes on leads to another hash',
     }
   }
 });
+
+test('a hash that no proof went by keeps nobody from the next one, whoever passed it on', async () => {
+  const tree = treeOf(3, 600);
+  // The entry of the way itself is in no proof of it.
+  const spoilt: Readonly<Record<string, number>> = { '/tile/8/0/000': 3, '/tile/8/1/000.p/2': 0 };
+  const bad = reading(tree, (path, said) => {
+    const entry = spoilt[path];
+    if (entry !== undefined) said?.fill(7, entry * 32, (entry + 1) * 32);
+    return said;
+  });
+  const database = open();
+  assert.deepEqual(await database.lookUp(module, 'a bad proxy', bad.read), expected);
+  for (const index of [4, 300, 599]) {
+    const one = { name: `filler.test/m${String(index)}`, version: 'v1.0.0' };
+    const told = await database.lookUp(one, 'another proxy', reading(tree).read);
+    assert.ok(told instanceof Map, String(index));
+  }
+  // Nor does the newest head by it, or what is altered pass.
+  tree.fill(900);
+  await assert.rejects(
+    database.lookUp({ name: 'filler.test/m5', version: 'v1.0.0' }, 'a bad proxy', (path) =>
+      reading(
+        tree,
+        ofTiles((said) => Buffer.from(said.map((octet) => octet ^ 1))),
+      ).read(path),
+    ),
+    AlteredSums,
+  );
+  const last = { name: 'filler.test/m899', version: 'v1.0.0' };
+  assert.ok((await database.lookUp(last, 'another proxy', reading(tree).read)) instanceof Map);
+});
