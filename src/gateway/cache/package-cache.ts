@@ -25,6 +25,8 @@ import { UsedNotes } from './used-notes.ts';
 
 interface Flight {
   readonly looked: Promise<CacheEntry | undefined>;
+  /** For that, so many wait. */
+  waiting: number;
   fetch?: SharedFetch;
 }
 
@@ -141,7 +143,7 @@ export class PackageCache implements AsyncDisposable {
     const id = JSON.stringify([keyText(archive.key), archive.promised]);
     for (let tries = 0; tries < defaultLimits.cacheTriesMax; tries += 1) {
       const flight = this.#flightOf(id, archive, request.sessionId);
-      const entry = await this.#looked(flight, reader);
+      const entry = await this.#looked(id, flight, reader);
       if (entry === 'late') break;
       const served = await this.#serveKnown(entry, asking);
       if (served !== undefined) return served;
@@ -169,18 +171,25 @@ export class PackageCache implements AsyncDisposable {
       if (found !== undefined) this.#flights.delete(id);
       return found;
     });
-    const flight: Flight = { looked };
+    const flight: Flight = { looked, waiting: 0 };
     this.#flights.set(id, flight);
     return flight;
   }
 
   /** As long as one may wait for others: a bucket may be slow. */
-  async #looked({ looked }: Flight, { signal }: Reader): Promise<CacheEntry | 'late' | undefined> {
-    if (this.#options.bucket === undefined) return await looked;
-    const waitMs = this.#options.limits.cacheFollowQuietMs;
-    const how = await firstOf(looked, { signal, waitMs });
+  async #looked(id: string, flight: Flight, { signal }: Reader): Promise<CacheEntry | 'late' | undefined> {
+    const { bucket, limits } = this.#options;
+    if (bucket === undefined) return await flight.looked;
+    flight.waiting += 1;
+    const how = await firstOf(flight.looked, { signal, waitMs: limits.cacheFollowQuietMs });
+    flight.waiting -= 1;
+    if (how === 'there') return await flight.looked;
+    // What nobody waits for any more, the next one looks for.
+    void flight.looked.then(() => {
+      if (flight.waiting === 0 && flight.fetch === undefined) this.#landed(id, flight);
+    });
     if (how === 'left') throw clientLeft();
-    return how === 'late' ? how : await looked;
+    return how;
   }
 
   /** On the disk, or brought there from the bucket. */
@@ -283,16 +292,9 @@ export class PackageCache implements AsyncDisposable {
     const { folder } = this.#options;
     const { registry, name, version } = key;
     const about = version === undefined ? { registry, name } : { registry, name, version };
-    const { bytes, fields, sha256, storedMs } = whole;
-    const entry: CacheEntry = {
-      key: keyText(key),
-      ...about,
-      promised,
-      sha256,
-      bytes,
-      fields: fields.map(([field, value]) => [field, value]),
-      storedMs,
-    };
+    const { bytes, sha256, storedMs } = whole;
+    const fields = whole.fields.map(([field, value]): [string, string] => [field, value]);
+    const entry: CacheEntry = { key: keyText(key), ...about, promised, sha256, bytes, fields, storedMs };
     await folder.keep(object, entry);
     this.#seen.saw(entry);
     this.#room.kept(blocksOf(bytes) + blocksOf(1), 2);

@@ -319,3 +319,28 @@ test('a client that leaves while the bucket is asked leaves at once, and others 
     assert.deepEqual((await stays).sources, ['hit']);
     await real[Symbol.asyncDispose]();
   }));
+
+test('whoever left before the bucket said anything leaves nothing behind: what is there later is found', () =>
+  withTemporaryDirectory(async (directory) => {
+    await using server = await openS3Server();
+    const goOn = Promise.withResolvers<undefined>();
+    const real = bucketClient(server);
+    await using other = await openMachine(join(directory, 'two'), server, {
+      client: {
+        ...readOnly(real),
+        read: async (name, options, take) => {
+          await goOn.promise;
+          return await real.read(name, options, take);
+        },
+      },
+    });
+    const leaving = new AbortController();
+    const left = fetchBy(other.cache.cache, refusing, { promised, signal: leaving.signal });
+    leaving.abort();
+    await assert.rejects(left, { code: 'cancelled' });
+    goOn.resolve(undefined);
+    await waitUntil('it was looked for', () => other.bucket.counts.get('bucket_missed') === 1);
+    await fill(join(directory, 'one'), server, ['/a']);
+    assert.deepEqual((await fetchBy(other.cache.cache, refusing, { promised })).sources, ['hit']);
+    await real[Symbol.asyncDispose]();
+  }));
