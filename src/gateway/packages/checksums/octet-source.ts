@@ -6,8 +6,15 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 /** What is wrong with what comes, as the end of a sentence: `it` … */
 export class UnreadableModule extends Error {}
 
+/** Smaller pieces are copied into blocks: one of a single octet costs some hundred by itself, and a long row of them is slow. */
+const blockBytes = 16_384;
+
 export class OctetSource {
   #pieces: Buffer[] = [];
+  /** What follows them; of the block, up to `#used` was written. */
+  #gathered: Buffer = Buffer.alloc(0);
+  #block: Buffer = Buffer.alloc(0);
+  #used = 0;
   #waiting = 0;
   #isEnded = false;
   #fault: Error | undefined;
@@ -27,7 +34,10 @@ export class OctetSource {
   /** Takes a copy: what is pushed holds only as long as the call. */
   push(octets: Uint8Array): void {
     if (this.#fault !== undefined || octets.byteLength === 0) return;
-    this.#pieces.push(Buffer.from(octets));
+    if (octets.byteLength >= blockBytes) {
+      this.#closeGathered();
+      this.#pieces.push(Buffer.from(octets));
+    } else this.#gather(octets);
     this.#waiting += octets.byteLength;
     this.#wake?.();
   }
@@ -41,6 +51,7 @@ export class OctetSource {
   fail(fault: Error): void {
     this.#fault ??= fault;
     this.#pieces = [];
+    this.#gathered = Buffer.alloc(0);
     this.#waiting = 0;
     this.#wake?.();
     this.#tellDrained();
@@ -54,7 +65,9 @@ export class OctetSource {
 
   /** The next piece; undefined: there is none. */
   async some(): Promise<Buffer | undefined> {
-    while (this.#pieces.length === 0) {
+    for (;;) {
+      if (this.#pieces.length === 0) this.#closeGathered();
+      if (this.#pieces.length > 0) break;
       if (this.#fault !== undefined) throw this.#fault;
       if (this.#isEnded) return undefined;
       const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -94,6 +107,23 @@ export class OctetSource {
     this.#pieces.unshift(rest);
     this.#waiting += rest.length;
     this.#position -= rest.length;
+  }
+
+  #gather(octets: Uint8Array): void {
+    if (this.#used + octets.byteLength > this.#block.length) {
+      this.#closeGathered();
+      this.#block = Buffer.allocUnsafeSlow(blockBytes);
+      this.#used = 0;
+    }
+    const from = this.#used - this.#gathered.length;
+    this.#block.set(octets, this.#used);
+    this.#used += octets.byteLength;
+    this.#gathered = this.#block.subarray(from, this.#used);
+  }
+
+  #closeGathered(): void {
+    if (this.#gathered.length > 0) this.#pieces.push(this.#gathered);
+    this.#gathered = Buffer.alloc(0);
   }
 
   #took(length: number): void {
