@@ -5,7 +5,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'what a shell shows, in the chunks of a stream, each taken once, up to capturedRecordingBytesMax': [
     'src/gateway/captured/recording-form.ts sealPiece',
     'src/gateway/captured/recording-form.ts readPieces',
-    'src/gateway/captured/recording-form.ts eventLine',
+    'src/gateway/captured/recording-form.ts eventLines',
     'src/gateway/captured/recording.ts Recording',
   ],
   'what an operator writes, or asks on a command line': [

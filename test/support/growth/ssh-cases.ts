@@ -1,5 +1,6 @@
 // Readers of what clients of SSH, and gateways, say of SSH.
 
+import { WholeCharacters } from '../../../src/gateway/captured/whole-characters.ts';
 import { PushGate } from '../../../src/gateway/ssh/push-gate.ts';
 import { readSshCommand, sshCommandText } from '../../../src/policy/ssh-request.ts';
 import { isKnownHosts } from '../../../src/protocol/known-hosts.ts';
@@ -15,6 +16,15 @@ export const sshCases: GrowthCases = {
     read: (text) => {
       sshCommandText(readSshCommand(text), true);
       sshCommandText(readSshCommand(`git-upload-pack '${text}'`), false);
+    },
+  },
+  'what a shell shows, octet by octet': {
+    pieces: ['a', '\x80', '\xe2', '\xf0', '\xff'],
+    read: (text) => {
+      const whole = new WholeCharacters();
+      for (const octet of latin1(text)) whole.take(Uint8Array.of(octet));
+      whole.end();
+      whole.take(latin1(text));
     },
   },
   'a commit or tag to sign': {
