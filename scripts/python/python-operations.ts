@@ -238,7 +238,9 @@ function methodOf(types: PythonTypes, { method, path, operation }: Placed): stri
     ...(path.includes('{') ? ['id: str'] : []),
     ...(body === undefined ? [] : [`body: ${types.of(body, `${pascal(operationId)}Body`).python}`]),
     '*',
-    ...query.map((one) => `${one.name}: Optional[${types.of(one.schema, pascal(one.name)).python}] = None`),
+    ...query.map(
+      (one) => `${argument(one.name)}: Optional[${types.of(one.schema, pascal(one.name)).python}] = None`,
+    ),
     'timeout: Optional[float] = None',
     ...(isWrite ? ['idempotency_key: Optional[str] = None', 'if_match: Optional[str] = None'] : []),
   ];
@@ -248,7 +250,7 @@ function methodOf(types: PythonTypes, { method, path, operation }: Placed): stri
     ...(path.includes('{') ? ['id=id'] : []),
     ...(query.length === 0
       ? []
-      : [`query={${query.map((one) => `${text(one.name)}: ${one.name}`).join(', ')}}`]),
+      : [`query={${query.map((one) => `${text(one.name)}: ${argument(one.name)}`).join(', ')}}`]),
     ...(body === undefined ? [] : ['body=cast(Mapping[str, Any], body)']),
     'timeout=timeout',
     ...(isWrite ? ['idempotency_key=idempotency_key', 'if_match=if_match', 'is_write=True'] : []),
@@ -293,6 +295,15 @@ function outputOf({ operationId, responses }: Operation): Schema {
 function pascal(name: string): string {
   return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
 }
+
+/** Words of the language. PEP 8 has an underscore behind them where they are names. */
+const words = new Set(
+  'and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield'.split(
+    ' ',
+  ),
+);
+
+const argument = (name: string): string => (words.has(name) ? `${name}_` : name);
 
 function snake(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

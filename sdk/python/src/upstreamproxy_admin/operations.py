@@ -3249,7 +3249,7 @@ class Operations:
         self,
         id: str,
         *,
-        from: Optional[int] = None,
+        from_: Optional[int] = None,
         timeout: Optional[float] = None,
     ) -> ExchangeBodies:
         """What a rule had kept of the bodies of an exchange, or the recording of a shell. Who looks is written into the audit. Role: operator."""
@@ -3261,7 +3261,7 @@ class Operations:
                 "/v1/exchanges/{id}/bodies",
                 ["is", "ExchangeBodies"],
                 id=id,
-                query={"from": from},
+                query={"from": from_},
                 timeout=timeout,
             ),
         )
