@@ -184,7 +184,7 @@ describe('a chain that is refused changes nothing', { skip }, () => {
     readonly title: string;
     readonly message: RegExp;
     readonly chain: (folder: Folder, request: string) => readonly string[];
-    readonly atMs?: number;
+    readonly laterMs?: number;
   }
   const without = (name: string) => intermediateExtensions.filter((one) => !one.startsWith(name));
   const withExtension = (name: string, text: string) => [...without(name), text];
@@ -228,13 +228,13 @@ describe('a chain that is refused changes nothing', { skip }, () => {
       title: 'that expired',
       message: /expired on/,
       chain: signed(intermediateExtensions),
-      atMs: nowMs + 366 * dayMs,
+      laterMs: 366 * dayMs,
     },
     {
       title: 'that is not valid yet',
       message: /valid only from/,
       chain: signed(intermediateExtensions),
-      atMs: nowMs - dayMs,
+      laterMs: -dayMs,
     },
     {
       title: 'below a root that allows none below it',
@@ -292,14 +292,14 @@ describe('a chain that is refused changes nothing', { skip }, () => {
       },
     },
   ];
-  for (const { title, message, chain, atMs = nowMs } of cases) {
+  for (const { title, message, chain, laterMs = 0 } of cases) {
     test(title, async () => {
       await withFolder(async (folder) => {
         const { directory, names } = folder;
         const { certificatesPem: before } = await openCertificateAuthority(directory, { nowMs });
         const request = await requestAuthority({ directory });
         const pems = chain(folder, request).flatMap(splitPemCertificates);
-        await assert.rejects(installAuthority({ directory }, pems, atMs), message);
+        await assert.rejects(installAuthority({ directory }, pems, nowMs + laterMs), message);
         assert.deepEqual(names(), ['ca.key', 'ca.pem', 'requested-ca.key']);
         assert.equal((await readCertificateAuthority(directory, { nowMs })).certificatesPem, before);
       });

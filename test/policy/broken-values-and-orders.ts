@@ -105,7 +105,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'an unknown fact',
     rule('hosts: a.example.com\nrequire: [jail]'),
     [
-      'p:4:15: error: "rules[0].require[0]" is "jail"; write facts of the posture: nondumpable, exec-only, untraced, core-limit-zero, inspector-closed, environment-clean, jailed, network-isolated, files-hidden',
+      'p:4:15: error: "rules[0].require[0]" is "jail"; write facts of the posture: nondumpable, exec-only, untraced, core-limit-zero, inspector-closed, environment-clean, jailed, network-isolated, files-hidden, token-in-container, no-token-in-container',
     ],
   ],
   [
