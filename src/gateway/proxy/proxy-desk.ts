@@ -112,12 +112,14 @@ export class ProxyDesk implements Disposable {
   }
 
   #seat(sessionId: string, end: (error: ProxyError) => void): () => void {
-    const { streamsMax } = this.#options.limits;
+    const { proxyStreamsPerSessionMax: max } = this.#options.limits;
     const seats = this.#open.get(sessionId) ?? new Set();
-    if (seats.size >= streamsMax)
-      throw new ProxyError('stream_limit', `the session already has ${streamsMax} connections (streamsMax)`, {
-        limit: 'streamsMax',
-      });
+    if (seats.size >= max)
+      throw new ProxyError(
+        'stream_limit',
+        `the session already has ${max} connections (proxyStreamsPerSessionMax)`,
+        { limit: 'proxyStreamsPerSessionMax' },
+      );
     this.#open.set(sessionId, seats.add(end));
     return () => {
       seats.delete(end);

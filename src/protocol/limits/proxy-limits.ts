@@ -8,6 +8,11 @@ export const proxyLimits = {
     'limit_exceeded',
     'Connections to the proxy listener at a time. Further ones are closed unread.',
   ),
+  proxyStreamsPerSessionMax: row(
+    1_024,
+    'stream_limit',
+    'Connections to the proxy listener, and streams of HTTP/2 there, that are open for one session: an eighth of all connections.',
+  ),
   proxyStrangersMax: row(
     4_096,
     'limit_exceeded',

@@ -9,11 +9,14 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { basic, nextResponse, openProxyScene, originName, type ProxyScene } from './proxy-scene.ts';
 
+/** Long enough for a handshake on a busy machine. */
+const limits = { ...defaultLimits, headTimeoutMs: 1000, lingerTimeoutMs: 100, proxyStreamsPerSessionMax: 2 };
+
 let scene: ProxyScene;
 let target: string;
 
 before(async () => {
-  scene = await openProxyScene({ limits: { ...defaultLimits, headTimeoutMs: 200, lingerTimeoutMs: 100 } });
+  scene = await openProxyScene({ limits });
   target = `${originName}:${scene.origin.port}`;
 });
 after(async () => await scene[Symbol.asyncDispose]());
@@ -56,4 +59,17 @@ test('a conversation of SOCKS has one deadline, however often an octet of it com
   // With all of its methods it had been told that none of them is served.
   assert.equal(socket.bytesRead, 0);
   assert.equal(socket.read(), null);
+});
+
+test('one session has no more connections than its own, and another one still gets its first', async () => {
+  const [busy, other] = [scene.token({ subject: 'busy' }), scene.token({ subject: 'other' })];
+  const ask = async (token: string): Promise<string> => {
+    const socket = await scene.connect();
+    socket.write(`CONNECT ${target} HTTP/1.1\r\n${basic(token)}\r\n`);
+    return await nextResponse(socket);
+  };
+  assert.match(await ask(busy), /^HTTP\/1\.1 200 /);
+  assert.match(await ask(busy), /^HTTP\/1\.1 200 /);
+  assert.match(await ask(busy), /^HTTP\/1\.1 429 [^]*proxyStreamsPerSessionMax/);
+  assert.match(await ask(other), /^HTTP\/1\.1 200 /);
 });
