@@ -35,6 +35,8 @@ export interface TokenSource {
 interface Known {
   readonly token: ProxyToken;
   session?: Promise<Principal>;
+  /** Once it is there. */
+  sessionId?: string;
 }
 
 /** Nothing hardens anything: the token stands where the workload reads it. */
@@ -62,7 +64,7 @@ export class ProxySessions {
   readonly #known = new Map<string, Known>();
   /** Seen in the clear: good for nothing here, whether or not the store could be told. */
   readonly #exposed = new Set<string>();
-  /** By session. */
+  /** By session; of the tokens in `#known` alone. */
   readonly #digests = new Map<string, string>();
 
   constructor(options: ProxySessionsOptions) {
@@ -87,13 +89,17 @@ export class ProxySessions {
     known.session ??= this.#begin(token, traceId);
     try {
       const principal = await known.session;
-      this.#digests.set(principal.sessionId, digest);
+      // It may have been left out meanwhile.
+      if (this.#known.get(digest) === known) {
+        known.sessionId = principal.sessionId;
+        this.#digests.set(principal.sessionId, digest);
+      }
       // It may have ended before anybody could know that it is of this token.
       if (this.#options.sessions.watch.ended.has(principal.sessionId)) this.forget(principal.sessionId);
       return principal;
     } catch (error) {
       // Of what the store could not say now, it may say something else the next time.
-      this.#known.delete(digest);
+      this.#drop(digest);
       throw error;
     }
   }
@@ -162,13 +168,18 @@ export class ProxySessions {
   /** The next use of its token asks the store. */
   forget(sessionId: string): void {
     const digest = this.#digests.get(sessionId);
-    if (digest !== undefined) this.#known.delete(digest);
-    this.#digests.delete(sessionId);
+    if (digest !== undefined) this.#drop(digest);
+  }
+
+  #drop(digest: string): void {
+    const { sessionId } = this.#known.get(digest) ?? {};
+    this.#known.delete(digest);
+    if (sessionId !== undefined) this.#digests.delete(sessionId);
   }
 
   #closeHere(digest: string): void {
     this.#exposed.add(digest);
-    this.#known.delete(digest);
+    this.#drop(digest);
     const [oldest] = this.#exposed;
     if (this.#exposed.size > defaultLimits.proxyTokensKeptMax && oldest !== undefined)
       this.#exposed.delete(oldest);
@@ -183,8 +194,7 @@ export class ProxySessions {
     this.#known.delete(digest);
     this.#known.set(digest, known);
     const [oldest] = this.#known.keys();
-    if (this.#known.size > defaultLimits.proxyTokensKeptMax && oldest !== undefined)
-      this.#known.delete(oldest);
+    if (this.#known.size > defaultLimits.proxyTokensKeptMax && oldest !== undefined) this.#drop(oldest);
   }
 
   async #begin(token: ProxyToken, traceId: string): Promise<Principal> {
