@@ -51,7 +51,10 @@ export function requireNamed(path: readonly string[], names: readonly string[]):
     const leaf = leafCertificate(signer, { names: [host], spki, keyId, notBeforeMs: 0, notAfterMs: 1000 });
     return constraintViolation([leaf, ...authorities]) !== undefined;
   };
-  const escaped = ['name-outside.invalid', '192.0.2.1', '2001:db8::1'].find((host) => !violates(host));
+  const outside = ['invalid', ...names.flatMap(domainsAbove)]
+    .map((domain) => `name-outside.${domain}`)
+    .filter((host) => !isPermitted(host, names));
+  const escaped = [...new Set(outside), '192.0.2.1', '2001:db8::1'].find((host) => !violates(host));
   if (escaped !== undefined)
     throw unusable(
       `the chain certifies ${escaped} too, and certificateAuthority.names says that it must not: sign the name constraints of the request`,
@@ -61,6 +64,12 @@ export function requireNamed(path: readonly string[], names: readonly string[]):
     throw unusable(
       `the chain does not certify ${missing}, which is in certificateAuthority.names: sign the name constraints of the request`,
     );
+}
+
+/** `b.c` and `c` of `a.b.c`: a chain that permits one of them permits more than the name. */
+function domainsAbove(name: string): readonly string[] {
+  const labels = name.split('.');
+  return labels.slice(1).map((_, i) => labels.slice(i + 1).join('.'));
 }
 
 function unusable(message: string): ProxyError {

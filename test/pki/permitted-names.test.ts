@@ -96,6 +96,10 @@ describe('an authority for some names alone', () => {
           install(`nameConstraints=critical,permitted;DNS:example.com,${excluded}`),
           /does not certify registry\.test/,
         );
+        await assert.rejects(
+          install(`nameConstraints=critical,permitted;DNS:com,permitted;DNS:registry.test,${excluded}`),
+          /certifies name-outside\.com too/,
+        );
         const { installed } = await install(`nameConstraints=critical,${permitted},${excluded}`);
         assert.equal(installed, 'signs');
       });
