@@ -1,34 +1,21 @@
 // `npm test`: every test under Node, then what depends on where TLS of clients ends with the other place, then the agent's tests under Bun;
 // ends with what failed and one line that sums them. Arguments are files or folders to run instead of all; `--node` or `--bun` runs
-// the part under that runtime only.
+// the part under that runtime only. A file that failed among others runs once more, alone; `--once` leaves that out.
 
-import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
-import { run } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { leftProcesses, markName, type LeftProcess } from './left-processes.ts';
+import { repeatable, sumOutcomes, type NamedOutcome } from './repeat-tests.ts';
+import { runFileUnderBun, runFileUnderNode, type FileOutcome } from './run-test-file.ts';
 import { testEnvironment, testUmask, withOtherTlsEnd } from './test-environment.ts';
 import { openRunFolder } from './test-program.ts';
 
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
+interface Task {
+  readonly name: string;
+  run(): Promise<FileOutcome>;
 }
 
-/** What failed and how, said again after both halves: what comes before may be cut from a long log. */
-const failures: string[] = [];
-
 const root = fileURLToPath(new URL('..', import.meta.url));
-// For one file. The longest are the bulk transfer and the installation of the package; a busy machine takes twice as long.
-const fileTimeoutMs = 240_000;
-const killDelayMs = 5_000;
-const settleMs = 5_000;
 // With as many as there are processors, these had nothing to do for a seventh of the time: files wait for programs and for limits of
 // time. Not more than a few, for tests share the machine's memory, ports and addresses.
 const filesAtOnce = Math.min(availableParallelism(), 4) + 1;
@@ -52,157 +39,16 @@ function expand(selection: readonly string[]): string[] {
   return [...new Set(files)].sort();
 }
 
-function indent(text: string): string {
-  return text.replaceAll(/^/gm, '    ');
-}
-
-function describeError(error: unknown): string {
-  // The runner wraps what the test threw.
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-}
-
-/** What a file that is over has left. Children of what a test has ended may be a moment behind it. */
-async function settledProcesses(mark: string): Promise<readonly LeftProcess[]> {
-  const untilMs = performance.now() + settleMs;
-  for (;;) {
-    const left = leftProcesses(mark);
-    if (left.length === 0 || performance.now() >= untilMs) return left;
-    await wait(100);
-  }
-}
-
-/** Ends what a file that is over, or overdue, has left, and gives one line for each. */
-function endLeftProcesses(processes: readonly LeftProcess[], file: string): string[] {
-  return processes.map(({ pid, command }) => {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended by itself meanwhile.
-    }
-    return `✖ ${file}: a process was left behind: ${pid} ${command}`;
-  });
-}
-
-type RunEvents = ReturnType<typeof run>;
-
-/** Prints every failure, every skip and one line for the file; gives its counts. */
-async function report(stream: RunEvents, file: string): Promise<Counts> {
-  let total: Counts = { passed: 0, failed: 1, skipped: 0 };
-  for await (const event of stream) {
-    switch (event.type) {
-      case 'test:fail':
-        if (event.data.details.error.failureType === 'subtestsFailed') break;
-        failures.push(`✖ ${file}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`);
-        console.log(failures.at(-1));
-        break;
-      case 'test:pass':
-        if (event.data.skip !== undefined && event.data.skip !== false) {
-          console.log(`﹣ ${event.data.name}: skipped, ${String(event.data.skip)}`);
-        }
-        break;
-      case 'test:stderr':
-        process.stderr.write(event.data.message);
-        break;
-      case 'test:summary': {
-        const { counts, duration_ms: milliseconds } = event.data;
-        if (event.data.file === undefined) break;
-        const failed = counts.failed + counts.cancelled;
-        total = { passed: counts.passed, failed, skipped: counts.skipped };
-        const sign = event.data.success ? '✔' : '✖';
-        console.log(`${sign} ${file}  ${counts.passed}/${counts.tests}  ${Math.round(milliseconds)} ms`);
-        break;
-      }
-      default:
-        break;
-    }
-  }
-  return total;
-}
-
-const compileCache = new URL('../test/support/compile-cache.mjs', import.meta.url).href;
-const overwriteReads = new URL('../test/support/overwrite-reads.ts', import.meta.url).href;
-
-/** What is loaded before the file: where sockets are read in its own process, what was read is overwritten at once. */
-function preloadsOf(file: string): readonly string[] {
-  const reads = /^test\/(?:agent|attacks|gateway|net)\//.test(file);
-  return [compileCache, ...(reads ? [overwriteReads] : [])].map((module) => `--import=${module}`);
-}
-
-/** Runs one file in a process of its own under this Node. */
-async function runFileUnderNode(file: string, env: NodeJS.ProcessEnv): Promise<Counts> {
-  const mark = randomUUID();
-  const stream = run({
-    cwd: root,
-    files: [file],
-    timeout: fileTimeoutMs,
-    env: { ...env, [markName]: mark },
-    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', ...preloadsOf(file)],
-  });
-  // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
-  const bound = setTimeout(
-    () => failures.push(...endLeftProcesses(leftProcesses(mark), file)),
-    fileTimeoutMs + killDelayMs,
-  );
-  const counts = await report(stream, env === otherPlace ? `${file} [TLS ends at the other place]` : file);
-  clearTimeout(bound);
-  const left = endLeftProcesses(await settledProcesses(mark), file);
-  failures.push(...left);
-  return { ...counts, failed: counts.failed + left.length };
-}
-
-/** Runs one file with `bun test`, whose own summary is printed and read. */
-async function runFileUnderBun(file: string): Promise<Counts> {
-  const mark = randomUUID();
-  const child = spawn('bun', ['--no-env-file', 'test', '--timeout', String(fileTimeoutMs), `./${file}`], {
-    cwd: root,
-    env: { ...environment, NO_COLOR: '1', [markName]: mark },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: fileTimeoutMs,
-    killSignal: 'SIGKILL',
-  });
-  const counts = { pass: 0, fail: 0, skip: 0, todo: 0 };
-  // `bun test` reports on stderr. A passed test needs no line, and a file of which nothing is said none either.
-  const said: string[] = [];
-  let repeats = false;
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    // At its end it says the skipped and the failed ones again.
-    repeats ||= /^[0-9]+ tests (?:skipped|failed):$/.test(line);
-    if (line === '' || line.startsWith('(pass)') || (repeats && line.startsWith('('))) return;
-    const match = /^\s*([0-9]+) (pass|fail|skip|todo)$/.exec(line);
-    // The pattern admits these four words only.
-    if (match !== null) counts[match[2] as keyof typeof counts] = Number(match[1]);
-    else if (/^(?:bun test|Ran [0-9]+ tests?| *[0-9]+ expect\(\) calls|\S+\.test\.ts:)/.test(line)) return;
-    else said.push(line);
-    if (line.startsWith('(fail)')) failures.push(`✖ under Bun: ${file}: ${line.slice('(fail) '.length)}`);
-  });
-  child.stdout.resume();
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  if (signal !== null) failures.push(`✖ under Bun: ${file}: not ended within ${fileTimeoutMs / 1000} s`);
-  // A crash, or a file that cannot be loaded, is a failure even where no test failed.
-  const failed = code === 0 ? counts.fail : Math.max(1, counts.fail);
-  if (failed > 0 && counts.fail === 0)
-    failures.push(`✖ under Bun: ${file}\n${indent(said.slice(-20).join('\n'))}`);
-  if (said.length > 0 || failed > 0) console.log(`under Bun: ${file}\n${said.join('\n')}`);
-  const left = endLeftProcesses(await settledProcesses(mark), file);
-  failures.push(...left);
-  return { passed: counts.pass, failed: failed + left.length, skipped: counts.skip + counts.todo };
-}
-
-/** Runs the files, a few at once and those that come first first, and sums what became of them. */
-async function runAll(files: readonly (() => Promise<Counts>)[]): Promise<Counts> {
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  const waiting = [...files];
+/** Runs them, a few at once and those that come first first. */
+async function runAll(tasks: readonly Task[]): Promise<NamedOutcome[]> {
+  const waiting = [...tasks];
+  const outcomes: NamedOutcome[] = [];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { passed, failed, skipped } = await next();
-      total.passed += passed;
-      total.failed += failed;
-      total.skipped += skipped;
-    }
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      outcomes.push({ name: next.name, ...(await next.run()) });
   };
   await Promise.all(Array.from({ length: filesAtOnce }, work));
-  return total;
+  return outcomes;
 }
 
 process.umask(testUmask);
@@ -216,14 +62,34 @@ const files = expand(selection);
 const bunFiles = expand(bunPatterns).filter((file) => files.includes(file));
 const placeFiles = expand(bothPlacesPatterns).filter((file) => files.includes(file));
 
-const tasks = [
-  ...(only.has('--bun') ? [] : files.map((file) => () => runFileUnderNode(file, environment))),
-  ...(only.has('--bun') ? [] : placeFiles.map((file) => () => runFileUnderNode(file, otherPlace))),
-  ...(only.has('--node') ? [] : bunFiles.map((file) => () => runFileUnderBun(file))),
+const underNode: Task[] = [
+  ...files.map((file) => ({ name: file, run: () => runFileUnderNode(file, environment) })),
+  ...placeFiles.map((file) => {
+    const name = `${file} [TLS ends at the other place]`;
+    return { name, run: () => runFileUnderNode(file, otherPlace, name) };
+  }),
 ];
-if (files.length === 0) failures.push('no test file matches');
-const { passed, failed, skipped } = await runAll(tasks);
+const underBun: Task[] = bunFiles.map((file) => ({
+  name: `under Bun: ${file}`,
+  run: () => runFileUnderBun(file, environment),
+}));
+const tasks = [...(only.has('--bun') ? [] : underNode), ...(only.has('--node') ? [] : underBun)];
+const outcomes = await runAll(tasks);
 
+const again = only.has('--once') ? [] : repeatable(outcomes);
+const repeats: NamedOutcome[] = [];
+for (const { name, run } of tasks.filter((task) => again.includes(task.name))) {
+  console.log(`\nonce more, alone: ${name}`);
+  repeats.push({ name, ...(await run()) });
+}
+
+const { counts, failures, unsteady } = sumOutcomes(outcomes, repeats);
+if (files.length === 0) failures.push('no test file matches');
+if (unsteady.length > 0)
+  console.log(
+    `\nUnsteady: failed beside other files and passed alone. Mend what made them fail:\n\n${unsteady.join('\n')}`,
+  );
 if (failures.length > 0) console.log(`\nWhat failed:\n\n${failures.join('\n')}`);
+const { passed, failed, skipped } = counts;
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

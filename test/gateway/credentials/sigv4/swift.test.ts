@@ -168,7 +168,11 @@ test(
         credential: { accessKeyId: { env: 'ID' }, source: { env: 'WRONG' } },
       });
       await assert.rejects(stored(wrong.client(), 'chunks'), { name: 'SignatureDoesNotMatch' });
-      const response = await wrong.raw(signedChunks(wrong.at, '/bucket/chunks', data, true));
+      // Short enough to be sent before the server closes: what it refuses it does not read, and a connection that is reset under a
+      // body loses the response.
+      const response = await wrong.raw(
+        signedChunks(wrong.at, '/bucket/chunks', data.subarray(0, 1000), true),
+      );
       assert.equal(response.status, 403);
     });
     // Positive control: the same search finds what does travel.
