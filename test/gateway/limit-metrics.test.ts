@@ -367,6 +367,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'auditHeadIntervalMs',
     'auditChainMs',
     'originIdleMsMax',
+    'lateResponseMs',
     'webSocketRefusalLingerMs',
     'storeStopTimeoutMs',
     'storeConnectionIdleMs',

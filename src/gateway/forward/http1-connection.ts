@@ -5,6 +5,7 @@ import { encodeRequestHead } from '../../http/request-writer.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ReadMemory, type SharedReads, owned, shareReads } from '../../net/shared-reads.ts';
+import { keepReadable } from '../../net/unwritable-socket.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, clientLeft, endsConnection, idleFor, requireClient } from './forwarder.ts';
@@ -46,6 +47,7 @@ export class Http1Connection implements OriginConnection {
   readonly #onEnd: () => void;
   readonly #parser: ResponseParser;
   readonly #reads: SharedReads | undefined;
+  readonly #unkeep: () => void;
   #exchange: Exchange | undefined;
   #switched: readonly string[] | undefined;
   /** What came while the receiver could not take it; the socket is paused. */
@@ -57,6 +59,8 @@ export class Http1Connection implements OriginConnection {
   #activeMs = performance.now();
   #idleMs = defaultLimits.originIdleMsMax;
   #lost: Error | undefined;
+  /** The origin takes nothing more of the body; its response may be there all the same. */
+  #unwritable: Error | undefined;
   /** The origin sends nothing more. */
   #hasEnded = false;
   #isOpen = true;
@@ -87,6 +91,7 @@ export class Http1Connection implements OriginConnection {
     );
     this.#reads = shareReads(socket, memory, this.#onData);
     socket.on('end', this.#onSocketEnd).on('error', this.#onError).on('close', this.#onClose);
+    this.#unkeep = keepReadable(socket, this.#onUnwritable);
   }
 
   /** Begins to read, once. What the origin said before it was asked ends the connection in here. */
@@ -157,6 +162,10 @@ export class Http1Connection implements OriginConnection {
     }
     const { pump, request } = this.#exchange;
     const { host } = request.head.destination;
+    if (this.#unwritable !== undefined && !this.#isPaused) {
+      if (quietMs >= this.#limits.lateResponseMs) this.#fail(this.#truncated(host));
+      return;
+    }
     const awaitsClient = this.#isPaused || pump?.awaitsClient === true;
     const absentMs = awaitsClient ? (request.absence?.since(nowMs - quietMs) ?? 0) : 0;
     if (!this.#hasHead && pump?.awaitsClient !== true) {
@@ -234,7 +243,7 @@ export class Http1Connection implements OriginConnection {
     // What came before is read first.
     if (this.#held !== undefined) return;
     try {
-      if (this.#parser.endOfConnection()) this.#finish(false);
+      if (this.#unwritable === undefined && this.#parser.endOfConnection()) this.#finish(false);
       else this.#fail(this.#truncated(this.#exchange.request.head.destination.host));
     } catch (error) {
       this.#fail(error);
@@ -242,8 +251,21 @@ export class Http1Connection implements OriginConnection {
   };
 
   readonly #onError = (error: Error): void => {
-    this.#lost ??= error;
+    // What follows a failed write is its end, and what was read before is still handed on.
+    if (this.#unwritable === undefined) this.#lost ??= error;
     this.#onClose();
+  };
+
+  /** An origin that refuses a body closes without reading it, and often before its response is read here. */
+  readonly #onUnwritable = (error: Error): void => {
+    const pump = this.#exchange?.pump;
+    if (pump === undefined) {
+      this.#onError(error);
+      return;
+    }
+    this.#unwritable = error;
+    this.#activeMs = performance.now();
+    pump.stop();
   };
 
   readonly #onClose = (): void => {
@@ -259,7 +281,7 @@ export class Http1Connection implements OriginConnection {
 
   #truncated(host: string): ProxyError {
     const message = `${host} closed the connection before its response was complete`;
-    return new ProxyError('origin_truncated', message, { cause: this.#lost });
+    return new ProxyError('origin_truncated', message, { cause: this.#lost ?? this.#unwritable });
   }
 
   /** The response is whole. What is left of the body, or came behind the response, must not get into another exchange. */
@@ -302,6 +324,7 @@ export class Http1Connection implements OriginConnection {
     const socket = this.#socket;
     socket.pause();
     this.#reads?.stop();
+    this.#unkeep();
     socket.off('data', this.#onData).off('end', this.#onSocketEnd);
     socket.off('error', this.#onError).off('close', this.#onClose);
     // Who gets it does not listen yet.

@@ -251,6 +251,11 @@ export const networkLimits = {
     'timeout',
     'Idle connections are closed before common servers close them (5 s). Otherwise a request that cannot be sent twice would be lost. Each holds 20 to 55 KB, measured.',
   ),
+  lateResponseMs: fixedRow(
+    2_000,
+    'origin_truncated',
+    'How long a response may take once an origin takes nothing more of the body. It was sent before the origin closed, so it is nearly always there.',
+  ),
   proxyHopsMax: fixedRow(8, 'loop_detected', 'Proxies on the way. Nobody means a way through more.'),
   forwardedHopsMax: fixedRow(
     32,

@@ -315,6 +315,64 @@ test('an early response ends the upload and its connection', { timeout }, async 
   assert.equal(scene.sockets.length, 2);
 });
 
+/** An origin that says `response` to a head and closes; nothing of it is read before a write to it has failed. */
+async function closingUnderBody(
+  response: string,
+): Promise<AsyncDisposable & { readonly forwarder: Http1Forwarder }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(response, () => socket.destroy()));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const dial = async () => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.pause();
+    await once(socket, 'connect');
+    const resume = socket.resume.bind(socket);
+    socket.resume = () => socket;
+    const look = setInterval(() => {
+      if (socket.errored === null && !socket.destroyed) return;
+      clearInterval(look);
+      socket.resume = resume;
+      socket.resume();
+    }, 1);
+    return { socket, address: '192.0.2.1', alpn: undefined };
+  };
+  const forwarder = new Http1Forwarder({ dial }, defaultLimits);
+  return {
+    forwarder,
+    [Symbol.asyncDispose]: async () => {
+      await forwarder[Symbol.asyncDispose]();
+      server.close();
+    },
+  };
+}
+
+function* endless(): Generator<Buffer> {
+  for (;;) yield Buffer.alloc(1024);
+}
+
+test('a response that came before the origin closed under the body is read', { timeout }, async () => {
+  await using scene = await closingUnderBody('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+  const collector = new Collector();
+  await scene.forwarder.forward(post(Readable.from(endless()), 2 ** 40), collector);
+  assert.deepEqual([collector.words, collector.body], [['head 413', 'end '], 'no']);
+});
+
+test('half a response before the origin closed under the body is none', { timeout }, async () => {
+  for (const half of [
+    'HTTP/1.1 413 Too',
+    'HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nn',
+    'HTTP/1.1 413 X\r\n\r\nn',
+  ]) {
+    await using scene = await closingUnderBody(half);
+    const responded = scene.forwarder.forward(post(Readable.from(endless()), 2 ** 40), new Collector());
+    await assert.rejects(responded, { code: 'origin_truncated' });
+  }
+});
+
 test(
   'a body that breaks off ends the request, and the origin sees that it is not whole',
   { timeout },
