@@ -64,7 +64,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['config'],
     ['credentials'],
     ['credentials/kinds'],
-    ['credentials/sigv4', 'credentials/vault'],
+    ['credentials/signatures', 'credentials/sigv4', 'credentials/vault'],
     ['credentials/leases'],
     ['credentials/sources', 'credentials/request'],
     ['leaks'],

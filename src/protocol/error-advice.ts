@@ -150,7 +150,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   head_too_large: 'The headers of the request are too long; a very large cookie is the usual reason.',
   method_refused: 'Use another method. TRACE and a CONNECT inside a connection are never passed on.',
   signature_refused:
-    'The message says what cannot be signed again. Most often the client should sign the body in chunks or not at all; see the reference of credentials.',
+    'The message says what cannot be signed, and what to send instead. With AWS, the client should most often sign the body in chunks or not at all; see the reference of credentials.',
   object_unsignable:
     'The message says what of it is not as git writes it. The gateway signs commits and tags for git and nothing else; other signatures need a key of their own.',
   loop_detected:

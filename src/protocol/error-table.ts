@@ -253,7 +253,7 @@ export const errorTable = {
     400,
     77,
     65,
-    'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
+    'The gateway cannot sign the request: it is signed for AWS in a way that cannot be made again, or servers would read what a signature covers in different ways. The message says why.',
   ),
   object_unsignable: denial(
     422,

@@ -61,6 +61,11 @@ async function prepare(): Promise<void> {
     'orders-password',
     'deploy-key',
     'build-key',
+    'chat-signing-secret',
+    'payment-signing-secret',
+    'shop-signing-secret',
+    'orders-signing-secret',
+    'ledger-key.pem',
   ])
     await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);

@@ -167,7 +167,7 @@ export class CredentialSet implements AsyncDisposable {
     let asked: string | undefined;
     const rejections: ((nowMs: number) => void)[] = [];
     try {
-      for (const { credential } of injections) {
+      for (const { credential } of this.#inOrder(injections)) {
         asked = credential;
         const entry = this.#entryOf(credential, session);
         if (entry === undefined)
@@ -286,6 +286,13 @@ export class CredentialSet implements AsyncDisposable {
   #entryOf(name: string, session: LeaseSession | undefined): Entry | undefined {
     const entry = this.#entries.get(name);
     return entry !== undefined && isPerSession(entry.config) ? this.#ofSessions.of(name, session) : entry;
+  }
+
+  /** A signature over all of the request comes behind what else is put on it. */
+  #inOrder(injections: readonly Injection[]): readonly Injection[] {
+    const isLast = ({ credential }: Injection): boolean => this.#entries.get(credential)?.isLast === true;
+    if (injections.length < 2 || !injections.some(isLast)) return injections;
+    return [...injections.filter((one) => !isLast(one)), ...injections.filter(isLast)];
   }
 
   #foreignTo(injections: readonly Injection[]): ForeignCredentials {

@@ -164,6 +164,36 @@ export const credentialLimits = {
     'signature_refused',
     'How long a presigned URL may be valid. It is used at once, so what the origin sees does not have to live longer.',
   ),
+  signatureTemplateCharactersMax: fixedRow(
+    2 * KiB,
+    'config_invalid',
+    'A template of a signature. Those of services have a hundred characters.',
+  ),
+  signatureTemplatePartsMax: fixedRow(
+    64,
+    'config_invalid',
+    'The parts of such a template. Those of services have ten.',
+  ),
+  signatureComponentsMax: fixedRow(
+    64,
+    'config_invalid',
+    'What one HTTP message signature covers. Services want up to ten components.',
+  ),
+  signatureKeyBitsMin: fixedRow(
+    2_048,
+    'credential_unavailable',
+    'Bits of an RSA key that signs requests. Shorter ones are broken or soon will be.',
+  ),
+  signatureKeyBitsMax: fixedRow(
+    8_192,
+    'credential_unavailable',
+    'The same at most. A signature with such a key takes 20 ms of a processor.',
+  ),
+  signaturePlacesMax: fixedRow(
+    16,
+    'config_invalid',
+    'Header fields or parameters that carry a signature and what belongs to it. Services want up to four.',
+  ),
   serviceTimeoutMs: fixedRow(
     10_000,
     'credential_unavailable',

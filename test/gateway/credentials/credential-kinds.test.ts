@@ -53,6 +53,49 @@ const kinds: Readonly<Record<string, readonly [written: object, settings: object
     { accessKeyId: source, sessionToken: source, region: 'eu-central-1', service: 's3', acls: true },
     { accessKeyId: absolute, sessionToken: absolute, region: 'eu-central-1', service: 's3', acls: true },
   ],
+  hmac: [
+    {
+      template: 'v0:{body}',
+      algorithm: 'sha512',
+      keyEncoding: 'hex',
+      encoding: 'base64',
+      headers: { 'X-Sign': '{signature}' },
+      parameters: { time: '{timestamp}' },
+      dangerouslyAllowAmbiguous: true,
+    },
+    {
+      text: [{ kind: 'text', text: 'v0:' }, { kind: 'body' }],
+      algorithm: 'sha512',
+      keyEncoding: 'hex',
+      encoding: 'base64',
+      headers: [{ name: 'X-Sign', parts: [{ kind: 'signature' }] }],
+      parameters: [{ name: 'time', parts: [{ kind: 'timestamp', form: 's' }] }],
+      isAmbiguityAllowed: true,
+    },
+  ],
+  'http-signature': [
+    {
+      algorithm: 'ed25519',
+      keyId: 'k',
+      components: ['@method', 'date'],
+      nonce: true,
+      tag: 't',
+      keyEncoding: 'base64',
+    },
+    {
+      algorithm: 'ed25519',
+      keyId: 'k',
+      components: [
+        { kind: 'derived', name: '@method' },
+        { kind: 'field', name: 'date' },
+      ],
+      label: 'sig1',
+      digest: 'sha-256',
+      keyEncoding: 'base64',
+      hasNonce: true,
+      tag: 't',
+    },
+  ],
 };
 
 describe('a kind takes its own keys, with defaults filled in and paths made absolute', () => {
@@ -80,8 +123,18 @@ describe('a kind refuses what only others have', () => {
 });
 
 describe('a kind says which of its keys is missing', () => {
-  const rows = { basic: ['username'], header: ['header'], query: ['parameter'], mtls: ['certificate'] };
-  const more = { oauth: ['tokenUrl', 'clientId'], 'github-app': ['appId', 'installationId'] };
+  const rows = {
+    basic: ['username'],
+    header: ['header'],
+    query: ['parameter'],
+    mtls: ['certificate'],
+    hmac: ['template'],
+  };
+  const more = {
+    'http-signature': ['algorithm', 'keyId', 'components'],
+    oauth: ['tokenUrl', 'clientId'],
+    'github-app': ['appId', 'installationId'],
+  };
   for (const [kind, needed] of Object.entries({ ...rows, ...more, placeholder: ['placeholder'] })) {
     test(kind, () => {
       for (const key of needed) {

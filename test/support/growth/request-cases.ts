@@ -8,6 +8,9 @@ import { denialResponse } from '../../../src/gateway/exchange/denial.ts';
 import { bodyFormOf } from '../../../src/gateway/credentials/request/placeholder-body.ts';
 import { awsClaimOf } from '../../../src/gateway/credentials/sigv4/aws-claim.ts';
 import { canonicalRequest } from '../../../src/gateway/credentials/sigv4/canonical-request.ts';
+import { coveredField, withoutOwnFields } from '../../../src/gateway/credentials/signatures/covered-head.ts';
+import { parseComponent, signatureBase } from '../../../src/gateway/credentials/signatures/signature-base.ts';
+import { sortedQuery } from '../../../src/gateway/credentials/signatures/sorted-query.ts';
 import { askSearchable } from '../../../src/gateway/scrub/searchable-response.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import type { RequestHead } from '../../../src/http/message-head.ts';
@@ -117,6 +120,28 @@ export const requestCases: GrowthCases = {
         { ...headWith(text, 'x-amz-a'), path: `/${text}`, query: `?${text}` },
         { service: 'execute-api', payload: '' },
       ),
+  },
+  'what a signature covers': {
+    pieces: [' ', 'a', '_'],
+    read: (text) => [
+      coveredField(headWith(text, 'x-a'), 'x-a'),
+      withoutOwnFields(headWith(text, 'x-a'), ['x-b']),
+      signatureBase(
+        { ...headWith(text, 'x-a'), query: `?${text}&a=${text}` },
+        ['x-a', '@query', '@query-param;name="a"'].flatMap((name) => parseComponent(name) ?? []),
+        [],
+      ),
+    ],
+  },
+  'a query that is sorted': {
+    pieces: ['&', 'b=1', '%'],
+    read: (text) => {
+      const many = Array.from({ length: text.length / 4 }, (_, at) => `k${String(at).padStart(8, '0')}=1`);
+      return [
+        sortedQuery(`?${many.join('&')}`),
+        assert.throws(() => sortedQuery(`?${text}`), { code: 'signature_refused' }),
+      ];
+    },
   },
   'segments that are learnt': {
     pieces: ['a', '1', '-1.1', '.', '-', '_v1.', '1.1', '%41'],

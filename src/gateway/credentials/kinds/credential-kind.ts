@@ -63,6 +63,8 @@ export interface SigningCredential {
 
 /** A credential, opened: how it gets its secret, and what it does to a request. */
 export interface Credential {
+  /** It signs the request as it is sent, so it is put on behind all others of the rule. */
+  readonly isLast?: true;
   /** Whether the request is one that gets it. */
   applies(head: RequestHead, body: BodyFacts | undefined): boolean;
   /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
