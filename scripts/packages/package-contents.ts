@@ -93,7 +93,7 @@ export function gatewayContents(needs: ContentNeeds): PackageContents {
       // As the documents call it.
       { path: 'usr/bin/upstreamproxy', mode: 0o777, leadsTo: name },
       configuration('gateway.yaml', gatewayText(first)),
-      configuration('policy.yaml', policyText(first)),
+      configuration('policy.yaml', policyText(first, { services: [] })),
       ...['service', 'socket'].map((kind) => {
         const file = `${name}.${kind}`;
         return { path: `usr/lib/systemd/system/${file}`, mode: 0o644, copyOf: unit(file) };

@@ -8,6 +8,7 @@ export const initDefinition = {
   summary: 'writes the configuration of a first gateway and its policy',
   description: [
     'Asks four questions and writes `gateway.yaml` and `policy.yaml`, each line with the reason for it. Then it prints the commands that come next. A file that is there is never overwritten.',
+    'It looks at lock files, remotes of git and the names of variables where you start it. For the services that the catalogue knows, it proposes rules in `policy.yaml`, as comments unless you choose `found`. It puts no credential on.',
     'Every question has an option, so that a script can run it; `--yes` takes the defaults for the others.',
   ],
   arguments: [{ name: 'FOLDER', help: 'where the files go; this folder by default', takes: 'path' }],
@@ -35,6 +36,8 @@ export const initDefinition = {
       choices: {
         observe: 'lets public hosts through and records what a policy would have to allow',
         npm: 'allows the registry that npm is configured with, to be read; denies the rest',
+        found:
+          'allows reads of the services that this folder seems to use, by the catalogue; denies the rest',
         nothing: 'denies everything until you write a rule',
       },
       help: 'what the policy does at first; default: observe',

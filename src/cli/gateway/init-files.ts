@@ -1,6 +1,9 @@
 // The files of a first gateway, as text.
 
-export type FirstPolicy = 'observe' | 'npm' | 'nothing';
+import { builtInEntries } from '../../policy/catalog/built-in-entries.ts';
+import type { FoundService } from './found-services.ts';
+
+export type FirstPolicy = 'observe' | 'npm' | 'found' | 'nothing';
 
 export interface FirstGateway {
   /** A host name or an address; the configuration's own check says whether it is one. */
@@ -9,6 +12,13 @@ export interface FirstGateway {
   /** As it stands in the file: from the file's own folder, or absolute. */
   readonly stateFolder: string;
   readonly start: FirstPolicy;
+}
+
+/** What is known of the folder in which the command was started. */
+export interface FirstPlace {
+  readonly services: readonly FoundService[];
+  /** Entries whose hosts a tool has to tell, and no tool here does. */
+  readonly untold?: ReadonlySet<string>;
 }
 
 const loopback = new Set(['localhost', '127.0.0.1', '::1']);
@@ -48,6 +58,8 @@ rules:
     include: registry
     methods: [GET, HEAD]
 `,
+  found: `# Everything that no rule allows is denied. These services were found; \`inject: NAME\` in a rule puts a credential of gateway.yaml on.
+`,
   nothing: `# Everything that no rule allows is denied. A first rule:
 #   - name: packages
 #     hosts: registry.example.com
@@ -56,8 +68,28 @@ rules: []
 `,
 };
 
-export function policyText({ start }: FirstGateway): string {
-  return `# What containers may reach. Every key: docs/reference/policy.md\nversion: 1\n\n${policies[start]}`;
+export function policyText({ start }: FirstGateway, { services, untold }: FirstPlace): string {
+  const found = services.map((one) => serviceRule(one, untold?.has(one.entry) === true)).join('');
+  const rest =
+    start === 'found'
+      ? /^ {2}- /m.test(found)
+        ? `rules:\n${found}`
+        : `rules: []\n${found}`
+      : found === ''
+        ? ''
+        : `\n# Found where this was written. To let their reads through, put these under \`rules:\`, without the marks:\n${found.replaceAll(/^/gm, '#').replace(/#$/, '')}`;
+  return `# What containers may reach. Every key: docs/reference/policy.md\nversion: 1\n\n${policies[start]}${rest}`;
+}
+
+/** Without a credential. What stands in files of the folder comes in quotes. A policy with a rule that is untold is none, so that one is a comment. */
+function serviceRule({ entry, title, by, repositories }: FoundService, isUntold: boolean): string {
+  const hasGit = builtInEntries[entry]?.parts.some(({ git }) => git !== undefined) ?? false;
+  const names = repositories.map((name) => JSON.stringify(name)).join(', ');
+  const git = hasGit && names !== '' ? `    git: { repository: [${names}] }\n` : '';
+  const rule = `  - name: ${entry}\n    include: catalog/${entry}\n${git}`;
+  const why = `  # ${title}: ${by.join(', ')}\n`;
+  if (!isUntold) return why + rule;
+  return `${why}  # Its tool is not here to tell the hosts:\n${rule.replaceAll(/^ {2}/gm, '  #')}`;
 }
 
 /** What to do next, for a person. `folder` is where the files are, as it was typed. */

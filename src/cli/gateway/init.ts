@@ -6,6 +6,9 @@ import { createInterface } from 'node:readline/promises';
 
 import { loadGatewayConfig } from '../../gateway/config/config.ts';
 import { isPublicName } from '../../gateway/config/config-schema.ts';
+import { hostDiscovery } from '../../gateway/policies/discover-hosts.ts';
+import { builtInEntries } from '../../policy/catalog/built-in-entries.ts';
+import { asList } from '../../policy/schema-parts.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { initDefinition } from '../commands/init-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
@@ -13,6 +16,7 @@ import { quoted } from '../definition/option-value.ts';
 import { tellDone } from '../terminal/notes.ts';
 import { commandOf } from '../terminal/command.ts';
 import { harmlessText } from '../terminal/text-table.ts';
+import { type FoundService, findServices } from './found-services.ts';
 import { type FirstGateway, type FirstPolicy, gatewayText, nextSteps, policyText } from './init-files.ts';
 
 type InitInput = Input<typeof initDefinition>;
@@ -30,9 +34,14 @@ export const initCommand = commandOf(
         'usage',
         `${quoted(gateway.name)} is not a name or address; give --name the name of the gateway, such as gateway.example.com, without a port`,
       );
+    const services = await findServices('.', process.env);
+    const untold = gateway.start === 'found' ? await untoldOf(services) : undefined;
     await mkdir(folder, { recursive: true });
     const files = [
-      [join(folder, 'policy.yaml'), policyText(gateway)],
+      [
+        join(folder, 'policy.yaml'),
+        policyText(gateway, { services, ...(untold === undefined ? {} : { untold }) }),
+      ],
       [join(folder, 'gateway.yaml'), gatewayText(gateway)],
     ] as const;
     const written: string[] = [];
@@ -48,10 +57,22 @@ export const initCommand = commandOf(
       throw error;
     }
     const names = files.map(([path]) => harmlessText(path)).join(' and ');
-    tellDone(options, `${names} are written.\n${nextSteps(gateway, folder)}`);
+    const found = services.map(({ entry }) => `catalog/${entry}`).join(', ');
+    const told = found === '' ? '' : `Found here, with rules in the policy: ${found}.\n`;
+    tellDone(options, `${names} are written.\n${told}${nextSteps(gateway, folder)}`);
     return 0;
   },
 );
+
+/** Entries whose hosts a tool of this machine tells, where it does not. */
+async function untoldOf(services: readonly FoundService[]): Promise<ReadonlySet<string>> {
+  const discover = hostDiscovery();
+  const untold = new Set<string>();
+  for (const { entry } of services)
+    for (const tool of new Set((builtInEntries[entry]?.parts ?? []).flatMap((part) => asList(part.discover))))
+      await discover(tool).catch(() => untold.add(entry));
+  return untold;
+}
 
 async function writeNew(path: string, text: string): Promise<void> {
   try {

@@ -179,7 +179,7 @@ function ruleName({ host = '', method = '', git }: AuditEvent): string {
 const plainWords = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|tcp|http)$/;
 
 /** In quotes unless it can be nothing else: whatever it holds, it is one text to every reader of YAML. */
-function scalar(text: string): string {
+export function scalar(text: string): string {
   if (plainWords.test(text) || /^\/[\w./-]*$/.test(text)) return text;
   if (/^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z]{2,}$/.test(text)) return text;
   const quoted = JSON.stringify(text.toWellFormed());

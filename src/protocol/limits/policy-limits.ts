@@ -3,6 +3,11 @@
 import { KiB, MiB, fixedRow, type LimitRow } from './limit-row.ts';
 
 export const policyLimits = {
+  foundGitConfigBytesMax: fixedRow(
+    64 * KiB,
+    'config_invalid',
+    'What `init` reads of `.git/config` to find remotes. A repository with fifty of them has 5 KiB; the rest is not looked at.',
+  ),
   policyBytesMax: fixedRow(
     2 * MiB,
     'config_invalid',

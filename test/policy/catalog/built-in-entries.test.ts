@@ -1,10 +1,11 @@
 // The entries that come along: made of their files, and each with samples that are decided as they say.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 
-import { catalogEntries } from '../../../scripts/build-catalog.ts';
+import { catalogEntries, hostsText } from '../../../scripts/build-catalog.ts';
 import { playSamples } from '../../../src/gateway/policies/play-samples.ts';
 import { builtInEntries } from '../../../src/policy/catalog/built-in-entries.ts';
 import { asList } from '../../../src/policy/schema-parts.ts';
@@ -13,6 +14,8 @@ test('the table is made of the files', () => {
   // Not as a difference: it would be as long as the table.
   const isMade = isDeepStrictEqual(builtInEntries, catalogEntries());
   assert.ok(isMade, 'write it anew: node scripts/build-catalog.ts');
+  const hosts = readFileSync(new URL('../../../src/api/catalog-hosts.ts', import.meta.url), 'utf8');
+  assert.ok(hosts === hostsText(), 'write it anew: node scripts/build-catalog.ts');
 });
 
 const kinds = new Set(['bearer', 'basic', 'header', 'query', 'sigv4']);

@@ -14,6 +14,7 @@ import {
   whyNotAllowed,
   wouldOpen,
 } from '../../model/allow-rule.ts';
+import { accessesOf, catalogRule, type OfferedService, servicesOf } from '../../model/catalog-rule.ts';
 import { momentText, plural } from '../../model/display.ts';
 import { urlOf } from '../../model/event-facts.ts';
 import { Clean } from '../../parts/clean.tsx';
@@ -29,6 +30,16 @@ const scopeNames: Readonly<Record<AllowScope, string>> = {
   below: 'its folder and below',
   host: 'every path of the host',
 };
+
+/** What the rule opens: something of what was refused, or what the catalogue has of the service. */
+type Choice = AllowScope | `catalog/${string}`;
+
+const choiceOf = ({ service, access }: OfferedService): Choice => `catalog/${service.entry} ${access}`;
+
+/** Each with what a rule may let through for it. */
+function offeredFor(event: AuditEvent): readonly OfferedService[] {
+  return servicesOf(event).flatMap((service) => accessesOf(event).map((access) => ({ service, access })));
+}
 
 export function AllowSection({ event }: { readonly event: AuditEvent }): ReactElement {
   const why = whyNotAllowed(event);
@@ -52,33 +63,28 @@ export function AllowSection({ event }: { readonly event: AuditEvent }): ReactEl
 function RuleChoice({ event }: { readonly event: AuditEvent }): ReactElement {
   const { say } = useDesk();
   const scopes = scopesOf(event);
-  const [scope, setScope] = useState<AllowScope>(scopes[0] ?? 'host');
+  const services = offeredFor(event);
+  const [chosen, setChosen] = useState<Choice>(scopes[0] ?? 'host');
   const [isForOwn, setForOwn] = useState(true);
-  const claim = useRepository(event);
-  const text = allowRule(event, scope, isForOwn ? claim : undefined);
+  const own = useRepository(event);
+  const claim = isForOwn ? own : undefined;
+  const service = services.find((one) => choiceOf(one) === chosen);
+  const scope = scopes.find((one) => one === chosen) ?? scopes[0] ?? 'host';
+  const text = service === undefined ? allowRule(event, scope, claim) : catalogRule(event, service, claim);
   return (
     <>
       <div className="form">
-        <span>Opens</span>
-        <Segments
-          label="Opens"
-          value={scope}
-          choices={scopes.map((value) => ({
-            value,
-            name: event.git === undefined ? scopeNames[value] : 'just that of this repository',
-          }))}
-          choose={setScope}
-        />
+        <Opens event={event} services={services} chosen={chosen} choose={setChosen} />
         <span>For</span>
         <Segments
           label="For"
-          value={claim !== undefined && isForOwn ? 'repository' : 'all'}
+          value={claim === undefined ? 'all' : 'repository'}
           choices={[
             {
               value: 'repository',
               name: 'its repository',
-              isOff: claim === undefined,
-              why: claim?.value ?? 'Its token names no repository',
+              isOff: own === undefined,
+              why: own?.value ?? 'Its token names no repository',
             },
             { value: 'all', name: 'every session' },
           ]}
@@ -89,7 +95,7 @@ function RuleChoice({ event }: { readonly event: AuditEvent }): ReactElement {
         {text}
       </pre>
       <Checked event={event} text={text} />
-      <Opened event={event} scope={scope} />
+      {service === undefined ? <Opened event={event} scope={scope} /> : null}
       <div className="acts">
         <button
           type="button"
@@ -101,6 +107,34 @@ function RuleChoice({ event }: { readonly event: AuditEvent }): ReactElement {
         <DraftExit text={text} />
         <GrantExit event={event} />
       </div>
+    </>
+  );
+}
+
+/** Something of what was refused, or what the catalogue has of the service. */
+function Opens({
+  event,
+  services,
+  chosen,
+  choose,
+}: {
+  readonly event: AuditEvent;
+  readonly services: readonly OfferedService[];
+  readonly chosen: Choice;
+  readonly choose: (choice: Choice) => void;
+}): ReactElement {
+  const ofRequest = scopesOf(event).map((value): { readonly value: Choice; readonly name: string } => ({
+    value,
+    name: event.git === undefined ? scopeNames[value] : 'just that of this repository',
+  }));
+  const ofServices = services.map((one) => ({
+    value: choiceOf(one),
+    name: `${one.access === 'read' ? 'reads' : 'reads and writes'} of ${one.service.title}`,
+  }));
+  return (
+    <>
+      <span>Opens</span>
+      <Segments label="Opens" value={chosen} choices={[...ofRequest, ...ofServices]} choose={choose} />
     </>
   );
 }
