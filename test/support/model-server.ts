@@ -35,6 +35,8 @@ export interface ModelServer extends AsyncDisposable {
   readonly billed: readonly Billed[];
   /** Bodies that came, in order. */
   readonly bodies: readonly string[];
+  /** What each request showed for a key, in either field. */
+  readonly keys: readonly string[];
 }
 
 interface Plan {
@@ -59,8 +61,9 @@ export async function openModelServer(
 ): Promise<ModelServer> {
   const billed: Billed[] = [];
   const bodies: string[] = [];
+  const keys: string[] = [];
   const server: Server = createServer(authority.issue(host), (request, response) => {
-    void serve(request, response, { billed, bodies, pauseMs }).catch(() => response.destroy());
+    void serve(request, response, { billed, bodies, keys, pauseMs }).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -68,6 +71,7 @@ export async function openModelServer(
     port: (server.address() as AddressInfo).port,
     billed,
     bodies,
+    keys,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -79,6 +83,7 @@ export async function openModelServer(
 interface Ledger {
   readonly billed: Billed[];
   readonly bodies: string[];
+  readonly keys: string[];
   readonly pauseMs: number;
 }
 
@@ -87,6 +92,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, ledger:
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString();
   ledger.bodies.push(text);
+  const { authorization, 'x-api-key': key } = request.headers;
+  ledger.keys.push(`${authorization ?? ''}${String(key ?? '')}`);
   const path = new URL(request.url ?? '', 'https://model.test');
   if (request.method === 'GET') {
     response.setHeader('content-type', 'application/json').end('{"data":[]}');
