@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { cgiName } from '../../../http/header-list.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import { defaultLimits } from '../../../protocol/limits.ts';
-import { isCoverable } from '../signatures/covered-head.ts';
+import { isCoverable, isLasting } from '../signatures/covered-head.ts';
 import { HmacInjector } from '../signatures/hmac-injector.ts';
 import { MessageSignatureInjector } from '../signatures/message-signature.ts';
 import { derivedComponents, parseComponent } from '../signatures/signature-base.ts';
@@ -57,7 +57,7 @@ const parameterHint = 'write the name of a query parameter in letters, digits, "
 const fieldSchema = fieldName(
   'write the name of a header field, such as X-Signature',
   'write another field',
-).refine((name) => isCoverable(name.toLowerCase()), {
+).refine((name) => isLasting(name.toLowerCase()), {
   error: ({ input }) => `the gateway sets ${String(input)} itself; write another field`,
 });
 const parameterSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, { error: parameterHint });

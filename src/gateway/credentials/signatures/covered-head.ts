@@ -6,11 +6,16 @@ import { ProxyError } from '../../../protocol/error.ts';
 
 /** Fields that the gateway may change behind a signature, or that belong to the connection: no signature can cover them. */
 const changedLater =
-  /^(?:accept|accept-.*|a-im|available-dictionary|dictionary-id|if-range|range|request-range|x-ms-range|x-accept-encoding|grpc-accept-encoding|connect-accept-encoding|via|forwarded|x-forwarded-.*|cookie|traceparent|tracestate|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|proxy-.*|signature|signature-input)$/;
+  /^(?:accept|accept-.*|a-im|available-dictionary|dictionary-id|if-range|range|request-range|x-ms-range|x-accept-encoding|grpc-accept-encoding|connect-accept-encoding|via|forwarded|x-forwarded-.*|cookie|traceparent|tracestate|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|proxy-.*)$/;
+
+/** Whether a signature may stand in the field; `name` in lower case. */
+export function isLasting(name: string): boolean {
+  return !changedLater.test(name);
+}
 
 /** Whether a signature may cover the field; `name` in lower case. */
 export function isCoverable(name: string): boolean {
-  return !changedLater.test(name);
+  return isLasting(name) && name !== 'signature' && name !== 'signature-input';
 }
 
 /** The value of a field that stands once. @throws ProxyError signature_refused */

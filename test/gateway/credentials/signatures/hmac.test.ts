@@ -283,6 +283,11 @@ describe('what cannot work is told when the configuration is read', () => {
   test('each key by itself', () => {
     const problems = (written: object): string => credentialProblems({ kind: 'hmac', ...written });
     assert.match(problems({}), /kind hmac needs "template"/);
+    // The field of drafts before RFC 9421.
+    assert.equal(
+      problems({ template: '{body}', headers: { Signature: 'keyId="a",signature="{signature}"' } }),
+      '',
+    );
     assert.match(problems({ template: '{x}' }), /\{x\} is not known; write one of \{method\}/);
     assert.match(problems({ template: '{timestamp}' }), /would serve for every request/);
     assert.match(problems({ template: '{body}', algorithm: 'md5' }), /sha256, sha512/);
