@@ -307,7 +307,9 @@ export function forwardRequest(
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => {
       const trailers = validateTrailers(client.trailers(), 'request', limits);
-      return (watch?.judgeTrailers(trailers) ?? trailers).toRaw();
+      const judged = watch?.judgeTrailers(trailers) ?? trailers;
+      // What was read whole is spoken of in the head, with a digest or a signature: a field behind it could say otherwise.
+      return injected.body?.isWhole === true ? [] : judged.toRaw();
     },
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,
