@@ -8,7 +8,12 @@ import { denialResponse } from '../../../src/gateway/exchange/denial.ts';
 import { bodyFormOf } from '../../../src/gateway/credentials/request/placeholder-body.ts';
 import { awsClaimOf } from '../../../src/gateway/credentials/sigv4/aws-claim.ts';
 import { canonicalRequest } from '../../../src/gateway/credentials/sigv4/canonical-request.ts';
-import { coveredField, withoutOwnFields } from '../../../src/gateway/credentials/signatures/covered-head.ts';
+import {
+  coveredField,
+  coveredMethod,
+  coveredPath,
+  withoutOwnFields,
+} from '../../../src/gateway/credentials/signatures/covered-head.ts';
 import { parseComponent, signatureBase } from '../../../src/gateway/credentials/signatures/signature-base.ts';
 import { sortedQuery } from '../../../src/gateway/credentials/signatures/sorted-query.ts';
 import { askSearchable } from '../../../src/gateway/scrub/searchable-response.ts';
@@ -125,6 +130,8 @@ export const requestCases: GrowthCases = {
     pieces: [' ', 'a', '_'],
     read: (text) => [
       coveredField(headWith(text, 'x-a'), 'x-a'),
+      coveredMethod({ ...headWith(text), method: 'A'.repeat(text.length) }),
+      coveredPath({ ...headWith(text), path: `/${text}` }),
       withoutOwnFields(headWith(text, 'x-a'), ['x-b']),
       signatureBase(
         { ...headWith(text, 'x-a'), query: `?${text}&a=${text}` },

@@ -4,7 +4,8 @@
 import { refused } from './covered-head.ts';
 
 /** What every reader takes for itself, encoded or not. */
-const plainPart = /^(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})*$/;
+const plainPart = /^[A-Za-z0-9._~%-]*$/;
+const strayPercent = /%(?![0-9A-F]{2})/;
 const unreservedEncoded = /%(?:4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9AE]|3[0-9]|2[DE]|5F)/;
 
 /** `query` is with its `?`, or empty. @throws ProxyError signature_refused */
@@ -19,7 +20,9 @@ export function sortedQuery(query: string): string {
         throw refused(
           'the signature covers the sorted query, in which each parameter has to be written as name=value',
         );
-      if (![name, value].every((part) => plainPart.test(part) && !unreservedEncoded.test(part)))
+      const isPlain = (part: string): boolean =>
+        plainPart.test(part) && !strayPercent.test(part) && !unreservedEncoded.test(part);
+      if (!isPlain(name) || !isPlain(value))
         throw refused(
           `the signature covers the sorted query, and servers read the parameter ${name.slice(0, 60)} in different ways; encode all but letters, digits, "-", ".", "_" and "~", in capital hexadecimal digits`,
         );

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createSecureServer } from 'node:http2';
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 
@@ -19,7 +19,7 @@ async function trailersBehind(template: string): Promise<Seen> {
   const authority = createTestAuthority();
   const seen: Seen[] = [];
   const server = createSecureServer(authority.issue('origin.test'));
-  server.on('stream', (stream) => {
+  server.on('stream', (stream: ServerHttp2Stream) => {
     let trailer = '';
     stream.on('trailers', (fields) => (trailer = String(fields['content-digest'] ?? '')));
     stream.resume().on('end', () => {
