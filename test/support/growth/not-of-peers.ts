@@ -343,6 +343,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/front/request-body.ts RequestBody',
     'src/gateway/audit/audit-file.ts AuditFile',
     'src/gateway/credentials/sigv4/signer.ts Signer',
+    'src/gateway/credentials/sigv4/sigv4a-key.ts asymmetricSignature',
     'src/gateway/front/http1-client.ts Http1Client',
     'src/gateway/front/http2-client.ts Http2Client',
     'src/gateway/scrub/response-decoder.ts ResponseDecoder',

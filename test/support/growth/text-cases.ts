@@ -491,9 +491,11 @@ export const textCases: GrowthCases = {
         ['x-amz-trailer', text],
       ];
       each(() => awsClaimOf(ofFields(fields)));
-      void signedPayload(ofFields(fields), 's3', { body: undefined, held: new HeldBodies(limits) }).catch(
-        () => undefined,
-      );
+      void signedPayload(
+        ofFields(fields),
+        { region: 'r', service: 's3' },
+        { body: undefined, held: new HeldBodies(limits) },
+      ).catch(() => undefined);
     },
   },
   'a policy that a workload wrote': {

@@ -75,7 +75,7 @@ export class AwsChunkDecoder {
       this.#state = 'head';
       return;
     }
-    const [, size] = /^([0-9A-Fa-f]{1,8})(?:;chunk-signature=[0-9A-Fa-f]{64})?\r\n$/.exec(line) ?? [];
+    const [, size] = /^([0-9A-Fa-f]{1,8})(?:;chunk-signature=[0-9A-Fa-f*]{64,144})?\r\n$/.exec(line) ?? [];
     if (size === undefined) throw malformed('the head of a chunk is not "size;chunk-signature=…"');
     this.#left = Number.parseInt(size, 16);
     if (this.#left > awsChunkBytesMax)

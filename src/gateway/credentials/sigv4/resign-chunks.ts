@@ -10,7 +10,6 @@ import type { Signer } from './signer.ts';
 
 /** AWS wants at least 8 KiB in every chunk but the last; its own example has this size. */
 const chunkBytes = 64 * 1024;
-const signatureHexLength = 64;
 const trailerSignature = 'x-amz-trailer-signature';
 
 /** Length of a checksum in Base64, by the name of its field. */
@@ -40,18 +39,24 @@ export function resignChunks(chunks: SignedChunks): BodyRewrite {
   };
 }
 
+type CodedLengthFacts = Pick<SignedChunks, 'decodedLength' | 'trailerNames'> & {
+  readonly signer: Pick<Signer, 'chunkSignatureLength'>;
+};
+
 /** Bytes of the coded body; undefined if a trailer field has a value whose length is not known beforehand. */
 export function codedLength({
   decodedLength,
   trailerNames,
-}: Pick<SignedChunks, 'decodedLength' | 'trailerNames'>): number | undefined {
+  signer: { chunkSignatureLength: signatureLength },
+}: CodedLengthFacts): number | undefined {
+  const coded = (bytes: number): number => codedChunkLength(bytes, signatureLength);
   const full = Math.floor(decodedLength / chunkBytes);
   const rest = decodedLength % chunkBytes;
-  const data = full * codedChunkLength(chunkBytes) + (rest === 0 ? 0 : codedChunkLength(rest));
+  const data = full * coded(chunkBytes) + (rest === 0 ? 0 : coded(rest));
   // The last chunk has a head, and the line that ends the body in the place of its data's end.
-  const withoutTrailer = data + codedChunkLength(0);
+  const withoutTrailer = data + coded(0);
   if (trailerNames === undefined) return withoutTrailer;
-  let length = withoutTrailer + trailerSignature.length + ':\r\n'.length + signatureHexLength;
+  let length = withoutTrailer + trailerSignature.length + ':\r\n'.length + signatureLength;
   for (const name of trailerNames) {
     const valueLength = checksumLengths[name];
     if (valueLength === undefined) return undefined;
@@ -60,8 +65,8 @@ export function codedLength({
   return length;
 }
 
-function codedChunkLength(bytes: number): number {
-  return chunkHead(bytes, '').length + signatureHexLength + bytes + '\r\n'.length;
+function codedChunkLength(bytes: number, signatureLength: number): number {
+  return chunkHead(bytes, '').length + signatureLength + bytes + '\r\n'.length;
 }
 
 function chunkHead(bytes: number, signature: string): string {

@@ -7,6 +7,9 @@ import type { BodyFacts, BodyRewrite } from '../request/body-rewrite.ts';
 import type { HeldBodies } from '../request/held-bodies.ts';
 import { hexHash, isS3 } from './canonical-request.ts';
 import { refused } from './aws-claim.ts';
+import { algorithm } from './signer.ts';
+import type { AwsScope } from './signer.ts';
+import { asymmetricAlgorithm } from './sigv4a-key.ts';
 
 export const contentHashField = 'x-amz-content-sha256';
 const emptyHash = hexHash('');
@@ -27,12 +30,12 @@ export type SignedPayload =
 /** @throws ProxyError signature_refused, body_too_large, limit_exceeded */
 export async function signedPayload(
   head: RequestHead,
-  service: string,
+  { service, isAsymmetric = false }: AwsScope,
   { body, held }: { readonly body: BodyFacts | undefined; readonly held: HeldBodies },
 ): Promise<SignedPayload> {
   if (head.headers.isRepeated(contentHashField)) throw refused(`${contentHashField} stands more than once`);
   const word = head.headers.first(contentHashField);
-  if (word?.startsWith('STREAMING-')) return streamingPayload(head, word, body);
+  if (word?.startsWith('STREAMING-')) return streamingPayload(head, word, { body, isAsymmetric });
   if (word === unsignedPayload) return { kind: 'as-is', word };
   if (word !== undefined && !/^[0-9a-fA-F]{64}$/.test(word))
     throw refused(`${contentHashField} is neither a SHA-256 hash nor a word that is known`);
@@ -43,23 +46,23 @@ export async function signedPayload(
   return signed(body, held);
 }
 
-function streamingPayload(head: RequestHead, word: string, body: BodyFacts | undefined): SignedPayload {
+function streamingPayload(
+  head: RequestHead,
+  word: string,
+  { body, isAsymmetric }: { readonly body: BodyFacts | undefined; readonly isAsymmetric: boolean },
+): SignedPayload {
   if (body?.isRewritten === true)
     throw refused('another credential of the rule rewrites the body, which aws-chunked does not bear');
-  switch (word) {
-    case 'STREAMING-UNSIGNED-PAYLOAD-TRAILER':
-      return { kind: 'as-is', word };
-    case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD':
-    case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER':
-      return {
-        kind: 'chunks',
-        word,
-        decodedLength: decodedLengthOf(head),
-        trailerNames: word.endsWith('-TRAILER') ? trailerNamesOf(head) : undefined,
-      };
-    default:
-      throw refused(`${contentHashField} names a way to sign chunks that the gateway does not have`);
-  }
+  if (word === 'STREAMING-UNSIGNED-PAYLOAD-TRAILER') return { kind: 'as-is', word };
+  const chunks = `STREAMING-${isAsymmetric ? asymmetricAlgorithm : algorithm}-PAYLOAD`;
+  if (word !== chunks && word !== `${chunks}-TRAILER`)
+    throw refused(`${contentHashField} names a way to sign chunks that the gateway does not have`);
+  return {
+    kind: 'chunks',
+    word,
+    decodedLength: decodedLengthOf(head),
+    trailerNames: word.endsWith('-TRAILER') ? trailerNamesOf(head) : undefined,
+  };
 }
 
 function decodedLengthOf(head: RequestHead): number {

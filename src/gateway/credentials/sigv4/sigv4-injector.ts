@@ -11,10 +11,10 @@ import type { Secret } from '../../../protocol/secret.ts';
 import { contentHashField, signedPayload, unsignedPayload } from './signed-payload.ts';
 import type { SignedPayload } from './signed-payload.ts';
 import { canonicalRequest, hexHash, isS3, signedHeaderNames } from './canonical-request.ts';
-import { awsClaimOf, presignParameters, refused } from './aws-claim.ts';
+import { awsClaimOf, presignParameters, refused, regionSetField } from './aws-claim.ts';
 import type { AwsClaim } from './aws-claim.ts';
 import { resignChunks } from './resign-chunks.ts';
-import { Signer, algorithm } from './signer.ts';
+import { Signer } from './signer.ts';
 import type { AwsKeys, AwsScope } from './signer.ts';
 import { defaultLimits } from '../../../protocol/limits.ts';
 
@@ -73,7 +73,7 @@ export class Sigv4Injector {
       throw refused(
         `the request is signed for ${said.service} in ${said.region}, credential ${name} is for ${service} in ${region}`,
       );
-    return { region, service };
+    return said ?? { region, service };
   }
 
   /** Rights that a request gives away are bounded by no rule and go on when the session has ended. */
@@ -103,8 +103,9 @@ export class Sigv4Injector {
     },
   ): Promise<Omit<Injected, 'values'>> {
     const { service } = scope;
-    const payload = await signedPayload(head, service, { body, held: this.#held });
+    const payload = await signedPayload(head, scope, { body, held: this.#held });
     let { headers } = head;
+    if (scope.isAsymmetric === true) headers = headers.with(regionSetField, scope.region);
     headers = headers.with('x-amz-date', signer.dateTime);
     if (keys.sessionToken !== undefined)
       headers = headers.with('x-amz-security-token', asFieldValue(keys.sessionToken.reveal()));
@@ -114,7 +115,7 @@ export class Sigv4Injector {
     const signature = signer.request(canonical.text);
     headers = headers.with(
       'authorization',
-      `${algorithm} Credential=${signer.credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`,
+      `${signer.algorithm} Credential=${signer.credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`,
     );
     return { head: { ...head, headers }, ...rewriteOf(payload, signer, signature) };
   }
@@ -139,7 +140,7 @@ function rewriteOf(payload: SignedPayload, signer: Signer, seed: string): Pick<I
 
 /** Every place in which a signature and what belongs to it can stand. */
 function withoutClientSignature(head: RequestHead): RequestHead {
-  const headers = head.headers.without('authorization', 'x-amz-date', 'x-amz-security-token');
+  const headers = head.headers.without('authorization', 'x-amz-date', 'x-amz-security-token', regionSetField);
   return { ...head, headers, query: withoutPresign(head.query) };
 }
 
@@ -171,11 +172,12 @@ function presigned(
   const seconds = Math.floor((claim.endsAtMs - nowMs) / 1000);
   if (seconds < 1) throw refused('the presigned URL has expired');
   const parameters: readonly (readonly [string, string])[] = [
-    ['X-Amz-Algorithm', algorithm],
+    ['X-Amz-Algorithm', signer.algorithm],
     ['X-Amz-Credential', signer.credential],
     ['X-Amz-Date', signer.dateTime],
     ['X-Amz-Expires', String(Math.min(seconds, defaultLimits.presignedSecondsMax))],
     ['X-Amz-SignedHeaders', signedHeaderNames(head)],
+    ...(scope.isAsymmetric === true ? [['X-Amz-Region-Set', scope.region] as const] : []),
     ...(keys.sessionToken === undefined
       ? []
       : [['X-Amz-Security-Token', keys.sessionToken.reveal()] as const]),

@@ -173,12 +173,12 @@ const chunk = `5;chunk-signature=${dummy}\r\nhello\r\n`;
 const last = `0;chunk-signature=${dummy}\r\n\r\n`;
 const refusals: readonly (readonly [string, readonly string[], string, string])[] = [
   [
-    'SigV4A',
+    'SigV4A without regions',
     [
       'Authorization: AWS4-ECDSA-P256-SHA256 Credential=D/20200101/s3/aws4_request, SignedHeaders=host, Signature=00',
     ],
     'signature_refused',
-    'SigV4A',
+    'names no regions',
   ],
   ['version 2', ['Authorization: AWS KEY:c2lnbmF0dXJl'], 'signature_refused', 'Signature Version 2'],
   ['another region', [signedFor('s3', 'eu-west-1')], 'signature_refused', 'eu-west-1'],
