@@ -2,16 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FirstSeen, FirstSeenBounds } from '../../src/store/first-seen-store.ts';
+import type { FirstSeen, FirstSeenBounds, SeenOwner } from '../../src/store/first-seen-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
 const of = { source: 'registry', name: 'a' };
 const dayMs = 86_400_000;
+const owner = (sessionId: string, principalId = 'principal'): SeenOwner => ({ sessionId, principalId });
 const bounds = (nowMs: number, max = 1000, changes: Partial<FirstSeenBounds> = {}): FirstSeenBounds => ({
   nowMs,
   max,
   promisedMax: max,
-  owner: 'session',
+  unusedMs: 30 * dayMs,
+  owner: owner('session'),
   ownerDayMax: 1_000_000,
   ...changes,
 });
@@ -86,13 +88,13 @@ export function firstSeenConformance(open: () => Promise<Store>): void {
   test('what one session sees in a day ends at its bound; what it saw before, and what others see, does not', async () => {
     await using store = await open();
     const { firstSeen } = store;
-    const see = async (
-      owner: string,
-      names: readonly string[],
-      nowMs: number,
-    ): Promise<readonly string[]> => {
+    const see = async (name: string, names: readonly string[], nowMs: number): Promise<readonly string[]> => {
       const items = names.map((item) => ({ item, digest: 'x' }));
-      return [...(await firstSeen.see(of, items, bounds(nowMs, 1000, { owner, ownerDayMax: 3 }))).keys()];
+      return [
+        ...(
+          await firstSeen.see(of, items, bounds(nowMs, 1000, { owner: owner(name), ownerDayMax: 3 }))
+        ).keys(),
+      ];
     };
     assert.deepEqual(await see('a', ['1', '2'], 10), ['1', '2']);
     assert.deepEqual((await see('a', ['1', '3', '4', '5'], 20)).toSorted(), ['1', '3']);
@@ -100,6 +102,50 @@ export function firstSeenConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await see('b', ['6', '7'], dayMs - 1), ['6', '7']);
     assert.deepEqual(await see('a', ['8'], dayMs), ['8'], 'the next day');
     assert.deepEqual((await firstSeen.find(of, ['4', '5'], dayMs)).size, 0);
+  });
+
+  test('who sees very many pushes out what it saw itself, and neither what other sessions nor what other principals saw', async () => {
+    await using store = await open();
+    const { firstSeen } = store;
+    const room = 1500;
+    const see = async (name: string, who: SeenOwner, count: number, nowMs: number): Promise<void> => {
+      const items = Array.from({ length: count }, (_, i) => ({ item: String(i) }));
+      await firstSeen.see({ ...of, name }, items, bounds(nowMs, room, { owner: who }));
+    };
+    const left = async (name: string): Promise<number> => {
+      const { count } = await firstSeen.list({ sources: 'registry', name }, 0);
+      return count;
+    };
+    await see('builds', owner('builds'), 200, 1);
+    await see('ci', owner('ci', 'ci'), 700, 2);
+    // Ten sessions of one principal, each with more than any other of it, and then one of the other.
+    for (let i = 0; i < 10; i += 1) await see(`flood${String(i)}`, owner(`flood${String(i)}`), 400, 3 + i);
+    assert.equal(await left('builds'), 200, 'less than each of those that flood');
+    assert.ok((await left('ci')) >= 700, 'its principal has less');
+    await see('late', owner('late', 'late'), 300, 20);
+    await see('more', owner('more'), 1100, 21);
+    assert.equal(await left('late'), 300, 'what is new is not what leaves');
+    assert.equal(await left('ci'), 700);
+    assert.ok((await left('builds')) > 0);
+  });
+
+  test('what nobody asked for for long leaves before what is used, whoever saw more', async () => {
+    await using store = await open();
+    const { firstSeen } = store;
+    const see = async (name: string, count: number, nowMs: number): Promise<void> => {
+      const items = Array.from({ length: count }, (_, i) => ({ item: String(i) }));
+      await firstSeen.see({ ...of, name }, items, bounds(nowMs, 1200, { owner: owner(name) }));
+    };
+    await see('old', 100, 0);
+    await see('again', 50, 0);
+    await firstSeen.find({ ...of, name: 'again' }, ['7'], 10 * dayMs);
+    await see('large', 1101, 39 * dayMs);
+    const items = Array.from({ length: 100 }, (_, i) => String(i));
+    const nowMs = 39 * dayMs;
+    const old = await firstSeen.find({ ...of, name: 'old' }, items, nowMs);
+    const again = await firstSeen.find({ ...of, name: 'again' }, items, nowMs);
+    assert.equal(old.size + again.size, 99, 'as many as there was room for');
+    assert.ok(again.has('7'));
   });
 
   test('of what is promised, and of what is not, each leaves for its own kind alone', async () => {

@@ -27,7 +27,7 @@ const skip =
     : 'missing' in binaries
       ? binaries.missing
       : false;
-const timeout = 10 * patienceMs;
+const timeout = 20 * patienceMs;
 const environment = { VAULT_SECRET: approle.secretId };
 
 interface Scene extends AsyncDisposable {
@@ -216,6 +216,7 @@ test('roles of a gateway that was killed are gone after its next start', { skip,
     await waitUntil(
       'the role of the session that is over is gone',
       async () => (await scene.roles()).length === 1,
+      4 * patienceMs,
     );
     // The other session lives: its agent could come back. That the process that had its lease is gone shows after a minute.
     await waitUntil('the other role is gone', async () => (await scene.roles()).length === 0, 4 * patienceMs);

@@ -52,7 +52,7 @@ function recordOf(i: number, random: Random): string {
   );
 }
 
-test('an export of the size of that of npm is imported in bounded memory', { timeout: 600_000, skip }, () =>
+test('an export of the size of that of npm is imported in bounded memory', { timeout: 1_800_000, skip }, () =>
   withTemporaryDirectory(async (folder) => {
     const [path, index] = [join(folder, 'all.zip'), join(folder, 'advisories.index')];
     using zip = new ZipWriter(path, { isLarge: true });

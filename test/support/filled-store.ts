@@ -36,7 +36,14 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
   );
   await store.budgets.borrow({ sessionId: 'living', budget: 'b' }, 40, { max: 100, budgetsPerSessionMax: 9 });
   const seen = { source: odd, name: 'a' };
-  const seenBounds = { nowMs: 5, max: 9, promisedMax: 9, owner: 'living', ownerDayMax: 9 };
+  const seenBounds = {
+    nowMs: 5,
+    max: 9,
+    promisedMax: 9,
+    unusedMs: 9,
+    owner: { principalId: 'p', sessionId: 'living' },
+    ownerDayMax: 9,
+  };
   await store.firstSeen.see(seen, [{ item: odd, digest: odd }, { item: 'b' }], seenBounds);
   await fillLeases(store);
   await fileAccess(store);

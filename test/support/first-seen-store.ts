@@ -33,12 +33,12 @@ export function memoryFirstSeen(): MemoryFirstSeen {
       rows.clear();
       return size;
     },
-    async see(of, items, { nowMs, firstMs = nowMs, owner, ownerDayMax }) {
+    async see(of, items, { nowMs, firstMs = nowMs, owner: { sessionId }, ownerDayMax }) {
       for (const { item, digest = '' } of items) {
         const before = rows.get(keyOf(of, item));
-        const count = added.get(owner) ?? 0;
+        const count = added.get(sessionId) ?? 0;
         if (before !== undefined || count >= ownerDayMax) continue;
-        added.set(owner, count + 1);
+        added.set(sessionId, count + 1);
         rows.set(keyOf(of, item), { firstMs, digest });
       }
       return find(

@@ -4,7 +4,7 @@ import type { AllowDecision, Principal, RequestAccess } from '../../policy/decis
 import { llmRequestIn } from '../../policy/llm-rule.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 import { type CalledRequest, type ModelCall, modelCallOf, requestOfCall } from './model-call.ts';
 
 interface Judged extends CalledRequest {
@@ -34,7 +34,7 @@ export async function setAsideFor(
   const { sessionId } = principal;
   if (call.body !== undefined)
     credentials.bodies.keep({ sessionId, keep: (release) => record.keeps(release) }, call.body.length);
-  const spend = await models.setAside({ principalId: principal.id, sessionId: ownerOf(principal) }, call);
+  const spend = await models.setAside(accountOf(principal), call);
   // Between here and the sending there is much that can refuse the request.
   record.keeps(() => spend.tookNothing());
   return { call, spend };

@@ -14,7 +14,7 @@ import {
 } from './ask-registry.ts';
 import { CachedQuestion } from './cached-question.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 
 export async function askTimes(
   question: Question,
@@ -66,7 +66,7 @@ export async function toldOfGems(
   const { seenVersions } = parts;
   const items = unsaid.map((item) => ({ item }));
   const seen = isOfAll
-    ? await seenVersions.see(asked, items, ownerOf(asking.principal))
+    ? await seenVersions.see(asked, items, accountOf(asking.principal))
     : await seenVersions.find(asked, unsaid);
   for (const [file, { firstMs }] of seen) known.set(file, firstMs);
   return { times: known, digests };

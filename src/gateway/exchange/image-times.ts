@@ -10,7 +10,7 @@ import { CollectOctets } from '../packages/collect-octets.ts';
 import { imageManifestPath } from '../packages/metadata-address.ts';
 import type { AskedPackage, ToldVersions } from '../packages/publish-times.ts';
 import { type AskScene, askRegistry, type Question, questionAt } from './ask-registry.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 
 interface SeenImage {
   /** Undefined: it is too young, whatever it is. */
@@ -82,7 +82,7 @@ async function see(
 ): Promise<number | undefined> {
   const named = namedInManifest(octets, defaultLimits.imagePartsMax);
   if (named === undefined) return undefined;
-  const owner = ownerOf(asking.principal);
+  const owner = accountOf(asking.principal);
   const firstMs = (await seenVersions.see(asked, [{ item: digest }], owner)).get(digest)?.firstMs;
   if (firstMs === undefined) return undefined;
   const parts = named.map((item) => ({ item }));

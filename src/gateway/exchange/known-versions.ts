@@ -11,7 +11,7 @@ import { askTimes } from './ask-times.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { seenImage } from './image-times.ts';
 import { seenBeside } from './promised-beside.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 
 /** What is known of the version that the request is for. @throws ProxyError if the registry cannot be asked, or the store */
 export async function knownPackage(
@@ -72,7 +72,7 @@ async function moduleSeenMs(
     if (response === undefined) return undefined;
     if (response.status === 404 || response.status === 410) return told(undefined);
     if (response.status !== 200 || !isOfVersion(response.octets, version)) return undefined;
-    const owner = ownerOf(scene.asking.principal);
+    const owner = accountOf(scene.asking.principal);
     return told((await seenVersions.see(asked, [{ item: version }], owner)).get(version)?.firstMs);
   });
 }

@@ -8,7 +8,7 @@ import { CollectOctets } from '../packages/collect-octets.ts';
 import { mavenFilePath } from '../packages/metadata-address.ts';
 import type { AskedPackage, ToldVersions } from '../packages/publish-times.ts';
 import { type AskScene, askRegistry, questionAt } from './ask-registry.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 
 const algorithms = ['sha512', 'sha256', 'sha1'] as const;
 
@@ -59,7 +59,7 @@ async function seeBeside(
   if (digest === undefined || !(await isDelivered(asked, scene))) return told;
   // A snapshot is published again under its name: each counts by itself, and nothing of it stays.
   const item = part.includes('-SNAPSHOT/') ? `${part}#${digest}` : part;
-  const owner = ownerOf(scene.asking.principal);
+  const owner = accountOf(scene.asking.principal);
   const [seen] = (await seenVersions.see(asked, [{ item, digest }], owner)).values();
   return seen === undefined ? told : toldOf(file, seen);
 }

@@ -20,7 +20,7 @@ import { type ChangedTool, tellChangedTools } from './pinned-tools.ts';
 import type { ResponseClient } from './response-client.ts';
 import type { ResponseRoom } from './response-room.ts';
 import { withRewrittenJson } from './rewrite-response.ts';
-import { ownerOf } from './spending-accounts.ts';
+import { accountOf } from './spending-accounts.ts';
 
 interface Responding {
   readonly admitted: Admitted;
@@ -72,7 +72,7 @@ export function shownResponse(
       ...(toldMs === undefined ? {} : { toldMs }),
       publishTimes,
       seenVersions,
-      owner: ownerOf(principal),
+      owner: accountOf(principal),
       askBeside: async (listed, isOfAll) => {
         const asking = { principal, record };
         const question = questionFor(filtered, { access, asking, parts });

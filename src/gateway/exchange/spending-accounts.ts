@@ -3,6 +3,7 @@
 import type { AllowDecision, Principal } from '../../policy/decision.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { LeaseSession } from '../credentials/leases/session-leases.ts';
+import type { BudgetOwner } from '../../store/budget-store.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { countedLimits, type Limited } from './counted-limits.ts';
 import type { SessionBudgets } from './session-budgets.ts';
@@ -20,6 +21,11 @@ export function ownerOf({ sessionId, narrowed }: Pick<Principal, 'sessionId' | '
 /** In whose name a lease of its own is. */
 export function leaseSessionOf(principal: Pick<Principal, 'id' | 'sessionId' | 'narrowed'>): LeaseSession {
   return { rootId: ownerOf(principal), principalId: principal.id };
+}
+
+/** The same, and whose it is. */
+export function accountOf(principal: Pick<Principal, 'id' | 'sessionId' | 'narrowed'>): BudgetOwner {
+  return { sessionId: ownerOf(principal), principalId: principal.id };
 }
 
 /** The limits of the rule, and those that narrowed what asks. */

@@ -4,6 +4,7 @@ import type { DecidedPackage } from '../../policy/decision.ts';
 import type { ListedVersions } from '../../understand/packages/listed-versions.ts';
 import { isCountedFromSeen } from '../../understand/packages/version-times.ts';
 import type { ToldList } from './collect-times.ts';
+import type { SeenOwner } from '../../store/first-seen-store.ts';
 import type { AskedPackage, PublishTimes, ToldVersions, VersionTimes } from './publish-times.ts';
 import type { SeenVersions } from './seen-versions.ts';
 
@@ -11,7 +12,7 @@ export interface TimesScene {
   readonly publishTimes: PublishTimes;
   readonly seenVersions: SeenVersions;
   /** In whose name versions are seen. */
-  readonly owner: string;
+  readonly owner: SeenOwner;
   readonly asked: Pick<DecidedPackage, 'registry' | 'minAgeMs'>;
   /** Asks beside the list, of what it does not say. */
   readonly askBeside: (listed: ToldList, isOfAll: boolean) => Promise<ToldVersions | undefined>;

@@ -2,7 +2,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { FirstSeen, FirstSeenStore, SeenItem, SeenPackage } from '../../store/first-seen-store.ts';
+import type {
+  FirstSeen,
+  FirstSeenStore,
+  SeenItem,
+  SeenOwner,
+  SeenPackage,
+} from '../../store/first-seen-store.ts';
 import type { AskedPackage } from './publish-times.ts';
 
 /** Names of versions and files that exist are shorter. */
@@ -31,13 +37,14 @@ export class SeenVersions {
   async see(
     asked: AskedPackage,
     items: readonly SeenItem[],
-    owner: string,
+    owner: SeenOwner,
     firstMs?: number,
   ): Promise<ReadonlyMap<string, FirstSeen>> {
     const {
       firstSeenVersionsMax: max,
       firstSeenPromisesMax: promisedMax,
       firstSeenPerDayMax: ownerDayMax,
+      firstSeenUnusedMs: unusedMs,
     } = defaultLimits;
     const fitting = items.filter(({ item }) => item.length <= itemLengthMax);
     const known = await this.find(
@@ -55,6 +62,7 @@ export class SeenVersions {
         ...(firstMs === undefined ? {} : { firstMs }),
         max,
         promisedMax,
+        unusedMs,
         owner,
         ownerDayMax,
       }),

@@ -111,12 +111,17 @@ export const storeLimits = {
   firstSeenVersionsMax: fixedRow(
     1_000_000,
     'store_unavailable',
-    'Versions of which the store knows when they were seen first. Beyond, those leave first that nobody asked for on a later day, and then those unused longest. They would be too young again.',
+    'Versions of which the store knows when they were seen first. Beyond, those leave first that were unused for long (`firstSeenUnusedMs`), and then those of the principal and the session that have the most. They would be too young again.',
   ),
   firstSeenPromisesMax: fixedRow(
     1_000_000,
     'store_unavailable',
     'Files of which the store knows when they were seen first, and what was promised of them then. Beyond, they leave as versions do.',
+  ),
+  firstSeenUnusedMs: fixedRow(
+    2_592_000_000,
+    'store_unavailable',
+    'Where there are too many, those leave first that were unused for this long, whoever saw them. What builds of a month use is asked for in it.',
   ),
   firstSeenPerDayMax: fixedRow(
     50_000,

@@ -4,6 +4,8 @@ import {
   behindPrefix,
   countsBetween,
   dayOf,
+  givenByLargest,
+  largestOwners,
   type FirstSeen,
   type FirstSeenBounds,
   type FirstSeenStore,
@@ -44,6 +46,17 @@ export const firstSeenOwnersScript = `
     added bigint NOT NULL
   );
   CREATE INDEX package_seen_owner_by_day ON package_seen_owner (day);
+`;
+
+/**
+ * As a migration: whose each row is. What was there before is each package's own, so that it leaves as what belongs to many.
+ */
+export const firstSeenRowOwnersScript = `
+  ALTER TABLE package_seen ADD COLUMN principal text COLLATE "C" NOT NULL DEFAULT '';
+  ALTER TABLE package_seen ADD COLUMN owner text COLLATE "C" NOT NULL DEFAULT '';
+  UPDATE package_seen SET principal = 'package ' || name;
+  CREATE INDEX package_seen_plain_owner ON package_seen (principal, owner, again, used_ms) WHERE digest = '';
+  CREATE INDEX package_seen_promised_owner ON package_seen (principal, owner, again, used_ms) WHERE digest <> '';
 `;
 
 const within = `source >= $1 AND source < $2 AND ($3::text = '' OR name = $3)
@@ -135,7 +148,7 @@ export class PostgresFirstSeen implements FirstSeenStore {
   #add(
     { source, name }: SeenPackage,
     items: readonly SeenItem[],
-    { nowMs, firstMs = nowMs, owner, ownerDayMax }: FirstSeenBounds,
+    { nowMs, firstMs = nowMs, owner: { principalId, sessionId }, ownerDayMax }: FirstSeenBounds,
   ): Promise<void> {
     return this.#database.transaction(async (statements) => {
       // Nobody else adds in the name of the owner until this is over.
@@ -144,7 +157,7 @@ export class PostgresFirstSeen implements FirstSeenStore {
          ON CONFLICT (owner) DO UPDATE SET day = excluded.day,
            added = CASE WHEN own.day = excluded.day THEN own.added ELSE 0 END
          RETURNING added`,
-        [owner, dayOf(nowMs)],
+        [sessionId, dayOf(nowMs)],
       );
       const left = Math.max(0, ownerDayMax - (row === undefined ? 0 : integerOf(row, 'added')));
       const known = await statements.all(
@@ -155,38 +168,80 @@ export class PostgresFirstSeen implements FirstSeenStore {
       const fresh = new Set(items.filter(({ item }) => !isKnown.has(item)).slice(0, left));
       const taken = items.filter((one) => isKnown.has(one.item) || fresh.has(one));
       await statements.run(
-        `INSERT INTO package_seen (source, name, item, digest, first_ms, used_ms, again)
-         SELECT $1, $2, item, digest, $5, $6, 0 FROM unnest($3::text[], $4::text[]) AS seen (item, digest)
+        `INSERT INTO package_seen (source, name, item, digest, first_ms, used_ms, again, principal, owner)
+         SELECT $1, $2, item, digest, $5, $6, 0, $7, $8 FROM unnest($3::text[], $4::text[]) AS seen (item, digest)
          ON CONFLICT (source, name, item) DO UPDATE SET digest = excluded.digest
          WHERE package_seen.digest = '' AND excluded.digest <> ''`,
-        [source, name, taken.map(({ item }) => item), taken.map(({ digest = '' }) => digest), firstMs, nowMs],
+        [
+          source,
+          name,
+          taken.map(({ item }) => item),
+          taken.map(({ digest = '' }) => digest),
+          firstMs,
+          nowMs,
+          principalId,
+          sessionId,
+        ],
       );
       await statements.run('UPDATE package_seen_owner SET added = added + $2 WHERE owner = $1', [
-        owner,
+        sessionId,
         fresh.size,
       ]);
     });
   }
 
-  async #leave({ nowMs, max, promisedMax }: FirstSeenBounds): Promise<void> {
+  async #leave({ nowMs, max, promisedMax, unusedMs }: FirstSeenBounds): Promise<void> {
     this.#untilCount = countsBetween;
     await this.#database.run(
       `DELETE FROM package_seen_owner WHERE owner IN
          (SELECT owner FROM package_seen_owner WHERE day < $1 FOR UPDATE SKIP LOCKED)`,
       [dayOf(nowMs)],
     );
-    await this.#leaveOf("digest = ''", max);
-    await this.#leaveOf("digest <> ''", promisedMax);
+    await this.#leaveOf("digest = ''", max, nowMs - unusedMs);
+    await this.#leaveOf("digest <> ''", promisedMax, nowMs - unusedMs);
   }
 
-  async #leaveOf(kind: string, max: number): Promise<void> {
+  async #leaveOf(kind: string, max: number, unusedSinceMs: number): Promise<void> {
     const row = await this.#database.get(`SELECT count(*) AS count FROM package_seen WHERE ${kind}`);
-    const over = Math.min((row === undefined ? 0 : integerOf(row, 'count')) - max, pruneBatch);
+    let over = Math.min((row === undefined ? 0 : integerOf(row, 'count')) - max, pruneBatch);
+    for (const again of [0, 1])
+      if (over > 0)
+        over -= await this.#remove(`${kind} AND again = $2 AND used_ms <= $3`, over, [again, unusedSinceMs]);
     if (over <= 0) return;
-    await this.#database.run(
+    for (const [principal, ofPrincipal] of await this.#largest('principal', kind, over, [])) {
+      const within = `${kind} AND principal = $1`;
+      for (const [owner, some] of await this.#largest('owner', within, ofPrincipal, [principal]))
+        await this.#remove(`${kind} AND principal = $2 AND owner = $3`, some, [principal, owner]);
+    }
+  }
+
+  /** Those with the most rows, and how many each gives. */
+  async #largest(
+    column: 'principal' | 'owner',
+    where: string,
+    wanted: number,
+    values: readonly string[],
+  ): Promise<readonly (readonly [string, number])[]> {
+    const rows = await this.#database.all(
+      `SELECT ${column} AS who, count(*) AS count FROM package_seen WHERE ${where}
+       GROUP BY ${column} ORDER BY count DESC, who LIMIT ${largestOwners}`,
+      values,
+    );
+    const given = givenByLargest(
+      rows.map((row) => integerOf(row, 'count')),
+      wanted,
+    );
+    return rows.flatMap((row, i) => {
+      const some = given[i] ?? 0;
+      return some === 0 ? [] : [[textOf(row, 'who'), some] as const];
+    });
+  }
+
+  #remove(where: string, limit: number, values: readonly (string | number)[]): Promise<number> {
+    return this.#database.run(
       `DELETE FROM package_seen WHERE (source, name, item) IN (SELECT source, name, item FROM package_seen
-         WHERE ${kind} ORDER BY again, used_ms, first_ms LIMIT $1 FOR UPDATE SKIP LOCKED)`,
-      [over],
+         WHERE ${where} ORDER BY again, used_ms, first_ms LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      [limit, ...values],
     );
   }
 }

@@ -9,7 +9,7 @@ import {
 } from './postgres-audit-days-schema.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
-import { firstSeenOwnersScript, firstSeenScript } from './postgres-first-seen.ts';
+import { firstSeenOwnersScript, firstSeenRowOwnersScript, firstSeenScript } from './postgres-first-seen.ts';
 import { knownIdsScript } from './postgres-known-ids.ts';
 import { leaseScript } from './postgres-leases.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
@@ -334,6 +334,7 @@ export const migrations: readonly Migration[] = [
   { version: 21, servesFrom: 13, script: firstSeenScript },
   { version: 22, servesFrom: 13, script: firstSeenOwnersScript },
   { version: 23, servesFrom: 13, script: leaseScript },
+  { version: 24, servesFrom: 13, script: firstSeenRowOwnersScript },
 ];
 
 /** What this program brings a store to. */

@@ -4,6 +4,8 @@ import {
   behindPrefix,
   countsBetween,
   dayOf,
+  givenByLargest,
+  largestOwners,
   type FirstSeen,
   type FirstSeenBounds,
   type FirstSeenStore,
@@ -46,6 +48,17 @@ export const firstSeenOwnersScript = `
   CREATE INDEX package_seen_owner_by_day ON package_seen_owner (day);
 `;
 
+/**
+ * As a migration: whose each row is. What was there before is each package's own, so that it leaves as what belongs to many.
+ */
+export const firstSeenRowOwnersScript = `
+  ALTER TABLE package_seen ADD COLUMN principal TEXT NOT NULL DEFAULT '';
+  ALTER TABLE package_seen ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+  UPDATE package_seen SET principal = 'package ' || name;
+  CREATE INDEX package_seen_plain_owner ON package_seen (principal, owner, again, used_ms) WHERE digest = '';
+  CREATE INDEX package_seen_promised_owner ON package_seen (principal, owner, again, used_ms) WHERE digest <> '';
+`;
+
 const within = `source >= :from AND source < :to AND (:name = '' OR name = :name)
   AND (:item = '' OR item = :item OR (item >= :below AND item < :behind))`;
 
@@ -78,7 +91,8 @@ export class SqliteFirstSeen implements FirstSeenStore {
     const { nowMs, firstMs = nowMs, owner, ownerDayMax } = bounds;
     return this.#database.transaction(() => {
       const day = dayOf(nowMs);
-      const before = this.#added(owner, day);
+      const { sessionId } = owner;
+      const before = this.#added(sessionId, day);
       let added = before;
       for (const { item, digest = '' } of items) {
         const known = this.#digestOf(of, item);
@@ -86,9 +100,9 @@ export class SqliteFirstSeen implements FirstSeenStore {
           if (added >= ownerDayMax) continue;
           added += 1;
           this.#database.run(
-            `INSERT INTO package_seen (source, name, item, digest, first_ms, used_ms, again)
-             VALUES (:source, :name, :item, :digest, :firstMs, :nowMs, 0)`,
-            { ...of, item, digest, firstMs, nowMs },
+            `INSERT INTO package_seen (source, name, item, digest, first_ms, used_ms, again, principal, owner)
+             VALUES (:source, :name, :item, :digest, :firstMs, :nowMs, 0, :principalId, :sessionId)`,
+            { ...of, item, digest, firstMs, nowMs, ...owner },
           );
         } else if (known === '' && digest !== '')
           this.#database.run(
@@ -100,7 +114,7 @@ export class SqliteFirstSeen implements FirstSeenStore {
         this.#database.run(
           `INSERT INTO package_seen_owner (owner, day, added) VALUES (:owner, :day, :added)
            ON CONFLICT (owner) DO UPDATE SET day = excluded.day, added = excluded.added`,
-          { owner, day, added },
+          { owner: sessionId, day, added },
         );
       const found = this.#find(
         of,
@@ -173,21 +187,57 @@ export class SqliteFirstSeen implements FirstSeenStore {
     return found;
   }
 
-  #leave({ nowMs, max, promisedMax }: FirstSeenBounds): void {
+  #leave({ nowMs, max, promisedMax, unusedMs }: FirstSeenBounds): void {
     this.#untilCount = countsBetween;
     this.#database.run('DELETE FROM package_seen_owner WHERE day < :day', { day: dayOf(nowMs) });
-    this.#leaveOf("digest = ''", max);
-    this.#leaveOf("digest <> ''", promisedMax);
+    this.#leaveOf("digest = ''", max, nowMs - unusedMs);
+    this.#leaveOf("digest <> ''", promisedMax, nowMs - unusedMs);
   }
 
-  #leaveOf(kind: string, max: number): void {
+  #leaveOf(kind: string, max: number, unusedSinceMs: number): void {
     const row = this.#database.get(`SELECT count(*) AS count FROM package_seen WHERE ${kind}`);
-    const over = Math.min((row === undefined ? 0 : integerOf(row, 'count')) - max, pruneBatch);
+    let over = Math.min((row === undefined ? 0 : integerOf(row, 'count')) - max, pruneBatch);
+    for (const again of [0, 1])
+      if (over > 0)
+        over -= this.#remove(`${kind} AND again = :again AND used_ms <= :unusedSinceMs`, over, {
+          again,
+          unusedSinceMs,
+        });
     if (over <= 0) return;
-    this.#database.run(
+    for (const [principal, ofPrincipal] of this.#largest('principal', kind, over, {}))
+      for (const [owner, some] of this.#largest('owner', `${kind} AND principal = :principal`, ofPrincipal, {
+        principal,
+      }))
+        this.#remove(`${kind} AND principal = :principal AND owner = :owner`, some, { principal, owner });
+  }
+
+  /** Those with the most rows, and how many each gives. */
+  #largest(
+    column: 'principal' | 'owner',
+    where: string,
+    wanted: number,
+    values: Readonly<Record<string, string>>,
+  ): readonly (readonly [string, number])[] {
+    const rows = this.#database.all(
+      `SELECT ${column} AS who, count(*) AS count FROM package_seen WHERE ${where}
+       GROUP BY ${column} ORDER BY count DESC, who LIMIT ${largestOwners}`,
+      values,
+    );
+    const given = givenByLargest(
+      rows.map((row) => integerOf(row, 'count')),
+      wanted,
+    );
+    return rows.flatMap((row, i) => {
+      const some = given[i] ?? 0;
+      return some === 0 ? [] : [[textOf(row, 'who'), some] as const];
+    });
+  }
+
+  #remove(where: string, limit: number, values: Readonly<Record<string, string | number>>): number {
+    return this.#database.run(
       `DELETE FROM package_seen WHERE (source, name, item) IN
-         (SELECT source, name, item FROM package_seen WHERE ${kind} ORDER BY again, used_ms, first_ms LIMIT :over)`,
-      { over },
+         (SELECT source, name, item FROM package_seen WHERE ${where} ORDER BY again, used_ms, first_ms LIMIT :limit)`,
+      { ...values, limit },
     );
   }
 }

@@ -3,7 +3,7 @@
 import type { Migration } from '../schema-version.ts';
 import { auditChainScript } from './sqlite-audit-chain-schema.ts';
 import { childrenScript } from './sqlite-children-schema.ts';
-import { firstSeenOwnersScript, firstSeenScript } from './sqlite-first-seen.ts';
+import { firstSeenOwnersScript, firstSeenRowOwnersScript, firstSeenScript } from './sqlite-first-seen.ts';
 import { knownIdsScript } from './sqlite-known-ids.ts';
 import { leaseScript } from './sqlite-leases.ts';
 import { questionRootScript, questionScript } from './sqlite-question-schema.ts';
@@ -388,4 +388,5 @@ export const migrations: readonly Migration[] = [
   { version: 25, servesFrom: 8, script: firstSeenScript },
   { version: 26, servesFrom: 8, script: firstSeenOwnersScript },
   { version: 27, servesFrom: 8, script: leaseScript },
+  { version: 28, servesFrom: 8, script: firstSeenRowOwnersScript },
 ];

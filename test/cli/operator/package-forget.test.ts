@@ -14,7 +14,14 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const source = '["go","https","proxy.test",443,"/go"]';
 const sourceOfKey = '["go","https","proxy.test",443,"/go","key"]';
-const bounds = { nowMs: 0, max: 1e6, promisedMax: 1e6, owner: 's', ownerDayMax: 1e6 };
+const bounds = {
+  nowMs: 0,
+  max: 1e6,
+  promisedMax: 1e6,
+  unusedMs: 1e12,
+  owner: { principalId: 'p', sessionId: 's' },
+  ownerDayMax: 1e6,
+};
 const mod = 'example.com/Mod';
 
 async function fill({ firstSeen }: Store): Promise<void> {

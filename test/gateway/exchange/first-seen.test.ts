@@ -91,10 +91,12 @@ test('an exception lets through what nobody saw before', async () => {
 
 test('what one session sees in a day ends at its bound: what is new is too young for it then, and for nobody else', async () => {
   const firstSeen = memoryFirstSeen();
-  const { sessionId: owner } = testPrincipal('alice');
+  const { id: principalId, sessionId } = testPrincipal('alice');
   const { firstSeenPerDayMax: ownerDayMax } = defaultLimits;
   const many = Array.from({ length: ownerDayMax - 1 }, (_, i) => ({ item: String(i) }));
-  const bounds = { nowMs: 0, max: Infinity, promisedMax: Infinity, owner, ownerDayMax };
+  const owner = { principalId, sessionId };
+  const room = { max: Infinity, promisedMax: Infinity, unusedMs: Infinity };
+  const bounds = { nowMs: 0, ...room, owner, ownerDayMax };
   await firstSeen.see({ source: 'elsewhere', name: 'a' }, many, bounds);
   await using scene = await openRegistryScene(go, serving(files), { firstSeen });
   assert.equal((await scene.get('/example.com/!mod/@v/list')).status, 403);

@@ -34,7 +34,10 @@ export async function startHavingSeen(
     for (const { registry, index, name, items } of seen) {
       const root = parseRegistryRoot(index);
       if (root === undefined) throw new Error(`${index} is no root`);
-      await versions.see({ registry, root, name, written: name, credentials: [] }, items, 'before');
+      await versions.see({ registry, root, name, written: name, credentials: [] }, items, {
+        principalId: 'before',
+        sessionId: 'before',
+      });
     }
   }
   return await startGatewayProcess(configFile);
