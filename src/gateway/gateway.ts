@@ -298,7 +298,7 @@ async function openServing(
     firstSeen: store.firstSeen,
     hasEnded: (sessionId) => sessions.watch.ended.has(sessionId),
     deciders: stack.use(await openDeciders(start, upstream)),
-    ...(await openPackageFacts(start, record)),
+    ...(await openPackageFacts(start, store, record)),
     leakLedger: openLeakLedger({ limits: config.limits, clock, sessions, record, onFault }),
     prices: await loadPrices(config),
     onFault,

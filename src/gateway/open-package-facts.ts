@@ -2,6 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { ProxyError } from '../protocol/error.ts';
+import type { Store } from '../store/store.ts';
+import type { TreeHeadStore } from '../store/tree-head-store.ts';
 import type { SessionAudit } from './audit/session-audit.ts';
 import type { Start } from './gateway-start.ts';
 import { openAdvisories } from './open-advisories.ts';
@@ -18,8 +20,12 @@ interface PackageFacts {
 }
 
 /** @throws ProxyError config_invalid */
-export async function openPackageFacts(start: Start, record: SessionAudit['record']): Promise<PackageFacts> {
-  const checksums = openChecksums(start);
+export async function openPackageFacts(
+  start: Start,
+  { treeHeads }: Pick<Store, 'treeHeads'>,
+  record: SessionAudit['record'],
+): Promise<PackageFacts> {
+  const checksums = openChecksums(start, treeHeads);
   return {
     advisories: await openAdvisories(start, record),
     provenance: await openProvenance(start),
@@ -27,7 +33,7 @@ export async function openPackageFacts(start: Start, record: SessionAudit['recor
   };
 }
 
-function openChecksums({ config, clock }: Start): ChecksumDatabase {
+function openChecksums({ config, clock }: Start, heads: TreeHeadStore): ChecksumDatabase {
   const text = config.packageTrust?.checksumDatabase ?? publicDatabaseKey;
   const key = noteKey(text);
   if (key === undefined)
@@ -35,7 +41,7 @@ function openChecksums({ config, clock }: Start): ChecksumDatabase {
       'config_invalid',
       `packageTrust.checksumDatabase: ${text} is no key of a checksum database: its hash is not that of its name and key`,
     );
-  return new ChecksumDatabase(key, config.limits, clock);
+  return new ChecksumDatabase({ key, heads, limits: config.limits, clock });
 }
 
 async function openProvenance({ config, clock }: Start): Promise<PackageProvenance | undefined> {

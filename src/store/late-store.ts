@@ -45,6 +45,7 @@ export class LateStore {
       budgets: part(() => this.#opened?.budgets),
       knownIds: part(() => this.#opened?.knownIds),
       firstSeen: part(() => this.#opened?.firstSeen),
+      treeHeads: part(() => this.#opened?.treeHeads),
       leases: part(() => this.#opened?.leases),
       operators: part(() => this.#opened?.operators),
       gateways: part(() => this.#opened?.gateways),

@@ -217,6 +217,7 @@ export function askedStore(store: Store, outage: StoreOutage): Store {
     budgets: asked(store.budgets, ask),
     knownIds: asked(store.knownIds, ask),
     firstSeen: asked(store.firstSeen, ask),
+    treeHeads: asked(store.treeHeads, ask),
     leases: asked(store.leases, ask),
     operators: asked(store.operators, ask),
     gateways: asked(store.gateways, ask),

@@ -17,6 +17,7 @@ import type { LeaseStore } from './lease-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { QuestionStore } from './question-store.ts';
 import type { PolicyStore } from './policy-store.ts';
+import type { TreeHeadStore } from './tree-head-store.ts';
 import type { UseStore } from './use-store.ts';
 
 /** How many rows one call of a `prune` or an `expire` takes at the most: it holds up other writers, and a backlog must not outlast the deadline of a statement. */
@@ -357,6 +358,7 @@ export interface Store extends AsyncDisposable {
   readonly budgets: BudgetStore;
   readonly knownIds: KnownIdStore;
   readonly firstSeen: FirstSeenStore;
+  readonly treeHeads: TreeHeadStore;
   readonly leases: LeaseStore;
   readonly operators: OperatorStore;
   readonly gateways: GatewayStore;

@@ -10,6 +10,7 @@ import { budgetConformance } from './budgets.ts';
 import { firstSeenConformance } from './first-seen.ts';
 import { knownIdConformance } from './known-ids.ts';
 import { leaseConformance } from './leases.ts';
+import { treeHeadConformance } from './tree-heads.ts';
 import { changeConformance } from './changes.ts';
 import { restoringConformance } from './restoring.ts';
 import { newSession } from './new-session.ts';
@@ -38,6 +39,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     budgetConformance(open);
     knownIdConformance(open);
     firstSeenConformance(open);
+    treeHeadConformance(open);
     leaseConformance(open);
     operatorConformance(open);
     gatewayConformance(open);

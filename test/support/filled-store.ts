@@ -45,6 +45,7 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
     ownerDayMax: 9,
   };
   await store.firstSeen.see(seen, [{ item: odd, digest: odd }, { item: 'b' }], seenBounds);
+  await store.treeHeads.advance(odd, undefined, odd);
   await fillLeases(store);
   await fileAccess(store);
   await store.operators.add(

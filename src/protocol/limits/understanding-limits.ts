@@ -210,6 +210,11 @@ export const understandingLimits = {
     'package_altered',
     'Versions of Go modules whose hashes the gateway knows of the checksum database, some 20 MB, and as many of which that has none. Those that were not asked for the longest leave, and are asked for again.',
   ),
+  checksumHeadTriesMax: fixedRow(
+    64,
+    'package_altered',
+    'How often one record of the checksum database is compared with the newest head, where others bring a newer one meanwhile. Each of them has got on then.',
+  ),
   checksumTilesMax: fixedRow(
     1_024,
     'package_altered',

@@ -23,6 +23,7 @@ export const portableTables: readonly PortableTable[] = [
   { name: 'session_budget', key: ['session_id', 'budget'] },
   { name: 'session_known_id', key: ['session_id', 'digest'] },
   { name: 'package_seen', key: ['source', 'name', 'item'] },
+  { name: 'tree_head', key: ['key'] },
   // What is still to be given back: whoever has the copy does it.
   { name: 'credential_lease', key: ['id'] },
   { name: 'access_request', key: ['id'] },

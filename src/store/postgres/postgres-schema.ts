@@ -16,6 +16,7 @@ import { publishChecksScript } from './postgres-publish-schema.ts';
 import { questionRootScript, questionScript } from './postgres-question-schema.ts';
 import { refsScript } from './postgres-refs-schema.ts';
 import { childrenScript } from './postgres-children-schema.ts';
+import { treeHeadScript } from './postgres-tree-heads.ts';
 import { useScript } from './postgres-use-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
@@ -335,6 +336,7 @@ export const migrations: readonly Migration[] = [
   { version: 22, servesFrom: 13, script: firstSeenOwnersScript },
   { version: 23, servesFrom: 13, script: leaseScript },
   { version: 24, servesFrom: 13, script: firstSeenRowOwnersScript },
+  { version: 25, servesFrom: 13, script: treeHeadScript },
 ];
 
 /** What this program brings a store to. */

@@ -25,6 +25,7 @@ import { PostgresProofs } from './postgres-proofs.ts';
 import { PostgresQuestions } from './postgres-questions.ts';
 import { PostgresSessions } from './postgres-sessions.ts';
 import { PostgresUses } from './postgres-uses.ts';
+import { PostgresTreeHeads } from './postgres-tree-heads.ts';
 import { PostgresTokens } from './postgres-tokens.ts';
 
 /** Opens the database, and brings its schema to this program's version. Throws ProxyError `config_invalid` or `store_unavailable`. */
@@ -58,6 +59,7 @@ export async function openPostgresStore(
     budgets: new PostgresBudgets(database),
     knownIds: new PostgresKnownIds(database),
     firstSeen: new PostgresFirstSeen(database),
+    treeHeads: new PostgresTreeHeads(database),
     leases: new PostgresLeases(database),
     operators: new PostgresOperators(database),
     gateways: new PostgresGateways(database),

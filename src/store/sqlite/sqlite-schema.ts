@@ -7,6 +7,7 @@ import { firstSeenOwnersScript, firstSeenRowOwnersScript, firstSeenScript } from
 import { knownIdsScript } from './sqlite-known-ids.ts';
 import { leaseScript } from './sqlite-leases.ts';
 import { questionRootScript, questionScript } from './sqlite-question-schema.ts';
+import { treeHeadScript } from './sqlite-tree-heads.ts';
 import { useScript } from './sqlite-use-schema.ts';
 
 /**
@@ -389,4 +390,5 @@ export const migrations: readonly Migration[] = [
   { version: 26, servesFrom: 8, script: firstSeenOwnersScript },
   { version: 27, servesFrom: 8, script: leaseScript },
   { version: 28, servesFrom: 8, script: firstSeenRowOwnersScript },
+  { version: 29, servesFrom: 8, script: treeHeadScript },
 ];

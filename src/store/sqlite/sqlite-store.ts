@@ -17,6 +17,7 @@ import { SqliteQuestions } from './sqlite-questions.ts';
 import { migrate, requireFilled } from './sqlite-migrate.ts';
 import { type MoveMark, movedError, moveMarkOf } from './sqlite-moved.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
+import { SqliteTreeHeads } from './sqlite-tree-heads.ts';
 import { SqliteUses } from './sqlite-uses.ts';
 import type { Store } from '../store.ts';
 
@@ -56,6 +57,7 @@ export async function openSqliteStore(
       knownIds: new SqliteKnownIds(state),
       // What a power cut takes is new again.
       firstSeen: new SqliteFirstSeen(auditDatabase),
+      treeHeads: new SqliteTreeHeads(state),
       leases: new SqliteLeases(state),
       operators: new SqliteOperators(state),
       gateways: new SqliteGateways(auditDatabase),

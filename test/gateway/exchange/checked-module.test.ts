@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { ChecksumDatabase } from '../../../src/gateway/packages/checksums/checksum-database.ts';
 import { noteKey } from '../../../src/gateway/packages/checksums/signed-note.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { memoryTreeHeads } from '../../support/memory-tree-heads.ts';
 import { ChecksumTree, databaseKey, goModHash, h1Of } from '../../support/checksum-tree.ts';
 import { moduleZip } from '../../support/module-zip.ts';
 import { openRegistryScene, type RegistryScene, type Respond } from '../support/registry-scene.ts';
@@ -49,7 +50,12 @@ const only =
 
 const open = (rule: string, ...all: readonly Serve[]): Promise<RegistryScene> =>
   openRegistryScene(`registry: go, ${rule}`, responding(...all, only(files)), {
-    checksums: new ChecksumDatabase(noteKey(key.verifier)!, defaultLimits, Date.now),
+    checksums: new ChecksumDatabase({
+      key: noteKey(key.verifier)!,
+      heads: memoryTreeHeads(),
+      limits: defaultLimits,
+      clock: Date.now,
+    }),
   });
 
 const alarms = ({ path }: RegistryScene): readonly string[] =>

@@ -4,9 +4,11 @@
 import { Buffer } from 'node:buffer';
 import { goEscaped } from '../metadata-address.ts';
 import { defaultLimits, type Limits } from '../../../protocol/limits.ts';
+import type { TreeHeadStore } from '../../../store/tree-head-store.ts';
 import { isFullTile, fullTile, hashIn, type HashTile, tileBytes, tilePath, tileWith } from './hash-tiles.ts';
 import { type HashAt, recordHash, rootsOf, rootWith } from './merkle-tree.ts';
-import { type NoteKey, openHead, type TreeHead } from './signed-note.ts';
+import { NewestHead } from './newest-head.ts';
+import { type NoteKey, openHead, type SignedHead, type TreeHead } from './signed-note.ts';
 
 /** Its own key, as go has it (cmd/go/internal/modfetch/key.go). */
 export const publicDatabaseKey = 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8';
@@ -30,6 +32,13 @@ export class AlteredSums extends Error {}
 /** `absent`: it has none of it. `unsaid`: nobody could be asked. */
 export type LookedUp = ModuleSums | 'absent' | 'unsaid';
 
+export interface ChecksumDatabaseOptions {
+  readonly key: NoteKey;
+  readonly heads: TreeHeadStore;
+  readonly limits: Pick<Limits, 'publishTimesAgainMs'>;
+  readonly clock: () => number;
+}
+
 export class ChecksumDatabase {
   readonly #key: NoteKey;
   readonly #limits: Pick<Limits, 'publishTimesAgainMs'>;
@@ -40,11 +49,12 @@ export class ChecksumDatabase {
   readonly #asking = new Map<string, Promise<LookedUp>>();
   /** Until when nobody is asked again. */
   readonly #absent = new Map<string, number>();
-  /** The newest that was seen, of whichever registry. */
-  #head: TreeHead | undefined;
+  /** The newest that was seen, by whichever gateway of the store, of whichever registry. */
+  readonly #newest: NewestHead;
 
-  constructor(key: NoteKey, limits: Pick<Limits, 'publishTimesAgainMs'>, clock: () => number) {
+  constructor({ key, heads, limits, clock }: ChecksumDatabaseOptions) {
     this.#key = key;
+    this.#newest = new NewestHead(key, heads);
     this.#limits = limits;
     this.#clock = clock;
   }
@@ -63,7 +73,7 @@ export class ChecksumDatabase {
 
   /**
    * One asks for all that wait for the same. @param place who passes on what it says, with the credentials that are put on
-   * @throws AlteredSums
+   * @throws AlteredSums, ProxyError store_unavailable
    */
   async lookUp(module: ModuleVersion, place: string, read: ReadDatabase): Promise<LookedUp> {
     const key = JSON.stringify([place, textOf(module)]);
@@ -117,7 +127,7 @@ export class ChecksumDatabase {
   }
 
   /** Tiles have hashes that no proof went by: where known ones lead elsewhere, whoever passed them on, they are asked for again. */
-  async #prove(record: ReadRecord, head: TreeHead, read: ReadDatabase): Promise<boolean> {
+  async #prove(record: ReadRecord, head: SignedHead, read: ReadDatabase): Promise<boolean> {
     const proof = new TreeProof(read, this.#tiles);
     try {
       return await this.#proveBy(proof, record, head);
@@ -129,7 +139,7 @@ export class ChecksumDatabase {
     }
   }
 
-  async #proveBy(proof: TreeProof, record: ReadRecord, head: TreeHead): Promise<boolean> {
+  async #proveBy(proof: TreeProof, record: ReadRecord, head: SignedHead): Promise<boolean> {
     const place = { index: record.index, size: head.size };
     const rootBy = (hashAt: HashAt): Buffer => rootWith(recordHash(record.text), place, hashAt);
     if (!(await proof.load(head.size, rootBy))) return false;
@@ -141,13 +151,11 @@ export class ChecksumDatabase {
   }
 
   /** That the tree is one with the newest that is known. Others may know a newer one meanwhile. */
-  async #follow(head: TreeHead, proof: TreeProof): Promise<boolean> {
-    for (let tries = 0; tries < defaultLimits.packageAsksBeforeMax; tries++) {
-      const known = this.#head;
+  async #follow(head: SignedHead, proof: TreeProof): Promise<boolean> {
+    for (let tries = 0; tries < defaultLimits.checksumHeadTriesMax; tries++) {
+      const known = await this.#newest.read();
       if (known !== undefined && !(await areOne(known, head, proof))) return false;
-      if (known !== this.#head) continue;
-      if (known === undefined || known.size < head.size) this.#head = head;
-      return true;
+      if (await this.#newest.advance(known, head)) return true;
     }
     return false;
   }

@@ -19,6 +19,11 @@ export interface TreeHead {
   readonly hash: Buffer;
 }
 
+export interface SignedHead extends TreeHead {
+  /** What was signed, with one signature of the key: `openHead` opens it again. */
+  readonly note: string;
+}
+
 const ed25519 = 1;
 /** Before the octets of such a key (RFC 8410 §4). */
 const keyPrefix = Buffer.from('302a300506032b6570032100', 'hex');
@@ -40,16 +45,22 @@ export function noteKey(text: string): NoteKey | undefined {
 }
 
 /** Undefined: nobody signed it by that key, or it is not the head of a tree. */
-export function openHead(note: string, by: NoteKey): TreeHead | undefined {
+export function openHead(note: string, by: NoteKey): SignedHead | undefined {
   const at = note.lastIndexOf('\n\n');
   if (at < 0 || !note.endsWith('\n')) return undefined;
   const text = note.slice(0, at + 1);
   const lines = note.slice(at + 2, -1).split('\n');
   // Lines of other keys say nothing. One of this key has to hold.
-  const own = lines.map((line) => signatureIn(line, by)).filter((one) => one !== undefined);
+  const own = lines.flatMap((line) => {
+    const octets = signatureIn(line, by);
+    return octets === undefined ? [] : [{ line, octets }];
+  });
   const signed = Buffer.from(text, 'latin1');
-  if (own.length === 0 || !own.every((one) => verify(null, signed, by.key, one))) return undefined;
-  return headIn(text);
+  const [first] = own;
+  if (first === undefined || !own.every(({ octets }) => verify(null, signed, by.key, octets)))
+    return undefined;
+  const head = headIn(text);
+  return head && { ...head, note: `${text}\n${first.line}\n` };
 }
 
 /** `— NAME BASE64`; the text is octet by octet. */

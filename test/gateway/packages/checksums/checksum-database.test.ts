@@ -10,8 +10,10 @@ import {
   publicDatabaseKey,
   type ReadDatabase,
 } from '../../../../src/gateway/packages/checksums/checksum-database.ts';
+import type { TreeHeadStore } from '../../../../src/store/tree-head-store.ts';
 import { tilePath } from '../../../../src/gateway/packages/checksums/hash-tiles.ts';
 import { noteKey } from '../../../../src/gateway/packages/checksums/signed-note.ts';
+import { memoryTreeHeads } from '../../../support/memory-tree-heads.ts';
 import { ChecksumTree, databaseKey, h1Of, signedNote } from '../../../support/checksum-tree.ts';
 import { seededBelow } from '../../../support/seeded.ts';
 
@@ -26,8 +28,12 @@ const expected = new Map([
   ['example.test/Mod v1.2.3/go.mod', dashed(mod)],
 ]);
 
-const open = (verifier = key.verifier, clock = () => 0): ChecksumDatabase =>
-  new ChecksumDatabase(noteKey(verifier)!, { publishTimesAgainMs: 1000 }, clock);
+const open = (
+  verifier = key.verifier,
+  clock = () => 0,
+  heads: TreeHeadStore = memoryTreeHeads(),
+): ChecksumDatabase =>
+  new ChecksumDatabase({ key: noteKey(verifier)!, heads, limits: { publishTimesAgainMs: 1000 }, clock });
 
 /** So many records with the module among them. */
 const treeOf = (before: number, size: number, by = key): ChecksumTree =>
@@ -277,6 +283,115 @@ test('trees that come at once have to be one', async () => {
     database.lookUp({ name: 'x.test/x', version: 'v1.0.0' }, 'a proxy', reading(fork).read),
   ]);
   assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+});
+
+/** The module by a head of so many records. */
+const olderThan = (tree: ChecksumTree, size: number): ReadDatabase =>
+  reading(tree, (path, said) =>
+    path.startsWith('/lookup/') ? Buffer.from(tree.lookup(what, size) ?? '') : said,
+  ).read;
+
+test('a database that was seen before a restart, or by another gateway, has to be one with that', async () => {
+  const heads = memoryTreeHeads();
+  const [tree, large] = [treeOf(5, 300), treeOf(5, 700)];
+  assert.deepEqual(
+    await lookUp(
+      open(key.verifier, () => 0, heads),
+      reading(large).read,
+    ),
+    expected,
+  );
+  const stored = [...heads.rows.values()];
+  assert.equal(stored.length, 1);
+  // An older head of the same tree holds, and stays behind.
+  assert.deepEqual(
+    await lookUp(
+      open(key.verifier, () => 0, heads),
+      olderThan(large, 300),
+    ),
+    expected,
+  );
+  assert.deepEqual([...heads.rows.values()], stored);
+  // One that goes back: it has nothing newer to show.
+  const back = reading(tree, (path, said) =>
+    path.startsWith('/tile/') && said === undefined ? 'away' : said,
+  );
+  assert.equal(
+    await lookUp(
+      open(key.verifier, () => 0, heads),
+      back.read,
+    ),
+    'unsaid',
+  );
+  // The same number of records, and others.
+  const forked = treeOf(6, 700);
+  await assert.rejects(
+    lookUp(
+      open(key.verifier, () => 0, heads),
+      reading(forked).read,
+    ),
+    AlteredSums,
+  );
+  assert.deepEqual([...heads.rows.values()], stored);
+  // Of another key.
+  const other = databaseKey();
+  const theirs = reading(treeOf(6, 9, other)).read;
+  assert.deepEqual(
+    await lookUp(
+      open(other.verifier, () => 0, heads),
+      theirs,
+    ),
+    expected,
+  );
+});
+
+test('gateways that go on at once by one store find out two trees, and one tree is none of that', async () => {
+  const heads = memoryTreeHeads();
+  const sizes = [20, 300, 299, 700, 7, 701];
+  const tree = treeOf(5, 800);
+  const gateways = [open(key.verifier, () => 0, heads), open(key.verifier, () => 0, heads)];
+  const told = await Promise.all(
+    sizes.map((size, i) => gateways[i % 2]!.lookUp(module, `proxy ${size}`, olderThan(tree, size))),
+  );
+  for (const one of told) assert.deepEqual(one, expected);
+  const forked = reading(treeOf(6, 900)).read;
+  const again = open(key.verifier, () => 0, heads);
+  // Both begin with the same, and one is faster.
+  const [one, two] = await Promise.allSettled([
+    again.lookUp(module, 'a', reading(treeOf(5, 900)).read),
+    open(key.verifier, () => 0, heads).lookUp(module, 'b', forked),
+  ]);
+  assert.deepEqual([one.status, two.status], ['fulfilled', 'rejected']);
+});
+
+test('without the store nothing is looked up; once it was read, a store that is away is told later', async () => {
+  const heads = memoryTreeHeads();
+  const [find, advance] = [heads.find, heads.advance];
+  const away = (): Promise<never> => Promise.reject(new Error('away'));
+  Object.assign(heads, { find: away, advance: away });
+  const database = open(key.verifier, () => 0, heads);
+  await assert.rejects(lookUp(database, reading(treeOf(5, 9)).read), /away/);
+  Object.assign(heads, { find });
+  assert.deepEqual(await lookUp(database, reading(treeOf(5, 9)).read), expected);
+  assert.equal(heads.rows.size, 0);
+  Object.assign(heads, { advance });
+  const tree = new ChecksumTree(key)
+    .fill(5)
+    .add(module.name, module.version, zip, mod)
+    .fill(9)
+    .add('example.test/next', 'v1.0.0', zip, mod);
+  await database.lookUp({ name: 'example.test/next', version: 'v1.0.0' }, 'a proxy', reading(tree).read);
+  assert.equal(heads.rows.size, 1);
+  // Somebody who writes to the database: what nobody signed says nothing.
+  heads.rows.set(key.verifier, 'nonsense');
+  assert.deepEqual(
+    await lookUp(
+      open(key.verifier, () => 0, heads),
+      reading(tree).read,
+    ),
+    expected,
+  );
+  assert.match(heads.rows.get(key.verifier) ?? '', /^go.sum database tree/);
 });
 
 test('no change of an octet of what a registry passes on leads to another hash', async () => {
