@@ -30,10 +30,14 @@ export class MemoryObjects {
     return octets;
   }
 
+  /** Whether it may be in memory. */
+  takes({ bytes }: Pick<Known, 'bytes'>): boolean {
+    return bytes > 0 && bytes <= Math.min(defaultLimits.cacheMemoryObjectBytesMax, this.#bytesMax);
+  }
+
   /** Undefined where it is too long, or is not what its name says: what is in memory is whole. Never rejects. */
   async read({ sha256, bytes }: Known, { handle }: Pick<OpenObject, 'handle'>): Promise<Buffer | undefined> {
-    if (bytes === 0 || bytes > Math.min(defaultLimits.cacheMemoryObjectBytesMax, this.#bytesMax))
-      return undefined;
+    if (!this.takes({ bytes })) return undefined;
     // Of its own: a part of shared memory would keep all of that.
     const octets = Buffer.allocUnsafeSlow(bytes);
     // A fault of the disk is told where the file itself is read out.

@@ -1,8 +1,7 @@
 // The cache as the origin's stand-in for archives. Whoever comes here was judged for this very request, and what comes from here is checked
 // again on its way, as what comes from the origin is.
 
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import type { Reservation } from '../../protocol/held-octets.ts';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { clientLeft, type Forwarder, type ForwardRequest } from '../forward/forwarder.ts';
@@ -14,6 +13,7 @@ import { blocksOf, type OpenObject, type TemporaryObject } from './cache-folder.
 import { CacheRoom, sessionShare } from './cache-room.ts';
 import { DiskHealth } from './disk-health.ts';
 import { FetchRoom } from './fetch-room.ts';
+import { heldRoom } from './held-room.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { firstOf, type Reader, readOut, readOutBytes, readOutMemory } from './read-out.ts';
 import { RestReceiver, type SentSoFar, unconditional } from './rest-receiver.ts';
@@ -111,13 +111,8 @@ export class PackageCache implements AsyncDisposable {
     const { idleTimeoutMs } = this.#options.limits;
     const reader = { receiver, signal, idleTimeoutMs, ...(absence === undefined ? {} : { absence }) };
     const asking = { forwarder, request, archive, reader };
-    const room = this.#reserve(request.sessionId, readOutBytes);
-    if (room === undefined) return await this.#pass(asking);
-    try {
-      return await this.#forward(asking);
-    } finally {
-      room.release();
-    }
+    using room = heldRoom(this.#options.held, request.sessionId, readOutBytes);
+    return await (room === undefined ? this.#pass(asking) : this.#forward(asking));
   }
 
   /** An object of the cache was not what it was kept as. */
@@ -228,8 +223,8 @@ export class PackageCache implements AsyncDisposable {
     asking: Asking,
   ): Promise<Partial<ForwardResult> | undefined> {
     if (entry === undefined) return undefined;
-    const known = this.#memory.get(entry);
-    if (known !== undefined) return await this.#serveMemory(entry, known, asking);
+    const remembered = await this.#serveMemory(entry, () => this.#memory.get(entry), asking);
+    if (remembered !== undefined) return remembered;
     const object = await this.#object(entry);
     if (object === undefined) return undefined;
     this.#seen.saw(entry);
@@ -256,7 +251,7 @@ export class PackageCache implements AsyncDisposable {
   ): SharedFetch | undefined {
     const { clock, keepBytes, limits } = this.#options;
     const isFull = this.#running.size >= defaultLimits.cacheFetchesMax || this.#disk.isUnwritable;
-    const room = isFull ? undefined : this.#reserve(request.sessionId, writeAheadBytes);
+    const room = isFull ? undefined : heldRoom(this.#options.held, request.sessionId, writeAheadBytes);
     if (room === undefined) {
       this.#landed(id, flight);
       return undefined;
@@ -309,8 +304,8 @@ export class PackageCache implements AsyncDisposable {
     const { handle } = object;
     const closed = this.#room.opened(entry.sha256, entry.bytes);
     try {
-      const octets = await this.#memory.read(entry, object);
-      if (octets !== undefined) return await this.#serveMemory(entry, octets, asking);
+      const served = await this.#serveMemory(entry, () => this.#memory.read(entry, object), asking);
+      if (served !== undefined) return served;
       // A part cannot be checked on its way.
       const isWhole =
         archive.range === undefined || (await this.#seen.lookWhole(entry, handle, reader.signal));
@@ -327,7 +322,19 @@ export class PackageCache implements AsyncDisposable {
     }
   }
 
-  async #serveMemory(entry: CacheEntry, octets: Uint8Array, asking: Asking): Promise<Partial<ForwardResult>> {
+  /**
+   * What is read out of memory may leave it meanwhile, and its reader holds it then: each has room for all of it. Undefined: it is not there.
+   */
+  async #serveMemory(
+    entry: CacheEntry,
+    find: () => Buffer | undefined | Promise<Buffer | undefined>,
+    asking: Asking,
+  ): Promise<Partial<ForwardResult> | undefined> {
+    if (!this.#memory.takes(entry)) return undefined;
+    const more = Math.max(0, entry.bytes - readOutBytes);
+    using room = heldRoom(this.#options.held, asking.request.sessionId, more);
+    const octets = room === undefined ? undefined : await find();
+    if (octets === undefined) return undefined;
     this.#seen.saw(entry);
     return await this.#send(entry, asking, (part) => readOutMemory(octets, part, asking.reader));
   }
@@ -386,15 +393,6 @@ export class PackageCache implements AsyncDisposable {
     } catch (error) {
       this.#options.onFault(asProxyError(error));
       return undefined;
-    }
-  }
-
-  #reserve(sessionId: string, octets: number): Reservation | undefined {
-    try {
-      return this.#options.held.reserve(sessionId, octets);
-    } catch (error) {
-      if (error instanceof ProxyError) return undefined;
-      throw error;
     }
   }
 }

@@ -14,6 +14,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { CacheFolder, type CachedFile } from '../../../src/gateway/cache/cache-folder.ts';
 import { verifyCache } from '../../../src/gateway/cache/cache-upkeep.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { HeldOctets } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { waitUntil } from '../../support/program.ts';
@@ -264,6 +265,39 @@ describe('a client that takes nothing', () => {
       leaving.abort();
       await assert.rejects(first, { code: 'cancelled' });
       assert.equal(held.all, 0);
+    }));
+
+  test('of what is in memory has room for all of it, and else is served from the disk', () =>
+    withTemporaryDirectory(async (directory) => {
+      const held = new HeldOctets();
+      await using test = await openTestCache(join(directory, 'cache'), { held });
+      const octets = archiveOf(200_000);
+      const promised = promiseOf(octets);
+      const origin = scriptedOrigin(() => ({ octets }));
+      await fetchBy(test.cache, origin, { promised });
+      await waitUntil('the fetch is over', () => held.all === 0);
+      const leaving = new AbortController();
+      const { signal } = leaving;
+      const began = Promise.withResolvers<undefined>();
+      const client = new ScriptedClient(() => {
+        began.resolve(undefined);
+        return new Promise(() => undefined);
+      });
+      const stalled = fetchBy(test.cache, origin, { promised, client, signal });
+      await began.promise;
+      assert.equal(held.all, octets.length);
+      leaving.abort();
+      await assert.rejects(stalled, { code: 'cancelled' });
+      assert.equal(held.all, 0);
+      // Just what a reader of the file needs.
+      const { reserve } = held;
+      held.reserve = (sessionId, wanted) => {
+        if (wanted > 65_536) throw new ProxyError('limit_exceeded', 'no room', { limit: 'heldOctetsMax' });
+        return Reflect.apply(reserve, held, [sessionId, wanted]);
+      };
+      const { sources, client: served } = await fetchBy(test.cache, origin, { promised });
+      assert.deepEqual([sources, served.body.equals(octets)], [['hit'], true]);
+      assert.equal(origin.asked.length, 1);
     }));
 
   test('is given up after the time in which something has to move', () =>
