@@ -55,6 +55,8 @@ export interface LeaseClaim {
   readonly askedMs: number;
   /** One that should have ended so long ago was not prolonged. */
   readonly endedMs: number;
+  /** The process cannot give these back. Others can, until they have ended. */
+  readonly except: readonly string[];
 }
 
 export interface LeaseClaimed {

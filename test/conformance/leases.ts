@@ -24,6 +24,7 @@ const claimOf = (changes: Partial<LeaseClaim> = {}): LeaseClaim => ({
   holderAwayMs: 0,
   askedMs: hourMs,
   endedMs: 0,
+  except: [],
   ...changes,
 });
 const idsOf = ({ leases }: LeaseClaimed): readonly string[] => leases.map(({ id }) => id).toSorted();
@@ -132,6 +133,26 @@ export function leaseConformance(open: () => Promise<Store>): void {
       ['a', undefined],
       ['b', undefined],
     ]);
+  });
+
+  test('what one process cannot give back is left to others at once, until it has ended', async () => {
+    await using store = await open();
+    await begin(store, 'a');
+    const { leases } = store;
+    for (const id of ['1', '2']) {
+      await leases.ask(leaseOf(id), bounds);
+      await leases.hold(id, { ...held, lifetimeMs: id === '1' ? hourMs : -1 });
+    }
+    await store.sessions.end('a', { state: 'revoked', reason: 'x' }, 1);
+    assert.deepEqual(
+      idsOf(await leases.claim(claimOf({ except: ['1', '2', 'other'] }))),
+      ['2'],
+      'it has ended',
+    );
+    assert.deepEqual(idsOf(await leases.claim(claimOf())), ['1']);
+    await leases.postpone('1', 0);
+    assert.deepEqual(idsOf(await leases.claim(claimOf({ except: ['1'] }))), []);
+    assert.deepEqual(idsOf(await leases.claim(claimOf({ holderId: 'third' }))), ['1']);
   });
 
   test('what could not be given back is claimed again, by one at a time, a few in a turn', async () => {

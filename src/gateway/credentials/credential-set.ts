@@ -274,7 +274,7 @@ export class CredentialSet implements AsyncDisposable {
   }
 
   /** Leases of sessions, at the servers of the configuration. @throws ProxyError credential_unavailable */
-  giveBack(given: GivenLease, nowMs: number): Promise<void> {
+  giveBack(given: GivenLease, nowMs: number): Promise<'given back' | 'elsewhere'> {
     return this.#vaults.giveBack(given, nowMs);
   }
 

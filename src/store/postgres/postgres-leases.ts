@@ -86,7 +86,7 @@ export class PostgresLeases implements LeaseStore {
   }
 
   async claim(claim: LeaseClaim): Promise<LeaseClaimed> {
-    const { claimMs, limit, holderId, holderAwayMs, askedMs, endedMs } = claim;
+    const { claimMs, limit, holderId, holderAwayMs, askedMs, endedMs, except } = claim;
     const rows = await this.#database.all(
       `UPDATE credential_lease AS lease SET next_ms = ${nowMs} + $1::bigint, attempts = lease.attempts + 1
        FROM (
@@ -96,12 +96,13 @@ export class PostgresLeases implements LeaseStore {
            OR NOT EXISTS (SELECT 1 FROM session WHERE session.id = due.session_id AND session.state IN ('enrolled', 'committed'))
            OR (holder_id <> $6 AND NOT EXISTS (SELECT 1 FROM gateway WHERE incarnation = due.holder_id
              AND gateway.state <> 'left' AND lease_until > clock_timestamp() - $3::bigint * interval '1 millisecond')))
+           AND (coalesce(ends_ms <= ${nowMs} - $5::bigint, false) OR id <> ALL ($7::text[]))
          ORDER BY next_ms, id LIMIT $2 FOR UPDATE OF due SKIP LOCKED
        ) AS found
        WHERE lease.id = due_id
        RETURNING id, session_id, principal_id, credential, holder_id, left(sealed, ${sealedLeaseRead}) AS sealed,
          attempts_before AS attempts, coalesce((ends_ms <= ${nowMs} - $5::bigint)::int, 0) AS is_ended`,
-      [claimMs, limit, holderAwayMs, askedMs, endedMs, holderId],
+      [claimMs, limit, holderAwayMs, askedMs, endedMs, holderId, except],
     );
     const failing = await this.#database.get(
       'SELECT count(*) AS failing FROM credential_lease WHERE attempts > 1',

@@ -87,6 +87,7 @@ export class SqliteLeases implements LeaseStore {
 
   async claim(claim: LeaseClaim): Promise<LeaseClaimed> {
     const { claimMs, limit, holderId, holderAwayMs, askedMs, endedMs } = claim;
+    const except = JSON.stringify(claim.except);
     return this.#database.transaction((): LeaseClaimed => {
       const leases = this.#database
         .all(
@@ -98,8 +99,9 @@ export class SqliteLeases implements LeaseStore {
              OR NOT EXISTS (SELECT 1 FROM session WHERE session.id = session_id AND session.state IN ('enrolled', 'committed'))
              OR (holder_id <> :holderId AND NOT EXISTS (SELECT 1 FROM gateway WHERE incarnation = holder_id
                AND gateway.state <> 'left' AND lease_until_ms > ${nowMs} - :holderAwayMs)))
+             AND (coalesce(ends_ms <= ${nowMs} - :endedMs, 0) OR id NOT IN (SELECT value FROM json_each(:except)))
            ORDER BY next_ms, id LIMIT :limit`,
-          { endedMs, askedMs, holderId, holderAwayMs, limit },
+          { endedMs, askedMs, holderId, holderAwayMs, limit, except },
         )
         .map(claimedLeaseOf);
       this.#database.run(

@@ -6,7 +6,7 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 import type { ClaimedLease, LeaseStore } from '../../../store/lease-store.ts';
 import { RepeatedLook } from '../../../system/repeated-look.ts';
 import type { SessionStep } from '../../audit/session-audit.ts';
-import type { LeaseSeal } from './lease-seal.ts';
+import type { GivenLease, LeaseSeal } from './lease-seal.ts';
 import { givenBackStep, lostStep, notGivenBackStep } from './lease-steps.ts';
 import type { GiveBack, SessionLeases } from './session-leases.ts';
 
@@ -27,6 +27,8 @@ export interface LeaseReturnsOptions {
 export class LeaseReturns implements AsyncDisposable {
   readonly #options: LeaseReturnsOptions;
   readonly #repeated: RepeatedLook;
+  /** Leases of servers of which this gateway knows nothing, and until when others are left to give them back. */
+  readonly #elsewhere = new Map<string, number>();
 
   constructor(options: LeaseReturnsOptions) {
     this.#options = options;
@@ -61,7 +63,8 @@ export class LeaseReturns implements AsyncDisposable {
       return;
     }
     const { leaseClaimMs: claimMs, leasesGivenBackMax: limit, leaseAskedMs: askedMs } = defaultLimits;
-    const claim = { claimMs, limit, askedMs, holderId, holderAwayMs, endedMs: holderAwayMs };
+    const except = this.#except();
+    const claim = { claimMs, limit, askedMs, holderId, holderAwayMs, endedMs: holderAwayMs, except };
     const { leases: due, failing } = await store.claim(claim);
     leases.failing = failing;
     await Promise.all(due.map((lease) => this.#return(lease)));
@@ -84,18 +87,24 @@ export class LeaseReturns implements AsyncDisposable {
           lease,
           lostStep(lease, 'its row is sealed by another key, or was changed', nowMs),
         );
-      const failed = await giveBack(given, nowMs).then(
-        () => undefined,
-        (error: unknown) => asProxyError(error),
-      );
-      if (failed === undefined) return await this.#over(lease, givenBackStep(lease, given, nowMs));
-      if (lease.isEnded) return await this.#over(lease, lostStep(lease, failed.message, nowMs));
-      await store.postpone(id, retryMsOf(lease));
+      const how = await giveBack(given, nowMs).catch((error: unknown) => asProxyError(error));
+      if (how === 'given back') return await this.#over(lease, givenBackStep(lease, given, nowMs));
+      const why = how === 'elsewhere' ? unknownServer(given) : how.message;
+      if (lease.isEnded) return await this.#over(lease, lostStep(lease, why, nowMs));
+      // One that another gateway can give back does not wait for that.
+      if (how === 'elsewhere') this.#elsewhere.set(id, nowMs + defaultLimits.leaseRetryMsMax);
+      await store.postpone(id, how === 'elsewhere' ? 0 : retryMsOf(lease));
       if (lease.attempts === defaultLimits.leaseAttemptsUntold)
-        await record(notGivenBackStep(lease, failed.message, nowMs));
+        await record(notGivenBackStep(lease, why, nowMs));
     } catch (error) {
       this.#options.onFault(asProxyError(error));
     }
+  }
+
+  #except(): readonly string[] {
+    const nowMs = this.#options.clock();
+    for (const [id, untilMs] of this.#elsewhere) if (untilMs <= nowMs) this.#elsewhere.delete(id);
+    return [...this.#elsewhere.keys()];
   }
 
   /** Told by the one who takes it out of the store. */
@@ -104,6 +113,9 @@ export class LeaseReturns implements AsyncDisposable {
     if (await store.forget(id)) await record(step);
   }
 }
+
+const unknownServer = ({ address }: GivenLease): string =>
+  `no credential of the configuration is of Vault ${new URL(address).host}, in the namespace of the lease`;
 
 /** Twice as long each time. */
 function retryMsOf({ attempts }: ClaimedLease): number {

@@ -28,8 +28,12 @@ export interface SessionLeasesOptions {
   readonly onFault: (error: ProxyError) => void;
 }
 
-/** @throws ProxyError credential_unavailable */
-export type GiveBack = (given: GivenLease, nowMs: number, timeoutMs?: number) => Promise<void>;
+/** `elsewhere`: this gateway knows nothing of the server that gave it. @throws ProxyError credential_unavailable */
+export type GiveBack = (
+  given: GivenLease,
+  nowMs: number,
+  timeoutMs?: number,
+) => Promise<'given back' | 'elsewhere'>;
 
 interface Held {
   readonly lease: NewLease;
@@ -143,8 +147,9 @@ export class SessionLeases {
     this.#held.clear();
     const returned = held.map(async ({ lease, given }) => {
       try {
-        await giveBack(given, clock(), defaultLimits.vaultFarewellTimeoutMs);
-        if (await store.forget(lease.id)) await record(givenBackStep(lease, given, clock()));
+        const how = await giveBack(given, clock(), defaultLimits.vaultFarewellTimeoutMs);
+        if (how === 'given back' && (await store.forget(lease.id)))
+          await record(givenBackStep(lease, given, clock()));
       } catch (error) {
         this.#fault(error);
       }

@@ -73,23 +73,20 @@ export class Vaults implements AsyncDisposable {
   }
 
   /** At the server that gave it. @throws ProxyError credential_unavailable */
-  async giveBack(given: GivenLease, nowMs: number, timeoutMs?: number): Promise<void> {
+  async giveBack(given: GivenLease, nowMs: number, timeoutMs?: number): Promise<'given back' | 'elsewhere'> {
     const clients = [...this.#open.values()].flatMap(({ client }) => (client.isOf(given) ? [client] : []));
     const last = clients.pop();
-    if (last === undefined)
-      throw new ProxyError(
-        'credential_unavailable',
-        `no credential of the configuration is of Vault ${new URL(given.address).host}, in the namespace of the lease`,
-      );
+    if (last === undefined) return 'elsewhere';
     // Ways to log in may have other rights.
     for (const client of clients) {
       const isDone = await client.giveBack(given.leaseId, nowMs, timeoutMs).then(
         () => true,
         () => false,
       );
-      if (isDone) return;
+      if (isDone) return 'given back';
     }
     await last.giveBack(given.leaseId, nowMs, timeoutMs);
+    return 'given back';
   }
 
   /** Gives leases and tokens back. */

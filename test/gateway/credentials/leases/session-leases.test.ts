@@ -54,6 +54,8 @@ interface GatewayOptions {
   readonly store?: Partial<LeaseStore>;
   readonly record?: (step: SessionStep) => Promise<void>;
   readonly holderAwayMs?: number;
+  /** Its configuration has the credentials. */
+  readonly knowsVault?: boolean;
 }
 
 async function openScene(options: Partial<VaultServerOptions> = {}): Promise<Scene> {
@@ -101,6 +103,7 @@ async function openScene(options: Partial<VaultServerOptions> = {}): Promise<Sce
       store: changed,
       record,
       holderAwayMs = 0,
+      knowsVault = true,
     }: GatewayOptions = {}) => {
       const present = { incarnation: id, peerAddress: undefined, identityKeys: undefined, changeSeen: 0 };
       await store.gateways.note({ ...present, state: 'serving' }, 3_600_000);
@@ -119,7 +122,7 @@ async function openScene(options: Partial<VaultServerOptions> = {}): Promise<Sce
         onFault: (error: ProxyError) => void faults.push(error),
       };
       const leases = new SessionLeases({ ...common, limits: { ...defaultLimits, ...limits } });
-      const set = new CredentialSet(configs, { S: approle.secretId }, services.fetch, {
+      const set = new CredentialSet(knowsVault ? configs : {}, { S: approle.secretId }, services.fetch, {
         limits: defaultLimits,
         leases,
       });
@@ -156,7 +159,15 @@ function withChanges(store: LeaseStore, changed: Partial<LeaseStore> = {}): Leas
 }
 
 const useOf = (nowMs: number, rootId: string): CredentialUse => ({ nowMs, session: { rootId, principalId } });
-const everything = { claimMs: 0, limit: 99, holderId: 'x', holderAwayMs: 0, askedMs: 0, endedMs: 0 };
+const everything = {
+  claimMs: 0,
+  limit: 99,
+  holderId: 'x',
+  holderAwayMs: 0,
+  askedMs: 0,
+  endedMs: 0,
+  except: [],
+};
 const actionsOf = ({ steps }: Gateway): readonly string[] => steps.map(({ action }) => action);
 const renewals = ({ vault }: Scene): number =>
   vault.calls.filter(({ path }) => path === '/v1/sys/leases/renew').length;
@@ -295,6 +306,7 @@ test('killed between question and response, the lease is told as lost: nobody kn
     holderAwayMs: 0,
     askedMs: 0,
     endedMs: 0,
+    except: [],
   });
   assert.deepEqual(
     leases.map(({ sealed, credential }) => [sealed, credential]),
@@ -363,6 +375,28 @@ test('what cannot be given back is tried again, with an alarm, until Vault takes
   await gateway.returns.now();
   assert.deepEqual(actionsOf(gateway), ['lease_taken', 'lease_not_given_back', 'lease_given_back']);
   assert.equal(gateway.set.leaseCounts.failing, 0);
+});
+
+test('a gateway that knows nothing of the Vault of a lease leaves it to others at once, and says so where none gives it back', async () => {
+  await using scene = await openScene();
+  await scene.begin('a', 'b');
+  await using first = await scene.gateway();
+  await first.login('a');
+  await first.login('b');
+  await using other = await scene.gateway({ id: 'other', knowsVault: false });
+  await scene.end('a');
+  await other.returns.now();
+  assert.equal(scene.vault.givenBack.length, 0);
+  await first.returns.now();
+  assert.deepEqual([scene.vault.givenBack.length, actionsOf(other)], [1, []]);
+  assert.deepEqual(actionsOf(first), ['lease_taken', 'lease_taken', 'lease_given_back']);
+  await scene.end('b');
+  for (let times = 0; times < 4; times += 1) {
+    for (let looks = 0; looks < 3; looks += 1) await other.returns.now();
+    scene.nowMs += defaultLimits.leaseRetryMsMax;
+  }
+  assert.deepEqual(actionsOf(other), ['lease_not_given_back'], 'one look in a while');
+  assert.match(other.steps[0]?.message ?? '', /no credential of the configuration is of Vault localhost:\d+/);
 });
 
 test('rows that were changed, or are of another key, have gateways give nothing back', async () => {
