@@ -195,6 +195,16 @@ export const understandingLimits = {
     'package_altered',
     'Of the files of a Go module, unpacked. Its zip is unpacked as it passes, so that its files can be compared with what the checksum database has. go takes no longer ones.',
   ),
+  moduleFreeBytesMax: fixedRow(
+    16 * MiB,
+    'package_altered',
+    'So much of a Go module may be unpacked whatever its zip is long. Files that repeat themselves become very short.',
+  ),
+  moduleRatioMax: fixedRow(
+    100,
+    'package_altered',
+    'Beyond, a Go module may be so many times as long unpacked as what came of its zip. Source becomes five to ten times shorter, and a zip that is made to cost work a thousand times.',
+  ),
   moduleFilesMax: fixedRow(
     100_000,
     'package_altered',

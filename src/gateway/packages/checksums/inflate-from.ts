@@ -6,8 +6,12 @@ import { createInflateRaw, type InflateRaw } from 'node:zlib';
 import { type OctetSource, UnreadableModule } from './octet-source.ts';
 import type { CameBytes } from './zip-fields.ts';
 
-/** What it has goes into the hash, and is not held. @throws UnreadableModule where it is none, or longer than `bytesMax` unpacked */
-export async function inflateFrom(source: OctetSource, hash: Hash, bytesMax: number): Promise<CameBytes> {
+/** @param unpacked of the file so far @param packed of all that the archive has up to there @throws UnreadableModule where it may not be that long */
+export type AssertFit = (unpacked: number, packed: number) => void;
+
+/** What it has goes into the hash, and is not held. @throws UnreadableModule where it is none, or too long */
+export async function inflateFrom(source: OctetSource, hash: Hash, assertFit: AssertFit): Promise<CameBytes> {
+  const startsAt = source.position;
   const inflate = createInflateRaw();
   let bytes = 0;
   const broken = Promise.withResolvers<never>();
@@ -16,9 +20,13 @@ export async function inflateFrom(source: OctetSource, hash: Hash, bytesMax: num
   inflate
     .on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes > bytesMax)
-        broken.reject(new UnreadableModule('is longer, unpacked, than a module may be (moduleBytesMax)'));
-      else hash.update(piece);
+      try {
+        assertFit(bytes, startsAt + inflate.bytesWritten);
+        hash.update(piece);
+      } catch (error) {
+        broken.reject(error);
+        inflate.destroy();
+      }
     })
     .on('end', () => ended.resolve(undefined))
     .on('error', () => broken.reject(new UnreadableModule('has a file that cannot be unpacked')));

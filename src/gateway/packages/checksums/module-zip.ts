@@ -3,12 +3,15 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { defaultLimits, type Limits } from '../../../protocol/limits.ts';
-import { inflateFrom } from './inflate-from.ts';
+import { type AssertFit, inflateFrom } from './inflate-from.ts';
 import { type OctetSource, UnreadableModule } from './octet-source.ts';
 import { endOfZip } from './zip-end.ts';
 import { type CameBytes, fieldOf, numberAt, sizesIn, type ZipEntry } from './zip-fields.ts';
 
-type ModuleBounds = Pick<Limits, 'moduleFilesMax' | 'moduleBytesMax'>;
+type ModuleBounds = Pick<
+  Limits,
+  'moduleFilesMax' | 'moduleBytesMax' | 'moduleFreeBytesMax' | 'moduleRatioMax'
+>;
 
 const localSignature = 0x04034b50;
 const descriptorSignature = 0x08074b50;
@@ -26,14 +29,18 @@ const entryRoom = 320;
 export async function hashOfModule(
   source: OctetSource,
   keep: (octets: number) => void,
-  { moduleFilesMax, moduleBytesMax }: ModuleBounds = defaultLimits,
+  bounds: ModuleBounds = defaultLimits,
 ): Promise<string> {
   const entries: ZipEntry[] = [];
   let unpacked = 0;
   let signature = (await source.take(4)).readUInt32LE(0);
   for (; signature === localSignature; signature = (await source.take(4)).readUInt32LE(0)) {
-    if (entries.length >= moduleFilesMax) throw new UnreadableModule('has too many files (moduleFilesMax)');
-    const entry = await entryFrom(source, moduleBytesMax - unpacked);
+    if (entries.length >= bounds.moduleFilesMax)
+      throw new UnreadableModule('has too many files (moduleFilesMax)');
+    const before = unpacked;
+    const entry = await entryFrom(source, (bytes, packedBytes) =>
+      assertFits(before + bytes, packedBytes, bounds),
+    );
     keep(entryRoom + 2 * entry.name.length);
     unpacked += entry.bytes;
     entries.push(entry);
@@ -68,7 +75,7 @@ function hashOfEntries(entries: readonly ZipEntry[]): string {
 }
 
 /** What follows the signature of its header. */
-async function entryFrom(source: OctetSource, bytesMax: number): Promise<ZipEntry> {
+async function entryFrom(source: OctetSource, assertFit: AssertFit): Promise<ZipEntry> {
   const localStart = source.position - 4;
   const head = await source.take(26);
   const [flags, method] = [head.readUInt16LE(2), head.readUInt16LE(4)];
@@ -85,10 +92,8 @@ async function entryFrom(source: OctetSource, bytesMax: number): Promise<ZipEntr
   const hash = createHash('sha256');
   const came =
     method === deflated
-      ? await inflateFrom(source, hash, bytesMax)
-      : await storedFrom(source, hash, Math.min(packedBytes, bytesMax + 1));
-  if (came.bytes > bytesMax)
-    throw new UnreadableModule('is longer, unpacked, than a module may be (moduleBytesMax)');
+      ? await inflateFrom(source, hash, assertFit)
+      : await storedFrom(source, hash, packedBytes, assertFit);
   const crc = isDescribed ? await descriptorFrom(source, came, isLarge) : head.readUInt32LE(10);
   const isAsSaid = packedBytes === came.packedBytes && bytes === came.bytes;
   const isLeftOpen = isDescribed && packedBytes === 0 && bytes === 0;
@@ -97,7 +102,24 @@ async function entryFrom(source: OctetSource, bytesMax: number): Promise<ZipEntr
   return { name, hash: hash.digest('hex'), flags, method, crc, ...came, localStart };
 }
 
-async function storedFrom(source: OctetSource, hash: Hash, length: number): Promise<CameBytes> {
+/** @throws UnreadableModule where so many octets, unpacked, are too many for a module of which that much has come */
+function assertFits(unpacked: number, packed: number, bounds: ModuleBounds): void {
+  const { moduleBytesMax, moduleFreeBytesMax, moduleRatioMax } = bounds;
+  if (unpacked > moduleBytesMax)
+    throw new UnreadableModule('is longer, unpacked, than a module may be (moduleBytesMax)');
+  if (unpacked > moduleFreeBytesMax + moduleRatioMax * packed)
+    throw new UnreadableModule(
+      'is far longer unpacked than packed, as no module is that somebody wrote (moduleRatioMax)',
+    );
+}
+
+async function storedFrom(
+  source: OctetSource,
+  hash: Hash,
+  length: number,
+  assertFit: AssertFit,
+): Promise<CameBytes> {
+  assertFit(length, source.position + length);
   for (let missing = length; missing > 0;) {
     const piece = await source.some();
     if (piece === undefined) throw new UnreadableModule('ends in the middle');

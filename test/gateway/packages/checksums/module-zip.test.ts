@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { defaultLimits } from '../../../../src/protocol/limits.ts';
 import { hashOfModule, ModFileHash } from '../../../../src/gateway/packages/checksums/module-zip.ts';
 import { OctetSource, UnreadableModule } from '../../../../src/gateway/packages/checksums/octet-source.ts';
 import { goModHash, h1Of } from '../../../support/checksum-tree.ts';
@@ -148,7 +150,8 @@ test('a zip that is cut anywhere, or changed anywhere, is refused, or go reads t
 });
 
 test('a module that is too long, or has too many files, is refused before all of it is unpacked', async () => {
-  const hashed = async (zip: Buffer, bounds: { moduleFilesMax: number; moduleBytesMax: number }) => {
+  const hashed = async (zip: Buffer, changed: { moduleFilesMax?: number; moduleBytesMax?: number }) => {
+    const bounds = { ...defaultLimits, ...changed };
     const source = new OctetSource();
     source.push(zip);
     source.end();
@@ -158,6 +161,21 @@ test('a module that is too long, or has too many files, is refused before all of
   assert.ok(bomb.length < 30_000);
   const bounds = { moduleFilesMax: 10, moduleBytesMax: 1_000_000 };
   await assert.rejects(hashed(bomb, bounds), /moduleBytesMax/);
+  let unpacked = 0;
+  // A module of zeros, as long as one may be: a sixth of a second of hashing, and not five.
+  const long = moduleZip([{ name: 'a', content: Buffer.alloc(60_000_000) }]);
+  await assert.rejects(hashed(long, {}), /moduleRatioMax/);
+  // Source that repeats itself, and what came before it counts too.
+  const text = Buffer.from('the same line, and again\n'.repeat(600_000));
+  const random = moduleZip([
+    { name: 'a', content: randomBytes(500_000) },
+    { name: 'b', content: Buffer.alloc(60_000_000) },
+  ]);
+  for (const zip of [moduleZip([{ name: 'a', content: text }]), random]) {
+    assert.match(await hashed(zip, {}), /^h1-/);
+    unpacked += zip.length;
+  }
+  assert.ok(unpacked < 700_000);
   const stored = moduleZip([{ name: 'a', content: Buffer.alloc(2_000_000), method: 0, isDescribed: false }]);
   await assert.rejects(hashed(stored, bounds), /moduleBytesMax/);
   const eleven = Array.from({ length: 11 }, (_, i) => ({ name: String(i), content: '' }));
