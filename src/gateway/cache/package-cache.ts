@@ -1,7 +1,7 @@
 // The cache as the origin's stand-in for archives. Whoever comes here was judged for this very request, and what comes from here is checked
 // again on its way, as what comes from the origin is.
 
-import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { clientLeft, type Forwarder, type ForwardRequest } from '../forward/forwarder.ts';

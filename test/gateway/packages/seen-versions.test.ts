@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { SeenVersions } from '../../../src/gateway/packages/seen-versions.ts';
-import type { FirstSeen, FirstSeenStore } from '../../../src/store/first-seen-store.ts';
+import type { FirstSeen, FirstSeenStore, SeenOwner } from '../../../src/store/first-seen-store.ts';
 import { memoryFirstSeen } from '../../support/first-seen-store.ts';
 
 const root = { scheme: 'https', host: 'proxy.example.com', port: 443, path: '/' } as const;
@@ -13,6 +13,8 @@ const asked = {
   written: 'example.com/a',
   credentials: [],
 } as const;
+
+const owner = (sessionId: string): SeenOwner => ({ sessionId, principalId: 'p' });
 
 test('a long list is stored in parts, and others have a turn between them', async () => {
   const parts: { readonly items: number; readonly turn: number }[] = [];
@@ -39,7 +41,7 @@ test('a long list is stored in parts, and others have a turn between them', asyn
   await seen.see(
     asked,
     versions.map((item) => ({ item })),
-    'session',
+    owner('session'),
   );
   isDone = true;
   assert.deepEqual(
@@ -55,15 +57,19 @@ test('what is known is not stored again, but for a promise that is new', async (
   const store: FirstSeenStore = {
     ...memory,
     see: (of, items, bounds) => {
-      stored.push(...items.map(({ item, digest = '' }) => `${item} ${digest} for ${bounds.owner}`));
+      stored.push(...items.map(({ item, digest = '' }) => `${item} ${digest} for ${bounds.owner.sessionId}`));
       return memory.see(of, items, bounds);
     },
   };
   const seen = new SeenVersions(store, () => 1000);
-  const first = await seen.see(asked, [{ item: 'v1' }, { item: 'v2', digest: 'x' }], 'one');
+  const first = await seen.see(asked, [{ item: 'v1' }, { item: 'v2', digest: 'x' }], owner('one'));
   assert.deepEqual([...first.keys()], ['v1', 'v2']);
-  const again = await seen.see(asked, [{ item: 'v1' }, { item: 'v2', digest: 'y' }, { item: 'v3' }], 'other');
+  const again = await seen.see(
+    asked,
+    [{ item: 'v1' }, { item: 'v2', digest: 'y' }, { item: 'v3' }],
+    owner('other'),
+  );
   assert.deepEqual([...again.keys()], ['v1', 'v2', 'v3']);
-  await seen.see(asked, [{ item: 'v1', digest: 'z' }], 'other');
+  await seen.see(asked, [{ item: 'v1', digest: 'z' }], owner('other'));
   assert.deepEqual(stored, ['v1  for one', 'v2 x for one', 'v3  for other', 'v1 z for other']);
 });

@@ -43,6 +43,7 @@ function failingStore(
     budgets: wrap(inner.budgets),
     knownIds: wrap(inner.knownIds),
     firstSeen: wrap(inner.firstSeen),
+    treeHeads: wrap(inner.treeHeads),
     leases: wrap(inner.leases),
     operators: wrap(inner.operators),
     gateways: wrap(inner.gateways),
