@@ -15,7 +15,7 @@ import { ComingFile } from './coming-file.ts';
 import { DiskHealth } from './disk-health.ts';
 import { FetchRoom } from './fetch-room.ts';
 import type { AskedMetadata, MetadataCount, MetadataSource } from './asked-metadata.ts';
-import { heldRoom } from './held-room.ts';
+import { sessionRoom } from './session-room.ts';
 import { MetadataFetch } from './metadata-fetch.ts';
 import { type AskedForm, Freshness } from './metadata-freshness.ts';
 import { firstOf, type Reader, readOutBytes } from './read-out.ts';
@@ -122,7 +122,7 @@ export class MetadataCache implements AsyncDisposable {
     const form = { url: key.url, accept: key.accept ?? '', cacheControl };
     const { scheme, host, port } = head.destination;
     const place = JSON.stringify([request.sessionId, scheme, host, port, key.reach, key.principal ?? null]);
-    const room = heldRoom(this.#options.held, request.sessionId, readOutBytes);
+    const room = sessionRoom(this.#options.held, request.sessionId, readOutBytes);
     const asking = { forwarder, request, metadata, reader, id: keyText(key), form, place, sinceMs: clock() };
     if (room === undefined) return await this.#pass(asking);
     try {
@@ -376,7 +376,7 @@ export class MetadataCache implements AsyncDisposable {
     const place = {
       temporary: () => folder.temporary(),
       room: new FetchRoom(this.#room, sessionId, keepBytes),
-      reserve: (octets: number) => heldRoom(this.#options.held, sessionId, octets),
+      reserve: (octets: number) => sessionRoom(this.#options.held, sessionId, octets),
       onDiskFault: this.#disk.failed,
     };
     return new ComingFile(place, this.#disk.isUnwritable ? 0 : limits.packageMetadataBytesMax);

@@ -13,7 +13,7 @@ import { blocksOf, type OpenObject, type TemporaryObject } from './cache-folder.
 import { CacheRoom, sessionShare } from './cache-room.ts';
 import { DiskHealth } from './disk-health.ts';
 import { FetchRoom } from './fetch-room.ts';
-import { heldRoom } from './held-room.ts';
+import { sessionRoom } from './session-room.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { firstOf, type Reader, readOut, readOutBytes, readOutMemory } from './read-out.ts';
 import { RestReceiver, type SentSoFar, unconditional } from './rest-receiver.ts';
@@ -111,7 +111,7 @@ export class PackageCache implements AsyncDisposable {
     const { idleTimeoutMs } = this.#options.limits;
     const reader = { receiver, signal, idleTimeoutMs, ...(absence === undefined ? {} : { absence }) };
     const asking = { forwarder, request, archive, reader };
-    using room = heldRoom(this.#options.held, request.sessionId, readOutBytes);
+    using room = sessionRoom(this.#options.held, request.sessionId, readOutBytes);
     return await (room === undefined ? this.#pass(asking) : this.#forward(asking));
   }
 
@@ -251,7 +251,7 @@ export class PackageCache implements AsyncDisposable {
   ): SharedFetch | undefined {
     const { clock, keepBytes, limits } = this.#options;
     const isFull = this.#running.size >= defaultLimits.cacheFetchesMax || this.#disk.isUnwritable;
-    const room = isFull ? undefined : heldRoom(this.#options.held, request.sessionId, writeAheadBytes);
+    const room = isFull ? undefined : sessionRoom(this.#options.held, request.sessionId, writeAheadBytes);
     if (room === undefined) {
       this.#landed(id, flight);
       return undefined;
@@ -332,7 +332,7 @@ export class PackageCache implements AsyncDisposable {
   ): Promise<Partial<ForwardResult> | undefined> {
     if (!this.#memory.takes(entry)) return undefined;
     const more = Math.max(0, entry.bytes - readOutBytes);
-    using room = heldRoom(this.#options.held, asking.request.sessionId, more);
+    using room = sessionRoom(this.#options.held, asking.request.sessionId, more);
     const octets = room === undefined ? undefined : await find();
     if (octets === undefined) return undefined;
     this.#seen.saw(entry);

@@ -224,6 +224,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/tunnels/passed-start.ts readPassedStart',
   ],
   'it takes words of ours, or what a reader with a case has made': [
+    'src/gateway/cache/session-room.ts sessionRoom',
     'src/gateway/exchange/spending-accounts.ts countExchange',
     'src/gateway/exchange/counted-limits.ts budgetName',
     'src/gateway/exchange/record-inputs.ts outOfOrder',

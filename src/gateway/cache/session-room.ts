@@ -4,7 +4,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { HeldOctets, Reservation } from '../../protocol/held-octets.ts';
 
 /** Undefined: there is none. */
-export function heldRoom(
+export function sessionRoom(
   held: Pick<HeldOctets, 'reserve'>,
   sessionId: string,
   octets: number,
