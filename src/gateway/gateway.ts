@@ -269,7 +269,7 @@ async function openServing(
   const { config, homes, stack, clock, metrics, onFault, onLimit } = start;
   stack.use(openRetention({ ...start, store: store.audit, audit }));
   const sink = openActs(start, { store, audit });
-  const access = await openAccess({ ...start, store, audit: sink, base: policies.current });
+  const access = await openAccess({ ...start, store, audit: sink, base: policies.current, credentials });
   const { policy, desk } = access;
   const refusals = new RefusalCounts();
   const record: SessionAudit['record'] = (step) => new SessionAudit(sink).record(step);

@@ -33,7 +33,7 @@ export function factsOf(
   const known = knownHosts(policy.sshHosts(principal), signingKey);
   if (known.leftOut > 0) onFault(tooManyHosts(principal, known.leftOut));
   return {
-    placeholders: credentials.placeholders,
+    placeholders: { ...credentials.emulations.variables, ...credentials.placeholders },
     // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
     knownHosts: known.text,

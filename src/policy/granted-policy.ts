@@ -27,6 +27,9 @@ export const doctorPath = '/doctor';
 /** What is sent there is signed, where a rule says so. */
 export const signPath = '/sign';
 const signingName = 'signing';
+/** Below it, and at the addresses of clouds that are emulated, libraries of clouds find placeholders. */
+export const identityPath = '/identity/';
+const identityName = 'emulated-identity';
 /**
  * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and
  * no list of exceptions for a proxy has them.
@@ -36,6 +39,8 @@ export const accessHost = 'upstreamproxy.invalid';
 interface OtherLimits {
   readonly doctorLimits?: RuleLimits;
   readonly signLimits?: RuleLimits;
+  /** Names and addresses at which the gateway responds in the place of a cloud, on port 80. */
+  readonly emulated?: ReadonlySet<string>;
 }
 
 export class GrantedPolicy implements Policy {
@@ -46,19 +51,21 @@ export class GrantedPolicy implements Policy {
   readonly #ownLimits: RuleLimits;
   readonly #doctorLimits: RuleLimits;
   readonly #signLimits: RuleLimits;
+  readonly #emulated: ReadonlySet<string>;
 
   /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there, `signLimits` what to `signPath`. */
   constructor(
     base: Policy,
     grants: readonly AccessGrant[],
     ownLimits: RuleLimits,
-    { doctorLimits = ownLimits, signLimits = ownLimits }: OtherLimits = {},
+    { doctorLimits = ownLimits, signLimits = ownLimits, emulated = new Set() }: OtherLimits = {},
   ) {
     this.#base = base;
     this.#grants = grants;
     this.#ownLimits = ownLimits;
     this.#doctorLimits = doctorLimits;
     this.#signLimits = signLimits;
+    this.#emulated = emulated;
     this.#byHost = Map.groupBy(grants, ({ host }) => host);
   }
 
@@ -72,6 +79,9 @@ export class GrantedPolicy implements Policy {
     if (access.depth === 'request' && access.signs !== undefined)
       return this.#base.decide(principal, access, nowMs);
     if (host === accessHost) return this.#decideOwnHost(access);
+    // Never dialled either: a library gets what the gateway has for it, or nothing.
+    if (this.#emulated.has(host) && isEmulatedPort(access.destination))
+      return { ...allowed(identityName), limits: this.#doctorLimits };
     const decision = this.#base.decide(principal, access, nowMs);
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
@@ -123,6 +133,7 @@ export class GrantedPolicy implements Policy {
     if (!((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80))) return otherPort;
     if (access.depth !== 'request') return allowed(accessRequestsName);
     if (access.path === signPath) return { ...allowed(signingName), limits: this.#signLimits };
+    if (access.path.startsWith(identityPath)) return { ...allowed(identityName), limits: this.#doctorLimits };
     return isDoctorPath(access.path)
       ? { ...allowed(doctorName), limits: this.#doctorLimits }
       : { ...allowed(accessRequestsName), limits: this.#ownLimits };
@@ -138,6 +149,11 @@ function withOtherRefs(decision: DenyDecision, grant: AccessGrant | undefined): 
     reason: `${decision.reason} ${said}`,
     operatorReason: `${decision.operatorReason} ${said}`,
   };
+}
+
+/** Services inside a machine of a cloud are plain HTTP. */
+export function isEmulatedPort({ scheme, port }: AccessRequest['destination']): boolean {
+  return scheme === 'http' && port === 80;
 }
 
 /** Whether a canonical path is one of the doctor's. */

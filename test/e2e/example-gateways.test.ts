@@ -66,6 +66,7 @@ async function prepare(): Promise<void> {
     'shop-signing-secret',
     'orders-signing-secret',
     'ledger-key.pem',
+    'job-identity',
   ])
     await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);
@@ -75,6 +76,8 @@ async function prepare(): Promise<void> {
   await put('etc/upstreamproxy/github-app.pem', appKey);
   await put('run/secrets/commit-key', appKey);
   await put('var/run/secrets/kubernetes.io/serviceaccount/token', 'a.b.c\n');
+  await put('var/run/secrets/tokens/gcp', 'a.b.c\n');
+  await put('var/run/secrets/azure/tokens/azure-identity-token', 'a.b.c\n');
   for (const folder of ['var/lib', 'var/log/upstreamproxy'])
     await mkdir(join(root, folder), { recursive: true });
   // The tools that policy-discover.yaml asks, as a machine has them.

@@ -366,6 +366,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'renewalLeadMs',
     'issuerFailureHoldMs',
     'issuerFailureHoldWithValueMs',
+    'tokenServiceHoldMsMax',
+    'clockSkewToldMs',
     'vaultTokenCheckMs',
     'vaultFarewellTimeoutMs',
     'vaultOutageMs',

@@ -18,6 +18,8 @@ export interface AccessGrantsOptions {
   /** The policy without grants. */
   readonly base: () => Policy;
   readonly limits: Limits;
+  /** Hosts of clouds at which the gateway responds. */
+  readonly emulated: ReadonlySet<string>;
   readonly clock: () => number;
   /** Told of grants and requests that this process ended because their time was over. */
   readonly onEnded: (record: AccessRecord) => Promise<void>;
@@ -55,7 +57,7 @@ export class AccessGrants implements AsyncDisposable {
   policy(): Policy {
     const base = this.#options.base();
     if (this.#policy?.base !== base) {
-      const granted = withOwnHost(base, this.#grants, this.#options.limits);
+      const granted = withOwnHost(base, this.#grants, this.#options);
       this.#policy = { base, granted };
     }
     return this.#policy.granted;
@@ -109,8 +111,12 @@ export class AccessGrants implements AsyncDisposable {
   }
 }
 
-/** A policy under which the gateway responds at its own name, with these grants on top. */
-export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits: Limits): GrantedPolicy {
+/** A policy under which the gateway responds at its own name and in the place of clouds, with these grants on top. */
+export function withOwnHost(
+  base: Policy,
+  grants: readonly AccessGrant[],
+  { limits, emulated }: Pick<AccessGrantsOptions, 'limits' | 'emulated'>,
+): GrantedPolicy {
   const { accessBodyBytesMax: bodyBytes } = limits;
   return new GrantedPolicy(
     base,
@@ -119,6 +125,7 @@ export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits
     {
       doctorLimits: { bodyBytes, requestsPerSecond: limits.doctorCallsPerSecondMax },
       signLimits: { requestsPerSecond: limits.signaturesPerSecondMax },
+      emulated,
     },
   );
 }

@@ -3,13 +3,13 @@
 import type { Policy } from '../../policy/decision.ts';
 import { NarrowedPolicy } from '../../policy/narrowed-policy.ts';
 import type { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
 import type { Store } from '../../store/store.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AccessGrants, withOwnHost } from './access-grants.ts';
 import { describeAsked } from './access-request.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
+import type { Emulations } from '../credentials/emulation/emulations.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { SessionAudit, type SessionStep } from '../audit/session-audit.ts';
 
@@ -19,6 +19,8 @@ export interface GatewayAccessInput {
   readonly audit: DurableAuditSink;
   /** The policy of the files. */
   readonly base: () => Policy;
+  /** They say at which hosts of clouds the gateway responds. */
+  readonly credentials: { readonly emulations: Pick<Emulations, 'hosts'> };
   readonly clock: () => number;
   readonly onFault: (error: ProxyError) => void;
   readonly stack: AsyncDisposableStack;
@@ -37,9 +39,10 @@ export interface GatewayAccess {
 export async function openAccess(input: GatewayAccessInput): Promise<GatewayAccess> {
   const { config, store, clock, onFault, stack, isOnDuty = () => true } = input;
   const base = withNarrowed(input.base);
+  const emulated = input.credentials.emulations.hosts;
   if (!config.access.enabled)
     return {
-      policy: withoutGrants(base, config.limits),
+      policy: withoutGrants(base, { limits: config.limits, emulated }),
       onChange: () => undefined,
       taken: () => Promise.resolve(true),
     };
@@ -50,6 +53,7 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
       store: store.access,
       base,
       limits,
+      emulated,
       clock,
       onFault,
       isOnDuty,
@@ -80,11 +84,11 @@ export function withNarrowed(base: () => Policy): () => Policy {
 }
 
 /** The gateway still responds at its own name, so that clients can be seen to reach it. */
-function withoutGrants(base: () => Policy, limits: Limits): () => Policy {
+function withoutGrants(base: () => Policy, own: Parameters<typeof withOwnHost>[2]): () => Policy {
   let made: { readonly base: Policy; readonly policy: Policy } | undefined;
   return () => {
     const now = base();
-    if (made?.base !== now) made = { base: now, policy: withOwnHost(now, [], limits) };
+    if (made?.base !== now) made = { base: now, policy: withOwnHost(now, [], own) };
     return made.policy;
   };
 }

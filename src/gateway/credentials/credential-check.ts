@@ -14,6 +14,7 @@ export function checkCredentials(
   report: Report,
 ): void {
   const variables = new Map<string, string>();
+  const emulating = new Map<string, string>();
   for (const [name, credential] of Object.entries(credentials)) {
     const at = ['credentials', name];
     if (!namePattern.test(name)) {
@@ -21,6 +22,15 @@ export function checkCredentials(
         at,
         'the name of a credential is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
       );
+    }
+    if ('emulate' in credential && credential.emulate !== undefined) {
+      const other = emulating.get(credential.kind);
+      if (other !== undefined)
+        report(
+          [...at, 'emulate'],
+          `${other} responds in the place of the same cloud, which a container finds once; remove one of the two`,
+        );
+      emulating.set(credential.kind, name);
     }
     for (const variable of Object.keys(placeholderVariables(name, credential))) {
       const other = variables.get(variable);

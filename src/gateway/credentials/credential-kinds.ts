@@ -16,6 +16,7 @@ import { fieldName } from './kinds/field-name.ts';
 import { issuedKinds } from './kinds/issued-kinds.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
 import { placeholderText } from './kinds/placeholder-text.ts';
+import { mintedKinds } from './kinds/minted-kinds.ts';
 import { proofKinds } from './kinds/proof-kinds.ts';
 import { signatureKinds } from './kinds/signature-kinds.ts';
 import { sourceKinds } from './kinds/source-kinds.ts';
@@ -23,8 +24,14 @@ import { secretWords, sourceSchema } from './sources/source-schema.ts';
 import type { SourceDocument } from './sources/source-schema.ts';
 import { sourceSettings } from './sources/source-settings.ts';
 
-/** The secret itself goes, or what it buys goes, or it stays and proves something: a kind belongs into one of the four files. */
-const credentialKinds = [...sourceKinds, ...issuedKinds, ...proofKinds, ...signatureKinds] as const;
+/** The secret itself goes, or what it buys goes, or it stays and proves something: a kind belongs into one of these files. */
+const credentialKinds = [
+  ...sourceKinds,
+  ...issuedKinds,
+  ...mintedKinds,
+  ...proofKinds,
+  ...signatureKinds,
+] as const;
 const kindNames = credentialKinds.map(({ kind }) => kind);
 
 type SettingsOf<Kind> =

@@ -17,6 +17,7 @@ import type {
   SigningCredential,
 } from './kinds/credential-kind.ts';
 import type { SoughtInMessages } from './request/placeholder-messages.ts';
+import { Emulations } from './emulation/emulations.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
 import type { CredentialSourceConfig } from './sources/source-config.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
@@ -90,6 +91,8 @@ export class CredentialSet implements AsyncDisposable {
   readonly #foreign = new Map<string, ForeignCredentials>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
+  /** What responds in the place of clouds. */
+  readonly emulations: Emulations;
   /** What requests are searched for where rules ask for it. */
   readonly leaks: LeakValues;
   /** Room for bodies that are read before their request goes out. */
@@ -136,6 +139,7 @@ export class CredentialSet implements AsyncDisposable {
     this.#leases = leases;
     this.#ofSessions = new SessionCredentials({ vaults: this.#vaults, leases, open: openOwn });
     this.placeholders = placeholders;
+    this.emulations = new Emulations([...this.#entries.values()].flatMap(({ emulation }) => emulation ?? []));
     this.leaks = new LeakValues(leakSources({ configs, canaries, opened }, environment), limits);
   }
 

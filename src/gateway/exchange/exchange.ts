@@ -6,11 +6,10 @@ import { validateProxyRequest, validateRequest } from '../../http/request-valida
 import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
 import type { AllowDecision, DecidedPackage, RequestAccess } from '../../policy/decision.ts';
-import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { countExchange, ownerOf } from './spending-accounts.ts';
-import { respondForOwnHost } from './own-host.ts';
+import { isServedHere, respondForOwnHost } from './own-host.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmAtDispatch } from './confirm-decision.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
@@ -63,7 +62,7 @@ export async function runExchange(
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
     using capture = captureOf(admitted, scene.principal, parts);
-    if (head.destination.host === accessHost) {
+    if (isServedHere(head.destination, parts.credentials)) {
       const { principal, absence } = scene;
       const known = { client, head, principal, absence, record, parts };
       await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });

@@ -7,10 +7,19 @@ import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { deadlineWith, type LinkAbsence } from '../../net/link-absence.ts';
 import type { Principal } from '../../policy/decision.ts';
-import { doctorPath, isDoctorPath, signPath } from '../../policy/granted-policy.ts';
+import {
+  accessHost,
+  doctorPath,
+  identityPath,
+  isDoctorPath,
+  isEmulatedPort,
+  signPath,
+} from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { CredentialSet } from '../credentials/credential-set.ts';
+import type { EmulatedResponse, Emulations } from '../credentials/emulation/emulations.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
@@ -27,8 +36,17 @@ export interface AccessExchange {
   /** When the client could not be reached. */
   readonly absence: LinkAbsence | undefined;
   readonly clock: () => number;
-  readonly parts: SigningExchange['parts'] & Pick<ExchangeParts, 'held'>;
+  readonly parts: SigningExchange['parts'] & Pick<ExchangeParts, 'held' | 'credentials'>;
   readonly record: ExchangeRecord;
+}
+
+/** Whether the gateway itself responds: at its own name, and in the place of clouds that are emulated. */
+export function isServedHere(
+  destination: RequestHead['destination'],
+  { emulations }: Pick<CredentialSet, 'emulations'>,
+): boolean {
+  const { host } = destination;
+  return host === accessHost || (emulations.hosts.has(host) && isEmulatedPort(destination));
 }
 
 /** Responds to a request to the gateway's own name; without a desk only the doctor's. Throws ProxyError for what cannot be taken. */
@@ -38,14 +56,16 @@ export async function respondForOwnHost(
 ): Promise<void> {
   const { client, head, record, principal, parts, limits } = exchange;
   const { method } = head;
-  const signs = head.path === signPath;
+  const signs = head.destination.host === accessHost && head.path === signPath;
   const bound = signs ? bodyBounds.signing : bodyBounds.access;
   // Many of them at once are large enough to be counted.
   const room = signs ? parts.held.reserve(principal.sessionId, limits[bound.limit]) : undefined;
   if (room !== undefined) record.keeps(() => room.release());
   client.sendContinue();
   const body = await readBody(exchange, bound);
-  const response = signs ? await signObject(exchange, body) : await ownResponse(desk, exchange, body);
+  const response: EmulatedResponse = signs
+    ? await signObject(exchange, body)
+    : await ownResponse(desk, exchange, body);
   const bytes = Buffer.from(response.text);
   const responseBytes = method === 'HEAD' ? 0 : bytes.length;
   record.servedHere(response.status, { request: body.length, response: responseBytes });
@@ -57,6 +77,7 @@ export async function respondForOwnHost(
       ['cache-control', 'no-store'],
       ['x-trace-id', record.traceId],
       ['content-length', String(bytes.length)],
+      ...Object.entries(response.headers ?? {}),
     ]),
   });
   if (method !== 'HEAD') client.sendData(bytes);
@@ -67,9 +88,11 @@ async function ownResponse(
   desk: AccessDesk | undefined,
   { head, principal, limits, clock, parts, record }: AccessExchange,
   body: Buffer,
-): Promise<DoctorResponse> {
+): Promise<EmulatedResponse> {
   const policy = parts.policy();
   const { method, path, query, destination } = head;
+  if (destination.host !== accessHost || path.startsWith(identityPath))
+    return emulated(parts.credentials.emulations, head, { body, nowMs: clock() });
   if (isDoctorPath(path)) {
     const { scheme } = destination;
     const protocol = record.facts.protocol ?? '';
@@ -100,6 +123,21 @@ async function ownResponse(
   const response = await desk.respond({ method, path, body: body.toString(), principal });
   const text = `${JSON.stringify(response.body, undefined, 2)}\n`;
   return { status: response.status, type: 'application/json', text };
+}
+
+/** What is not there is told as the services themselves tell it: by its status. */
+function emulated(
+  emulations: Emulations,
+  { method, path, query, headers, destination: { host } }: RequestHead,
+  { body, nowMs }: { readonly body: Buffer; readonly nowMs: number },
+): EmulatedResponse {
+  const field = (name: string): string | undefined => {
+    const [value, ...others] = headers.all(name);
+    return others.length === 0 ? value : undefined;
+  };
+  const request = { method, host, path, query: query ?? '', field, body: body.toString(), nowMs };
+  const none = { status: 404, type: 'text/plain; charset=utf-8', text: 'upstreamproxy: not emulated here\n' };
+  return emulations.respond(request) ?? none;
 }
 
 /** A proof asks for what is not there too, as clients of Go do: that it is told so is the proof, and nothing that failed. */

@@ -2,6 +2,7 @@
 // Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade
 // wherever the origin speaks that.
 
+import { isServedHere } from './own-host.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -11,7 +12,6 @@ import { agreesCompression, offeredExtensions } from '../../http/websocket-exten
 import type { GraphqlSocketProtocol } from '../../understand/graphql-socket.ts';
 import { closeCode } from '../../net/websocket-frame.ts';
 import { PlaceholderMessages, type SoughtInMessages } from '../credentials/request/placeholder-messages.ts';
-import { accessHost } from '../../policy/granted-policy.ts';
 import { encodeResponseHead } from '../../http/response-writer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -201,7 +201,7 @@ async function openingHandshake(
   const { validated, injected, spendBytes, spendOut, watch, decision } = admitted;
   if (validated.upgrade === undefined)
     throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
-  if (validated.head.destination.host === accessHost)
+  if (isServedHere(validated.head.destination, parts.credentials))
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
   const { searched } = injected;
   // Of messages, and of what stands between their frames.

@@ -28,6 +28,8 @@ export interface ServiceRequest {
 export interface ServiceResponse {
   readonly status: number;
   readonly text: string;
+  /** What the service's own clock said. Absent: it did not say. */
+  readonly dateMs?: number;
 }
 
 /** Throws for anything but a whole response; the error has nothing of what was sent. */
@@ -117,7 +119,15 @@ async function ask(
     const octets = await octetsOf(response.body);
     const retryAfter = response.headers.get('retry-after') ?? undefined;
     const contentType = response.headers.get('content-type') ?? undefined;
-    return { status: response.status, text: octets.toString(), octets, retryAfter, contentType };
+    const dateMs = Date.parse(response.headers.get('date') ?? '');
+    return {
+      status: response.status,
+      text: octets.toString(),
+      octets,
+      retryAfter,
+      contentType,
+      ...(Number.isNaN(dateMs) ? {} : { dateMs }),
+    };
   } finally {
     await agent.destroy();
   }

@@ -33,6 +33,16 @@ export const credentialLimits = {
     'credential_unavailable',
     'The same while there is a value. A service that hangs must not slow every request down.',
   ),
+  tokenServiceHoldMsMax: fixedRow(
+    30_000,
+    'credential_unavailable',
+    'A token service that fails again and again is left alone for twice as long each time, and no longer than this.',
+  ),
+  clockSkewToldMs: fixedRow(
+    30_000,
+    'credential_unavailable',
+    'A token service whose clock differs from ours by more has that told: signed statements live for minutes, so they may not hold there.',
+  ),
   earlyRenewalWaitMs: fixedRow(
     1_000,
     'timeout',

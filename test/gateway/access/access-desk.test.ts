@@ -30,6 +30,7 @@ async function openDesk(limits = defaultLimits) {
   const grants = await AccessGrants.open({
     store: store.access,
     base: () => base,
+    emulated: new Set(),
     limits,
     clock: () => state.nowMs,
     onEnded: async (record) => void ended.push(record),

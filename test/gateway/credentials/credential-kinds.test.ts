@@ -38,7 +38,13 @@ const kinds: Readonly<Record<string, readonly [written: object, settings: object
     { tokenUrl: 'https://i.example.com/t', clientId: 'c', scope: 's', refreshToken: absolute },
   ],
   'github-app': [
-    { appId: 1, installationId: '2', permissions: { contents: 'read' }, repositories: ['one'] },
+    {
+      appId: 1,
+      installationId: '2',
+      permissions: { contents: 'read' },
+      repositories: ['one'],
+      ca: 'ca.pem',
+    },
     {
       appId: '1',
       installationId: '2',
@@ -46,6 +52,72 @@ const kinds: Readonly<Record<string, readonly [written: object, settings: object
       repositories: ['one'],
       apiUrl: 'https://api.github.com',
       as: 'bearer',
+      ca: '/etc/gateway/ca.pem',
+    },
+  ],
+  google: [
+    {
+      scopes: ['https://www.googleapis.com/auth/devstorage.read_only'],
+      account: 'agent@my-project.iam.gserviceaccount.com',
+      workloadIdentity: { audience: '//iam.googleapis.com/projects/1/x' },
+      idTokenAudience: 'https://service.example.com',
+      lifetimeSeconds: 900,
+      endpoints: { sts: 'https://sts.example.com/v1/token' },
+      ca: 'ca.pem',
+      emulate: { project: 'my-project', email: 'agent@my-project.iam.gserviceaccount.com' },
+    },
+    {
+      scopes: ['https://www.googleapis.com/auth/devstorage.read_only'],
+      account: 'agent@my-project.iam.gserviceaccount.com',
+      workloadIdentity: {
+        audience: '//iam.googleapis.com/projects/1/x',
+        subjectTokenType: 'urn:ietf:params:oauth:token-type:jwt',
+      },
+      idTokenAudience: 'https://service.example.com',
+      lifetimeSeconds: 900,
+      endpoints: {
+        token: 'https://oauth2.googleapis.com/token',
+        sts: 'https://sts.example.com/v1/token',
+        iamCredentials: 'https://iamcredentials.googleapis.com',
+      },
+      ca: '/etc/gateway/ca.pem',
+      emulate: {
+        project: 'my-project',
+        email: 'agent@my-project.iam.gserviceaccount.com',
+        zone: 'europe-west1-b',
+        projectNumber: '1',
+      },
+    },
+  ],
+  azure: [
+    {
+      tenant: 't1.example.com',
+      clientId: 'c1',
+      scope: 'https://vault.azure.net/.default',
+      ca: 'ca.pem',
+      emulate: 'managed-identity',
+    },
+    {
+      tenant: 't1.example.com',
+      clientId: 'c1',
+      scope: 'https://vault.azure.net/.default',
+      authorityUrl: 'https://login.microsoftonline.com',
+      ca: '/etc/gateway/ca.pem',
+      emulate: 'managed-identity',
+    },
+  ],
+  'publish-token': [
+    {
+      registry: 'npm',
+      package: '@example/tool',
+      registryUrl: 'https://registry.example.com',
+      ca: 'ca.pem',
+    },
+    {
+      registry: 'npm',
+      package: '@example/tool',
+      registryUrl: 'https://registry.example.com',
+      ca: '/etc/gateway/ca.pem',
     },
   ],
   mtls: [{ certificate: 'c.pem' }, { certificate: '/etc/gateway/c.pem' }],
@@ -134,6 +206,9 @@ describe('a kind says which of its keys is missing', () => {
     'http-signature': ['algorithm', 'keyId', 'components'],
     oauth: ['tokenUrl', 'clientId'],
     'github-app': ['appId', 'installationId'],
+    google: ['scopes'],
+    azure: ['tenant', 'clientId', 'scope'],
+    'publish-token': ['registry', 'package', 'registryUrl'],
   };
   for (const [kind, needed] of Object.entries({ ...rows, ...more, placeholder: ['placeholder'] })) {
     test(kind, () => {
@@ -177,12 +252,12 @@ test('no file but that of a kind tells kinds apart', () => {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const files = globSync('src/{gateway,cli,api,policy}/**/*.ts', { cwd: root });
   const comparison = new RegExp(`(?:\\bkind !?==|\\bcase) '(?:${Object.keys(kinds).join('|')})'`);
-  const special = /'(?:mtls|oauth|github-app|sigv4)'/;
+  const special = /'(?:mtls|oauth|github-app|google|azure|publish-token|sigv4)'/;
   assert.ok(files.length > 200, `only ${files.length} files`);
   const text = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
   assert.deepEqual(
     files.filter((file) => special.test(text(file))).toSorted(),
-    ['issued', 'proof'].map((name) => `src/gateway/credentials/kinds/${name}-kinds.ts`),
+    ['issued', 'minted', 'proof'].map((name) => `src/gateway/credentials/kinds/${name}-kinds.ts`),
   );
   assert.deepEqual(
     files.filter((file) => comparison.test(text(file))),

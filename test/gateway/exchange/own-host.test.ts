@@ -157,6 +157,7 @@ test('turned off, there is no desk, and the policy is the one of the files besid
     store,
     audit: new RecordingAudit(),
     base: () => policy,
+    credentials: { emulations: { hosts: new Set(['169.254.169.254']) } },
     clock: Date.now,
     onFault: (error) => assert.fail(error),
     stack,
@@ -171,6 +172,21 @@ test('turned off, there is no desk, and the policy is the one of the files besid
   assert.equal(ruleFor(host), 'access-requests');
   assert.equal(access.policy().version, policy.version);
   assert.equal(access.desk, undefined);
+  // Emulated on port 80, in plain HTTP; elsewhere the rules decide, and the address guard behind them.
+  const emulated = (scheme: 'http' | 'https' | 'tcp', port: number): string => {
+    const destination = { scheme, host: '169.254.169.254', port };
+    return access.policy().decide(principal, { depth: 'connect', destination }, 0).rule.name;
+  };
+  assert.deepEqual(
+    [
+      emulated('http', 80),
+      emulated('https', 80),
+      emulated('https', 443),
+      emulated('http', 81),
+      emulated('tcp', 80),
+    ],
+    ['emulated-identity', 'default-deny', 'default-deny', 'default-deny', 'default-deny'],
+  );
 });
 
 test('a session is told the rules that are for it, and nothing of others', async () => {

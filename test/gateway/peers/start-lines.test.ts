@@ -45,6 +45,7 @@ async function pushed(grants: readonly AccessRecord[], ref: string, change: RefC
     // What is asked of it, and no more.
     store: { expire: async () => [], inForce: async () => grants } as Partial<AccessStore> as AccessStore,
     base: () => parsed.policy,
+    emulated: new Set(),
     limits: defaultLimits,
     clock: () => 1000,
     onEnded: async () => undefined,

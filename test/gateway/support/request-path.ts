@@ -208,7 +208,9 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const { accessBodyBytesMax: bodyBytes } = limits;
   const granted = (): Policy => {
     if (options.over !== undefined) return options.over(policy);
-    return desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes });
+    const emulated = credentials.emulations.hosts;
+    if (desk === undefined && credentials.emulations.isEmpty) return policy;
+    return new GrantedPolicy(policy, [], { bodyBytes }, { emulated });
   };
   const store = options.budgetStore ?? memoryBudgets();
   const common = {

@@ -3,6 +3,7 @@
 import type { GrowthCases } from './growth-case.ts';
 import { argumentCases } from './argument-cases.ts';
 import { askCases } from './ask-cases.ts';
+import { cloudCases } from './cloud-cases.ts';
 import { databaseCases } from './database-cases.ts';
 import { sshCases } from './ssh-cases.ts';
 import { deciderCases } from './decider-cases.ts';
@@ -27,4 +28,5 @@ export const growthCases: GrowthCases = {
   ...databaseCases,
   ...sshCases,
   ...proxyCases,
+  ...cloudCases,
 };

@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import type { RequestHead } from '../../../http/message-head.ts';
 import type { Secret } from '../../../protocol/secret.ts';
+import type { Emulation } from '../emulation/emulations.ts';
 import type { BodyFacts } from '../request/body-rewrite.ts';
 import type { Injected } from '../request/injected.ts';
 import type { CredentialSourceConfig } from '../sources/source-config.ts';
@@ -77,6 +78,8 @@ export interface Credential {
   login?(nowMs: number): Promise<CredentialLogin>;
   /** The same, where that is a key. @throws as `apply` */
   key?(nowMs: number): Promise<CredentialKey>;
+  /** What libraries of its cloud ask for in the container, where the configuration wants that. */
+  readonly emulation?: Emulation;
   /** With what commits and tags are signed, where it does nothing else. @throws as `apply` */
   signingKey?(nowMs: number): Promise<SigningCredential>;
 }

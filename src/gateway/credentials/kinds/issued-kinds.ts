@@ -2,12 +2,15 @@
 
 import { z } from 'zod';
 import { text } from '../../../policy/schema-parts.ts';
-import { GithubAppTokens } from '../sources/github-app-tokens.ts';
+import { MintedValue } from '../minted/minted-value.ts';
+import { TokenService } from '../minted/token-service.ts';
+import { GithubAppTokens } from '../minted/github-app-tokens.ts';
 import { OAuthTokens } from '../sources/oauth-tokens.ts';
 import { sourceSchema } from '../sources/source-schema.ts';
 import { sourceSettings } from '../sources/source-settings.ts';
 import { credentialKind, needed } from './credential-kind.ts';
 import { basicInjector, bearerInjector, injecting } from './head-injection.ts';
+import { tokenServiceCa } from './token-service-ca.ts';
 import { openSource } from './open-source.ts';
 import { standIn } from './placeholder-form.ts';
 
@@ -97,28 +100,26 @@ const githubApp = credentialKind({
       .max(500, { error: 'write at most 500 names' })
       .optional()
       .describe('For kind github-app: fewer repositories than the installation has.'),
+    ca: tokenServiceCa,
   },
   foreign: { what: 'usual' },
   placeholder: standIn(),
-  settings: ({ apiUrl = 'https://api.github.com', as = 'bearer', ...written }) => ({
+  settings: ({ apiUrl = 'https://api.github.com', as = 'bearer', ca, ...written }, absolute) => ({
     ...written,
     apiUrl,
     as,
+    ...(ca === undefined ? {} : { ca: absolute(ca) }),
   }),
-  open: (name, { as, source, appId, installationId, apiUrl, permissions, repositories }, context) => {
+  open: (name, { as, source, ca, ...app }, context) => {
+    const service = new TokenService({ name, ca, context });
     const tokens = new GithubAppTokens({
-      name,
-      appId,
-      installationId,
-      apiUrl,
-      fetch: context.fetch,
-      background: context.background,
+      ...app,
+      service,
       privateKey: openSource(name, source, context, 'pem'),
-      ...(permissions === undefined ? {} : { permissions }),
-      ...(repositories === undefined ? {} : { repositories }),
     });
+    const minted = new MintedValue((nowMs) => tokens.mint(nowMs), context);
     // What git over HTTPS needs.
-    return injecting(tokens, as === 'basic' ? basicInjector('x-access-token') : bearerInjector);
+    return injecting(minted, as === 'basic' ? basicInjector('x-access-token') : bearerInjector);
   },
 });
 

@@ -18,12 +18,32 @@ export function timedValue<T>(value: T, nowMs: number, lifetimeMs: number): Time
   return { value, endsAtMs, renewAtMs: endsAtMs - Math.min(defaultLimits.renewalLeadMs, lifetimeMs / 5) };
 }
 
+/** Renewed at 60 to 80 % of its life: values that began at once are not renewed at once. `random` gives 0 to below 1. */
+export function jitteredValue<T>(
+  value: T,
+  {
+    nowMs,
+    lifetimeMs,
+    random,
+  }: { readonly nowMs: number; readonly lifetimeMs: number; readonly random: () => number },
+): TimedValue<T> {
+  return { value, renewAtMs: nowMs + lifetimeMs * (0.6 + 0.2 * random()), endsAtMs: nowMs + lifetimeMs };
+}
+
+/** How long a service is left alone that has failed so often in a row; `holds`: the last value is still valid. */
+export type FailureHold = (failures: number, holds: boolean) => number;
+
 /** Gets the next value; `known` is the one of before, which may have ended. */
 export type FetchValue<T> = (nowMs: number, known: TimedValue<T> | undefined) => Promise<TimedValue<T>>;
+
+const steadyHold: FailureHold = (_, holds) =>
+  holds ? defaultLimits.issuerFailureHoldWithValueMs : defaultLimits.issuerFailureHoldMs;
 
 export class RenewedValue<T> {
   readonly #fetch: FetchValue<T>;
   readonly #background: BackgroundRenewals;
+  readonly #failureHold: FailureHold;
+  #failures = 0;
   #usedMs = Number.NEGATIVE_INFINITY;
   /** Whether a renewal is going to come by itself; there is one timer at most. */
   #isAwaited = false;
@@ -36,9 +56,10 @@ export class RenewedValue<T> {
   #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
   #rejectedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(fetch: FetchValue<T>, background: BackgroundRenewals) {
+  constructor(fetch: FetchValue<T>, background: BackgroundRenewals, failureHold = steadyHold) {
     this.#fetch = fetch;
     this.#background = background;
+    this.#failureHold = failureHold;
   }
 
   /** A value that is valid now. Throws what the fetch threw. */
@@ -127,16 +148,14 @@ export class RenewedValue<T> {
     this.#renewal ??= this.#fetch(nowMs, this.#known)
       .then((known) => {
         this.#failure = undefined;
+        this.#failures = 0;
         this.#known = known;
         return known;
       })
       .catch((error: unknown) => {
         const holds = this.#known !== undefined && nowMs < this.#known.endsAtMs;
-        this.#failure = {
-          error,
-          untilMs:
-            nowMs + (holds ? defaultLimits.issuerFailureHoldWithValueMs : defaultLimits.issuerFailureHoldMs),
-        };
+        this.#failures += 1;
+        this.#failure = { error, untilMs: nowMs + this.#failureHold(this.#failures, holds) };
         throw error;
       })
       .finally(() => {

@@ -5,7 +5,7 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { NewLease } from '../../../store/lease-store.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
-import { RenewedValue } from '../sources/renewed-value.ts';
+import { jitteredValue, RenewedValue } from '../sources/renewed-value.ts';
 import type { TimedValue } from '../sources/renewed-value.ts';
 import type { ServiceResponse } from '../../forward/service-fetch.ts';
 import { readLeaseDurationMs, readSecret, refusal } from './vault-response.ts';
@@ -150,11 +150,9 @@ export class LeasedSecret {
     );
   }
 
-  /** Renewed at 60 to 80 % of its life: those of many sessions that began at once are not renewed at once. */
-  #timed(value: Reading, nowMs: number, durationMs: number): TimedValue<Reading> {
+  #timed(value: Reading, nowMs: number, lifetimeMs: number): TimedValue<Reading> {
     const { random = Math.random } = this.#options;
-    const renewAtMs = nowMs + durationMs * (0.6 + 0.2 * random());
-    return { value, renewAtMs, endsAtMs: nowMs + durationMs };
+    return jitteredValue(value, { nowMs, lifetimeMs, random });
   }
 }
 

@@ -37,6 +37,8 @@ export interface CredentialScene extends AsyncDisposable {
   get(target: string, ...fields: readonly string[]): Promise<RawResponse>;
   /** A request with a body, framed as the fields say. */
   post(target: string, fields: readonly string[], body: string): Promise<RawResponse>;
+  /** A request of another method, with a body. */
+  send(method: string, target: string, body: string): Promise<RawResponse>;
   /** A GET over HTTP/2, or a POST of the body. */
   get2(target: string, fields?: Readonly<Record<string, string>>, body?: string): Promise<RawResponse>;
   /** The secret reached the origin, and is in nothing that the workload, the audit or a log got. */
@@ -50,6 +52,8 @@ export interface CredentialSceneOptions {
   readonly tls?: ServerOptions;
   /** What the origin responds; 200 for all if absent. */
   readonly status?: (seen: Seen) => number;
+  /** Below which the rule puts the credential on; `/in/` if absent. */
+  readonly prefix?: string;
   /** Names of 127.0.0.1 beside the origin's. */
   readonly hosts?: readonly string[];
 }
@@ -76,7 +80,7 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
   // Listening on a port, not on a path.
   const { port } = server.address() as AddressInfo;
   const path = openRequestPath({
-    policy: policyFor(port),
+    policy: policyFor(port, options.prefix),
     hosts: ['origin.test', ...(options.hosts ?? [])],
     trust: [authority.caPem],
     credentials: { it: options.credential },
@@ -99,6 +103,10 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
     get: (target, ...fields) => send(get(at, target, ...fields)),
     post: (target, fields, body) =>
       send([`POST ${target} HTTP/1.1`, `Host: ${at}`, 'Connection: close', ...fields, '', body].join('\r\n')),
+    send: (method, target, body) =>
+      send(
+        `${method} ${target} HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      ),
     get2: async (target, fields = {}, body = '') => {
       const response = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, { target, fields, body });
       responses.push(response);
@@ -126,13 +134,13 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
   };
 }
 
-const policyFor = (port: number): string => `
+const policyFor = (port: number, prefix = '/in/'): string => `
 rules:
   - name: in
     hosts: origin.test
     ports: ${port}
     addresses: 127.0.0.0/8
-    paths: /in/**
+    paths: ${prefix}**
     inject: it
   - name: out
     hosts: origin.test

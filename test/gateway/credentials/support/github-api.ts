@@ -25,6 +25,8 @@ export interface GithubApiOptions {
   readonly lifetimeMs?: number;
   /** How far its clock is ahead of the caller's. */
   readonly skewMs?: number;
+  /** What it says that it gave, whatever was asked for. */
+  readonly gives?: { readonly permissions?: Readonly<Record<string, string>>; readonly selection?: string };
 }
 
 export async function openGithubApi(options: GithubApiOptions): Promise<GithubApi> {
@@ -52,7 +54,13 @@ export async function openGithubApi(options: GithubApiOptions): Promise<GithubAp
     }
   };
 
-  const respond = async ({ method, path, headers, body }: ServiceCall): Promise<ServiceReply> => {
+  /** By its own clock. */
+  const respond = async (call: ServiceCall): Promise<ServiceReply> => ({
+    ...(await grantOf(call)),
+    headers: { date: new Date(now()).toUTCString() },
+  });
+
+  const grantOf = async ({ method, path, headers, body }: ServiceCall): Promise<ServiceReply> => {
     const fault = await faultOf(headers.authorization ?? '');
     if (fault !== undefined) return { status: 401, body: { message: fault } };
     if (headers['user-agent'] === undefined) return { status: 403, body: { message: 'Forbidden' } };
@@ -63,9 +71,19 @@ export async function openGithubApi(options: GithubApiOptions): Promise<GithubAp
     grants.set(token, { asked: body, endsAtMs });
     // GitHub gives whole seconds.
     const expires = new Date(endsAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const { permissions, repositories } = (body ?? {}) as { permissions?: object; repositories?: string[] };
     return {
       status: 201,
-      body: { token, expires_at: expires, permissions: {}, repository_selection: 'all' },
+      body: {
+        token,
+        expires_at: expires,
+        permissions: {
+          ...(permissions ?? { contents: 'write' }),
+          metadata: 'read',
+          ...options.gives?.permissions,
+        },
+        repository_selection: options.gives?.selection ?? (repositories === undefined ? 'all' : 'selected'),
+      },
     };
   };
 

@@ -19,6 +19,7 @@ export interface ServiceCall {
 export interface ServiceReply {
   readonly status: number;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface TestService extends AsyncDisposable {
@@ -41,8 +42,8 @@ export async function openService(
         body: given === '' ? undefined : isJson ? JSON.parse(given) : given,
       };
       calls.push(call);
-      const { status, body } = await respond(call);
-      response.writeHead(status, { 'content-type': 'application/json' });
+      const { status, body, headers } = await respond(call);
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(body === undefined ? '' : JSON.stringify(body));
     })();
   });

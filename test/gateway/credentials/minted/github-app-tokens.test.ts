@@ -5,9 +5,11 @@ import { inspect } from 'node:util';
 
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
 import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
-import { GithubAppTokens } from '../../../../src/gateway/credentials/sources/github-app-tokens.ts';
-import type { GithubAppTokensOptions } from '../../../../src/gateway/credentials/sources/github-app-tokens.ts';
+import { GithubAppTokens } from '../../../../src/gateway/credentials/minted/github-app-tokens.ts';
+import type { GithubAppTokensOptions } from '../../../../src/gateway/credentials/minted/github-app-tokens.ts';
 import { ProxyError } from '../../../../src/protocol/error.ts';
+import { MintedValue } from '../../../../src/gateway/credentials/minted/minted-value.ts';
+import { TokenService } from '../../../../src/gateway/credentials/minted/token-service.ts';
 import { Secret } from '../../../../src/protocol/secret.ts';
 import { findCanary } from '../../../support/canary.ts';
 import { openTestServices } from '../../support/service-fetch.ts';
@@ -66,29 +68,32 @@ test('for git it goes as Basic with the user x-access-token', async () => {
 async function openTokens(
   api: GithubApi,
   change: Partial<GithubAppTokensOptions> = {},
-): Promise<{ readonly tokens: GithubAppTokens } & AsyncDisposable> {
+): Promise<{ readonly tokens: MintedValue<Secret<string>> } & AsyncDisposable> {
   const services = openTestServices([authority.caPem]);
-  const tokens = new GithubAppTokens({
-    background: background(),
-    name: 'it',
+  const context = { environment: {}, fetch: services.fetch };
+  const app1 = new GithubAppTokens({
+    service: new TokenService({ name: 'it', context }),
     ...app,
     apiUrl: `${api.url}/`,
     privateKey: { read: () => Promise.resolve(new Secret(pkcs1)) },
-    fetch: services.fetch,
     ...change,
+  });
+  const tokens = new MintedValue((nowMs) => app1.mint(nowMs), {
+    background: background(),
+    random: () => 0.5,
   });
   return { tokens, [Symbol.asyncDispose]: () => services[Symbol.asyncDispose]() };
 }
 
-test('a token is renewed a minute before its end, and each statement is one that GitHub takes at that time', async () => {
+test('a token is renewed long before its end, and each statement is one that GitHub takes at that time', async () => {
   let nowMs = Date.now();
   await using api = await openGithubApi({ ...app, publicKey, clock: () => nowMs });
   await using opened = await openTokens(api);
   const read = async (): Promise<string> => (await opened.tokens.read(nowMs)).reveal();
   const first = await read();
-  nowMs += 58 * 60_000;
+  nowMs += 41 * 60_000;
   assert.equal(await read(), first);
-  nowMs += 61_000;
+  nowMs += 2 * 60_000;
   const second = await read();
   assert.notEqual(second, first);
   nowMs += 5 * 3_600_000;
@@ -142,4 +147,31 @@ test('a refusal is told in words of the API, and the key is in no part of it', a
     assert.match(error.message, message);
     assert.deepEqual(findCanary(inspect(error, { depth: 9 }), keyLine), []);
   }
+});
+
+test('a token for more than the configuration asks for is not used', async () => {
+  const asked = { permissions: { contents: 'read' }, repositories: ['one'] };
+  const rows = [
+    [{ permissions: { contents: 'write' } }, /gave a token for more than was asked for: contents$/],
+    [{ permissions: { secrets: 'read' } }, /for more than was asked for: secrets$/],
+    [{ permissions: { 'it is no name': 'read' } }, /for more than was asked for: another permission$/],
+    [{ selection: 'all' }, /for more than was asked for: all repositories$/],
+  ] as const;
+  for (const [gives, message] of rows) {
+    await using api = await openGithubApi({ ...app, publicKey, clock: Date.now, gives });
+    await using opened = await openTokens(api, asked);
+    await assert.rejects(opened.tokens.read(Date.now()), message);
+  }
+  await using api = await openGithubApi({ ...app, publicKey, clock: Date.now });
+  await using opened = await openTokens(api, asked);
+  assert.match((await opened.tokens.read(Date.now())).reveal(), /^ghs_/);
+});
+
+test('a clock that is so wrong that GitHub takes no statement is told with the refusal', async () => {
+  await using api = await openGithubApi({ ...app, publicKey, clock: Date.now, skewMs: -600_000 });
+  await using opened = await openTokens(api);
+  await assert.rejects(
+    opened.tokens.read(Date.now()),
+    /status 401, .*its clock is (?:600|601) s behind the gateway's/,
+  );
 });
