@@ -72,7 +72,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['databases/redis'],
     ['databases/postgres/sql'],
     ['databases'],
-    ['forward', 'audit', 'audit/spool', 'captured', 'scrub', 'admission'],
+    ['forward', 'exits', 'audit', 'audit/spool', 'captured', 'scrub', 'admission'],
   ],
   cli: [
     ['.'],
@@ -111,6 +111,7 @@ const packageUsers: Readonly<Record<string, readonly string[]>> = {
   'libpg-query': ['gateway'],
   'openid-client': ['gateway'],
   pg: ['store'],
+  'quickjs-wasi': ['gateway'],
   semver: ['understand'],
   ssh2: ['gateway'],
   tldts: ['http'],

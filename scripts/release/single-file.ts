@@ -30,9 +30,10 @@ export const programs = {
   gateway: { name: 'upstreamproxy-gateway', entry: 'src/cli/single-file-gateway.ts', execArgv: [] },
 } as const;
 
-/** What src/gateway/databases/postgres/sql/statement-reader.ts looks for. */
+/** What src/gateway/databases/postgres/sql/statement-reader.ts and src/gateway/exits/pac-script.ts look for. */
 const parserAsset: Readonly<Record<string, string>> = {
   'libpg-query.wasm': join(root, 'node_modules/libpg-query/wasm/libpg-query.wasm'),
+  'quickjs.wasm': join(root, 'node_modules/quickjs-wasi/quickjs.wasm'),
 };
 
 export type ProgramKind = keyof typeof programs;

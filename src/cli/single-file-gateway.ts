@@ -1,7 +1,12 @@
 // The program of the single-file gateway: what stands outside of the container, as one file that its own user cannot read.
 
 import { isMainThread, workerData } from 'node:worker_threads';
-import { auditWriterMarker, policyThreadMarker, statementThreadMarker } from '../protocol/thread-program.ts';
+import {
+  auditWriterMarker,
+  pacThreadMarker,
+  policyThreadMarker,
+  statementThreadMarker,
+} from '../protocol/thread-program.ts';
 import { commands as all } from './command-table.ts';
 import { gatewayCommands } from './single-file-commands.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
@@ -12,6 +17,7 @@ async function runThread(data: unknown): Promise<void> {
   if (typeof data !== 'object' || data === null) return;
   if (auditWriterMarker in data) await import('../store/sqlite/sqlite-audit-writer.ts');
   if (statementThreadMarker in data) await import('../gateway/databases/postgres/sql/statement-reader.ts');
+  if (pacThreadMarker in data) await import('../gateway/exits/pac-script.ts');
   if (policyThreadMarker in data) await import('../gateway/policies/policy-thread.ts');
 }
 

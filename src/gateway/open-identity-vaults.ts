@@ -4,7 +4,8 @@ import type { GatewayConfig } from './config/config.ts';
 import { BackgroundRenewals } from './credentials/sources/background-renewals.ts';
 import { Vaults } from './credentials/vault/vaults.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
-import { loadTrust, readFiles } from './gateway-parts.ts';
+import { loadTrust } from './gateway-parts.ts';
+import { readUpstreamFiles } from './open-exits.ts';
 import { openUpstream } from './upstream.ts';
 
 export interface IdentityKeysOptions {
@@ -25,7 +26,7 @@ export async function openIdentityVaults({
     config,
     clock,
     trust: await loadTrust(config),
-    proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
+    files: await readUpstreamFiles(config),
     environment,
     stack,
     loops: new LoopGuard(),

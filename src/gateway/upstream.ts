@@ -2,11 +2,10 @@
 
 import { createDialer } from '../net/dialer.ts';
 import type { Dialer } from '../net/dialer.ts';
-import { ProxyChain } from '../net/proxy-chain.ts';
 import { createResolver } from '../net/resolver.ts';
-import { Secret } from '../protocol/secret.ts';
 import type { GatewayConfig } from './config/config.ts';
-import { openCredentialSource } from './credentials/sources/credential-source.ts';
+import { openExits } from './open-exits.ts';
+import type { UpstreamFiles } from './open-exits.ts';
 import { openServiceFetch } from './forward/service-fetch.ts';
 import type { ServiceDialers, ServiceOctetFetch } from './forward/service-fetch.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
@@ -16,8 +15,8 @@ export interface UpstreamInput {
   readonly clock: () => number;
   /** PEM certificates that origins and issuers are verified against. */
   readonly trust: readonly string[];
-  /** PEM texts for an https `upstream.proxy`. */
-  readonly proxyCa: readonly string[];
+  /** What the files say that the proxies and scripts on the way out name. */
+  readonly files: UpstreamFiles;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stack: AsyncDisposableStack;
   readonly loops: LoopGuard;
@@ -44,8 +43,7 @@ export function openUpstream(input: UpstreamInput): Upstream {
       ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
     }),
   );
-  const chain = openChain(input);
-  const through = chain === undefined ? {} : { chain };
+  const through = openExits({ ...input, resolver });
   const isNever = (address: string, port: number): boolean => input.loops.isForOperators(address, port);
   const common = { resolver, trust, limits };
   // The operator wrote these URLs, so a service on this machine may be meant.
@@ -74,39 +72,4 @@ export function openUpstream(input: UpstreamInput): Upstream {
       loopback,
     }),
   };
-}
-
-/** The way out through another proxy, if the configuration names one. */
-function openChain({
-  config,
-  environment,
-  clock,
-  trust,
-  proxyCa,
-  loops,
-}: UpstreamInput): ProxyChain | undefined {
-  const { proxy } = config.upstream;
-  if (proxy === undefined) return undefined;
-  const { protocol, hostname, port } = new URL(proxy.url);
-  const isTls = protocol === 'https:';
-  const { credentials } = proxy;
-  const source =
-    credentials === undefined
-      ? undefined
-      : openCredentialSource('upstream.proxy', credentials.source, environment);
-  return new ProxyChain({
-    proxy: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)) },
-    noProxy: proxy.noProxy,
-    limits: config.limits,
-    via: (incoming) => loops.next(incoming),
-    ...(isTls ? { tls: { ca: proxyCa.length === 0 ? trust : proxyCa } } : {}),
-    ...(source === undefined || credentials === undefined
-      ? {}
-      : {
-          credentials: async () => {
-            const secret = await source.read(clock());
-            return new Secret(`${credentials.username}:${secret.reveal()}`);
-          },
-        }),
-  });
 }

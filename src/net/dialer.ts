@@ -1,33 +1,26 @@
 // The one way out: resolve once, check every address, dial exactly what was checked, verify the certificate.
 
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
 import { ProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import type { DialTimes } from './dial-times.ts';
 import { type AddressVerdict, checkAddress, plainAddress } from './address-guard.ts';
 import { deniedAddress } from './denied-address.ts';
-import { checkOriginCertificate } from './origin-certificate.ts';
-import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
+import { type DialTls, cancelled, secureOrigin } from './origin-handshake.ts';
 import { OwnAddresses, checkConnected } from './own-addresses.ts';
+import { type Exit, directExit, exitUnavailable, proxyExit } from './exit.ts';
+import { localAddressFor } from './local-place.ts';
+import type { LocalAddresses } from './local-place.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { knownAddresses } from './known-addresses.ts';
 import { interleaveFamilies, raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
 import type { TlsSessions } from './tls-sessions.ts';
-import { untrustedOrigin } from './untrusted-origin.ts';
 import { TrustContexts } from './trust-contexts.ts';
-
-export interface DialTls {
-  /** PEM certificates that are trusted for this dial beside the dialer's trust. */
-  readonly ca?: readonly string[];
-  /** Client certificate and its key, PEM. */
-  readonly cert?: string;
-  readonly key?: string;
-}
 
 export interface DialRequest {
   /** Scheme `https` is dialled with TLS, all others plain. */
@@ -47,6 +40,8 @@ export interface DialRequest {
   readonly address?: string;
   /** Hops before this one, for a proxy in between. */
   readonly via?: string;
+  /** The name of the exit that the rule names; absent: the one of all that name none. */
+  readonly exit?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -77,6 +72,10 @@ export interface DialerOptions {
   readonly limits: Limits;
   /** The way out through another proxy, which then resolves names: the guard judges names and literals only. */
   readonly chain?: ProxyChain;
+  /** By name, for those that name one. */
+  readonly exits?: ReadonlyMap<string, Exit>;
+  /** For all others, in place of `chain`. */
+  readonly exit?: Exit;
   /** Addresses of this machine, which a rule has to open one by one. */
   readonly ownAddresses?: () => ReadonlySet<string>;
   /** Ports that no rule opens, by the address that would be dialled: what steers this machine. */
@@ -96,9 +95,13 @@ class GuardedDialer implements Dialer {
   readonly #ownAddresses: () => ReadonlySet<string>;
   /** Dials under way, by principal: black holes of one must not take the sockets of all. */
   readonly #pending = new Map<string, number>();
+  readonly #exit: Exit;
 
   constructor(options: DialerOptions) {
     this.#options = options;
+    this.#exit =
+      options.exit ??
+      (options.chain === undefined ? directExit('direct') : proxyExit('proxy', options.chain));
     this.#contexts = new TrustContexts(options.trust);
     const own = new OwnAddresses();
     const none: ReadonlySet<string> = new Set();
@@ -132,7 +135,9 @@ class GuardedDialer implements Dialer {
     if (signal?.aborted === true) throw cancelled(destination);
     const { socket, address, aliases, resolvedMs } = await this.#open(request);
     const dialledMs = performance.now();
-    const secured = (await startsTls(socket, request)) ? await this.#secure(socket, request) : undefined;
+    const secured = (await startsTls(socket, request))
+      ? await secureOrigin(socket, request, { contexts: this.#contexts, limits: this.#options.limits })
+      : undefined;
     return {
       socket: secured ?? socket,
       address,
@@ -151,21 +156,74 @@ class GuardedDialer implements Dialer {
 
   async #open(request: DialRequest): Promise<OpenedSocket> {
     const { destination, principalId, signal } = request;
-    const { chain, resolver } = this.#options;
-    if (chain === undefined || !chain.serves(destination.host)) {
-      const addresses = await this.#resolveAndCheck(request);
-      const isName = isAddressLiteral(destination.host) === 0;
-      // While the connection is made.
-      const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
-      const resolvedMs = performance.now();
-      return { ...(await this.#connect(addresses, request)), aliases, resolvedMs };
+    const exit = this.#exitOf(request);
+    const hops = await exit.hops(destination, { principalId, signal });
+    let last: unknown;
+    for (const hop of hops) {
+      if (hop === 'direct') return await this.#direct(request, exit);
+      let isReached = false;
+      const onReached = (): void => {
+        isReached = true;
+      };
+      try {
+        return await this.#through(hop, request, onReached);
+      } catch (error) {
+        if (!isUnreachable(error) || isReached) throw error;
+        last = error;
+      }
     }
-    const target = this.#chainTarget(request);
-    return {
-      socket: await chain.connect(destination, { signal, via: request.via, target }),
-      address: chain.label,
-      aliases: undefined,
-    };
+    throw last instanceof Error
+      ? last
+      : exitUnavailable(exit.name, destination, 'it has no way out for this destination');
+  }
+
+  #exitOf({ exit: name, destination }: DialRequest): Exit {
+    if (name === undefined) return this.#exit;
+    const exit = name === directName ? directExit(directName) : this.#options.exits?.get(name);
+    // The policy was checked against these names; another way out than the rule says is none.
+    if (exit === undefined) throw exitUnavailable(name, destination, 'there is no exit of that name');
+    return exit;
+  }
+
+  async #direct(request: DialRequest, exit: Exit): Promise<OpenedSocket> {
+    const { destination, principalId } = request;
+    const { resolver } = this.#options;
+    const addresses = await this.#resolveAndCheck(request);
+    const isName = isAddressLiteral(destination.host) === 0;
+    // While the connection is made.
+    const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
+    const resolvedMs = performance.now();
+    const from = exit.from?.();
+    const usable = from === undefined ? addresses : usableFrom(from, addresses);
+    if (usable.length === 0)
+      throw exitUnavailable(exit.name, destination, 'it has no address of the family of the destination');
+    return { ...(await this.#connect(usable, request, from)), aliases, resolvedMs };
+  }
+
+  /** A proxy that is asked for addresses gets those that were checked, one after the other. */
+  async #through(chain: ProxyChain, request: DialRequest, onReached: () => void): Promise<OpenedSocket> {
+    const { destination, signal, via } = request;
+    if (!chain.resolvesHere) {
+      const target = this.#chainTarget(request);
+      const socket = await chain.connect(destination, { signal, via, target, onReached });
+      return { socket, address: chain.label, aliases: undefined };
+    }
+    const { address: earlier = '', ...open } = request;
+    const [known = ''] = earlier.split(' ');
+    const addresses = await this.#resolveAndCheck(
+      isAddressLiteral(known) === 0 ? open : { ...open, address: known },
+    );
+    let last: unknown;
+    for (const target of interleaveFamilies(addresses).slice(0, defaultLimits.proxyAddressesMax)) {
+      try {
+        const socket = await chain.connect(destination, { signal, via, target, onReached });
+        return { socket, address: `${target} ${chain.label}`, aliases: undefined };
+      } catch (error) {
+        if (!isUnreachable(error) || chain.isAway()) throw error;
+        last = error;
+      }
+    }
+    throw last instanceof Error ? last : new ProxyError('internal', 'no address of several was dialled');
   }
 
   /**
@@ -235,13 +293,21 @@ class GuardedDialer implements Dialer {
   async #connect(
     addresses: readonly string[],
     { destination, addresses: opened, signal }: DialRequest,
+    from: LocalAddresses | undefined,
   ): Promise<{ readonly socket: Socket; readonly address: string }> {
     const { attemptDelayMs, connectTimeoutMs } = this.#options.limits;
     const { port } = destination;
     const outcome = await raceAttempts(interleaveFamilies(addresses), {
       // `lookup` is never reached for a literal: the socket goes to the checked address.
       connect: (address) =>
-        connectTcp({ host: address, port, allowHalfOpen: true, noDelay: true, autoSelectFamily: false }),
+        connectTcp({
+          host: address,
+          port,
+          allowHalfOpen: true,
+          noDelay: true,
+          autoSelectFamily: false,
+          ...(from === undefined ? {} : { localAddress: localAddressFor(from, address) }),
+        }),
       delayMs: attemptDelayMs,
       timeoutMs: connectTimeoutMs,
       signal,
@@ -254,83 +320,6 @@ class GuardedDialer implements Dialer {
     socket.destroy();
     throw deniedAddress(destination.host, address, verdict);
   }
-
-  #secure(socket: Socket, { destination, alpn, tls, signal, sessions }: DialRequest): Promise<TLSSocket> {
-    const { host } = destination;
-    const { handshakeTimeoutMs } = this.#options.limits;
-    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-    const resumed = sessions?.take();
-    const secured = this.#startTls(socket, { host, alpn, tls }, resumed);
-    sessions?.collect(secured, resumed);
-    const fail = (error: ProxyError): void => {
-      done();
-      // A late error of a socket that is being destroyed has no one else to go to.
-      secured.on('error', () => undefined);
-      secured.destroy();
-      socket.destroy();
-      reject(error);
-    };
-    const onSecure = (): void => {
-      done();
-      resolve(secured);
-    };
-    const onError = (cause: unknown): void => {
-      fail(handshakeError(destination, secured, cause));
-    };
-    const onClose = (): void => {
-      fail(handshakeError(destination, secured, undefined));
-    };
-    const onAbort = (): void => {
-      fail(cancelled(destination));
-    };
-    const timer = setTimeout(() => {
-      fail(
-        new ProxyError(
-          'timeout',
-          `The TLS handshake with ${host} took more than ${handshakeTimeoutMs} ms (handshakeTimeoutMs).`,
-          { limit: 'handshakeTimeoutMs' },
-        ),
-      );
-    }, handshakeTimeoutMs);
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      secured.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
-    };
-    secured.once('secureConnect', onSecure).once('error', onError).once('close', onClose);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted === true) onAbort();
-    return promise;
-  }
-
-  #startTls(
-    socket: Socket,
-    { host, alpn, tls }: Pick<DialRequest, 'alpn' | 'tls'> & { readonly host: string },
-    resumed: ReturnType<NonNullable<DialRequest['sessions']>['take']>,
-  ): TLSSocket {
-    try {
-      const secured: TLSSocket = connectTls({
-        socket,
-        secureContext: this.#contexts.get(tls),
-        // Of the same key of pools: nothing that one session negotiated is offered for another. What it resumes was verified.
-        ...(resumed === undefined ? {} : { session: resumed.session }),
-        ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
-        ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
-        rejectUnauthorized: true,
-        checkServerIdentity: (_name, certificate) =>
-          checkOriginCertificate(host, certificate) ??
-          checkOriginChain(host, secured.getPeerX509Certificate(), this.#contexts.anchors(tls), Date.now()),
-      });
-      return secured;
-    } catch (cause) {
-      socket.destroy();
-      throw new ProxyError(
-        'config_invalid',
-        `The certificates for ${host} in the configuration cannot be used.`,
-        { cause },
-      );
-    }
-  }
 }
 
 async function startsTls(socket: Socket, { destination, startTls }: DialRequest): Promise<boolean> {
@@ -341,6 +330,17 @@ async function startsTls(socket: Socket, { destination, startTls }: DialRequest)
     socket.destroy();
     throw error;
   }
+}
+
+/** Exits of the configuration have other names. */
+export const directName = 'direct';
+
+function usableFrom(from: LocalAddresses, addresses: readonly string[]): readonly string[] {
+  return addresses.filter((address) => localAddressFor(from, address) !== undefined);
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof ProxyError && (error.code === 'origin_unreachable' || error.code === 'timeout');
 }
 
 interface OpenedSocket {
@@ -370,28 +370,4 @@ function connectError(destination: Destination, failure: RaceFailure, timeoutMs:
         { cause },
       );
   }
-}
-
-/** `authorizationError` is set exactly when the chain or the name did not verify; everything else is no TLS peer. */
-function handshakeError(destination: Destination, secured: TLSSocket, cause: unknown): ProxyError {
-  const { host } = destination;
-  if (cause instanceof ProxyError) return cause;
-  if (!secured.authorized && hasAuthorizationError(secured)) {
-    return untrustedOrigin(host, cause);
-  }
-  return new ProxyError(
-    'origin_unreachable',
-    `The TLS handshake with ${formatAuthority(destination)} failed.`,
-    { cause },
-  );
-}
-
-function hasAuthorizationError(secured: TLSSocket): boolean {
-  // Typed as Error, it is a string or null in fact; only its presence counts.
-  const error: unknown = secured.authorizationError;
-  return error !== null && error !== undefined;
-}
-
-function cancelled(destination: Destination): ProxyError {
-  return new ProxyError('cancelled', `The connection to ${formatAuthority(destination)} was cancelled.`);
 }

@@ -1,5 +1,6 @@
-// The gateway's own way out through a corporate proxy: CONNECT, with credentials, and names that go direct.
+// The gateway's own way out through another proxy: CONNECT or SOCKS5, with credentials, and names that go direct.
 
+import { lookup } from 'node:dns';
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { TLSSocket, connect as connectTls, createSecureContext } from 'node:tls';
@@ -13,10 +14,21 @@ import type { Secret } from '../protocol/secret.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 import { checkOriginChain, trustAnchors } from './origin-chain.ts';
 import type { TrustAnchors } from './origin-chain.ts';
+import { localAddressFor } from './local-place.ts';
+import type { LocalAddresses, LocalPlace } from './local-place.ts';
+import { happens } from './socket-event.ts';
+import { askSocks } from './socks-hop.ts';
 
 export interface ProxyChainOptions {
   /** Where the proxy listens. It is the operator's own, so the address guard does not judge it. */
   readonly proxy: Authority;
+  /**
+   * How it is asked; `connect` by default. With `socks5` names are resolved here, and the proxy is asked for the address that was
+   * checked; with `socks5h`, as with CONNECT, it is asked for the name.
+   */
+  readonly protocol?: 'connect' | 'socks5' | 'socks5h';
+  /** From which address it is dialled; absent: the system chooses. */
+  readonly from?: LocalPlace | undefined;
   /** TLS to the proxy itself; PEM certificates that it is verified against. */
   readonly tls?: { readonly ca: readonly string[] };
   /** `user:password`, asked for at each connection so that it can change. */
@@ -33,6 +45,21 @@ export interface ChainedConnection {
   readonly via?: string | undefined;
   /** What the proxy is asked for, if it is not the host. */
   readonly target?: string;
+  /** Told once the proxy is there and, with TLS, verified: what fails from then on is its response. */
+  readonly onReached?: () => void;
+}
+
+interface Asked {
+  readonly target: string;
+  readonly secret: Secret<string> | undefined;
+  readonly via: string | undefined;
+}
+
+interface BoundConnection {
+  readonly localAddress: string;
+  readonly family?: 4 | 6;
+  readonly autoSelectFamily?: false;
+  readonly lookup?: typeof lookup;
 }
 
 /** Opens connections through one proxy. */
@@ -40,6 +67,7 @@ export class ProxyChain {
   readonly #options: ProxyChainOptions;
   readonly #context: SecureContext | undefined;
   readonly #anchors: TrustAnchors;
+  #awayUntilMs = 0;
 
   constructor(options: ProxyChainOptions) {
     this.#options = options;
@@ -55,6 +83,16 @@ export class ProxyChain {
     return `via ${formatAuthority(this.#options.proxy)}`;
   }
 
+  /** Whether names are resolved here, so that the guard sees where the connection goes. */
+  get resolvesHere(): boolean {
+    return this.#options.protocol === 'socks5';
+  }
+
+  /** It could not be reached a moment ago (`proxyAwayMs`). */
+  isAway(nowMs = performance.now()): boolean {
+    return nowMs < this.#awayUntilMs;
+  }
+
   /** Whether the host is to be reached through the proxy. */
   serves(host: string): boolean {
     return !this.#options.noProxy.some((entry) =>
@@ -68,12 +106,12 @@ export class ProxyChain {
    */
   async connect(
     destination: Destination,
-    { signal, via, target = destination.host }: ChainedConnection = {},
+    { signal, via, target = destination.host, onReached }: ChainedConnection = {},
   ): Promise<Socket> {
     const { limits, credentials } = this.#options;
     const secret = await credentials?.();
     const deadline = AbortSignal.timeout(limits.connectTimeoutMs);
-    const socket = this.#dial();
+    const socket = this.#dial(destination);
     // Errors that come when nobody waits end with the socket.
     socket.on('error', () => undefined);
     const stop = (): void => {
@@ -81,14 +119,19 @@ export class ProxyChain {
     };
     signal?.addEventListener('abort', stop, { once: true });
     deadline.addEventListener('abort', stop, { once: true });
+    let isReached = false;
     try {
       if (signal?.aborted === true) stop();
-      await this.#verified(socket, destination);
-      socket.write(connectHead({ ...destination, host: target }, secret, this.#options.via?.(via)));
-      await this.#readResponse(socket, destination);
+      await this.#reached(socket, destination);
+      isReached = true;
+      onReached?.();
+      await this.#ask(socket, destination, { target, secret, via });
       return socket;
     } catch (error) {
       socket.destroy();
+      if (signal?.aborted === true)
+        throw new ProxyError('cancelled', `the connection to ${destination.host} was given up`);
+      if (!isReached) this.#awayUntilMs = performance.now() + limits.proxyAwayMs;
       throw deadline.aborted ? this.#fault('timeout', destination, 'did not respond in time', error) : error;
     } finally {
       signal?.removeEventListener('abort', stop);
@@ -96,19 +139,33 @@ export class ProxyChain {
     }
   }
 
+  async #ask(socket: Socket, destination: Destination, { target, secret, via }: Asked): Promise<void> {
+    const authority = { host: target, port: destination.port };
+    if ((this.#options.protocol ?? 'connect') !== 'connect') {
+      const fault = (what: string, cause?: unknown): ProxyError =>
+        this.#fault('origin_unreachable', destination, what, cause);
+      await askSocks(socket, { target: authority, secret, fault });
+      return;
+    }
+    socket.write(connectHead({ ...destination, ...authority }, secret, this.#options.via?.(via)));
+    await this.#readResponse(socket, destination);
+  }
+
   /** The credentials are written to nobody before: not by the runtime's order of events, by this wait. */
-  async #verified(socket: Socket, destination: Destination): Promise<void> {
-    if (!(socket instanceof TLSSocket)) return;
-    await happens(socket, 'secureConnect').catch((cause: unknown) => {
+  async #reached(socket: Socket, destination: Destination): Promise<void> {
+    const isTls = socket instanceof TLSSocket;
+    await happens(socket, isTls ? 'secureConnect' : 'connect').catch((cause: unknown) => {
       throw this.#fault('origin_unreachable', destination, 'cannot be reached', cause);
     });
-    if (socket.authorized) return;
+    if (!isTls || socket.authorized) return;
     throw this.#fault('origin_unreachable', destination, 'cannot be reached', socket.authorizationError);
   }
 
-  #dial(): Socket {
+  #dial(destination: Destination): Socket {
     const { host, port } = this.#options.proxy;
-    const tcp = connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
+    const from = this.#options.from?.();
+    const bound = from === undefined ? {} : this.#boundTo(from, destination);
+    const tcp = connectTcp({ host, port, allowHalfOpen: true, noDelay: true, ...bound });
     if (this.#context === undefined) return tcp;
     const secured: TLSSocket = connectTls({
       socket: tcp,
@@ -121,6 +178,17 @@ export class ProxyChain {
       ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
     });
     return secured;
+  }
+
+  /** Of a family that the exit has no address of, nothing is dialled. A name is resolved to the one family that it has. */
+  #boundTo(from: LocalAddresses, destination: Destination): BoundConnection {
+    const { host } = this.#options.proxy;
+    const isLiteral = isAddressLiteral(host) !== 0;
+    const localAddress = isLiteral ? localAddressFor(from, host) : (from.ipv4 ?? from.ipv6);
+    if (localAddress === undefined)
+      throw this.#fault('origin_unreachable', destination, 'cannot be reached from the address of this exit');
+    const family = from.ipv4 === localAddress ? 4 : 6;
+    return isLiteral ? { localAddress } : { localAddress, family, autoSelectFamily: false, lookup };
   }
 
   async #readResponse(socket: Socket, destination: Destination): Promise<void> {
@@ -198,17 +266,4 @@ function connectHead(
     lines.push(`Proxy-Authorization: Basic ${Buffer.from(credentials.reveal()).toString('base64')}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-async function happens(socket: Socket, event: 'readable' | 'secureConnect'): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const failed = (error: Error): void => reject(error);
-  const closed = (): void => reject(new Error('the connection was closed'));
-  socket.once(event, resolve).once('error', failed).once('end', closed).once('close', closed);
-  if (socket.destroyed) closed();
-  try {
-    await promise;
-  } finally {
-    socket.off(event, resolve).off('error', failed).off('end', closed).off('close', closed);
-  }
 }

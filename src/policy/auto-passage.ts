@@ -24,6 +24,7 @@ const ofDestinations: ReadonlySet<string> = new Set([
   'require',
   'expires',
   'addresses',
+  'exit',
   'tls',
   'mode',
   'deny',

@@ -26,6 +26,7 @@ const ofAllowing = [
   'tls',
   'trust',
   'addresses',
+  'exit',
   'bodies',
   'homeCredentials',
   'trace',

@@ -61,6 +61,8 @@ export interface RuleContext {
   readonly isNarrowing: boolean;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
+  /** Names of the exits; undefined if they are not known here. */
+  readonly exits: ReadonlySet<string> | undefined;
   /** Names of the known deciders; undefined if they are not known here. */
   readonly deciders: ReadonlySet<string> | undefined;
   /** Those that can be asked about requests alone. */
@@ -87,6 +89,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   checkInjection(document, schemes, hosts, context);
   checkPlaceholders(document, context);
   checkTrust(document, schemes, context);
+  checkExit(document, context);
   const inject = asList(document.inject);
   const denial =
     typeof document.deny === 'object'
@@ -128,6 +131,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
+    exit: document.exit,
     scrub: document.scrub,
     reason: denial.reason,
     operatorReason: denial.operator,
@@ -260,6 +264,17 @@ function checkTrust(document: RuleDocument, schemes: ReadonlySet<RuleScheme>, co
       'there is no certificate to verify over http; write scheme: https, or remove "trust"',
     );
   }
+}
+
+/** Nobody who narrows a session says how it goes out. */
+function checkExit({ exit }: RuleDocument, { exits, isNarrowing, report }: RuleContext): void {
+  if (exit === undefined) return;
+  if (isNarrowing) report(['exit'], 'the way out is for the policy of the gateway to say; remove it');
+  else if (exits !== undefined && exit !== 'direct' && !exits.has(exit))
+    report(
+      ['exit'],
+      `there is no exit ${JSON.stringify(exit)} in the gateway's configuration; ${exits.size === 0 ? 'define it under "upstream.exits" there' : `it has ${[...exits].join(', ')}, and direct`}`,
+    );
 }
 
 /** Names that stand in the gateway's configuration, if that is known here. */

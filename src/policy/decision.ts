@@ -219,6 +219,8 @@ export interface AllowDecision {
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
   readonly trust?: readonly string[];
+  /** A name in the configuration's `upstream.exits`, or `direct`: the way out. Absent: the one for all. */
+  readonly exit?: string;
   /** Names of request fields that do not go on; absent: all do. */
   readonly removedFields?: readonly string[];
   /** How responses are searched for credentials. */

@@ -216,7 +216,7 @@ function textOf(
     `  decided by: ${name}${place === undefined ? '' : ` (${place})`}`,
   ];
   if (decision.effect === 'allow') {
-    const { handling, inject, addresses, limits, trust = [], observed } = decision;
+    const { handling, inject, addresses, limits, trust = [], exit, observed } = decision;
     if (access.depth === 'connect')
       lines.push(`  connection: ${handling} (${handlings[handling]})`, ...autoText(policy, question));
     if (decision.end !== undefined) lines.push(`  ended and logged in here: ${endText(decision.end)}`);
@@ -224,6 +224,7 @@ function textOf(
     if (access.depth === 'request' || decision.end !== undefined)
       lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
+    if (exit !== undefined) lines.push(`  goes out by: ${exit}`);
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     if (decision.scrub !== undefined)
       lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);

@@ -38,6 +38,8 @@ export interface KnownNames {
   readonly signingKeys?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
+  /** Of the exits. Absent: they are not checked. */
+  readonly exits?: Iterable<string>;
   /** Of the deciders that rules can ask. Absent: they are not checked. */
   readonly deciders?: Iterable<string>;
   /** Of those of them that can be asked about requests alone. */
@@ -66,9 +68,9 @@ export type ParsePolicyResult =
 
 /** The names alone, as data that can be given to another thread. */
 export function plainNames(given: KnownNames): KnownNames {
-  const { credentials, placeholders, signing, logins, trust, deciders, requestDeciders } = given;
+  const { credentials, placeholders, signing, logins, trust, exits, deciders, requestDeciders } = given;
   const { advisories, provenance, issuers, sshKeys, signingKeys } = given;
-  const ofGateway = { trust, deciders, requestDeciders, advisories, provenance, issuers };
+  const ofGateway = { trust, exits, deciders, requestDeciders, advisories, provenance, issuers };
   const all = { credentials, placeholders, signing, logins, sshKeys, signingKeys, ...ofGateway };
   const names = Object.entries(all);
   return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
@@ -281,6 +283,7 @@ function compileFiles(
   const places: RulePlace[] = [];
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
   const trust = options.trust === undefined ? undefined : new Set(options.trust);
+  const exits = options.exits === undefined ? undefined : new Set(options.exits);
   const deciders = options.deciders === undefined ? undefined : new Set(options.deciders);
   const placeholders = new Set(options.placeholders);
   const requestDeciders = new Set(options.requestDeciders);
@@ -312,6 +315,7 @@ function compileFiles(
         signingKeys,
         isNarrowing: options.isNarrowing === true,
         trust,
+        exits,
         deciders,
         requestDeciders,
         compileCondition,

@@ -7,6 +7,7 @@ import { catalogUseSchema } from './catalog/use-schema.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 import { decideSchema } from './decide-schema.ts';
 import { denyError, effectWords } from './effect-words.ts';
+import { exitSchema } from './exit-schema.ts';
 import { gitSchema } from './git-schema.ts';
 import { graphqlSchema } from './graphql-schema.ts';
 import { leaksSchema } from './leak-schema.ts';
@@ -239,6 +240,7 @@ const ruleSchema = strictMap(
       .describe(
         "Names in the gateway's `trust`: certificates that verify the hosts of this rule beside the gateway's roots.",
       ),
+    exit: exitSchema.optional(),
     addresses: oneOrMany(text(networkHint), networkHint)
       .optional()
       .describe('Private networks that the hosts of this rule may resolve to.'),
@@ -320,6 +322,8 @@ const ruleSchema = strictMap(
       headers: 'requestFields',
       fields: 'requestFields',
       ca: 'trust',
+      proxy: 'exit',
+      egress: 'exit',
       cas: 'trust',
       limit: 'limits',
       body: 'bodies',

@@ -252,6 +252,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => includesAll(outer.trust, inner.trust),
   },
   {
+    key: 'exit',
+    isMatch: false,
+    text: ({ exit }) => exit,
+    // Neither is more than the other.
+    covers: (outer, inner) => outer.exit === inner.exit,
+  },
+  {
     key: 'bodies',
     isMatch: false,
     text: ({ bodies }) => (bodies === 'any' ? undefined : bodies),

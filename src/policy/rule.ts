@@ -108,6 +108,8 @@ export interface Rule {
   readonly requestFields: RequestFields | undefined;
   /** Names in the configuration's `trust`. */
   readonly trust: readonly string[];
+  /** A name in the configuration's `upstream.exits`, or `direct`; undefined: the one for all. */
+  readonly exit: string | undefined;
   readonly scrub: RuleScrub | undefined;
   readonly reason: string | undefined;
   readonly operatorReason: string | undefined;

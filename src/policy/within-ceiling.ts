@@ -67,11 +67,11 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
     awaitsOf: _awaitsOf,
     ...rest
   } = own;
-  const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
   const removedFields = [...new Set([...(own.removedFields ?? []), ...(bound.removedFields ?? [])])];
   return {
     ...rest,
     addresses: bothAddresses(own.addresses, bound.addresses),
+    ...some('exit', own.exit ?? bound.exit),
     limits: stricterLimits(own.limits, bound.limits),
     ...some('isAuto', own.isAuto ?? bound.isAuto),
     ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
@@ -90,7 +90,7 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
     ...some('rewrite', bothRewrites(own.rewrite, bound.rewrite)),
     ...some('screen', bothScreens(own.screen, bound.screen)),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
-    ...some('trust', trust.length === 0 ? undefined : trust),
+    ...some('trust', bothTrust(own.trust, bound.trust)),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),
     ...some('scrub', stricterScrub(own.scrub, bound.scrub)),
     ...some('isByDestination', ifBoth(own.isByDestination, bound.isByDestination)),
@@ -125,7 +125,12 @@ export function bothAwait(
 const bodyParts = ['publication', 'graphql', 'body'] as const;
 
 /** The connection is dialled for its requests, by the decisions about these. */
-function asOpened({ isAuto: _auto, budget: _budget, ...decision }: AllowDecision): AllowDecision {
+function asOpened({
+  isAuto: _auto,
+  budget: _budget,
+  exit: _exit,
+  ...decision
+}: AllowDecision): AllowDecision {
   return { ...decision, handling: 'intercept', addresses: [], limits: {} };
 }
 
@@ -148,9 +153,11 @@ function denial({ rule }: AllowDecision, why: string): DenyDecision {
   };
 }
 
-/** A ceiling that lets one protocol through lets neither other bytes through nor more of it. */
-function endDenial({ end: own }: AllowDecision, bound: AllowDecision): DenyDecision | undefined {
+/** A ceiling that lets one protocol through lets neither other bytes through nor more of it, and one that says a way out no other. */
+function endDenial({ end: own, exit }: AllowDecision, bound: AllowDecision): DenyDecision | undefined {
   const { end } = bound;
+  if (exit !== undefined && bound.exit !== undefined && exit !== bound.exit)
+    return denial(bound, `it would go out by ${exit}, and the ceiling says ${bound.exit}`);
   if (end === undefined || endCovers(end, own)) return undefined;
   return denial(
     bound,
@@ -158,6 +165,14 @@ function endDenial({ end: own }: AllowDecision, bound: AllowDecision): DenyDecis
       ? `any bytes would pass, and the ceiling says protocol: ${end.protocol}`
       : `${endText(own)} is more than ${endText(end)} of the ceiling`,
   );
+}
+
+function bothTrust(
+  own: readonly string[] | undefined,
+  bound: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const both = own?.filter((name) => bound?.includes(name) === true) ?? [];
+  return both.length === 0 ? undefined : both;
 }
 
 function ifBoth(own: true | undefined, bound: true | undefined): true | undefined {

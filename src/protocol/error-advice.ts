@@ -132,6 +132,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'Check the spelling. The gateway resolves names, not the container, so the gateway must know the name.',
   origin_unreachable:
     'The service is down, or the gateway may not reach it. Try the same address from the host of the gateway.',
+  exit_unavailable:
+    'The audit has the name of the exit and the reason. Nothing goes out by another way. See `upstream.exits` in the configuration of the gateway.',
   origin_untrusted:
     'The certificate of the service is expired, for another name, or from an authority that the gateway does not know. For a private authority, name its certificate with `trust:` in the rule.',
   origin_malformed:

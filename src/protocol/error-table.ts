@@ -195,6 +195,12 @@ export const errorTable = {
   ),
   name_not_found: row(502, 66, 68, 'The name of the origin does not resolve.'),
   origin_unreachable: row(502, 67, 68, 'The origin refuses the connection or cannot be reached.'),
+  exit_unavailable: row(
+    502,
+    110,
+    69,
+    'The way out that the rule names cannot be used: a proxy script, an address or an interface.',
+  ),
   origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
   origin_malformed: row(502, 69, 76, 'The response of the origin breaks HTTP.'),
   origin_truncated: row(502, 70, 76, 'The origin ended the response before it was complete.'),

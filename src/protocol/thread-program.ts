@@ -4,6 +4,7 @@
 export const auditWriterMarker = 'upstreamproxy-audit-writer';
 export const statementThreadMarker = 'upstreamproxy-statement-thread';
 export const policyThreadMarker = 'upstreamproxy-policy-thread';
+export const pacThreadMarker = 'upstreamproxy-pac-thread';
 
 /** The address that the build gives all modules of a single file (scripts/release/single-file.ts). */
 const singleFileUrl = 'file:///';

@@ -24,6 +24,7 @@ const policies = names.filter((name) => /^policy.*\.yaml$/.test(name));
 const startedElsewhere: Readonly<Record<string, string>> = {
   'compose.yaml': 'examples.test.ts',
   'entrypoint.sh': 'examples.test.ts',
+  'exits.pac': 'exits/example.test.ts',
   'library.mjs': 'examples.test.ts',
   'sdk-session.py': 'sdk.test.ts',
   'sdk-session.ts': 'sdk.test.ts',
@@ -67,11 +68,13 @@ async function prepare(): Promise<void> {
     'orders-signing-secret',
     'ledger-key.pem',
     'job-identity',
+    'socks-password',
   ])
     await put(`run/secrets/${name}`, `example-of-${name}\n`);
   await put('etc/upstreamproxy/tls.crt', leaf.certificatePem, 0o644);
   await put('etc/upstreamproxy/tls.key', leaf.privateKey);
   await put('etc/upstreamproxy/corporate-ca.pem', authority.certificatesPem, 0o644);
+  await put('etc/upstreamproxy/exits.pac', await example('exits.pac'), 0o644);
   const appKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   await put('etc/upstreamproxy/github-app.pem', appKey);
   await put('run/secrets/commit-key', appKey);

@@ -161,6 +161,7 @@ test('the program is in few pieces, in which packages of others are not, and the
     'libpg-query',
     'openid-client',
     'pg',
+    'quickjs-wasi',
     'semver',
     'ssh2',
     'tldts',

@@ -14,6 +14,7 @@ import { openS3Server, s3Keys } from './support/s3-server.ts';
 const environment = { ID: s3Keys.accessKeyId, SECRET: s3Keys.secretAccessKey, TOKEN: 'a-session-token' };
 const keys = 'accessKeyId: { env: ID }, source: { env: SECRET }, sessionToken: { env: TOKEN }';
 const signal = new AbortController().signal;
+const noFiles = { ca: new Map(), scripts: new Map() };
 
 async function ask(directory: string, bucket: string): Promise<void> {
   const text = `policy: observe\ncache: { bucket: { ${bucket} } }\n`;
@@ -22,7 +23,7 @@ async function ask(directory: string, bucket: string): Promise<void> {
   const { config } = read;
   await using stack = new AsyncDisposableStack();
   const common = { environment, clock: Date.now, stack };
-  const upstream = openUpstream({ ...common, config, trust: [], proxyCa: [], loops: new LoopGuard() });
+  const upstream = openUpstream({ ...common, config, trust: [], files: noFiles, loops: new LoopGuard() });
   assert.ok(config.cache?.bucket);
   const client = await openBucketClient(config.cache.bucket, { ...common, limits: config.limits, upstream });
   const octets = Buffer.from('an object');

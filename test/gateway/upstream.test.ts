@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
@@ -11,11 +13,15 @@ import type { GatewayConfig } from '../../src/gateway/config/config.ts';
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
 import { fetchIssuerJson, issuerFetch } from '../../src/gateway/sessions/oidc-fetch.ts';
 import { LoopGuard } from '../../src/gateway/forward/loop-guard.ts';
+import { readUpstreamFiles } from '../../src/gateway/open-exits.ts';
 import { openUpstream } from '../../src/gateway/upstream.ts';
 import type { Upstream } from '../../src/gateway/upstream.ts';
+import type { ProxyError } from '../../src/protocol/error.ts';
 import { HeaderList } from '../../src/http/header-list.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import type { Origin } from '../support/origin.ts';
+import { socksParent } from '../support/socks-parent.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
 const authority = createTestAuthority();
@@ -64,12 +70,13 @@ async function withUpstream(
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const config = embeddedConfig('/nonexistent', {
-    upstream: { systemTrust: false, ca: [], resolvers: [], hosts: {}, ...upstream },
+    upstream: { systemTrust: false, ca: [], resolvers: [], hosts: {}, exits: {}, ...upstream },
   });
   const environment = { PROXY_PASSWORD: 'word' };
   const trust = [authority.caPem];
+  const files = await readUpstreamFiles(config);
   await use(
-    openUpstream({ config, clock: Date.now, trust, proxyCa: [], environment, stack, loops: new LoopGuard() }),
+    openUpstream({ config, clock: Date.now, trust, files, environment, stack, loops: new LoopGuard() }),
   );
 }
 
@@ -102,6 +109,67 @@ test('tokens and keys of issuers come through the proxy, with its credentials, u
     assert.deepEqual(proxy.seen, [`only-the-proxy-knows.test:443 ${basic}`, `keys.test:443 ${basic}`]);
     assert.equal(await tokenBy(upstream, `https://direct.test:${issuer.port}/token`), 'Bearer a-token');
     assert.equal(proxy.seen.length, 2);
+  });
+});
+
+test('the exit for all is the way of what the gateway asks for too, and named ones are there for rules', async () => {
+  await using issuer = await openIssuer();
+  await using one = await socksParent(issuer.port, 'gateway:word');
+  await using other = await openProxy(issuer.port);
+  const credentials = { username: 'gateway', source: { env: 'PROXY_PASSWORD' } };
+  const exits = {
+    parent: {
+      proxy: { url: `socks5h://127.0.0.1:${String(one.port)}`, credentials, noProxy: [], ca: [] },
+      from: ['127.0.0.4'],
+    },
+    other: { proxy: { url: other.url, noProxy: [], ca: [] }, from: [] },
+  };
+  await withUpstream({ exits, exit: 'parent' }, async (upstream) => {
+    assert.equal(await tokenBy(upstream, 'https://only-the-proxy-knows.test/token'), 'Bearer a-token');
+    const target = 'only-the-proxy-knows.test:443';
+    assert.deepEqual(one.seen, [{ target, login: 'gateway:word', from: '127.0.0.4' }]);
+    const destination = { scheme: 'https', host: 'only-the-proxy-knows.test', port: 443 } as const;
+    const asked = { destination, addresses: [], principalId: 'p', exit: 'other' };
+    const { socket } = await upstream.dialer.dial(asked);
+    socket.destroy();
+    assert.deepEqual(other.seen, [target]);
+  });
+});
+
+test('a script chooses among the proxies of the configuration, with their log-ins', async () => {
+  await using issuer = await openIssuer();
+  await using one = await socksParent(issuer.port, 'gateway:word');
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'proxy.pac');
+  const port = String(one.port);
+  await writeFile(
+    file,
+    `function FindProxyForURL(url, host) {
+      if (url !== 'https://' + host + '/') return 'PROXY wrong-url.test:1';
+      if (dnsResolve('fixed.test') !== '203.0.113.7') return 'PROXY not-resolved.test:1';
+      return host === 'one.test' ? 'SOCKS5 127.0.0.1:${port}; DIRECT' : 'DIRECT';
+    }`,
+  );
+  const credentials = { username: 'gateway', source: { env: 'PROXY_PASSWORD' } };
+  const proxies = [{ url: `socks5h://127.0.0.1:${port}`, credentials, noProxy: [], ca: [] }];
+  const exits = { pac: { pac: { file, proxies, direct: false }, from: [] } };
+  const hosts = { 'fixed.test': ['203.0.113.7'] };
+  await withUpstream({ exits, exit: 'pac', hosts }, async (upstream) => {
+    assert.equal(await tokenBy(upstream, 'https://one.test/token'), 'Bearer a-token');
+    assert.deepEqual(
+      one.seen.map(({ target }) => target),
+      ['one.test:443'],
+    );
+    const destination = { scheme: 'https', host: 'two.test', port: 443 } as const;
+    await assert.rejects(
+      upstream.dialer.dial({ destination, addresses: [], principalId: 'p' }),
+      (error: ProxyError) => {
+        assert.equal(error.code, 'exit_unavailable');
+        assert.match(error.operatorDetail ?? '', /exit pac: .*"DIRECT".*permits nothing/);
+        assert.doesNotMatch(error.message, /pac|DIRECT/);
+        return true;
+      },
+    );
   });
 });
 

@@ -262,6 +262,13 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect' | 'narrowe
     ],
   ],
   refusesEch: stricter(passthrough, { ...passthrough, refusesEch: true }),
+  // Two ways out are none.
+  exit: [
+    [{ exit: 'a' }, { exit: 'a' }, { exit: 'a' }],
+    [{ exit: 'a' }, {}, { exit: 'a' }],
+    [{}, { exit: 'a' }, { exit: 'a' }],
+    [{ exit: 'a' }, { exit: 'b' }, 'deny'],
+  ],
   trust: [
     ...stricter({ trust: ['a', 'b'] }, { trust: ['a'] }),
     ...stricter({ trust: ['a'] }, {}),

@@ -5,7 +5,8 @@ import { type BucketStats, bucketStats } from '../../gateway/cache/bucket-room.t
 import type { CacheBucketSettings } from '../../gateway/config/cache-bucket-settings.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { LoopGuard } from '../../gateway/forward/loop-guard.ts';
-import { loadTrust, readFiles } from '../../gateway/gateway-parts.ts';
+import { loadTrust } from '../../gateway/gateway-parts.ts';
+import { readUpstreamFiles } from '../../gateway/open-exits.ts';
 import { openBucketClient } from '../../gateway/open-bucket.ts';
 import { openUpstream } from '../../gateway/upstream.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -25,7 +26,7 @@ export async function askBucket(config: GatewayConfig): Promise<AskedBucket | un
     ...common,
     config,
     trust: await loadTrust(config),
-    proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
+    files: await readUpstreamFiles(config),
     loops: new LoopGuard(),
   });
   const client = await openBucketClient(bucket, { ...common, limits: config.limits, upstream });

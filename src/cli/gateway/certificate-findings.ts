@@ -1,5 +1,6 @@
 // The certificates that a configuration names: the gateway's own, those that it trusts, and those that rules pin.
 
+import { upstreamProxies } from '../../gateway/config/upstream-settings.ts';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -23,7 +24,9 @@ export async function certificateFindings(config: GatewayConfig, nowMs: number):
   ];
   const authorities: readonly (readonly [YamlPath, string])[] = [
     ...upstream.ca.map((path, i) => [['upstream', 'ca', i], path] as const),
-    ...(upstream.proxy?.ca ?? []).map((path, i) => [['upstream', 'proxy', 'ca', i], path] as const),
+    ...upstreamProxies(upstream).flatMap(({ at, proxy }) =>
+      proxy.ca.map((path, i) => [[...at, 'ca', i], path] as const),
+    ),
     ...issuers.flatMap(({ ca }, n) => ca.map((path, i) => [['issuers', n, 'ca', i], path] as const)),
   ];
   for (const [at, path] of authorities) {

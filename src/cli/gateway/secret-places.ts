@@ -1,5 +1,6 @@
 // Where a configuration says that secrets are: one list for all that has to do with them, so that no place can be forgotten in one of them.
 
+import { upstreamProxies } from '../../gateway/config/upstream-settings.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 
@@ -43,11 +44,11 @@ export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
       at: ['cache', 'bucket', key],
       part: cache?.bucket?.[key],
     })),
-    {
-      name: 'upstream.proxy',
-      at: ['upstream', 'proxy', 'source'],
-      part: upstream.proxy?.credentials?.source,
-    },
+    ...upstreamProxies(upstream).map(({ at, proxy }) => ({
+      name: at.join('.'),
+      at: [...at, 'source'],
+      part: proxy.credentials?.source,
+    })),
     {
       name: 'certificateAuthority.passphrase',
       at: ['certificateAuthority', 'passphrase'],

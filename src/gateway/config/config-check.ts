@@ -1,5 +1,6 @@
 // What the shape of a configuration cannot say: keys that go together, addresses, names.
 
+import { checkExits } from './exits-check.ts';
 import { splitNumber } from '../../http/digits-at-end.ts';
 import { isIP } from 'node:net';
 import type { YamlPath } from '../../policy/yaml-source.ts';
@@ -45,17 +46,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkOidc(document, report);
   checkPeers(document, report);
   checkCacheBucket(document.cache?.bucket, report);
-  const proxy = document.upstream?.proxy;
-  if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
-    report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
-  }
-  for (const [i, entry] of asList(proxy?.noProxy).entries()) {
-    const at = Array.isArray(proxy?.noProxy)
-      ? ['upstream', 'proxy', 'noProxy', i]
-      : ['upstream', 'proxy', 'noProxy'];
-    if (isIP(entry) === 0 && !/^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(entry))
-      report(at, 'not a host; write an exact name, .suffix for a name and all below it, or an IP address');
-  }
+  checkExits(document.upstream, report);
   for (const [i, address] of asList(document.upstream?.resolvers).entries()) {
     const bare = isIP(address) === 6 ? address : withoutPort(address);
     const at = Array.isArray(document.upstream?.resolvers)

@@ -21,6 +21,7 @@ import type { DenialsDocument } from './denials-schema.ts';
 import { callbacksSettings, type CallbacksSettings } from './callbacks-settings.ts';
 import { cacheSettings, type CacheSetting } from './cache-settings.ts';
 import { canarySettings } from './canaries-settings.ts';
+import { exitFiles } from './exits-check.ts';
 import { upstreamSettings, type UpstreamSettings } from './upstream-settings.ts';
 import { type NoticeReceiver, noticesSettings } from './notices-settings.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
@@ -337,6 +338,7 @@ function fileReferences({
     ...many(telemetry?.syslog?.ca, ['telemetry', 'syslog', 'ca']),
     ...Object.entries(notices ?? {}).flatMap(([name, { ca }]) => many(ca, ['notices', name, 'ca'])),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
+    ...exitFiles(upstream?.exits).flatMap(({ paths, at }) => many(paths, at)),
     ...Object.entries(deciders ?? {}).flatMap(([name, { ca }]) => many(ca, ['deciders', name, 'ca'])),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
     ...(policy === 'observe' || policy === 'store' ? [] : many(policy, ['policy'])),

@@ -12,7 +12,7 @@ import type { Asking, AskScene } from './ask-registry.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { installScriptsOf } from './install-scripts.ts';
-import { isKeepable } from './keepable.ts';
+import { isKeepable, reachOf } from './keepable.ts';
 import { askedPromise, promisedPackage } from './promised-package.ts';
 import { ownerOf } from './spending-accounts.ts';
 
@@ -92,8 +92,7 @@ function cacheKeyOf(
     version: fetched.version,
     file: fetched.file ?? fetched.promisedAs,
     url: `${scheme}://${host}:${String(port)}${access.path}`,
-    // Who may not go where it came from does not have it from there.
-    reach: [...decision.addresses, ...(decision.trust ?? []).map((name) => `trust ${name}`)],
+    reach: reachOf(decision),
     ...(cache.share === 'principal' ? { principal: principal.id } : {}),
   };
 }

@@ -121,6 +121,7 @@ export async function askRegistry<Told>(
     sessionId: principal.sessionId,
     credentials: asked.credentials,
     addresses: decision.addresses,
+    exit: decision.exit,
     ...(tls === undefined ? {} : { tls }),
     signal: AbortSignal.any([timeout, unpaid.signal]),
   };

@@ -96,6 +96,7 @@ export function givenByAny(decision: AllowDecision): string {
     rewrite,
     refusesEch,
     trust,
+    exit,
   } = decision;
   return JSON.stringify([
     handling,
@@ -117,5 +118,6 @@ export function givenByAny(decision: AllowDecision): string {
     rewrite,
     refusesEch,
     trust,
+    exit,
   ]);
 }

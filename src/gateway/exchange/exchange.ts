@@ -313,6 +313,7 @@ export function forwardRequest(
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,
     addresses: decision.addresses,
+    exit: decision.exit,
     credentials:
       'isOfHome' in injected ? injected.names : decision.inject.map(({ credential }) => credential),
     isKeptAfterBody: decision.isByDestination === true,

@@ -23,3 +23,12 @@ export function isKeepable(decision: AllowDecision, access: RequestAccess): bool
     !/\bno-store\b/i.test(headers.all('cache-control').join(','))
   );
 }
+
+/** Of an archive's key: who may not go where it came from, or not by the way that it came, does not have it from there. */
+export function reachOf({ addresses, trust = [], exit }: AllowDecision): readonly string[] {
+  return [
+    ...addresses,
+    ...trust.map((name) => `trust ${name}`),
+    ...(exit === undefined ? [] : [`exit ${exit}`]),
+  ];
+}

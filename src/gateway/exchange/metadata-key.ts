@@ -3,7 +3,7 @@
 import type { AllowDecision, DecidedPackage, RequestAccess } from '../../policy/decision.ts';
 import type { ArchiveKey } from '../cache/cache-entry.ts';
 import { askedOf } from '../packages/asked-package.ts';
-import { isKeepable } from './keepable.ts';
+import { isKeepable, reachOf } from './keepable.ts';
 import { listedRegistries } from './metadata-form.ts';
 
 /** Undefined: it carries a credential, or is changed on its way, or tells of no versions. */
@@ -24,8 +24,7 @@ export function metadataKeyOf(
     root: `${root.scheme}://${root.host}:${String(root.port)}${root.path}`,
     name: asked.name,
     url: `${scheme}://${host}:${String(port)}${access.path}`,
-    // Who may not go where it came from does not have it from there.
-    reach: [...decision.addresses, ...(decision.trust ?? []).map((name) => `trust ${name}`)],
+    reach: reachOf(decision),
     accept: form,
     ...(principal === undefined ? {} : { principal }),
   };

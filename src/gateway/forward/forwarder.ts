@@ -52,6 +52,8 @@ export interface ForwardRequest {
   readonly isKeptAfterBody?: boolean;
   /** Private networks (CIDR) that the admitting rule opens. */
   readonly addresses: readonly string[];
+  /** The way out that the rule names. */
+  readonly exit?: string | undefined;
   readonly tls?: UpstreamTls | undefined;
   /** Hops that the client's connection has behind it. */
   readonly via?: string | undefined;

@@ -25,6 +25,8 @@ export interface OriginKey {
   /** Behind a body another request may follow, which then is none that is judged. */
   readonly isKeptAfterBody: boolean;
   readonly tls?: UpstreamTls | undefined;
+  /** The way out that the rule names. */
+  readonly exit?: string | undefined;
   /** Told to the proxy that the connection goes through. */
   readonly via?: string | undefined;
 }
@@ -44,7 +46,7 @@ type Owner = Pick<OriginKey, 'principalId' | 'sessionId'>;
 
 /** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
 export function originKeyOf(request: ForwardRequest): OriginKey {
-  const { head, principalId, sessionId, addresses, credentials, tls, via } = request;
+  const { head, principalId, sessionId, addresses, credentials, tls, exit, via } = request;
   const { destination } = head;
   return {
     destination,
@@ -54,6 +56,7 @@ export function originKeyOf(request: ForwardRequest): OriginKey {
     credentials: credentials.length < 2 ? credentials : credentials.toSorted(),
     isKeptAfterBody: request.isKeptAfterBody === true,
     tls,
+    exit,
     via,
   };
 }
@@ -63,10 +66,10 @@ export function originKeyText(key: OriginKey): string {
   const tls =
     key.tls === undefined ? '' : createHash('sha256').update(JSON.stringify(key.tls)).digest('base64url');
   const { destination } = key;
-  const { principalId, sessionId, addresses, credentials, isKeptAfterBody, via } = key;
+  const { principalId, sessionId, addresses, credentials, isKeptAfterBody, exit, via } = key;
   const { scheme } = destination;
   return (
-    `${scheme} ${isKeptAfterBody ? 'kept' : 'closed'} ${tls} ${via === undefined ? '-' : sized(via)}` +
+    `${scheme} ${isKeptAfterBody ? 'kept' : 'closed'} ${tls} ${via === undefined ? '-' : sized(via)}${exit === undefined ? '-' : sized(exit)}` +
     sized(principalId) +
     sized(sessionId) +
     sized(formatAuthority(destination)) +

@@ -84,7 +84,7 @@ export class LiveGrants {
 
 /**
  * Whether what runs could begin anew with all that it has: bytes handled in the same way, its credentials and what those of the home
- * serve, the private networks that it may be connected to, the certificates that may have verified its origin; and whoever has to
+ * serve, the private networks that it may be connected to, its way out, the certificates that may have verified its origin; and whoever has to
  * allow it was asked.
  */
 function givesStill(now: Decision, given: AllowDecision): boolean {
@@ -102,6 +102,7 @@ function givesStill(now: Decision, given: AllowDecision): boolean {
     given.inject.every(({ credential }) => isInjected.has(credential)) &&
     (given.homeWrites !== true || now.homeWrites === true) &&
     given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
+    now.exit === given.exit &&
     (given.trust ?? []).every((name) => isTrusted.has(name)) &&
     decidersStill(now.deciders, given.deciders)
   );

@@ -57,6 +57,7 @@ export interface Policies {
 export function policyNames({
   credentials,
   trust,
+  upstream,
   deciders,
   advisories,
   packageTrust,
@@ -64,7 +65,7 @@ export function policyNames({
   discover,
 }: Pick<
   GatewayConfig,
-  'credentials' | 'trust' | 'deciders' | 'advisories' | 'packageTrust' | 'issuers' | 'discover'
+  'credentials' | 'trust' | 'upstream' | 'deciders' | 'advisories' | 'packageTrust' | 'issuers' | 'discover'
 >): PolicyReadingOptions {
   return {
     credentials: Object.keys(credentials),
@@ -76,6 +77,7 @@ export function policyNames({
     sshKeys: loggingIn(credentials, 'key'),
     signingKeys: Object.entries(credentials).flatMap(([name, one]) => (signsObjects(one) ? [name] : [])),
     trust: Object.keys(trust),
+    exits: Object.keys(upstream.exits),
     deciders: Object.keys(deciders),
     requestDeciders: Object.entries(deciders).flatMap(([name, { kind }]) =>
       kind === 'ext-authz' ? [name] : [],

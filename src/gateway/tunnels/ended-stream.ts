@@ -280,6 +280,7 @@ async function dial({ scene, destination, decision, record }: Ended, request: En
     // TLS begins where the protocol says so.
     destination: { ...destination, scheme: request.startTls === 'never' ? 'tcp' : 'https' },
     addresses: decision.addresses,
+    exit: decision.exit,
     principalId: principal.id,
     sessionId: principal.sessionId,
     alpn: request.alpn,

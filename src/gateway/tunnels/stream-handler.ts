@@ -324,6 +324,7 @@ async function blind(
   const dialed = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,
+    exit: decision.exit,
     principalId: principal.id,
     sessionId,
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),

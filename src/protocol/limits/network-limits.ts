@@ -14,6 +14,40 @@ export const networkLimits = {
     'Resolving a name. A silent name server must not hold a stream for longer.',
   ),
   handshakeTimeoutMs: row(10_000, 'timeout', 'A TLS or WebSocket handshake over a bad link.'),
+  proxyAwayMs: row(
+    30_000,
+    'origin_unreachable',
+    'How long a proxy of `upstream.exits` that could not be reached is tried behind the others that a proxy script names.',
+  ),
+  proxyAddressesMax: fixedRow(
+    4,
+    'origin_unreachable',
+    'Addresses of one name that a SOCKS5 proxy is asked for, one after the other.',
+  ),
+  pacTimeoutMs: row(
+    5_000,
+    'exit_unavailable',
+    'What a proxy script may take for one host, with the names that it resolves. Then its thread is ended.',
+  ),
+  pacBytesMax: fixedRow(1 * MiB, 'config_invalid', 'A proxy script. Large companies have some of 200 KB.'),
+  pacMemoryBytesMax: fixedRow(
+    32 * MiB,
+    'exit_unavailable',
+    'Memory of a proxy script in its interpreter, and as much again for the thread around it.',
+  ),
+  pacLookupsMax: fixedRow(32, 'exit_unavailable', 'Names that a proxy script may resolve for one host.'),
+  pacResultCharactersMax: fixedRow(2_048, 'exit_unavailable', 'What a proxy script may say of a host.'),
+  pacHopsMax: fixedRow(8, 'exit_unavailable', 'Proxies of one response of a proxy script that are tried.'),
+  pacResultsMax: fixedRow(
+    4_096,
+    'exit_unavailable',
+    'Hosts of which it is kept what the proxy script says. Beyond it, the one that was asked for longest ago is asked again.',
+  ),
+  pacResultAgeMsMax: fixedRow(
+    60_000,
+    'exit_unavailable',
+    'How long it is kept what the proxy script says of a host: it may look at the time and at names. A failure is kept for a tenth of it.',
+  ),
   closeTimeoutMs: row(
     2_000,
     'timeout',

@@ -49,7 +49,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     discover: {},
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
-    upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
+    upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {}, exits: {} },
     audit: { keepDays: 90, keepBytes: 8_589_934_592 },
     access: { enabled: true },
     limits: defaultLimits,
@@ -123,6 +123,10 @@ upstream:
   ca: corp.pem
   resolvers: [192.0.2.53, "192.0.2.54:5353", "[2001:db8::53]:53"]
   hosts: { internal.example.com: 10.1.2.3, two.example.com: [10.1.2.4, "fd00::1"] }
+  exits:
+    office: { from: [203.0.113.9, "2001:db8::9"] }
+    pac: { pac: { file: p.pac, proxies: [{ url: "socks5://p.example.com:1080" }], direct: true } }
+  exit: office
 audit: { file: audit.jsonl, keepDays: 7, keepEvents: 5000, keepBytes: 10000000 }
 access: { enabled: false }
 limits: { streamsMax: 7 }
@@ -187,6 +191,18 @@ log: { level: debug, format: json }
       ca: ['/etc/gateway/corp.pem'],
       resolvers: ['192.0.2.53', '192.0.2.54:5353', '[2001:db8::53]:53'],
       hosts: { 'internal.example.com': ['10.1.2.3'], 'two.example.com': ['10.1.2.4', 'fd00::1'] },
+      exits: {
+        office: { from: ['203.0.113.9', '2001:db8::9'] },
+        pac: {
+          pac: {
+            file: '/etc/gateway/p.pac',
+            proxies: [{ url: 'socks5://p.example.com:1080', noProxy: [], ca: [] }],
+            direct: true,
+          },
+          from: [],
+        },
+      },
+      exit: 'office',
     },
     audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000, keepBytes: 10_000_000 },
     access: { enabled: false },
@@ -398,8 +414,50 @@ describe('what is wrong is told with its place and what to write', () => {
     ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
     [
       'a proxy of another scheme',
-      'upstream: { proxy: { url: socks5://p.example.com } }',
+      'upstream: { proxy: { url: socks4://p.example.com:1080 } }',
       [/write http:\/\/host:port/],
+    ],
+    [
+      'a SOCKS5 proxy without a port',
+      'upstream: { proxy: { url: "socks5://p.example.com" } }',
+      [/without a port/],
+    ],
+    ['an exit that says nothing', 'upstream: { exits: { a: {} } }', [/it says nothing; write proxy, pac/]],
+    [
+      'an exit with two ways',
+      'upstream: { exits: { a: { proxy: { url: "http://p.example.com" }, pac: { file: gateway.yaml, proxies: [{ url: "http://p.example.com" }] }, from: 10.0.0.1, interface: wg0 } } }',
+      [/write one of the two/, /write one of from and interface/],
+    ],
+    [
+      'a script that may name no proxy',
+      'upstream: { exits: { a: { pac: { file: gateway.yaml } } } }',
+      [/list them under "proxies"/],
+    ],
+    [
+      'an exit from a name',
+      'upstream: { exits: { a: { from: office } } }',
+      [/not an IP address; write one that/],
+    ],
+    [
+      'an exit from two addresses of a family',
+      'upstream: { exits: { a: { from: [10.0.0.1, 10.0.0.2] } } }',
+      [/one address of each family at most/],
+    ],
+    [
+      'an exit of a name that is taken',
+      'upstream: { exits: { direct: { from: 10.0.0.1 } } }',
+      [/is not "direct"/],
+    ],
+    ['an exit that there is not', 'upstream: { exit: a }', [/there is no exit of that name/]],
+    [
+      'an exit beside a proxy',
+      'upstream: { exit: a, exits: { a: { from: 10.0.0.1 } }, proxy: { url: "http://p.example.com" } }',
+      [/write one of the two/],
+    ],
+    [
+      'half a log-in at a proxy of an exit',
+      'upstream: { exits: { a: { proxy: { url: "http://p.example.com", username: u } } } }',
+      [/username and source go together/],
     ],
     [
       'a password in the URL of a proxy',

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { PacReading } from '../../../src/gateway/exits/pac-messages.ts';
+import { PacScript } from '../../../src/gateway/exits/pac-script.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+
+const patient = { ...defaultLimits, pacTimeoutMs: 60_000 };
+
+function open(script: string, more: Partial<ConstructorParameters<typeof PacScript>[0]> = {}): PacScript {
+  return new PacScript({
+    script,
+    limits: patient,
+    resolve: (host) => Promise.resolve(host === 'intra.test' ? '10.1.2.3' : null),
+    ownAddress: () => '10.9.8.7',
+    ...more,
+  });
+}
+
+const about = (host: string): { readonly url: string; readonly host: string } => ({
+  url: `https://${host}/`,
+  host,
+});
+
+/** What each expression is, as a text, in the order given. */
+async function values(expressions: readonly string[]): Promise<readonly string[]> {
+  using script = open(
+    `function FindProxyForURL(url, host) { return JSON.stringify([${expressions.map((one) => `String(${one})`).join()}]); }`,
+  );
+  const reading = await script.find('p', about('a.example.com'));
+  if (reading.kind !== 'found') assert.fail(reading.reason);
+  return JSON.parse(reading.text) as readonly string[];
+}
+
+test('the functions of PAC say what those of browsers say', async () => {
+  const table: readonly (readonly [string, string])[] = [
+    ['url', 'https://a.example.com/'],
+    ['isPlainHostName("www")', 'true'],
+    ['isPlainHostName("www.example.com")', 'false'],
+    ['dnsDomainIs("www.Example.com", ".example.COM")', 'true'],
+    ['dnsDomainIs("www.example.org", ".example.com")', 'false'],
+    ['localHostOrDomainIs("www", "www.example.com")', 'true'],
+    ['localHostOrDomainIs("home.example.com", "www.example.com")', 'false'],
+    ['dnsDomainLevels("www.example.com")', '2'],
+    ['shExpMatch("a.example.com", "*.example.com")', 'true'],
+    ['shExpMatch("a.example.com", "?.ex*.c?m")', 'true'],
+    ['shExpMatch("a.example.com", "*.example.org")', 'false'],
+    ['shExpMatch("a".repeat(5000), "*a".repeat(1000) + "b")', 'false'],
+    ['isInNet("intra.test", "10.1.0.0", "255.255.0.0")', 'true'],
+    ['isInNet("10.2.0.1", "10.1.0.0", "255.255.0.0")', 'false'],
+    ['isInNet("unknown.test", "0.0.0.0", "0.0.0.0")', 'false'],
+    ['isInNet("999.1.1.1", "0.0.0.0", "0.0.0.0")', 'false'],
+    ['dnsResolve("intra.test")', '10.1.2.3'],
+    ['dnsResolve("unknown.test")', 'null'],
+    ['isResolvable("intra.test")', 'true'],
+    ['myIpAddress()', '10.9.8.7'],
+    ['weekdayRange("SUN", "SAT")', 'true'],
+    ['weekdayRange("NEVER")', 'false'],
+    ['dateRange("JAN", "DEC", "GMT")', 'true'],
+    ['dateRange(1, 31)', 'true'],
+    ['dateRange(1990, 1991)', 'false'],
+    ['timeRange(0, 0, 0, 23, 59, 59)', 'true'],
+    ['timeRange()', 'false'],
+    ['alert("x")', 'undefined'],
+  ];
+  assert.deepEqual(
+    await values(table.map(([expression]) => expression)),
+    table.map(([, expected]) => expected),
+  );
+});
+
+test('nothing of the host is there, whichever way it is asked for', async () => {
+  const names = [
+    'process',
+    'require',
+    'fetch',
+    'WebAssembly',
+    'setTimeout',
+    'console',
+    'std',
+    'os',
+    'Worker',
+  ];
+  const found = await values([
+    ...names.map((name) => `typeof ${name}`),
+    '(function () {}).constructor("return typeof process")()',
+    'dnsResolve.constructor("return typeof process")()',
+    'Object.getOwnPropertyNames(Object.getPrototypeOf(dnsResolve)).includes("host")',
+    'dnsResolve({ toString: function () { return "intra.test"; } })',
+  ]);
+  assert.deepEqual(found, [...names.map(() => 'undefined'), 'undefined', 'undefined', 'false', '10.1.2.3']);
+});
+
+test('a script whose functions are its own changes its own, and no other', async () => {
+  using script = open(
+    `Object.prototype.toString = String.prototype.toString = function () { throw 1; };
+     dnsResolve = function () { return '10.0.0.1'; };
+     var calls = 0;
+     function FindProxyForURL(url, host) { calls += 1; return 'PROXY ' + dnsResolve('x') + ':' + calls; }`,
+  );
+  assert.deepEqual(await script.find('p', about('a.test')), { kind: 'found', text: 'PROXY 10.0.0.1:1' });
+  assert.deepEqual(await script.find('p', about('a.test')), { kind: 'found', text: 'PROXY 10.0.0.1:2' });
+});
+
+test('what a hostile script does is a failure that says what it was, and the next question begins anew', async () => {
+  const cases: readonly (readonly [body: string, reason: RegExp])[] = [
+    ['var a = []; while (true) a.push(new Array(1000).fill(1.5));', /memory/],
+    ['return "x".repeat(1e9);', /memory/],
+    ['return "x".repeat(1e5);', /pacResultCharactersMax/],
+    ['return (function f() { return f(); })();', /stack/],
+    ['return { toString: function () { return "DIRECT"; } };', /no text/],
+    ['throw new Error("no " + host);', /no evil\.test/],
+    ['for (var i = 0; i < 1000; i += 1) dnsResolve("n" + i + ".test");', /pacLookupsMax/],
+  ];
+  for (const [body, reason] of cases) {
+    using script = open(
+      `function FindProxyForURL(url, host) { if (host !== 'evil.test') return 'DIRECT'; ${body} }`,
+    );
+    const reading: PacReading = await script.find('p', about('evil.test'));
+    assert.equal(reading.kind, 'failed', body);
+    assert.match(reading.kind === 'failed' ? reading.reason : '', reason, body);
+    if (body !== cases[0]?.[0]) continue;
+    assert.deepEqual(await script.find('p', about('good.test')), { kind: 'found', text: 'DIRECT' });
+  }
+});
+
+test('a loop, in the script, in a regular expression or at its top, ends with its thread', async () => {
+  for (const text of [
+    'function FindProxyForURL() { while (true) {} }',
+    'function FindProxyForURL() { return /^(a+)+$/.test("a".repeat(40) + "b") ? "" : "DIRECT"; }',
+    'while (true) { try { while (true) {} } catch (e) {} }',
+  ]) {
+    using script = open(text, { limits: { ...defaultLimits, pacTimeoutMs: 100 } });
+    const reading = await script.find('p', about('a.test'));
+    assert.deepEqual(reading, { kind: 'failed', reason: 'it takes too long (pacTimeoutMs)' }, text);
+  }
+});
+
+test('a name that is never resolved is given up with the thread that waits for it', async () => {
+  using script = open('function FindProxyForURL(url, host) { return dnsResolve(host); }', {
+    limits: { ...defaultLimits, pacTimeoutMs: 100 },
+    resolve: () => Promise.withResolvers<string | null>().promise,
+  });
+  assert.match(JSON.stringify(await script.find('p', about('a.test'))), /pacTimeoutMs/);
+});
+
+test('a script without the function, or that is no JavaScript, fails', async () => {
+  for (const [text, reason] of [
+    ['', /no function FindProxyForURL/],
+    ['var FindProxyForURL = 5;', /no function FindProxyForURL/],
+    ['function (', /./],
+  ] as const) {
+    using script = open(text);
+    const reading = await script.find('p', about('a.test'));
+    assert.equal(reading.kind, 'failed', text);
+    assert.match(reading.kind === 'failed' ? reading.reason : '', reason);
+  }
+});
+
+test('owners take turns, and the end settles all that wait', async () => {
+  const script = open('function FindProxyForURL(url, host) { return host; }');
+  const order: string[] = [];
+  const ask = (who: string, host: string): Promise<unknown> =>
+    script
+      .find(who, about(host))
+      .then((reading) => order.push(reading.kind === 'found' ? reading.text : 'over'));
+  await Promise.all([ask('a', 'a1'), ask('a', 'a2'), ask('a', 'a3'), ask('b', 'b1')]);
+  assert.deepEqual(order, ['a1', 'a2', 'b1', 'a3']);
+  const last = ask('a', 'a4');
+  script[Symbol.dispose]();
+  await last;
+  assert.equal(order.at(-1), 'over');
+});
