@@ -333,7 +333,7 @@ async function startsTls(socket: Socket, { destination, startTls }: DialRequest)
 }
 
 /** Exits of the configuration have other names. */
-export const directName = 'direct';
+const directName = 'direct';
 
 function usableFrom(from: LocalAddresses, addresses: readonly string[]): readonly string[] {
   return addresses.filter((address) => localAddressFor(from, address) !== undefined);

@@ -35,6 +35,7 @@ const keys: Readonly<Record<string, readonly [keys: string, handling: string]>> 
   require: ['require: jailed', passes],
   expires: ['expires: 2031-01-01T00:00:00Z', passes],
   addresses: ['addresses: 10.0.0.0/8', passes],
+  exit: ['exit: direct', passes],
   methods: ['methods: GET', 'intercept'],
   paths: ['paths: /a', 'intercept'],
   git: ['git: { repository: acme/app }', 'intercept'],

@@ -19,6 +19,7 @@ import { protocolRows } from './protocol-rows.ts';
 import { keysOf } from './schema-keys.ts';
 import { signRows } from './sign-rows.ts';
 import { tlsRows } from './tls-rows.ts';
+import { wayRows } from './way-rows.ts';
 
 interface Row {
   readonly key: string;
@@ -35,8 +36,7 @@ interface Row {
 }
 
 const get = 'GET https://a.example.com/x';
-const rule = (keys: string): string => `rules: [{ name: r, ${keys} }]`;
-const host = 'hosts: a.example.com';
+const [rule, host] = [(keys: string) => `rules: [{ name: r, ${keys} }]`, 'hosts: a.example.com'];
 const fetched = 'POST https://a.example.com/acme/app.git/git-upload-pack';
 const pushed = 'POST https://a.example.com/acme/app.git/git-receive-pack';
 const [allowed, denied] = ['allow r', 'deny default-deny'];
@@ -475,6 +475,7 @@ const rows: readonly Row[] = [
   ...protocolRows,
   ...signRows,
   ...tlsRows,
+  ...wayRows,
   {
     key: 'rules[].trust',
     with: rule(`${host}, trust: internal`),
