@@ -65,7 +65,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials'],
     ['credentials/kinds'],
     ['credentials/signatures', 'credentials/sigv4', 'credentials/vault'],
-    ['credentials/leases', 'credentials/minted'],
+    ['credentials/kept', 'credentials/leases', 'credentials/minted'],
     ['credentials/emulation', 'credentials/sources', 'credentials/request'],
     ['leaks'],
     ['databases/postgres'],

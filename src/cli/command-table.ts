@@ -16,6 +16,7 @@ export const commands: CommandTable = new Map([
   ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
   ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
   ['ca', async () => (await import('./gateway/ca.ts')).caCommand],
+  ['credential', async () => (await import('./operator/credential.ts')).credentialCommand],
   ['keys', async () => (await import('./gateway/keys.ts')).keysCommand],
   ['identity', async () => (await import('./gateway/identity.ts')).identityCommand],
   ['audit', async () => (await import('./operator/audit.ts')).auditCommand],

@@ -30,6 +30,7 @@ export const gatewayCommands: ReadonlySet<string> = new Set([
   'gateway-worker',
   'token',
   'ca',
+  'credential',
   'keys',
   'identity',
   'audit',

@@ -29,6 +29,7 @@ import { openChanges } from './open-changes.ts';
 import { openActs } from './open-acts.ts';
 import { openPackageFacts } from './open-package-facts.ts';
 import { type GatewayLeases, openLeases } from './open-leases.ts';
+import { openLogIns } from './open-log-ins.ts';
 import { openLeakLedger } from './open-leaks.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { type GatewayKeys, isSharedStore, openGatewayKeys, readKeysAgain } from './open-gateway-keys.ts';
@@ -204,6 +205,7 @@ async function openWays(start: Start, { places, signingKey, records }: WayNeeds)
       canaries: config.canaries,
       held,
       leases: leases.leases,
+      logIns: openLogIns(start, records, { signingKey, fetch: upstream.fetch }),
     }),
   );
   return { authority, serverAuthority, upstream, loops, credentials, leases, held, signingKey };

@@ -1,36 +1,14 @@
 // The vaults that keep a key-encryption key, by a way of their own: the key is needed before there is any other.
 
-import type { GatewayConfig } from './config/config.ts';
 import { BackgroundRenewals } from './credentials/sources/background-renewals.ts';
 import { Vaults } from './credentials/vault/vaults.ts';
-import { LoopGuard } from './forward/loop-guard.ts';
-import { loadTrust } from './gateway-parts.ts';
-import { readUpstreamFiles } from './open-exits.ts';
-import { openUpstream } from './upstream.ts';
+import { openOwnUpstream, type OwnUpstreamOptions } from './open-own-upstream.ts';
 
-export interface IdentityKeysOptions {
-  readonly config: GatewayConfig;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly clock: () => number;
-  /** What is opened for it ends with this. */
-  readonly stack: AsyncDisposableStack;
-}
+export type IdentityKeysOptions = OwnUpstreamOptions;
 
-export async function openIdentityVaults({
-  config,
-  environment,
-  clock,
-  stack,
-}: IdentityKeysOptions): Promise<Vaults> {
-  const upstream = openUpstream({
-    config,
-    clock,
-    trust: await loadTrust(config),
-    files: await readUpstreamFiles(config),
-    environment,
-    stack,
-    loops: new LoopGuard(),
-  });
+export async function openIdentityVaults(options: IdentityKeysOptions): Promise<Vaults> {
+  const { config, environment, stack } = options;
+  const upstream = await openOwnUpstream(options);
   const background = stack.use(new BackgroundRenewals(config.limits));
   return stack.use(new Vaults({ environment, fetch: upstream.fetch, background }));
 }

@@ -142,6 +142,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'The service ended in the middle of its response. The part that came is incomplete: try again.',
   package_altered:
     'Do not use the part that came. Try again once: the registry may have published the version anew. If it happens again, somebody has changed the package at the registry or on the way, or one of them is broken. The audit has an alarm, package_altered.',
+  credential_not_granted:
+    'Ask for a token that names the credential: `token issue --credentials NAME`. Without that option a token grants what the policy says.',
   credential_unavailable:
     'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Fix it; the next request tries again.',
   login_refused:

@@ -204,6 +204,12 @@ export const errorTable = {
   origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
   origin_malformed: row(502, 69, 76, 'The response of the origin breaks HTTP.'),
   origin_truncated: row(502, 70, 76, 'The origin ended the response before it was complete.'),
+  credential_not_granted: denial(
+    403,
+    118,
+    77,
+    'The rule puts on a credential that the token of the session does not grant.',
+  ),
   credential_unavailable: row(
     502,
     71,

@@ -47,6 +47,7 @@ export class LateStore {
       firstSeen: part(() => this.#opened?.firstSeen),
       treeHeads: part(() => this.#opened?.treeHeads),
       leases: part(() => this.#opened?.leases),
+      keptTokens: part(() => this.#opened?.keptTokens),
       operators: part(() => this.#opened?.operators),
       gateways: part(() => this.#opened?.gateways),
       identity: part(() => this.#opened?.identity),

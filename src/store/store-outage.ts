@@ -219,6 +219,7 @@ export function askedStore(store: Store, outage: StoreOutage): Store {
     firstSeen: asked(store.firstSeen, ask),
     treeHeads: asked(store.treeHeads, ask),
     leases: asked(store.leases, ask),
+    keptTokens: asked(store.keptTokens, ask),
     operators: asked(store.operators, ask),
     gateways: asked(store.gateways, ask),
     identity: asked(store.identity, ask),

@@ -13,6 +13,7 @@ import type { ChangeStore } from './change-store.ts';
 import type { FirstSeenStore } from './first-seen-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
 import type { KnownIdStore } from './known-id-store.ts';
+import type { KeptTokenStore } from './kept-token-store.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { QuestionStore } from './question-store.ts';
@@ -360,6 +361,7 @@ export interface Store extends AsyncDisposable {
   readonly firstSeen: FirstSeenStore;
   readonly treeHeads: TreeHeadStore;
   readonly leases: LeaseStore;
+  readonly keptTokens: KeptTokenStore;
   readonly operators: OperatorStore;
   readonly gateways: GatewayStore;
   readonly identity: IdentityStore;

@@ -9,6 +9,7 @@ import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
 import { firstSeenConformance } from './first-seen.ts';
 import { knownIdConformance } from './known-ids.ts';
+import { keptTokenConformance } from './kept-tokens.ts';
 import { leaseConformance } from './leases.ts';
 import { treeHeadConformance } from './tree-heads.ts';
 import { changeConformance } from './changes.ts';
@@ -41,6 +42,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     firstSeenConformance(open);
     treeHeadConformance(open);
     leaseConformance(open);
+    keptTokenConformance(open);
     operatorConformance(open);
     gatewayConformance(open);
     policyConformance(open);

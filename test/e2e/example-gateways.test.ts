@@ -58,6 +58,7 @@ async function prepare(): Promise<void> {
     'gemini-key',
     'mcp-token',
     'github-token',
+    'orders-client',
     'reports-password',
     'orders-password',
     'deploy-key',

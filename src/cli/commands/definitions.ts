@@ -25,6 +25,7 @@ import {
   workerDefinition,
 } from './inner-definitions.ts';
 import { jobDefinition, jobSessionDefinition } from './job-definition.ts';
+import { credentialDefinition } from './credential-definition.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { loginDefinition } from './login-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
@@ -48,6 +49,7 @@ export const definitions: readonly Definition[] = [
   connectDefinition,
   cleanupDefinition,
   caDefinition,
+  credentialDefinition,
   keysDefinition,
   identityDefinition,
   auditDefinition,

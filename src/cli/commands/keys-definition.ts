@@ -62,10 +62,27 @@ const retire = {
   ],
 } as const satisfies CommandDefinition;
 
+const show = {
+  kind: 'command',
+  name: 'show',
+  summary: 'prints the public keys by which others verify what gateways sign, as a JWKS',
+  description: [
+    'Give it to an authorization server that exchanges tokens on behalf of sessions. It has the key that signs, and those that are accepted beside it while it rotates.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy keys show --config gateway.yaml',
+      purpose: 'the keys for an authorization server',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const keysDefinition = {
   kind: 'group',
   name: 'keys',
   summary: 'rotates the key that signs tokens',
   question: 'what about the signing key?',
-  actions: [next, change, retire],
+  actions: [next, change, retire, show],
 } as const satisfies GroupDefinition;

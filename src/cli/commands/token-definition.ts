@@ -27,6 +27,12 @@ const issue = {
       placeholder: 'NAME=VALUE',
       help: 'a further claim, for policies to look at',
     },
+    credentials: {
+      kind: 'repeated',
+      each: 'text',
+      placeholder: 'NAME',
+      help: 'the credentials that its session may use, of those that rules put on; several with commas; default: what the policy says',
+    },
     kind: {
       kind: 'choice',
       placeholder: 'KIND',

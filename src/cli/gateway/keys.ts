@@ -6,7 +6,7 @@ import {
   retiredSigningKey,
   switchedSigningKey,
 } from '../../gateway/identity/identity-rotation.ts';
-import { createSigningKey } from '../../gateway/sessions/signing-key.ts';
+import { createSigningKey, thumbprintOf } from '../../gateway/sessions/signing-key.ts';
 import {
   acceptedForMsMin,
   makeNextSigningKey,
@@ -17,7 +17,7 @@ import { keysDefinition } from '../commands/keys-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
-import { withSealed } from './identity-access.ts';
+import { placesOfConfig, withSealed } from './identity-access.ts';
 import { tellDone } from '../terminal/notes.ts';
 
 type NextInput = Input<(typeof keysDefinition)['actions'][0]>;
@@ -54,4 +54,15 @@ async function retire({ options: values }: NextInput): Promise<number> {
   return 0;
 }
 
-export const keysCommand = groupOf(keysDefinition, { next, switch: change, retire });
+async function show({ options: values }: NextInput): Promise<number> {
+  const config = await gatewayOfOptions(values);
+  const { publicKeys } = await (await placesOfConfig(config)).signingKey.read();
+  const keys = publicKeys.map((key) => {
+    const { kty, crv, x } = key.export({ format: 'jwk' });
+    return { kty, crv, x, kid: thumbprintOf(key, 'of the gateway'), alg: 'EdDSA', use: 'sig' };
+  });
+  process.stdout.write(`${JSON.stringify({ keys }, undefined, 2)}\n`);
+  return 0;
+}
+
+export const keysCommand = groupOf(keysDefinition, { next, switch: change, retire, show });

@@ -1,5 +1,6 @@
 // `upstreamproxy token issue`: a session token or a proxy token, signed by the gateway's own key.
 
+import { credentialsClaim, credentialsOf } from '../../gateway/sessions/credentials-claim.ts';
 import {
   networksClaim,
   networksOf,
@@ -55,6 +56,9 @@ async function issue({ options: values }: IssueInput): Promise<number> {
     claims: {
       ...readClaims(values.claim ?? []),
       ...(networks.length === 0 ? {} : { [networksClaim]: networks }),
+      ...(values.credentials === undefined
+        ? {}
+        : { [credentialsClaim]: credentialsOf(values.credentials, config.credentials) }),
     },
     ttlSeconds: isProxy
       ? (values.lifetime ?? proxyLifetimeMs) / 1000

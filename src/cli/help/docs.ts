@@ -1,6 +1,5 @@
 // `upstreamproxy docs`: the documentation site that comes with the package.
 
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
@@ -10,6 +9,7 @@ import { commandOf } from '../terminal/command.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { unpackSite } from './packed-site.ts';
 import { serveSite } from './site-server.ts';
+import { openInBrowser } from '../terminal/open-in-browser.ts';
 
 /** Where the package has it. */
 const packed = 'site/documents.tar.zst';
@@ -31,13 +31,3 @@ export const docsCommand = commandOf(docsDefinition, async ({ options: { port, o
   await shutdown.requested;
   return 0;
 });
-
-/** Whoever opens addresses here; that it can't is said. */
-function openInBrowser({ href }: URL): void {
-  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(program, [href], { stdio: 'ignore', detached: true });
-  child.on('error', () => {
-    process.stderr.write(`upstreamproxy: ${program} is not here; open the address yourself\n`);
-  });
-  child.unref();
-}

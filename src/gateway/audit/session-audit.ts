@@ -52,7 +52,11 @@ export interface SessionStep {
     | 'lease_taken'
     | 'lease_given_back'
     | 'lease_lost'
-    | 'lease_not_given_back';
+    | 'lease_not_given_back'
+    | 'credential_logged_in'
+    | 'credential_logged_out'
+    | 'credential_asked_again'
+    | 'credential_refused';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -133,6 +137,7 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'advisories_stale',
   'authority_expiring',
   'lease_not_given_back',
+  'credential_refused',
 ]);
 /** What was done, though somebody has to look at it. */
 const done: ReadonlySet<SessionStep['action']> = new Set([
@@ -142,6 +147,7 @@ const done: ReadonlySet<SessionStep['action']> = new Set([
   'advisories_stale',
   'authority_expiring',
   'lease_not_given_back',
+  'credential_refused',
 ]);
 const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 

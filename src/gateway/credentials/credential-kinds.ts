@@ -15,6 +15,7 @@ import type {
 import { fieldName } from './kinds/field-name.ts';
 import { issuedKinds } from './kinds/issued-kinds.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
+import { logInKinds } from './kinds/log-in-kinds.ts';
 import { placeholderText } from './kinds/placeholder-text.ts';
 import { mintedKinds } from './kinds/minted-kinds.ts';
 import { proofKinds } from './kinds/proof-kinds.ts';
@@ -24,11 +25,12 @@ import { secretWords, sourceSchema } from './sources/source-schema.ts';
 import type { SourceDocument } from './sources/source-schema.ts';
 import { sourceSettings } from './sources/source-settings.ts';
 
-/** The secret itself goes, or what it buys goes, or it stays and proves something: a kind belongs into one of these files. */
+/** The secret itself goes, or what it buys goes, or it stays and proves something, or a log-in gives it: a kind belongs into one of these files. */
 const credentialKinds = [
   ...sourceKinds,
   ...issuedKinds,
   ...mintedKinds,
+  ...logInKinds,
   ...proofKinds,
   ...signatureKinds,
 ] as const;
@@ -45,7 +47,7 @@ export type CredentialConfig = SettingsOf<(typeof credentialKinds)[number]>;
 /** What a credential of the configuration has whatever its kind; the rest is the kind's own. */
 export interface CredentialDocument {
   readonly kind: string;
-  readonly source: SourceDocument;
+  readonly source?: SourceDocument | undefined;
   readonly placeholder?: PlaceholderSettings;
   readonly scrub?: { readonly decode: boolean };
   readonly strip?: { readonly headers?: readonly string[]; readonly parameters?: readonly string[] };
@@ -87,7 +89,7 @@ function schemaOf(one: CredentialKind) {
   const shape = {
     kind: z.literal(one.kind).describe(one.summary),
     ...one.shape,
-    source: sourceSchema,
+    source: one.needsNoSource === true ? sourceSchema.optional() : sourceSchema,
     scrub: scrubSchema.optional().describe('How responses are searched for the secret.'),
     ...(one.foreign.what === 'none-beside-it' ? {} : { strip }),
     placeholder: one.placeholder.schema,
@@ -120,7 +122,7 @@ export function credentialSettings(document: CredentialDocument, absolute: Absol
   const settings = {
     kind,
     ...kindOf(kind).settings(own, absolute),
-    source: sourceSettings(source, absolute),
+    ...(source === undefined ? {} : { source: sourceSettings(source, absolute) }),
     ...(placeholder === undefined ? {} : { placeholder }),
     ...(scrub === undefined ? {} : { scrub }),
     ...(strip === undefined ? {} : { strip }),

@@ -16,6 +16,7 @@ import type {
   CredentialLogin,
   SigningCredential,
 } from './kinds/credential-kind.ts';
+import type { Injected } from './request/injected.ts';
 import type { SoughtInMessages } from './request/placeholder-messages.ts';
 import { Emulations } from './emulation/emulations.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
@@ -32,6 +33,7 @@ import { HeldBodies } from './request/held-bodies.ts';
 import type { ServiceFetch } from '../forward/service-fetch.ts';
 import type { GivenLease } from './leases/lease-seal.ts';
 import { isPerSession } from './kinds/per-session.ts';
+import type { KeptLogIns } from './kept/log-in-tokens.ts';
 import { SessionCredentials } from './session-credentials.ts';
 import type { LeaseSession, SessionLeases } from './leases/session-leases.ts';
 import { Vaults, type VaultSources } from './vault/vaults.ts';
@@ -51,6 +53,8 @@ export interface InjectedRequest {
   readonly keepsRange: boolean;
   /** What the client sent to be somebody else with, and that is gone. */
   readonly stripped: readonly string[];
+  /** What the origin wants to have in the next proof. True if that is another one than before. Absent: nothing is proven. */
+  readonly onNonce?: (nonce: string) => boolean;
   /** The origin responded with 401: values that can be had anew are, for the next request. */
   onRejected(nowMs: number): void;
 }
@@ -71,6 +75,8 @@ interface CredentialSetOptions {
   readonly canaries?: LeakSources['canaries'];
   /** Absent: nobody has a lease of its own. */
   readonly leases?: SessionLeases;
+  /** Absent: no operator is logged in. */
+  readonly logIns?: KeptLogIns | undefined;
 }
 
 type Entry = Credential & {
@@ -106,7 +112,7 @@ export class CredentialSet implements AsyncDisposable {
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    { limits, held, canaries = {}, leases }: CredentialSetOptions = { limits: defaultLimits },
+    { limits, held, canaries = {}, leases, logIns }: CredentialSetOptions = { limits: defaultLimits },
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
@@ -117,7 +123,15 @@ export class CredentialSet implements AsyncDisposable {
     const onSource: CredentialContext['onSource'] = (name, config, source) => {
       if (!isCheap(config) && isSecretOf(configs[name], config)) opened.push({ name, source });
     };
-    const context = { onSource, environment, fetch, vaults: this.#vaults, held: this.bodies, background };
+    const context = {
+      onSource,
+      environment,
+      fetch,
+      vaults: this.#vaults,
+      held: this.bodies,
+      background,
+      logIns,
+    };
     const tables = new TableBudget(limits);
     const open = (name: string, config: CredentialConfig, own: CredentialContext): Entry => {
       const searched = new SearchedCredential(name, tables);
@@ -130,11 +144,15 @@ export class CredentialSet implements AsyncDisposable {
       this.#entries.set(name, open(name, config, isPerSession(config) ? unsearched : context));
       Object.assign(placeholders, placeholderVariables(name, config));
     }
-    const openOwn = (name: string, own: VaultSources): Entry & Disposable => {
+    const openOwn = (name: string, own: VaultSources, session: LeaseSession): Entry & Disposable => {
       const config = configs[name];
       if (config === undefined) throw new ProxyError('internal', `there is no credential ${name}`);
-      const entry = open(name, config, { ...unsearched, vaults: own });
-      return { ...entry, [Symbol.dispose]: () => entry.searched.close() };
+      const entry = open(name, config, { ...unsearched, vaults: own, session });
+      const close = (): void => {
+        entry.close?.();
+        entry.searched.close();
+      };
+      return { ...entry, [Symbol.dispose]: close };
     };
     this.#leases = leases;
     this.#ofSessions = new SessionCredentials({ vaults: this.#vaults, leases, open: openOwn });
@@ -169,7 +187,7 @@ export class CredentialSet implements AsyncDisposable {
     let rewrite: BodyRewrite | undefined;
     let keepsRange = true;
     let asked: string | undefined;
-    const rejections: ((nowMs: number) => void)[] = [];
+    const told: Pick<Injected, 'onRejected' | 'onNonce'>[] = [];
     try {
       for (const { credential } of this.#inOrder(injections)) {
         asked = credential;
@@ -192,7 +210,7 @@ export class CredentialSet implements AsyncDisposable {
         decode &&= entry.decode || injected.values.length === 0;
         if (injected.isUnused !== true) names.push(credential);
         tls = injected.tls ?? tls;
-        if (injected.onRejected !== undefined) rejections.push(injected.onRejected);
+        told.push(injected);
         if (injected.body !== undefined) rewrite = chainRewrites(rewrite, injected.body);
         keepsRange &&= injected.keepsRange === true || injected.values.length === 0;
       }
@@ -207,9 +225,7 @@ export class CredentialSet implements AsyncDisposable {
       decode,
       keepsRange,
       stripped,
-      onRejected: (rejectedMs) => {
-        for (const reject of rejections) reject(rejectedMs);
-      },
+      ...tellingOf(told),
       ...(tls === undefined ? {} : { tls }),
       ...(rewrite === undefined ? {} : { body: rewrite }),
     };
@@ -312,6 +328,19 @@ export class CredentialSet implements AsyncDisposable {
 
 function isSecretOf(config: CredentialConfig | undefined, source: CredentialSourceConfig): boolean {
   return config !== undefined && secretSources(config).includes(source);
+}
+
+/** Whom responses are told. */
+function tellingOf(
+  told: readonly Pick<Injected, 'onRejected' | 'onNonce'>[],
+): Pick<InjectedRequest, 'onRejected' | 'onNonce'> {
+  const proving = told.find(({ onNonce }) => onNonce !== undefined);
+  return {
+    onRejected: (nowMs) => {
+      for (const { onRejected } of told) onRejected?.(nowMs);
+    },
+    ...(proving?.onNonce === undefined ? {} : { onNonce: proving.onNonce }),
+  };
 }
 
 /** The body as the injectors so far leave it. */

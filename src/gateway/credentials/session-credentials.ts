@@ -13,7 +13,7 @@ export interface SessionCredentialsOptions<Opened extends Disposable> {
   readonly vaults: Vaults;
   /** Absent: nobody has a lease of its own here. */
   readonly leases: SessionLeases | undefined;
-  readonly open: (name: string, vaults: VaultSources) => Opened;
+  readonly open: (name: string, vaults: VaultSources, session: LeaseSession) => Opened;
 }
 
 export class SessionCredentials<Opened extends Disposable> {
@@ -39,7 +39,7 @@ export class SessionCredentials<Opened extends Disposable> {
       own = { vaults: vaults.ofSession(session, leases), opened: new Map() };
       this.#sessions.set(session.rootId, own);
     }
-    const opened = own.opened.get(name) ?? open(name, own.vaults);
+    const opened = own.opened.get(name) ?? open(name, own.vaults, session);
     own.opened.set(name, opened);
     return opened;
   }

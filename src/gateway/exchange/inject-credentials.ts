@@ -6,6 +6,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
+import { requireGranted } from './granted-credentials.ts';
 import { leaseSessionOf } from './spending-accounts.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
@@ -32,6 +33,7 @@ export async function injectCredentials(
       stripped: [],
       onRejected: () => undefined,
     };
+  requireGranted(principal, decision.inject);
   if (head.destination.scheme !== 'https') {
     throw new ProxyError(
       'credential_unavailable',

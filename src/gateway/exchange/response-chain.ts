@@ -99,7 +99,10 @@ export class ResponseChain implements Disposable {
   /** What there was of it; once. */
   told(nowMs: number): void {
     const { admitted, record, model } = this.#options;
-    if (this.relay.status === 401) admitted.injected.onRejected(nowMs);
+    const { status, proofNonce } = this.relay;
+    // A token whose proof lacked it was not looked at.
+    const isAsked = proofNonce !== undefined && admitted.injected.onNonce?.(proofNonce) === true;
+    if (status === 401 && !isAsked) admitted.injected.onRejected(nowMs);
     model?.tell(record);
     record.received(this.relay.bodyBytes);
     record.scrubbed(this.relay.scrubbed);

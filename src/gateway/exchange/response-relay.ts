@@ -65,6 +65,8 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   #interimHeads = 0;
   #isEnded = false;
   status: number | undefined;
+  /** What the origin wants to have in the next proof (RFC 9449 §8.2). */
+  proofNonce: string | undefined;
   bodyBytes = 0;
 
   constructor(options: ResponseRelayOptions) {
@@ -115,6 +117,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const head = this.#clean(status, this.#takeTransferCoding(rawHeaders));
     this.status = status;
+    this.proofNonce = head.headers.first('dpop-nonce');
     this.#onStatus?.(status);
     const searched = this.#searched;
     if (searched === undefined) {

@@ -13,6 +13,7 @@ import { confirmDecision, denied } from './confirm-decision.ts';
 import type { DoctorResponse } from './doctor-response.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { requireGranted } from './granted-credentials.ts';
 import { accountsOf, spendFor } from './spending-accounts.ts';
 
 export interface SigningExchange {
@@ -60,6 +61,7 @@ export async function signObject(
   await spendFor(accountsOf(principal, decision), (account, counted) =>
     parts.budgets.admit(account, counted, parts.clock()),
   );
+  requireGranted(principal, [{ credential }]);
   const [armor, fingerprint, id] = await signed(body, object, credential, parts);
   // A key can take its time to come, and the policy is another one by then.
   confirmDecision({ access, decision, basis }, principal, parts);

@@ -42,6 +42,8 @@ export interface ServiceOctets extends ServiceResponse {
   readonly octets: Uint8Array;
   readonly retryAfter: string | undefined;
   readonly contentType: string | undefined;
+  /** RFC 9449 §8: what the next proof has to have in it. */
+  readonly dpopNonce?: string | undefined;
 }
 
 export interface ServiceDialers {
@@ -119,6 +121,7 @@ async function ask(
     const octets = await octetsOf(response.body);
     const retryAfter = response.headers.get('retry-after') ?? undefined;
     const contentType = response.headers.get('content-type') ?? undefined;
+    const dpopNonce = response.headers.get('dpop-nonce') ?? undefined;
     const dateMs = Date.parse(response.headers.get('date') ?? '');
     return {
       status: response.status,
@@ -126,6 +129,7 @@ async function ask(
       octets,
       retryAfter,
       contentType,
+      dpopNonce,
       ...(Number.isNaN(dateMs) ? {} : { dateMs }),
     };
   } finally {

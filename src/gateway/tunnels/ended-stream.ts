@@ -24,6 +24,7 @@ import type {
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { requireAudit } from '../exchange/exchange.ts';
 import type { ExchangeRecord } from '../exchange/exchange-record.ts';
+import { requireGranted } from '../exchange/granted-credentials.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
 import { accountsOf, leaseSessionOf, ownerOf, spendFor } from '../exchange/spending-accounts.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
@@ -216,6 +217,7 @@ async function loginOf({ scene: { parts, principal }, decision, record }: Ended,
   const [injection] = decision.inject;
   if (injection === undefined)
     throw new ProxyError('credential_unavailable', `rule ${decision.rule.name} names no credential`);
+  requireGranted(principal, [injection]);
   try {
     const login = await parts.credentials.login(injection.credential, {
       nowMs: parts.clock(),
@@ -233,10 +235,14 @@ async function loginOf({ scene: { parts, principal }, decision, record }: Ended,
 }
 
 /** Invariant: as `loginOf`. */
-async function keyOf({ scene: { parts }, decision, record }: Ended, shown: () => void): Promise<EndKey> {
+async function keyOf(
+  { scene: { parts, principal }, decision, record }: Ended,
+  shown: () => void,
+): Promise<EndKey> {
   const [injection] = decision.inject;
   if (injection === undefined)
     throw new ProxyError('credential_unavailable', `rule ${decision.rule.name} names no credential`);
+  requireGranted(principal, [injection]);
   try {
     const key = await parts.credentials.key(injection.credential, parts.clock());
     return {

@@ -93,6 +93,46 @@ export const credentialLimits = {
     'limit_exceeded',
     'Leases of sessions in the store. Vault itself keeps each of them too.',
   ),
+  proofNoncesMax: fixedRow(
+    64,
+    'credential_unavailable',
+    'Origins whose nonce a credential remembers for its proofs (RFC 9449). Of one that is forgotten the next response brings another one.',
+  ),
+  tokenCredentialsMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Credentials that a token names. It travels with each enrolment, and a longer list is better said by the policy.',
+  ),
+  keptTokenCharactersMax: fixedRow(
+    128 * KiB,
+    'credential_unavailable',
+    'What the store has of the tokens of a log-in, sealed: two tokens of 16 KiB each and a key. A longer text is none of ours.',
+  ),
+  keptTokenLookMs: fixedRow(
+    10_000,
+    'credential_unavailable',
+    'How often a gateway that uses the tokens of a log-in looks whether they are still those of the store: so long a log-out takes.',
+  ),
+  keptTokenClaimMs: fixedRow(
+    20_000,
+    'credential_unavailable',
+    'How long a gateway has to get new tokens and write them down. Then another one asks, so it is more than a request to an issuer takes, and less than the 30 s for which usual servers take a refresh token twice.',
+  ),
+  keptTokenWaitMs: fixedRow(
+    30_000,
+    'credential_unavailable',
+    'How long a request without a token waits for the gateway that asks: longer than that one has.',
+  ),
+  keptTokenRetryMs: fixedRow(
+    250,
+    'credential_unavailable',
+    'How long until a gateway that waits looks again, and until one that has new tokens tries again to write them down.',
+  ),
+  keptTokensListed: fixedRow(
+    1_000,
+    'credential_unavailable',
+    'Log-ins that one command lists. A configuration has fewer.',
+  ),
   sealedLeaseCharactersMax: fixedRow(
     8 * KiB,
     'credential_unavailable',

@@ -26,6 +26,8 @@ export const portableTables: readonly PortableTable[] = [
   { name: 'tree_head', key: ['key'] },
   // What is still to be given back: whoever has the copy does it.
   { name: 'credential_lease', key: ['id'] },
+  { name: 'kept_token', key: ['id'], isLong: true },
+  { name: 'kept_key', key: ['one'], isLong: true },
   { name: 'access_request', key: ['id'] },
   { name: 'operator_token', key: ['id'] },
   { name: 'policy_content', key: ['hash'], isLong: true },

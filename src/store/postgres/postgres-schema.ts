@@ -11,6 +11,7 @@ import { auditIndexesScript } from './postgres-audit-indexes.ts';
 import { auditChainScript } from './postgres-chain-schema.ts';
 import { firstSeenOwnersScript, firstSeenRowOwnersScript, firstSeenScript } from './postgres-first-seen.ts';
 import { knownIdsScript } from './postgres-known-ids.ts';
+import { keptTokenScript } from './postgres-kept-tokens.ts';
 import { leaseScript } from './postgres-leases.ts';
 import { publishChecksScript } from './postgres-publish-schema.ts';
 import { questionRootScript, questionScript } from './postgres-question-schema.ts';
@@ -337,6 +338,7 @@ export const migrations: readonly Migration[] = [
   { version: 23, servesFrom: 13, script: leaseScript },
   { version: 24, servesFrom: 13, script: firstSeenRowOwnersScript },
   { version: 25, servesFrom: 13, script: treeHeadScript },
+  { version: 26, servesFrom: 13, script: keptTokenScript },
 ];
 
 /** What this program brings a store to. */

@@ -16,6 +16,7 @@ import { PostgresDatabase } from './postgres-database.ts';
 import { PostgresShare } from './postgres-share.ts';
 import { PostgresGateways, PostgresIdentity } from './postgres-gateways.ts';
 import { PostgresHolder } from './postgres-holder.ts';
+import { PostgresKeptTokens } from './postgres-kept-tokens.ts';
 import { PostgresLeases } from './postgres-leases.ts';
 import { migrate, type OpeningOptions } from './postgres-migrate.ts';
 import { PostgresOperators } from './postgres-operators.ts';
@@ -61,6 +62,7 @@ export async function openPostgresStore(
     firstSeen: new PostgresFirstSeen(database),
     treeHeads: new PostgresTreeHeads(database),
     leases: new PostgresLeases(database),
+    keptTokens: new PostgresKeptTokens(database),
     operators: new PostgresOperators(database),
     gateways: new PostgresGateways(database),
     identity: new PostgresIdentity(database),

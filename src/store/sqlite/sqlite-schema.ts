@@ -5,6 +5,7 @@ import { auditChainScript } from './sqlite-audit-chain-schema.ts';
 import { childrenScript } from './sqlite-children-schema.ts';
 import { firstSeenOwnersScript, firstSeenRowOwnersScript, firstSeenScript } from './sqlite-first-seen.ts';
 import { knownIdsScript } from './sqlite-known-ids.ts';
+import { keptTokenScript } from './sqlite-kept-tokens.ts';
 import { leaseScript } from './sqlite-leases.ts';
 import { questionRootScript, questionScript } from './sqlite-question-schema.ts';
 import { treeHeadScript } from './sqlite-tree-heads.ts';
@@ -391,4 +392,5 @@ export const migrations: readonly Migration[] = [
   { version: 27, servesFrom: 8, script: leaseScript },
   { version: 28, servesFrom: 8, script: firstSeenRowOwnersScript },
   { version: 29, servesFrom: 8, script: treeHeadScript },
+  { version: 30, servesFrom: 8, script: keptTokenScript },
 ];

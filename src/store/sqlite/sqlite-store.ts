@@ -8,6 +8,7 @@ import { SqliteKnownIds } from './sqlite-known-ids.ts';
 import { SqliteChanges } from './sqlite-changes.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteGateways, SqliteIdentity } from './sqlite-gateways.ts';
+import { SqliteKeptTokens } from './sqlite-kept-tokens.ts';
 import { SqliteLeases } from './sqlite-leases.ts';
 import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePolicies } from './sqlite-policies.ts';
@@ -59,6 +60,7 @@ export async function openSqliteStore(
       firstSeen: new SqliteFirstSeen(auditDatabase),
       treeHeads: new SqliteTreeHeads(state),
       leases: new SqliteLeases(state),
+      keptTokens: new SqliteKeptTokens(state),
       operators: new SqliteOperators(state),
       gateways: new SqliteGateways(auditDatabase),
       identity: new SqliteIdentity(state),

@@ -45,6 +45,7 @@ function failingStore(
     firstSeen: wrap(inner.firstSeen),
     treeHeads: wrap(inner.treeHeads),
     leases: wrap(inner.leases),
+    keptTokens: wrap(inner.keptTokens),
     operators: wrap(inner.operators),
     gateways: wrap(inner.gateways),
     identity: wrap(inner.identity),

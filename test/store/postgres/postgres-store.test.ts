@@ -46,7 +46,7 @@ async function emptyStore(): Promise<Store> {
   await server.run(
     `SET session_replication_role = replica;
      DELETE FROM session; DELETE FROM session_narrowing; DELETE FROM session_ending; DELETE FROM consumed_token; DELETE FROM seen_proof;
-     DELETE FROM session_presence; DELETE FROM session_budget; DELETE FROM session_known_id; DELETE FROM package_seen; DELETE FROM package_seen_owner; DELETE FROM credential_lease; DELETE FROM access_request; DELETE FROM question; DELETE FROM approver_seen; DELETE FROM operator_token;
+     DELETE FROM session_presence; DELETE FROM session_budget; DELETE FROM session_known_id; DELETE FROM package_seen; DELETE FROM package_seen_owner; DELETE FROM credential_lease; DELETE FROM kept_token; DELETE FROM kept_key; DELETE FROM access_request; DELETE FROM question; DELETE FROM approver_seen; DELETE FROM operator_token;
      DELETE FROM audit; DELETE FROM gateway; DELETE FROM identity; DELETE FROM audit_holder; DELETE FROM audit_open; DELETE FROM audit_holding; DELETE FROM audit_mark; DELETE FROM audit_spool; DELETE FROM audit_chain; DELETE FROM audit_head; DELETE FROM audit_cut; DELETE FROM audit_use; DELETE FROM audit_use_hour;
      DELETE FROM policy_outcome; DELETE FROM policy_version; DELETE FROM policy_content; DELETE FROM policy_kept;
      UPDATE audit_total SET events = 0, bytes = 0`,

@@ -14,7 +14,8 @@ import type { PlaceholderForm } from './placeholder-form.ts';
 
 /** What every credential has; the secret itself is only ever behind `source`. File paths are absolute. */
 export interface CommonSettings {
-  readonly source: CredentialSourceConfig;
+  /** Absent for a kind that does without one. */
+  readonly source?: CredentialSourceConfig | undefined;
   readonly placeholder?: PlaceholderSettings;
   /** `decode`: responses may come encoded, at the cost of decoding them here. */
   readonly scrub?: { readonly decode: boolean };
@@ -80,6 +81,8 @@ export interface Credential {
   key?(nowMs: number): Promise<CredentialKey>;
   /** What libraries of its cloud ask for in the container, where the configuration wants that. */
   readonly emulation?: Emulation;
+  /** Nobody uses it any more. */
+  close?(): void;
   /** With what commits and tags are signed, where it does nothing else. @throws as `apply` */
   signingKey?(nowMs: number): Promise<SigningCredential>;
 }
@@ -107,6 +110,8 @@ export interface CredentialKind<
   readonly shape: Shape;
   readonly foreign: ForeignDefaults;
   readonly placeholder: PlaceholderForm;
+  /** `source` may be absent. */
+  readonly needsNoSource?: true;
   /** It signs what the client signed: nothing of the request can be changed then. */
   readonly signs?: true;
   /** It is put on no request: what is spoken is no HTTP. */

@@ -110,7 +110,8 @@ const sigv4 = credentialKind({
   open: (name, config, context) => {
     const { accessKeyId, source, sessionToken, region, service, acls = false } = config;
     requireOneLease(name, config, [source, accessKeyId, sessionToken]);
-    const open = (one: CredentialSourceConfig): CredentialSource => openSource(name, one, context);
+    const open = (one: CredentialSourceConfig | undefined): CredentialSource =>
+      openSource(name, one, context);
     const keys = new AwsKeySet(name, {
       keyId: open(accessKeyId),
       secret: open(source),

@@ -17,6 +17,8 @@ export interface Injected {
   readonly keepsRange?: boolean;
   /** It turned out that the request has no place for it. */
   readonly isUnused?: boolean;
+  /** To be told of what the origin wants to have in the next proof. True if that is another one than before. */
+  readonly onNonce?: (nonce: string) => boolean;
   /** To be told if the origin responds with 401. */
   readonly onRejected?: (nowMs: number) => void;
 }

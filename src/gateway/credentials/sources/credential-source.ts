@@ -7,6 +7,7 @@ import { ProxyError } from '../../../protocol/error.ts';
 import { faultReason } from '../../../protocol/fault-reason.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import { commandOutput } from '../../../system/command-output.ts';
+import { type CommandValue, commandValueOf } from './command-value.ts';
 
 /** `read` gives the current value. @throws ProxyError credential_unavailable */
 export interface CredentialSource {
@@ -90,8 +91,9 @@ function fileSource(name: string, path: string, form: SecretForm): CredentialSou
 }
 
 function commandSource(name: string, command: readonly string[], form: SecretForm): CredentialSource {
-  let known: { readonly secret: Secret<string>; readonly untilMs: number } | undefined;
+  let known: (Omit<CommandValue, 'text'> & { readonly secret: Secret<string> }) | undefined;
   let running: Promise<Secret<string>> | undefined;
+  let rejectedMs = Number.NEGATIVE_INFINITY;
   const run = async (nowMs: number): Promise<Secret<string>> => {
     let printed: string;
     try {
@@ -103,9 +105,9 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
       throw unavailable(name, `the command ${command[0] ?? ''} gave no value`, error);
     }
     try {
-      const secret = usableSecret(printed, form);
-      known = { secret, untilMs: nowMs + defaultLimits.secretCommandValueMs };
-      return secret;
+      const { text, renewAtMs, endsAtMs } = commandValueOf(printed, nowMs);
+      known = { secret: usableSecret(text, form), renewAtMs, endsAtMs };
+      return known.secret;
     } catch (error) {
       throw unavailable(name, `what the command ${command[0] ?? ''} prints cannot be used`, error);
     }
@@ -117,12 +119,27 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
     return running;
   };
   return {
-    read: (nowMs) =>
-      known !== undefined && nowMs < known.untilMs ? Promise.resolve(known.secret) : start(nowMs),
+    read: async (nowMs) => {
+      const before = known;
+      if (before !== undefined && nowMs < before.renewAtMs) return before.secret;
+      try {
+        return await start(nowMs);
+      } catch (error) {
+        if (before === undefined || nowMs >= before.endsAtMs) throw error;
+        // It is asked again, and not by each request meanwhile.
+        known = { ...before, renewAtMs: nowMs + defaultLimits.issuerFailureHoldWithValueMs };
+        return before.secret;
+      }
+    },
     readAnew: async (nowMs) => {
       // One that runs began before this moment; whether it fails is its caller's to hear.
       await running?.catch(() => undefined);
       return start(nowMs);
+    },
+    reject: (secret, nowMs) => {
+      if (known?.secret !== secret || nowMs - rejectedMs < defaultLimits.rejectionIntervalMs) return;
+      rejectedMs = nowMs;
+      known = { ...known, renewAtMs: nowMs };
     },
   };
 }
