@@ -66,7 +66,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/kinds'],
     ['credentials/signatures', 'credentials/sigv4', 'credentials/vault'],
     ['credentials/kept', 'credentials/leases', 'credentials/minted'],
-    ['credentials/emulation', 'credentials/sources', 'credentials/request'],
+    ['credentials/emulation', 'credentials/sources', 'credentials/request', 'credentials/inside'],
     ['leaks'],
     ['databases/postgres'],
     ['databases/redis'],

@@ -37,6 +37,7 @@ import type { RuleTrust } from './forward/rule-trust.ts';
 import type { ServiceFetch } from './forward/service-fetch.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
+import type { InsideTokens } from './credentials/inside/inside-tokens.ts';
 import type { SigningKey } from './sessions/signing-key.ts';
 import type { TokenIssuer } from './sessions/session-token.ts';
 import { LearnedIds } from './exchange/learned-ids.ts';
@@ -62,6 +63,7 @@ export interface PartsInput {
   readonly homes: HomeCredentials | undefined;
   readonly held: HeldOctets;
   readonly captured: CapturedBodies;
+  readonly inside: InsideTokens;
   readonly cache: PackageCache | undefined;
   readonly metadata: MetadataCache | undefined;
   readonly leakLedger: LeakLedger;
@@ -116,6 +118,10 @@ export function openIssuers(
   );
 }
 
+function keptOf({ captured, inside, cache, metadata }: PartsInput): Partial<StreamParts> {
+  return { captured, inside, cache, metadata };
+}
+
 export function openParts(input: PartsInput): StreamParts {
   const { config, audit, clock, policy, credentials, held, authority, stack } = input;
   const { limits } = config;
@@ -135,9 +141,7 @@ export function openParts(input: PartsInput): StreamParts {
     credentials,
     ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
-    captured: input.captured,
-    cache: input.cache,
-    metadata: input.metadata,
+    ...keptOf(input),
     leakLedger: input.leakLedger,
     deciders: input.deciders,
     ...(input.advisories === undefined ? {} : { advisories: input.advisories }),

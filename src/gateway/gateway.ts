@@ -288,7 +288,7 @@ async function openServing(
     credentials,
     homes,
     held,
-    ...(await openKept(start, { held, audit: sink, upstream })),
+    ...(await openKept(start, { ...known, held, audit: sink, upstream, store, sessions })),
     authority,
     upstream,
     signingKey: known.signingKey,

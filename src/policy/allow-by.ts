@@ -32,6 +32,7 @@ export function allowBy(
     ...(isRequest && rule.graphql?.ids !== undefined ? { learnsIds: [rule.graphql.ids] } : {}),
     ...(isRequest && rule.llm !== undefined ? { llm: rule.llm } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
+    ...(isRequest && rule.logIn !== undefined ? { logIn: rule.logIn } : {}),
     ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
     ...(isRequest && rule.capture !== undefined ? { capture: rule.capture } : {}),
     ...(isRequest && rule.ask !== undefined ? { asks: { rule: rule.reference.name, ...rule.ask } } : {}),

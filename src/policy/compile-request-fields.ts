@@ -13,11 +13,12 @@ const keys = (names: string | readonly string[] | undefined): ReadonlySet<string
 
 /** Undefined for a rule that denies, and for one that bounds no path and no package, gives no credential and says nothing of fields. */
 export function compileRequestFields(
-  { deny, paths, git, packages, inject, requestFields }: RuleDocument,
+  { deny, paths, git, packages, inject, logIn, requestFields }: RuleDocument,
   ofFile: PolicyDocument['requestFields'],
 ): RequestFields | undefined {
   if (deny !== undefined) return undefined;
-  if ([paths, git, packages, inject, requestFields].every((one) => one === undefined)) return undefined;
+  if ([paths, git, packages, inject, logIn, requestFields].every((one) => one === undefined))
+    return undefined;
   const isMap = typeof requestFields === 'object' && 'only' in requestFields;
   const only = isMap ? keys(requestFields.only) : undefined;
   return {

@@ -17,6 +17,7 @@ import { compilePackages } from './compile-packages.ts';
 import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { compileHosts, widthProblem } from './compile-hosts.ts';
+import { compileLogIn } from './compile-log-in.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwork } from './network.ts';
 import { PathPattern } from './path-pattern.ts';
@@ -113,7 +114,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     ...compileContents(document, effect, context),
     when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
-    require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
+    require: requireOf(document, context),
     expiresMs: compileExpiry(document, context.report),
     inject,
     addresses: addresses.map(({ text }) => text),
@@ -121,6 +122,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     budget: budgetOf(document, context.report),
     bodies: document.bodies ?? 'any',
     homeWrites: document.homeCredentials === 'write',
+    logIn: compileLogIn(document, { schemes, hosts, report: context.report }),
     continuesTrace: document.trace === 'continue',
     capture: compileCapture(document, context.report),
     leaks: compileLeaks(document, { ...context, effect, handling }),
@@ -136,6 +138,15 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     reason: denial.reason,
     operatorReason: denial.operator,
   };
+}
+
+/** What the file asks for is for rules that give something. */
+function requireOf(
+  { require, inject, logIn }: RuleDocument,
+  { fileRequire }: RuleContext,
+): readonly string[] {
+  const gives = asList(inject).length > 0 || logIn !== undefined;
+  return [...new Set([...asList(require), ...(gives ? fileRequire : [])])];
 }
 
 /** What is looked at beyond the head of a request. */

@@ -19,6 +19,7 @@ import type { RuleScreen } from './screen-rule.ts';
 import type { ProtocolEnd } from './protocol-rule.ts';
 import type { SessionSigning } from './sign-condition.ts';
 import type { LlmBudget, LlmCondition } from './llm-condition.ts';
+import type { RuleLogIn } from './log-in-rule.ts';
 import type { KnownPackage, KnownPublication, NamedRegistry, RegistryRoot } from './known-package.ts';
 import type { KeepingBack } from './package-advisories.ts';
 import type { PackageIntegrity } from './package-integrity.ts';
@@ -199,6 +200,8 @@ export interface AllowDecision {
   readonly bodies?: RuleBodies;
   /** Secrets of the caller's home, which an embedded gateway has, serve more than reads. */
   readonly homeWrites?: true;
+  /** Tokens of log-ins of the session are kept here, or go on; absent: neither. */
+  readonly logIn?: RuleLogIn;
   /** The trace that the client says it is in is gone on with. */
   readonly continuesTrace?: true;
   /** What of bodies is kept; absent: nothing. */

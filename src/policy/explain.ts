@@ -5,6 +5,7 @@ import { openingKey } from './auto-passage.ts';
 import { captureText } from './compile-capture.ts';
 import { decideText } from './decide-rule.ts';
 import { leaksText } from './leak-rule.ts';
+import { logInText } from './log-in-rule.ts';
 import { endText } from './protocol-rule.ts';
 import { rewriteText } from './rewrite-rule.ts';
 import { screenText } from './screen-rule.ts';
@@ -230,6 +231,7 @@ function textOf(
       lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);
     if (decision.homeWrites === true)
       lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
+    if (decision.logIn !== undefined) lines.push(`  log-in by tools: ${logInText(decision.logIn)}`);
     if (decision.continuesTrace === true) lines.push("  goes on with the client's trace");
     if (decision.asks !== undefined) lines.push(`  waits until a person says: ${askText(decision.asks)}`);
     if (decision.capture !== undefined) lines.push(`  bodies are kept: ${captureText(decision.capture)}`);

@@ -13,6 +13,7 @@ import { graphqlSchema } from './graphql-schema.ts';
 import { leaksSchema } from './leak-schema.ts';
 import { limitsSchema, sizeSchema } from './limits-schema.ts';
 import { llmSchema } from './llm-schema.ts';
+import { logInSchema } from './log-in-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import { postgresSchema, protocolSchema } from './protocol-schema.ts';
@@ -211,6 +212,7 @@ const ruleSchema = strictMap(
     inject: oneOrMany(text(credentialHint), credentialHint)
       .optional()
       .describe('Credentials that the gateway puts on requests that this rule admits. https only.'),
+    logIn: logInSchema,
     requestFields: fieldsSchema
       .optional()
       .describe(

@@ -8,6 +8,7 @@ import { graphqlCovers, graphqlText, rootKeys } from './graphql-rule.ts';
 import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import { leaksCover, leaksText } from './leak-rule.ts';
 import { llmCovers, llmPairs, llmText } from './llm-rule.ts';
+import { logInCovers, logInText } from './log-in-rule.ts';
 import { mcpCovers, mcpText } from './mcp-rule.ts';
 import { endCovers, endText } from './protocol-rule.ts';
 import { rewriteCovers, rewriteText } from './rewrite-rule.ts';
@@ -269,6 +270,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch: false,
     text: ({ homeWrites }) => (homeWrites ? 'write' : undefined),
     covers: (outer, inner) => outer.homeWrites || !inner.homeWrites,
+  },
+  {
+    key: 'logIn',
+    isMatch: false,
+    text: ({ logIn }) => (logIn === undefined ? undefined : logInText(logIn)),
+    covers: (outer, inner) => logInCovers(outer.logIn, inner.logIn),
   },
   {
     key: 'trace',

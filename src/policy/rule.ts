@@ -28,6 +28,7 @@ import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleAsk } from './ask-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
 import type { LlmCondition } from './llm-condition.ts';
+import type { RuleLogIn } from './log-in-rule.ts';
 import { type LlmMismatch, llmMismatch } from './llm-rule.ts';
 import { type McpCondition, type McpMismatch, mcpMismatch } from './mcp-rule.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
@@ -88,6 +89,8 @@ export interface Rule {
   readonly bodies: RuleBodies;
   /** Secrets of the caller's home serve more than reads. */
   readonly homeWrites: boolean;
+  /** Tokens of log-ins of the session are kept, or go on; undefined: neither. */
+  readonly logIn: RuleLogIn | undefined;
   /** The trace that the client says it is in is gone on with. */
   readonly continuesTrace: boolean;
   /** What of bodies is kept; undefined: nothing. */
@@ -277,6 +280,7 @@ export function isByDestination(rule: Rule): boolean {
     rule.requestFields === undefined &&
     rule.bodies === 'any' &&
     !rule.homeWrites &&
+    rule.logIn === undefined &&
     !rule.continuesTrace &&
     rule.capture === undefined &&
     rule.leaks === undefined &&

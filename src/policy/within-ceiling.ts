@@ -14,6 +14,7 @@ import type {
 import { bothDeciders } from './decide-rule.ts';
 import { bothLeaks } from './leak-rule.ts';
 import type { LlmCondition } from './llm-condition.ts';
+import { bothLogIns } from './log-in-rule.ts';
 import { networkCovers } from './network.ts';
 import { bothKeepBack } from './package-advisories.ts';
 import { stricterIntegrity } from './package-integrity.ts';
@@ -59,6 +60,7 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
   const {
     isByDestination: _plain,
     homeWrites: _writes,
+    logIn: _logIn,
     continuesTrace: _trace,
     trust: _trust,
     scrub: _scrub,
@@ -75,8 +77,7 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
     limits: stricterLimits(own.limits, bound.limits),
     ...some('isAuto', own.isAuto ?? bound.isAuto),
     ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
-    ...some('homeWrites', ifBoth(own.homeWrites, bound.homeWrites)),
-    ...some('continuesTrace', ifBoth(own.continuesTrace, bound.continuesTrace)),
+    ...lentByBoth(own, bound),
     ...some('showsLists', own.showsLists ?? bound.showsLists),
     ...some('readsOperations', own.readsOperations ?? bound.readsOperations),
     ...some('learnsIds', bothIds(own.learnsIds, bound.learnsIds)),
@@ -96,6 +97,18 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
     ...some('isByDestination', ifBoth(own.isByDestination, bound.isByDestination)),
     ...bothAwait(own, bound),
     ...some('observed', observed),
+  };
+}
+
+/** What a workload gets of somebody. */
+function lentByBoth(
+  own: AllowDecision,
+  bound: AllowDecision,
+): Pick<AllowDecision, 'homeWrites' | 'logIn' | 'continuesTrace'> {
+  return {
+    ...some('homeWrites', ifBoth(own.homeWrites, bound.homeWrites)),
+    ...some('logIn', bothLogIns(own.logIn, bound.logIn)),
+    ...some('continuesTrace', ifBoth(own.continuesTrace, bound.continuesTrace)),
   };
 }
 

@@ -235,6 +235,7 @@ test('a policy that could give more is refused, whatever else it says', () => {
     addresses: '10.0.0.0/8',
     trust: 'inner',
     homeCredentials: 'write',
+    logIn: 'github',
     trace: 'continue',
     scrub: { quietMs: 1 },
     capture: { bodies: true },

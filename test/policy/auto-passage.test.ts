@@ -49,6 +49,7 @@ const keys: Readonly<Record<string, readonly [keys: string, handling: string]>> 
   trust: ['trust: ours', 'intercept'],
   bodies: ['bodies: where-defined', 'intercept'],
   homeCredentials: ['homeCredentials: write', 'intercept'],
+  logIn: ['logIn: github', 'intercept'],
   trace: ['trace: continue', 'intercept'],
   capture: ['capture: { bodies: true }', 'intercept'],
   leaks: ['leaks: { on: alert }', 'intercept'],

@@ -13,6 +13,7 @@ import { access, jsonBody, nowMs, policyOf, principal } from './fixture.ts';
 import { askRows } from './ask-rows.ts';
 import { catalogRows } from './catalog/catalog-rows.ts';
 import { decideRows } from './decide-rows.ts';
+import { logInRows } from './log-in-rows.ts';
 import { llmRows } from './llm-rows.ts';
 import { packageKeyRows } from './package-key-rows.ts';
 import { protocolRows } from './protocol-rows.ts';
@@ -633,7 +634,7 @@ const rows: readonly Row[] = [
     expected: [200, undefined],
   },
   ...llmRows,
-  ...decideRows,
+  ...decideRows.concat(logInRows),
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),

@@ -195,6 +195,20 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect' | 'narrowe
     ],
   ],
   homeWrites: stricter({ homeWrites: true }, {}),
+  // What is handed out is kept if either says so; what was kept goes on if both do.
+  logIn: [
+    [{ logIn: { name: 'a', isIssuer: true } }, {}, { logIn: { name: 'a', isIssuer: true } }],
+    [{}, { logIn: { name: 'a', isIssuer: true } }, { logIn: { name: 'a', isIssuer: true } }],
+    [
+      { logIn: { name: 'a' } },
+      { logIn: { name: 'a', isIssuer: true } },
+      { logIn: { name: 'a', isIssuer: true } },
+    ],
+    [{ logIn: { name: 'a' } }, { logIn: { name: 'a' } }, { logIn: { name: 'a' } }],
+    [{ logIn: { name: 'a' } }, { logIn: { name: 'b' } }, {}],
+    [{ logIn: { name: 'a' } }, {}, {}],
+    [{}, { logIn: { name: 'a' } }, {}],
+  ],
   continuesTrace: stricter({ continuesTrace: true }, {}),
   // What either keeps, and nothing that either leaves out: a ceiling is how an operator keeps for all.
   capture: [

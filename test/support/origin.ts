@@ -42,6 +42,8 @@ export interface OriginOptions {
   readonly hold?: () => Promise<unknown>;
   /** Address to listen on; default 127.0.0.1. */
   readonly address?: string;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 export interface HttpsOriginOptions extends OriginOptions {
@@ -155,11 +157,11 @@ async function listen(
   server: http.Server,
   scheme: 'http' | 'https',
   seen: SeenRequest[],
-  address: string,
+  { address = '127.0.0.1', port: wanted = 0 }: OriginOptions,
 ): Promise<Origin> {
   let connections = 0;
   server.on('connection', () => (connections += 1));
-  server.listen(0, address);
+  server.listen(wanted, address);
   await once(server, 'listening');
   // Listening on an address and a port, not on a path.
   const { port } = server.address() as AddressInfo;
@@ -198,7 +200,7 @@ function requestListener(options: OriginOptions, seen: SeenRequest[]): RequestLi
 export async function httpOrigin(options: OriginOptions = {}): Promise<Origin> {
   const seen: SeenRequest[] = [];
   const server = http.createServer(requestListener(options, seen));
-  return await listen(server, 'http', seen, options.address ?? '127.0.0.1');
+  return await listen(server, 'http', seen, options);
 }
 
 /** Starts a TLS origin on a free port; it has a certificate of `authority` for whatever name is asked for. */
@@ -211,5 +213,5 @@ export async function httpsOrigin(options: HttpsOriginOptions): Promise<Origin> 
     },
     requestListener(options, seen),
   );
-  return await listen(server, 'https', seen, options.address ?? '127.0.0.1');
+  return await listen(server, 'https', seen, options);
 }

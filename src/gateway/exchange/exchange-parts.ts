@@ -14,6 +14,7 @@ import type { MetadataCache } from '../cache/metadata-cache.ts';
 import type { PackageCache } from '../cache/package-cache.ts';
 import type { CapturedBodies } from '../captured/captured-bodies.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
+import type { InsideTokens } from '../credentials/inside/inside-tokens.ts';
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { Deciders } from '../deciders/deciders.ts';
@@ -33,6 +34,7 @@ import type { BodyCapture } from './body-capture.ts';
 import type { DecisionBasis } from './confirm-decision.ts';
 import type { Approval } from './approval.ts';
 import type { HomeInjected } from './inject-of-home.ts';
+import type { InsideInjected } from './inject-of-inside.ts';
 import type { LearnedIds } from './learned-ids.ts';
 import type { ListedTools } from './listed-tools.ts';
 import type { LeakWatch } from './leak-watch.ts';
@@ -45,6 +47,8 @@ export interface ExchangeParts {
   readonly credentials: CredentialSet;
   /** Of an embedded gateway: secrets of the caller's home. */
   readonly homes?: HomeCredentials;
+  /** Keeps the tokens of log-ins from inside. Absent: there is nowhere to keep any. */
+  readonly inside?: InsideTokens | undefined;
   readonly audit: ExchangeSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
@@ -110,7 +114,7 @@ export interface Admitted {
   readonly body?: Readable | undefined;
   /** A call of a model, and what is set aside for it. */
   readonly called?: { readonly call: ModelCall; readonly spend: ModelSpend } | undefined;
-  readonly injected: InjectedRequest | HomeInjected;
+  readonly injected: InjectedRequest | HomeInjected | InsideInjected;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;
   /** Pays for bytes that the client sends, where the rule limits them. */

@@ -42,6 +42,7 @@ import { ResponseChain } from './response-chain.ts';
 import { ResponseRoom } from './response-room.ts';
 import { leakWatchOf } from './leak-watch.ts';
 import { injectOfHome } from './inject-of-home.ts';
+import { injectOfInside } from './inject-of-inside.ts';
 import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
@@ -128,8 +129,11 @@ export async function admit(
   const { spendBytes, spendOut } = await countExchange(scene.principal, decision, validated.head, parts);
   const called = await setAsideFor(call, scene.principal, parts, record);
   const facts = bodyFacts(sent, scene.principal, validated, record);
+  const { signal } = client;
+  const insideInput = { validated, body: facts, principal: scene.principal, signal };
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
+    (await injectOfInside(insideInput, decision, parts, record)) ??
     (await injectCredentials(
       { head: validated.head, body: facts, principal: scene.principal },
       decision,
@@ -324,6 +328,7 @@ export function forwardRequest(
     onConnection: (connection) => {
       record.dialled(connection);
       model?.begun();
+      if ('inside' in injected) injected.inside?.begun();
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;

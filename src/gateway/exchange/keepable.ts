@@ -4,10 +4,11 @@ import type { AllowDecision, RequestAccess } from '../../policy/decision.ts';
 import { isAskedPlainly } from '../packages/asked-package.ts';
 
 export function isKeepable(decision: AllowDecision, access: RequestAccess): boolean {
-  const { inject, rewrite, deciders, observed, llm, learnsIds, screen, capture } = decision;
+  const { inject, logIn, rewrite, deciders, observed, llm, learnsIds, screen, capture } = decision;
   const { method, headers, body } = access;
   return (
     inject.length === 0 &&
+    logIn === undefined &&
     rewrite === undefined &&
     deciders === undefined &&
     observed === undefined &&

@@ -35,7 +35,8 @@ export type RareFacts = Readonly<
       | 'database'
       | 'ssh'
       | 'signature'
-      | 'hiddenVersions',
+      | 'hiddenVersions'
+      | 'keptTokens',
       unknown
     >
   >

@@ -8,6 +8,7 @@ import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
 import { idLearner } from './learn-ids.ts';
+import { InsideGuard } from './inside-guard.ts';
 import type { ModelResponse } from './model-response.ts';
 import type { PackageFilter } from './package-filter.ts';
 import { ResponseRelay } from './response-relay.ts';
@@ -35,14 +36,14 @@ interface ChainMembers {
   readonly relay: ResponseRelay;
   readonly screen: ResponseScreen | undefined;
   readonly shown: PackageFilter;
-  readonly guard: TokenGuard | undefined;
+  readonly guard: TokenGuard | InsideGuard | undefined;
 }
 
 export class ResponseChain implements Disposable {
   readonly relay: ResponseRelay;
   readonly screen: ResponseScreen | undefined;
   readonly #shown: PackageFilter;
-  readonly #guard: TokenGuard | undefined;
+  readonly #guard: TokenGuard | InsideGuard | undefined;
 
   readonly #options: ChainOptions;
 
@@ -79,9 +80,8 @@ export class ResponseChain implements Disposable {
       room,
       onStatus: (status) => record.responded(status),
     });
-    // What is refused of a response that gives the workload a token of its caller's home.
-    const isGuarded = 'isOfHome' in injected && injected.looksForTokens;
-    const guard = isGuarded ? new TokenGuard(relay, validated.head.destination.host) : undefined;
+    const guard = guardOf(injected, relay, validated.head.destination.host);
+    if ('inside' in injected) injected.inside?.startDeadline(end);
     return new ResponseChain({ relay, screen, shown, guard }, options);
   }
 
@@ -91,7 +91,7 @@ export class ResponseChain implements Disposable {
 
   /** The origin's response was complete: resolves when all of it that may is with the client. @throws ProxyError */
   async end(): Promise<void> {
-    this.#guard?.end();
+    await this.#guard?.end();
     await this.relay.end();
     await this.#shown.sent().then(() => this.screen?.sent());
   }
@@ -115,4 +115,19 @@ export class ResponseChain implements Disposable {
     this.screen?.[Symbol.dispose]();
     this.#options.admitted.capture?.[Symbol.dispose]();
   }
+}
+
+/**
+ * What is refused of a response that gives the workload a token of its caller's home; and what is kept of one that a tool gets by logging
+ * in.
+ */
+function guardOf(
+  injected: Admitted['injected'],
+  relay: ResponseRelay,
+  host: string,
+): TokenGuard | InsideGuard | undefined {
+  if ('isOfHome' in injected) return injected.looksForTokens ? new TokenGuard(relay, host) : undefined;
+  return 'inside' in injected && injected.inside !== undefined
+    ? new InsideGuard(relay, host, injected.inside)
+    : undefined;
 }

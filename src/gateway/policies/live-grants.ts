@@ -101,6 +101,7 @@ function givesStill(now: Decision, given: AllowDecision): boolean {
   return (
     given.inject.every(({ credential }) => isInjected.has(credential)) &&
     (given.homeWrites !== true || now.homeWrites === true) &&
+    JSON.stringify(now.logIn) === JSON.stringify(given.logIn) &&
     given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
     now.exit === given.exit &&
     (given.trust ?? []).every((name) => isTrusted.has(name)) &&

@@ -133,6 +133,67 @@ export const credentialLimits = {
     'credential_unavailable',
     'Log-ins that one command lists. A configuration has fewer.',
   ),
+  insideTokensPerSessionMax: row(
+    512,
+    'limit_exceeded',
+    'Tokens that one process keeps for the log-ins of a session. What has ended, and then the oldest access token, goes first.',
+  ),
+  insideTokensKnownMax: fixedRow(
+    1_024,
+    'credential_unavailable',
+    'Tokens of log-ins that one process has at hand. Others are read from the store again.',
+  ),
+  insideTokensPerResponseMax: fixedRow(
+    16,
+    'origin_malformed',
+    'Tokens in one response of a server of OAuth. It gives three, and a client that registers gets two.',
+  ),
+  insideTokenCharactersMax: fixedRow(
+    16 * KiB,
+    'origin_malformed',
+    'A longer token fits in no request: heads are smaller.',
+  ),
+  insideFieldsMax: fixedRow(64, 'origin_malformed', 'Fields of a form to a server of OAuth, or from it.'),
+  insidePlaceholderCharactersMax: fixedRow(
+    16 * KiB,
+    'credential_unavailable',
+    'A longer text stands in the place of no token, so the store is not asked for it.',
+  ),
+  insideRandomCharactersMax: fixedRow(
+    1 * KiB,
+    'credential_unavailable',
+    'What stands in the place of a longer token is no longer than that: files of tools hold it.',
+  ),
+  insideClaimCharactersMax: fixedRow(
+    2 * KiB,
+    'credential_unavailable',
+    'A longer claim of a JSON Web Token is not shown in its placeholder.',
+  ),
+  insideSignatureBytesMax: fixedRow(
+    512,
+    'credential_unavailable',
+    'The random signature of a placeholder: as long as one of RSA with 4,096 bits.',
+  ),
+  insideBodyBytesMax: fixedRow(
+    128 * KiB,
+    'origin_malformed',
+    'Requests to a server of OAuth, and its responses, are read whole.',
+  ),
+  insideRefreshMs: fixedRow(
+    15_000,
+    'timeout',
+    'A tool that refreshes its tokens has a response after so long, or gets none: before another gateway may ask with the same token (keptTokenClaimMs).',
+  ),
+  insideAttemptsMax: fixedRow(
+    3,
+    'credential_unavailable',
+    'How often a refresh token is sent without a response that could be read. Then the tool has to log in again.',
+  ),
+  insideCommitsMax: fixedRow(
+    8,
+    'credential_unavailable',
+    'How often a gateway tries to write a new refresh token down while the store is away: within the time that the token is its own.',
+  ),
   sealedLeaseCharactersMax: fixedRow(
     8 * KiB,
     'credential_unavailable',

@@ -26,6 +26,7 @@ import { SeenVersions } from '../../../src/gateway/packages/seen-versions.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { MetadataCache } from '../../../src/gateway/cache/metadata-cache.ts';
 import type { PackageCache } from '../../../src/gateway/cache/package-cache.ts';
+import type { InsideTokens } from '../../../src/gateway/credentials/inside/inside-tokens.ts';
 import type { CapturedBodies } from '../../../src/gateway/captured/captured-bodies.ts';
 import type { LeakLedger } from '../../../src/gateway/leaks/leak-ledger.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
@@ -100,6 +101,8 @@ export interface RequestPathOptions {
   readonly checksums?: StreamParts['checksums'];
   /** Takes what rules have kept. */
   readonly captured?: CapturedBodies;
+  /** Keeps tokens of log-ins from inside. */
+  readonly inside?: InsideTokens;
 }
 
 export interface OpenedStream {
@@ -219,6 +222,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     ...(options.questions === undefined ? {} : { questions: options.questions }),
     ...(options.cache === undefined ? {} : { cache: options.cache(held) }),
     ...(options.metadata === undefined ? {} : { metadata: options.metadata(held) }),
+    ...(options.inside === undefined ? {} : { inside: options.inside }),
     ...(options.captured === undefined ? {} : { captured: options.captured }),
     ...(options.advisories === undefined ? {} : { advisories: options.advisories }),
     ...(options.checksums === undefined ? {} : { checksums: options.checksums }),

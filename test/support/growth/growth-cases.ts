@@ -7,6 +7,7 @@ import { cloudCases } from './cloud-cases.ts';
 import { databaseCases } from './database-cases.ts';
 import { sshCases } from './ssh-cases.ts';
 import { deciderCases } from './decider-cases.ts';
+import { insideCases } from './inside-cases.ts';
 import { leakCases } from './leak-cases.ts';
 import { modelCases } from './model-cases.ts';
 import { packageCases } from './package-cases.ts';
@@ -29,4 +30,5 @@ export const growthCases: GrowthCases = {
   ...sshCases,
   ...proxyCases,
   ...cloudCases,
+  ...insideCases,
 };

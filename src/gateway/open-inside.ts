@@ -1,0 +1,28 @@
+// Tokens that tools of sessions log in to by themselves: where they are kept, and that they go with their session.
+
+import { randomBytes } from 'node:crypto';
+import { asProxyError } from '../protocol/error.ts';
+import type { Store } from '../store/store.ts';
+import { InsideTokens } from './credentials/inside/inside-tokens.ts';
+import { KeptSeal, type KeptSigner } from './credentials/kept/kept-seal.ts';
+import type { Start } from './gateway-start.ts';
+import type { SessionService } from './sessions/session-service.ts';
+
+export interface InsideNeeds {
+  readonly store: Pick<Store, 'keptTokens'>;
+  readonly signingKey: KeptSigner;
+  readonly sessions: Pick<SessionService, 'onEnded'>;
+}
+
+export function openInside(
+  { config: { limits }, clock, incarnation: holderId, onFault }: Start,
+  { store: { keptTokens: store }, signingKey, sessions }: InsideNeeds,
+): InsideTokens {
+  const seal = new KeptSeal(store, signingKey);
+  const random = (count: number): Uint8Array => randomBytes(count);
+  const inside = new InsideTokens({ store, seal, holderId, limits, random, clock });
+  sessions.onEnded((sessionId) => {
+    inside.forget(sessionId).catch((error: unknown) => onFault(asProxyError(error)));
+  });
+  return inside;
+}
