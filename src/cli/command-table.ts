@@ -41,5 +41,7 @@ export const commands: CommandTable = new Map([
   ],
   ['job-session', async () => (await import('./job/job-session.ts')).jobSessionCommand],
   ['gateway-worker', async () => (await import('./gateway/gateway-worker.ts')).gatewayWorkerCommand],
+  ['ca-signer', async () => (await import('./gateway/ca-signer.ts')).caSignerCommand],
+  ['pkcs11-sign', async () => (await import('./gateway/ca-signer.ts')).pkcs11SignCommand],
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);

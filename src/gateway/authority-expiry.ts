@@ -1,6 +1,6 @@
 // Who is told that the authority that intercepts comes to its end: from a third of its life before, once a day until it is renewed.
 
-import type { CertificateAuthority } from '../pki/certificate-authority.ts';
+import type { PublishedAuthority } from '../pki/certificate-authority.ts';
 import { asProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { SessionAudit } from './audit/session-audit.ts';
@@ -11,7 +11,10 @@ const dayMs = 24 * hourMs;
 /** A root of our own is for ten years, a third of which would be an alarm that nobody heeds. */
 const rootToldBeforeMs = 90 * dayMs;
 
-type Expiring = Pick<CertificateAuthority, 'notBeforeMs' | 'notAfterMs' | 'signerPem' | 'certificatesPem'>;
+type Expiring = Pick<
+  PublishedAuthority,
+  'notBeforeMs' | 'notAfterMs' | 'signerPem' | 'certificatesPem' | 'renewsItself'
+>;
 
 /** From when on it is told. */
 function toldFromMs({ notBeforeMs, notAfterMs, signerPem, certificatesPem }: Expiring): number {
@@ -27,9 +30,12 @@ export function expiryMessage(authority: Expiring, nowMs: number): string | unde
   const { notAfterMs, signerPem, certificatesPem } = authority;
   const days = Math.max(0, Math.floor((notAfterMs - nowMs) / dayMs));
   const end = new Date(notAfterMs).toISOString();
-  const todo = certificatesPem.includes(signerPem)
-    ? 'make the next one by "upstreamproxy ca next"'
-    : 'have another one signed by "upstreamproxy ca request" and "upstreamproxy ca install"';
+  const todo =
+    authority.renewsItself === true
+      ? 'it should have been renewed by itself, and the log says why it was not'
+      : certificatesPem.includes(signerPem)
+        ? 'make the next one by "upstreamproxy ca next"'
+        : 'have another one signed by "upstreamproxy ca request" and "upstreamproxy ca install"';
   return `the authority that intercepts ends on ${end}, in ${days} days, and clients trust nothing of it from then on: ${todo}`;
 }
 

@@ -1,6 +1,6 @@
 // The authority of the gateway as its place has it: what is changed there, step by step, is taken without a restart.
 
-import type { CertificateAuthority, Leaf } from '../pki/certificate-authority.ts';
+import type { CertificateAuthority, Leaf, PublishedAuthority } from '../pki/certificate-authority.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { AuthorityPlace } from './identity/identity-places.ts';
@@ -8,24 +8,26 @@ import type { AuthorityPlace } from './identity/identity-places.ts';
 /** Three small files. Agents look each 40 s, so that both together are below a minute. */
 const lookIntervalMs = 15_000;
 
-export interface FollowedAuthorityOptions {
-  readonly place: AuthorityPlace;
+export interface FollowedAuthorityOptions<A extends PublishedAuthority = CertificateAuthority> {
+  readonly place: AuthorityPlace<A>;
   readonly clock: () => number;
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
 
 /** Looks until it is closed. A place that cannot be used, and one that is empty, change nothing. */
-export class FollowedAuthority implements CertificateAuthority, AsyncDisposable {
-  readonly #options: FollowedAuthorityOptions;
+export class FollowedAuthority<A extends PublishedAuthority = CertificateAuthority>
+  implements PublishedAuthority, AsyncDisposable
+{
+  readonly #options: FollowedAuthorityOptions<A>;
   readonly #repeated: RepeatedLook;
-  #signer: CertificateAuthority;
-  #published: Pick<CertificateAuthority, 'certificatesPem' | 'etag'>;
+  #signer: A;
+  #published: Pick<PublishedAuthority, 'certificatesPem' | 'etag'>;
   /** Told once, and again when it is another one. */
   #fault = '';
   #onSigner: () => void = () => undefined;
   #onChange: () => void = () => undefined;
 
-  private constructor(options: FollowedAuthorityOptions, authority: CertificateAuthority) {
+  private constructor(options: FollowedAuthorityOptions<A>, authority: A) {
     this.#options = options;
     this.#signer = authority;
     this.#published = authority;
@@ -36,7 +38,9 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
   }
 
   /** Makes the authority where its place does. Throws ProxyError `ca_key_unusable`. */
-  static async open(options: FollowedAuthorityOptions): Promise<FollowedAuthority> {
+  static async open<A extends PublishedAuthority>(
+    options: FollowedAuthorityOptions<A>,
+  ): Promise<FollowedAuthority<A>> {
     return new FollowedAuthority(options, await options.place.open(options.clock()));
   }
 
@@ -60,11 +64,19 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     return this.#published.etag;
   }
 
-  issue(host: string, nowMs: number): Leaf {
-    return this.#signer.issue(host, nowMs);
+  get renewsItself(): boolean {
+    return this.#signer.renewsItself === true;
   }
 
-  issueFor(...request: Parameters<CertificateAuthority['issueFor']>): Leaf {
+  issue(host: string, nowMs: number): ReturnType<A['issue']> {
+    // What the authority gives, which TypeScript does not see through the type parameter.
+    return this.#signer.issue(host, nowMs) as ReturnType<A['issue']>;
+  }
+
+  issueFor(
+    this: FollowedAuthority<CertificateAuthority>,
+    ...request: Parameters<CertificateAuthority['issueFor']>
+  ): Leaf {
     return this.#signer.issueFor(...request);
   }
 

@@ -77,7 +77,7 @@ export interface RenewIdentityOptions {
   readonly server: Pick<Server, 'setSecureContext'>;
   readonly identity: ServerIdentity;
   /** Whose certificate it is: when another one signs, it is made anew at once. */
-  readonly authority: Pick<FollowedAuthority, keyof CertificateAuthority | 'onSigner'> | undefined;
+  readonly authority: (CertificateAuthority & Pick<FollowedAuthority, 'onSigner'>) | undefined;
   readonly clock: () => number;
   readonly log: (level: 'error', message: string) => void;
   readonly intervalMs?: number;

@@ -9,6 +9,7 @@ import type { ListeningSockets } from './listening-sockets.ts';
 import type { LinkLogIn } from './admin/link-log-in.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { Metrics } from './metrics.ts';
+import type { LaunchSigner } from './open-custody.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
 import { EventTap } from './telemetry/event-tap.ts';
 import { isSampled } from './telemetry/trace-sampling.ts';
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly sockets?: ListeningSockets;
   /** Of a worker: where it stands among the others. */
   readonly place?: WorkerPlace;
+  /** Starts the process that has the key of the authority, where the configuration wants one. */
+  readonly launchSigner?: LaunchSigner;
   /** Gives up a start that waits for a store that is away. */
   readonly signal?: AbortSignal;
 }
@@ -38,6 +41,7 @@ export interface Start {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly homes: HomeCredentials | undefined;
   readonly link: LinkLogIn | undefined;
+  readonly launchSigner: LaunchSigner | undefined;
   readonly log: NonNullable<GatewayOptions['log']>;
   readonly clock: () => number;
   readonly sockets: ListeningSockets;
@@ -75,6 +79,7 @@ export function beginStart(
     sockets = {},
     place,
     signal,
+    launchSigner,
   } = options;
   const { tracesSampled = 0 } = config.telemetry?.otlp ?? {};
   const metrics = new Metrics(
@@ -85,6 +90,7 @@ export function beginStart(
     environment,
     homes,
     link,
+    launchSigner,
     log,
     clock,
     sockets,

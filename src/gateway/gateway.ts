@@ -3,6 +3,7 @@
 import type { Policy } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
+import type { PublishedAuthority } from '../pki/certificate-authority.ts';
 import type { Store } from '../store/store.ts';
 import { openAccess, withNarrowed } from './access/open-access.ts';
 import { openQuestions } from './access/open-questions.ts';
@@ -165,7 +166,7 @@ async function openRules(start: Start, { store, audit }: Records): Promise<Rules
 }
 
 interface Ways {
-  readonly authority: FollowedAuthority;
+  readonly authority: FollowedAuthority<PublishedAuthority>;
   /** Of its own certificate, where the operator gives none. */
   readonly serverAuthority: FollowedAuthority | undefined;
   readonly upstream: Upstream;

@@ -13,6 +13,7 @@ import type { KeyEncryptionKey } from './identity/key-encryption-key.ts';
 import { IdentityMark } from './identity/identity-mark.ts';
 import { identityPlaces, type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
 import { type PublicIdentity, publicIdentityOf } from './identity/public-identity.ts';
+import { type LaunchSigner, withCustody } from './open-custody.ts';
 import { recordedIdentity, recordIdentity } from './identity/recorded-identity.ts';
 import { unusable } from './identity/sealed-identity.ts';
 import { SealedStore } from './identity/sealed-store.ts';
@@ -32,6 +33,8 @@ export interface GatewayKeysOptions {
   readonly log: (level: 'info' | 'error', message: string) => void;
   readonly stack: AsyncDisposableStack;
   readonly isOnDuty: () => boolean;
+  /** Starts the process that has the key of the authority; absent in one that serves nobody. */
+  readonly launchSigner?: LaunchSigner | undefined;
 }
 
 export interface KeysStore {
@@ -61,7 +64,7 @@ export async function openGatewayKeys(options: GatewayKeysOptions, store: KeysSt
   const { identity } = options.config;
   if (identity.kind === 'store') return await openStored(identity, options, store);
   if (!store.isShared) {
-    const places = identityPlaces(options.config, authorityKeyFiles(options));
+    const places = withCustody(identityPlaces(options.config, authorityKeyFiles(options)), options);
     return { places, keyNames: () => undefined, look: () => Promise.resolve(true) };
   }
   return await openRecorded(options, store);
@@ -101,7 +104,7 @@ async function openStored(
   if ((await store.identity.version()) === undefined) await requireFirst(config, store);
   const stored = stack.use(await StoredIdentity.open({ sealed, mark, log }));
   return {
-    places: stored.places,
+    places: withCustody(stored.places, options),
     keyNames,
     look: () => stored.look(),
     holds: (one) => stored.holds(one),
@@ -144,14 +147,15 @@ async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore
   const { config, clock, log, stack, isOnDuty } = options;
   const keys = authorityKeyFiles(options);
   const recorded = await recordedIdentity(identity);
-  const places =
-    recorded === undefined || config.identity.kind !== 'own'
-      ? identityPlaces(config, keys)
-      : readPlaces(
-          config,
-          'the other gateways on this store have theirs, and none is made beside it: name the same "identity" as they do',
-          keys,
-        );
+  const isFirst = recorded === undefined || config.identity.kind !== 'own';
+  const found = isFirst
+    ? identityPlaces(config, keys)
+    : readPlaces(
+        config,
+        'the other gateways on this store have theirs, and none is made beside it: name the same "identity" as they do',
+        keys,
+      );
+  const places = withCustody(found, options);
   let seen = await publicOf(config, places, 'open', clock()).catch((error: unknown) => {
     const isBeside = recorded !== undefined && config.identity.kind === 'own';
     throw isBeside ? unusable(asProxyError(error).message, error) : error;

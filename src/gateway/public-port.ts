@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import { closeServer, socketsOf } from '../net/close-server.ts';
-import type { CertificateAuthority } from '../pki/certificate-authority.ts';
+import type { PublishedAuthority } from '../pki/certificate-authority.ts';
 import type { StoreAbsence } from '../store/store-outage.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { EnrolmentFailures } from './admission/enrolment-failures.ts';
@@ -41,7 +41,7 @@ export interface PublicPort {
 
 export interface PublicPortNeeds extends ProxyNeeds {
   readonly sockets: ListeningSockets;
-  readonly authority: CertificateAuthority;
+  readonly authority: PublishedAuthority;
   /** Of the own certificate. */
   readonly givers: CertificateGivers & { readonly authority: FollowedAuthority | undefined };
   readonly outage: StoreAbsence | undefined;

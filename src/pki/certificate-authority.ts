@@ -1,6 +1,6 @@
 // The certificate authority whose leaves the intercepted clients see, of a pair that is there or made for one process.
 
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
 import type { AuthorityPair } from './authority-files.ts';
@@ -10,13 +10,16 @@ import { readCertificate } from './certificate-fields.ts';
 import {
   authorityCertificate,
   authorityValidity,
+  certificateOf,
   commonNameOf,
   keyIdentifier,
   leafCertificate,
+  leafToBeSigned,
   leafValidity,
   publicKeyInfo,
+  signatureOf,
 } from './certificate-profile.ts';
-import type { LeafRequest, LeafUse, Signer } from './certificate-profile.ts';
+import type { Issuer, LeafRequest, LeafUse, Signer, Validity } from './certificate-profile.ts';
 import { nameConstraints } from './permitted-names.ts';
 import { encodePem, pemContents, splitPemCertificates } from './pem.ts';
 
@@ -33,12 +36,13 @@ export interface LeafIssuer {
   readonly signerPem?: string;
   /**
    * A leaf for one canonical host name or address. Throws ProxyError `authority_malformed` for any other string and
-   * `ca_key_unusable` when the authority itself is not valid now.
+   * `ca_key_unusable` when the authority itself is not valid now; where another process has the key, `signer_unavailable` and `signing_refused`.
    */
-  issue(host: string, nowMs: number): Leaf;
+  issue(host: string, nowMs: number): Leaf | Promise<Leaf>;
 }
 
-export interface CertificateAuthority extends LeafIssuer {
+/** One that is published, and signs: here, or by a process that has the key. */
+export interface PublishedAuthority extends LeafIssuer {
   /** The certificate of the key, and those above it that go along with a leaf. */
   readonly signerPem: string;
   /** When the first certificate of the chain begins, and when the first one ends. */
@@ -48,6 +52,13 @@ export interface CertificateAuthority extends LeafIssuer {
   readonly certificatesPem: string;
   /** Entity tag of `certificatesPem`, with its quotes. */
   readonly etag: string;
+  /** Whether somebody else has it renewed in time. */
+  readonly renewsItself?: boolean;
+}
+
+/** One whose key is in this process. */
+export interface CertificateAuthority extends PublishedAuthority {
+  issue(host: string, nowMs: number): Leaf;
   /** One leaf for several names. */
   issueFor(names: readonly string[], nowMs: number, use?: LeafUse): Leaf;
 }
@@ -103,32 +114,73 @@ export function rootsOf(certificates: readonly string[]): readonly string[] {
 
 /** `pair.certificates[0]` is that of the key; the files were checked when they were read. */
 export function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
-  const [own = '', ...others] = pair.certificates.flatMap(splitPemCertificates);
-  const fields = readCertificate(pemContents(own));
-  const { intermediates, root, notBeforeMs, notAfterMs } = authorityChain(own, others);
-  const signerPem = intermediates.length === 0 ? own : intermediates.join('');
-  const signer: Signer = {
-    key: pair.key,
-    name: fields.subject,
-    // Copied where there is one: an AKI has to repeat the issuer's SKI, however it was made.
-    keyId: fields.subjectKeyId ?? keyIdentifier(fields.publicKeyInfo),
-    notBeforeMs,
-    notAfterMs,
-  };
-  requireValid(signer, nowMs);
-  const certificatesPem = [...new Set([root, ...rootsOf(others)])].join('');
-  const digest = createHash('sha256').update(certificatesPem).digest('hex');
+  const { issuer, intermediates, ...published } = readAuthority(pair.certificates);
+  requireValid(issuer, nowMs);
+  const signer: Signer = { ...issuer, key: pair.key };
   const leafKey = createLeafKey();
   const issueFor = (names: readonly string[], atMs: number, use: LeafUse = 'server'): Leaf =>
     withChain(issueLeaf(signer, leafKey, { names, use }, atMs), intermediates);
+  return { ...published, issueFor, issue: (host, atMs) => issueFor([host], atMs) };
+}
+
+export interface ReadAuthority extends Omit<PublishedAuthority, 'issue'> {
+  readonly issuer: Issuer;
+  /** What goes along with a leaf. */
+  readonly intermediates: readonly string[];
+}
+
+/** What certificates say of an authority, without its key; the one that signs first. Throws `ca_key_unusable`. */
+export function readAuthority(certificates: readonly string[]): ReadAuthority {
+  const [own = '', ...others] = certificates.flatMap(splitPemCertificates);
+  const fields = readCertificate(pemContents(own));
+  const { intermediates, root, notBeforeMs, notAfterMs } = authorityChain(own, others);
+  const certificatesPem = [...new Set([root, ...rootsOf(others)])].join('');
+  const digest = createHash('sha256').update(certificatesPem).digest('hex');
   return {
-    signerPem,
+    signerPem: intermediates.length === 0 ? own : intermediates.join(''),
     notBeforeMs,
     notAfterMs,
     certificatesPem,
     etag: `"${digest.slice(0, 32)}"`,
-    issueFor,
-    issue: (host, atMs) => issueFor([host], atMs),
+    intermediates,
+    issuer: {
+      name: fields.subject,
+      // Copied where there is one: an AKI has to repeat the issuer's SKI, however it was made.
+      keyId: fields.subjectKeyId ?? keyIdentifier(fields.publicKeyInfo),
+      algorithm: signatureOf(new X509Certificate(own).publicKey).algorithm,
+      notBeforeMs,
+      notAfterMs,
+    },
+  };
+}
+
+/** Gives the signature of what is to be signed, from where the key is. */
+export type RemoteSign = (text: Uint8Array) => Promise<Uint8Array>;
+
+/** The authority of these certificates, whose key is elsewhere; the keys of leaves are here. */
+export function remoteAuthorityOf(
+  certificates: readonly string[],
+  sign: RemoteSign,
+  options: { readonly renewsItself: boolean },
+): PublishedAuthority {
+  const { issuer, intermediates, ...published } = readAuthority(certificates);
+  const leafKey = createLeafKey();
+  return {
+    ...published,
+    ...options,
+    issue: async (host, nowMs) => {
+      requireValid(issuer, nowMs);
+      const { spki, keyId, pem } = leafKey;
+      const validity = leafValidity(issuer, nowMs);
+      const text = leafToBeSigned(issuer, { names: [host], spki, keyId, ...validity });
+      const certificate = certificateOf(text, issuer.algorithm, await sign(text));
+      const leaf = {
+        certificatePem: encodePem('CERTIFICATE', certificate),
+        privateKey: pem,
+        notAfterMs: validity.notAfterMs,
+      };
+      return withChain(leaf, intermediates);
+    },
   };
 }
 
@@ -172,7 +224,7 @@ function issueLeaf(
   };
 }
 
-function requireValid(signer: Signer, nowMs: number): void {
+function requireValid(signer: Validity, nowMs: number): void {
   if (nowMs >= signer.notBeforeMs && nowMs < signer.notAfterMs) return;
   const when = nowMs < signer.notBeforeMs ? 'is valid only from' : 'expired on';
   const limitMs = nowMs < signer.notBeforeMs ? signer.notBeforeMs : signer.notAfterMs;

@@ -27,20 +27,26 @@ const authorityLifetimeMs = 3650 * dayMs;
 /** An authority must be valid before its first leaf, for a container whose clock is behind. */
 const authorityBackdateMs = dayMs;
 /** Renewed long before; short, because a leaf cannot be revoked. */
-const leafLifetimeMs = 30 * dayMs;
+export const leafLifetimeMs = 30 * dayMs;
 /** For a container whose clock is behind. */
-const leafBackdateMs = hourMs;
+export const leafBackdateMs = hourMs;
 
 export interface Validity {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
 
-/** Who signs: the key, the DER of its Name, its key identifier, and the time in which it may. */
-export interface Signer extends Validity {
-  readonly key: KeyObject;
+/** What certificates say of their issuer: the DER of its Name, its key identifier, its algorithm, and the time in which it may. */
+export interface Issuer extends Validity {
   readonly name: Uint8Array;
   readonly keyId: Uint8Array;
+  /** DER of the AlgorithmIdentifier. */
+  readonly algorithm: Uint8Array;
+}
+
+/** Who signs: an issuer with its key. */
+export interface Signer extends Omit<Issuer, 'algorithm'> {
+  readonly key: KeyObject;
 }
 
 /** The validity of a leaf made now: inside the signer's, 30 days at most, valid since an hour. */
@@ -85,17 +91,30 @@ export function authorityExtensions(): readonly Uint8Array[] {
 
 /** DER of a self-signed authority: CA:TRUE and pathlen 0, keyCertSign and cRLSign, SKI and AKI. */
 export function authorityCertificate(signer: Signer, further: readonly Uint8Array[] = []): Uint8Array {
+  const of = { ...signer, subject: signer.name, spki: publicKeyInfo(signer.key), keyId: signer.keyId };
+  return signedBy(signer, (issuer) => authorityToBeSigned(issuer, of, further));
+}
+
+export interface AuthorityRequest extends Validity {
+  /** DER of its Name. */
+  readonly subject: Uint8Array;
+  readonly spki: Uint8Array;
+  readonly keyId: Uint8Array;
+}
+
+/** What is signed of an authority, its own issuer or below another. */
+export function authorityToBeSigned(
+  issuer: Issuer,
+  request: AuthorityRequest,
+  further: readonly Uint8Array[] = [],
+): Uint8Array {
   const extensions = [
     ...authorityExtensions(),
-    extension('2.5.29.14', 'plain', derOctetString(signer.keyId)),
-    authorityKeyIdentifier(signer.keyId),
+    extension('2.5.29.14', 'plain', derOctetString(request.keyId)),
+    authorityKeyIdentifier(issuer.keyId),
     ...further,
   ];
-  return certificate(
-    signer,
-    { ...signer, subject: signer.name, spki: publicKeyInfo(signer.key) },
-    extensions,
-  );
+  return toBeSigned(issuer, { ...request, serial: serialNumber() }, extensions);
 }
 
 export interface LeafRequest extends Validity {
@@ -120,6 +139,15 @@ export const leafPurposes: Readonly<Record<LeafUse, readonly string[]>> = {
  * Throws ProxyError `authority_malformed` for a name that is not canonical: there is no certificate for an odd string.
  */
 export function leafCertificate(signer: Signer, request: LeafRequest): Uint8Array {
+  return signedBy(signer, (issuer) => leafToBeSigned(issuer, request));
+}
+
+/** What of it is signed. `serial` is a new one unless a leaf that is there has to be written again. */
+export function leafToBeSigned(
+  issuer: Issuer,
+  request: LeafRequest,
+  serial: Uint8Array = serialNumber(),
+): Uint8Array {
   const extensions = [
     extension('2.5.29.19', 'critical', derSequence()),
     extension('2.5.29.15', 'critical', derBitString(Uint8Array.of(0x80), 7)),
@@ -129,31 +157,41 @@ export function leafCertificate(signer: Signer, request: LeafRequest): Uint8Arra
       derSequence(...leafPurposes[request.use ?? 'server'].map((oid) => derOid(oid))),
     ),
     extension('2.5.29.14', 'plain', derOctetString(request.keyId)),
-    authorityKeyIdentifier(signer.keyId),
+    authorityKeyIdentifier(issuer.keyId),
     // Critical because the subject is empty (RFC 5280 §4.1.2.6).
     extension('2.5.29.17', 'critical', derSequence(...request.names.map(generalName))),
   ];
-  return certificate(signer, { ...request, subject: derSequence() }, extensions);
+  return toBeSigned(issuer, { ...request, subject: derSequence(), serial }, extensions);
 }
 
 interface Subject extends Validity {
+  readonly serial: Uint8Array;
   readonly subject: Uint8Array;
   readonly spki: Uint8Array;
 }
 
-function certificate(signer: Signer, subject: Subject, extensions: readonly Uint8Array[]): Uint8Array {
-  const { algorithm, digest } = signatureOf(signer.key);
-  const toBeSigned = derSequence(
+function toBeSigned(issuer: Issuer, subject: Subject, extensions: readonly Uint8Array[]): Uint8Array {
+  return derSequence(
     der(0xa0, derInteger(Uint8Array.of(2))),
-    derInteger(serialNumber()),
-    algorithm,
-    signer.name,
+    derInteger(subject.serial),
+    issuer.algorithm,
+    issuer.name,
     derSequence(derTime(subject.notBeforeMs), derTime(subject.notAfterMs)),
     subject.subject,
     subject.spki,
     der(0xa3, derSequence(...extensions)),
   );
-  return derSequence(toBeSigned, algorithm, derBitString(sign(digest, toBeSigned, signer.key)));
+}
+
+function signedBy(signer: Signer, write: (issuer: Issuer) => Uint8Array): Uint8Array {
+  const { algorithm, digest } = signatureOf(signer.key);
+  const text = write({ ...signer, algorithm });
+  return certificateOf(text, algorithm, sign(digest, text, signer.key));
+}
+
+/** DER of a certificate, of what was signed and its signature. */
+export function certificateOf(text: Uint8Array, algorithm: Uint8Array, signature: Uint8Array): Uint8Array {
+  return derSequence(text, algorithm, derBitString(signature));
 }
 
 /** 128 bits, positive and of fixed length: two bits of the first octet are set, 126 are random. */

@@ -282,6 +282,18 @@ export const errorTable = {
   expectation_failed: denial(417, 79, 65, 'The request expects something (Expect) that nobody here knows.'),
   upgrade_required: denial(426, 84, 65, 'The WebSocket handshake is of a version other than 13.'),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
+  signer_unavailable: row(
+    503,
+    113,
+    75,
+    'The process or service that signs certificates for new hosts is away. Hosts whose certificate is there go on.',
+  ),
+  signing_refused: row(
+    500,
+    114,
+    70,
+    'The process that has the key of the certificate authority was asked to sign something that it does not sign.',
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;

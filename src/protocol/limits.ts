@@ -7,6 +7,7 @@ import { askLimits } from './limits/ask-limits.ts';
 import { cacheLimits } from './limits/cache-limits.ts';
 import { captureLimits } from './limits/capture-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
+import { custodyLimits } from './limits/custody-limits.ts';
 import { databaseLimits } from './limits/database-limits.ts';
 import { docsLimits } from './limits/docs-limits.ts';
 import { deciderLimits } from './limits/decider-limits.ts';
@@ -47,6 +48,7 @@ export const limitTable = {
   ...databaseLimits,
   ...sshLimits,
   ...credentialLimits,
+  ...custodyLimits,
   ...networkLimits,
   ...adminLimits,
   ...logInLimits,

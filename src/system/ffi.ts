@@ -1,4 +1,4 @@
-// The one file that touches a foreign function interface: named operations of libc, for Node and Bun alike.
+// Named operations of libc by the foreign function interface, for Node and Bun alike. Nothing else but the modules of pkcs11-module.ts is called so.
 
 /** What the agent needs from libc and no runtime offers. Each throws if the kernel refuses. */
 export interface NativeOperations extends Disposable {
@@ -71,7 +71,7 @@ function succeeded(operation: string, result: number): number {
  * Node's module, looked up synchronously, so that setNonDumpable() is synchronous. Node warns once that it is experimental, which is
  * nobody's business who uses the library: the version is pinned, and tests fail when the module changes. Other warnings go on.
  */
-function nodeFfi(): NonNullable<ReturnType<typeof process.getBuiltinModule<'node:ffi'>>> {
+export function nodeFfi(): NonNullable<ReturnType<typeof process.getBuiltinModule<'node:ffi'>>> {
   const { emitWarning } = process;
   process.emitWarning = (...args: readonly unknown[]): void => {
     if (!String(args[0]).startsWith('FFI is an experimental feature'))

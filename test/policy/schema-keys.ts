@@ -17,6 +17,9 @@ const describedOnce = new Set([
   'keyEncryptionKey',
   'nextKeyEncryptionKey',
   'passphrase',
+  'secretAccessKey',
+  'accessToken',
+  'pin',
 ]);
 
 /** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */

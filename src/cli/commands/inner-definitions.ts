@@ -62,3 +62,23 @@ export const workerDefinition = {
   examples: [],
   hidden: true,
 } as const satisfies CommandDefinition;
+
+export const signerDefinition = {
+  kind: 'command',
+  name: 'ca-signer',
+  summary: 'is for "upstreamproxy gateway"; use that',
+  arguments: [],
+  options: {},
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;
+
+export const pkcs11SignDefinition = {
+  kind: 'command',
+  name: 'pkcs11-sign',
+  summary: 'is for the signer of a gateway; use "upstreamproxy gateway"',
+  arguments: [],
+  options: {},
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;

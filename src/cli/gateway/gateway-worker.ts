@@ -13,6 +13,7 @@ import { ignoreSignals } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
 import { protectProcess } from './gateway-protection.ts';
+import { launchSigner } from './launch-signer.ts';
 import { channelToSupervisor } from './launch-worker.ts';
 
 /** Lines of all workers together are bounded as those of one gateway. */
@@ -28,7 +29,7 @@ async function open(seat: WorkerSeat, start: WorkerStart, stack: AsyncDisposable
   const passages = stack.use(new Passages(passage.folder, passage.secret));
   const { name } = passage;
   const place = { ...rest, seat, passages, name };
-  const gateway = stack.use(await startGateway(config, { environment, log, place }));
+  const gateway = stack.use(await startGateway(config, { environment, log, place, launchSigner }));
   countBuffersInHeapLimit();
   return gateway;
 }

@@ -18,6 +18,7 @@ import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, openEnvironmentWarning, protectProcess, secretParts } from './gateway-protection.ts';
+import { launchSigner } from './launch-signer.ts';
 import { launchWorker } from './launch-worker.ts';
 import { workerCount } from './worker-count.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
@@ -93,7 +94,7 @@ async function startOne({ config, log, sockets, forget, drop, signal }: Start): 
   const { startGateway } = await import('../../gateway/gateway.ts');
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   const environment = workloadEnvironment(process.env);
-  const running = await startGateway(config, { environment, log, sockets, signal });
+  const running = await startGateway(config, { environment, log, sockets, signal, launchSigner });
   countBuffersInHeapLimit();
   forget();
   try {

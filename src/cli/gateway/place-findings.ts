@@ -20,7 +20,7 @@ export async function placeFindings(config: GatewayConfig): Promise<readonly Fin
   const store = /^sqlite:(\/.+)$/s.exec(config.store)?.[1];
   const folders: readonly (readonly [YamlPath, string])[] = [
     [['stateDirectory'], config.stateDirectory],
-    ...(config.identity.kind !== 'own'
+    ...(config.identity.kind !== 'own' || config.certificateAuthority.signedBy !== undefined
       ? []
       : [[['certificateAuthority', 'directory'], config.certificateAuthority.directory] as const]),
     ...(store === undefined ? [] : [[['store'], dirname(store)] as const]),

@@ -54,6 +54,7 @@ export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
       at: ['certificateAuthority', 'passphrase'],
       part: certificateAuthority.passphrase,
     },
+    ...parentPlaces(config),
     { name: 'of the store', at: ['store', 'source'], part: storeAccess?.source },
     { name: 'of admin.oidc', at: ['admin', 'oidc', 'clientSecret'], part: admin?.oidc?.clientSecret },
     ...telemetryPlaces(config),
@@ -72,6 +73,17 @@ export function secretPlaces(config: GatewayConfig): readonly SecretPlace[] {
       part: secret,
     })),
   ];
+}
+
+/** Those of the authority that signs: of each kind, its sources. */
+function parentPlaces({ certificateAuthority: { signedBy } }: GatewayConfig): readonly SecretPlace[] {
+  if (signedBy === undefined) return [];
+  const { kind, ...parts } = signedBy.parent;
+  return Object.entries(parts).map(([key, part]: readonly [string, unknown]) => ({
+    name: `of certificateAuthority.signedBy (${key})`,
+    at: ['certificateAuthority', 'signedBy', kind, key],
+    part: typeof part === 'object' ? part : undefined,
+  }));
 }
 
 function telemetryPlaces({ telemetry }: GatewayConfig): readonly SecretPlace[] {

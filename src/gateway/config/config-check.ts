@@ -89,6 +89,7 @@ function checkIdentity(
 ): void {
   if (tls === 'store' && identity?.store !== true)
     report(['tls'], 'the certificate is where the identity is; write identity: { store: true, … } too');
+  checkSignedBy(certificateAuthority, report);
   if (identity === undefined) return;
   const { directory, store: isStored, keyEncryptionKey, nextKeyEncryptionKey } = identity;
   const at = ['identity'];
@@ -112,7 +113,7 @@ function checkIdentity(
       at,
       'what is in the store is sealed; write keyEncryptionKey: { file: path } with 32 random octets, as "openssl rand -base64 32" prints them',
     );
-  for (const key of ['directory', 'passphrase'] as const)
+  for (const key of ['directory', 'passphrase', 'separateProcess'] as const)
     if (certificateAuthority?.[key] !== undefined)
       report(
         ['certificateAuthority', key],
@@ -120,6 +121,17 @@ function checkIdentity(
       );
   if (storeUrlOf(store) === 'sqlite::memory:')
     report([...at, 'store'], 'a store in memory loses them at each start; name a store that lasts');
+}
+
+/** Its authority is in no folder then. */
+function checkSignedBy(authority: GatewayConfigDocument['certificateAuthority'], report: Report): void {
+  if (authority?.signedBy === undefined) return;
+  for (const key of ['directory', 'passphrase'] as const)
+    if (authority[key] !== undefined)
+      report(
+        ['certificateAuthority', key],
+        'with signedBy the key of the authority is in no file; leave this away',
+      );
 }
 
 /** Who may steer the gateway, and from where. */

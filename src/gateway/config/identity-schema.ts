@@ -6,6 +6,7 @@ import { parseHostPattern } from '../../policy/host-pattern.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { text } from '../../policy/schema-parts.ts';
 import { sourceSchema } from '../credentials/sources/source-schema.ts';
+import { signedBySchema } from './signed-by-schema.ts';
 
 const hint =
   'write identity: { directory: path }, or identity: { store: true, keyEncryptionKey: { file: path } }';
@@ -66,10 +67,28 @@ export const certificateAuthoritySchema = strictMap(
       .describe(
         'Names that an authority which is made may certify, with all below them; without it, every name.',
       ),
+    separateProcess: z
+      .literal(true, { error: 'write separateProcess: true, or leave it away' })
+      .optional()
+      .describe(
+        'The key is in a process that signs leaves and does nothing else. So it is with signedBy too.',
+      ),
+    signedBy: signedBySchema
+      .optional()
+      .describe(
+        'An authority elsewhere signs one for this gateway, which lives for a day and is renewed by itself.',
+      ),
   },
   {
     hint: 'write certificateAuthority: { directory: path }',
-    synonyms: { path: 'directory', password: 'passphrase', secret: 'passphrase' },
+    synonyms: {
+      path: 'directory',
+      password: 'passphrase',
+      secret: 'passphrase',
+      parent: 'signedBy',
+      issuer: 'signedBy',
+      process: 'separateProcess',
+    },
   },
 );
 

@@ -18,6 +18,7 @@ export type IdentityConfig =
       readonly nextKeyEncryptionKey?: CredentialSourceConfig;
     };
 import type { CapturedDocument } from './captured-schema.ts';
+import { type SignedByConfig, signedBySettings } from './signed-by-settings.ts';
 import { type CapturedSettings, capturedSettings } from './captured-settings.ts';
 
 export interface CertificateAuthorityConfig {
@@ -26,6 +27,10 @@ export interface CertificateAuthorityConfig {
   readonly passphrase?: CredentialSourceConfig;
   /** What an authority that is made may certify, with what is below; absent: every name. */
   readonly names?: readonly string[];
+  /** Whether its key is in a process that does nothing else. */
+  readonly separateProcess?: true;
+  /** Which authority signs those of this gateway; absent: its own is in the folder, or in the store. */
+  readonly signedBy?: SignedByConfig;
 }
 
 export interface IdentitySettings {
@@ -58,6 +63,10 @@ export function identitySettings(
         ? {}
         : { passphrase: sourceSettings(certificateAuthority.passphrase, absolute) }),
       ...(certificateAuthority?.names === undefined ? {} : { names: certificateAuthority.names }),
+      ...(certificateAuthority?.separateProcess === undefined ? {} : { separateProcess: true }),
+      ...(certificateAuthority?.signedBy === undefined
+        ? {}
+        : { signedBy: signedBySettings(certificateAuthority.signedBy, absolute) }),
     },
   };
 }

@@ -3,19 +3,25 @@
 import { join } from 'node:path';
 import { openCertificateAuthority, readCertificateAuthority } from '../../pki/authority-folder.ts';
 import type { KeyFiles } from '../../pki/key-files.ts';
-import type { CertificateAuthority } from '../../pki/certificate-authority.ts';
+import { readCertificates } from '../../pki/authority-files.ts';
+import {
+  type CertificateAuthority,
+  type PublishedAuthority,
+  remoteAuthorityOf,
+} from '../../pki/certificate-authority.ts';
 import { serverAuthority } from '../../pki/server-identity.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { openSigningKey, readSigningKeys, type SigningKey } from '../sessions/signing-key.ts';
 
-export interface AuthorityPlace {
+/** `A`: what is had there; of the authority that intercepts, another process may have the key. */
+export interface AuthorityPlace<A extends PublishedAuthority = CertificateAuthority> {
   /** As messages name it. */
   readonly label: string;
   /** Makes it where there is none yet, and where that is the gateway's to do. Throws ProxyError `ca_key_unusable`. */
-  open(nowMs: number): Promise<CertificateAuthority>;
+  open(nowMs: number): Promise<A>;
   /** Makes nothing. Throws ProxyError `ca_key_unusable`. */
-  read(nowMs: number): Promise<CertificateAuthority>;
+  read(nowMs: number): Promise<A>;
   /** Calls the listener when there is something else to read; absent where only looking shows it. */
   watch?(listener: () => void): void;
 }
@@ -43,7 +49,7 @@ export interface IdentityPlaces {
   readonly port?: PortPlace;
   readonly signingKey: SigningKeyPlace;
   /** The authority that intercepts. */
-  readonly interception: AuthorityPlace;
+  readonly interception: AuthorityPlace<PublishedAuthority>;
   /** That of the gateway's own port; of no use where the operator brings a certificate. */
   readonly server: AuthorityPlace;
   /** That by which gateways know each other. */
@@ -65,7 +71,12 @@ type Named = Pick<GatewayConfig, 'identity' | 'certificateAuthority'>;
 
 /** `keys` opens its key files as the configuration says. */
 export function interceptionFolder({ certificateAuthority }: Named, keys?: KeyFiles): AuthorityFolder {
-  const { directory, passphrase, names } = certificateAuthority;
+  const { directory, passphrase, names, signedBy } = certificateAuthority;
+  if (signedBy !== undefined)
+    throw new ProxyError(
+      'usage',
+      'certificateAuthority.signedBy: the authority of a gateway is in no folder, and another one signs it anew by itself; rotate that one',
+    );
   // A key would else be written as it is.
   if (passphrase !== undefined && keys?.encrypts !== true)
     throw new ProxyError('internal', 'nothing opens the key files of the authority');
@@ -111,7 +122,7 @@ export function ownPlaces(config: Named, keys?: KeyFiles): IdentityPlaces {
   const directory = identityFolder(config);
   return {
     signingKey: { open: () => openSigningKey(directory), read: () => readSigningKeys(directory) },
-    interception: authorityPlace(interceptionFolder(config, keys), 'make'),
+    interception: publishedPlace(config) ?? authorityPlace(interceptionFolder(config, keys), 'make'),
     server: authorityPlace(serverFolder(config), 'make'),
     peers: authorityPlace(peersFolder(config), 'make'),
   };
@@ -125,10 +136,27 @@ export function readPlaces(config: Named, hint: string, keys?: KeyFiles): Identi
       { open: () => readSigningKeys(directory), read: () => readSigningKeys(directory) },
       hint,
     ),
-    interception: given(authorityPlace(interceptionFolder(config, keys), 'read'), hint),
+    interception:
+      publishedPlace(config) ?? given(authorityPlace(interceptionFolder(config, keys), 'read'), hint),
     server: given(authorityPlace(serverFolder(config), 'read'), hint),
     peers: given(authorityPlace(peersFolder(config), 'read'), hint),
   };
+}
+
+/** What containers trust where another authority signs that of this gateway: the certificates of the configuration, by which nothing is signed here. */
+function publishedPlace({
+  certificateAuthority: { signedBy },
+}: Named): AuthorityPlace<PublishedAuthority> | undefined {
+  if (signedBy === undefined) return undefined;
+  const read = async (): Promise<PublishedAuthority> => {
+    const certificates = await readCertificates(signedBy.certificates);
+    return remoteAuthorityOf(certificates, () => Promise.reject(nothingSigns()), { renewsItself: true });
+  };
+  return { label: signedBy.certificates, read, open: read };
+}
+
+function nothingSigns(): ProxyError {
+  return new ProxyError('signer_unavailable', 'this process has no signer of the authority');
 }
 
 function authorityPlace({ directory, ...names }: AuthorityFolder, missing: 'make' | 'read'): AuthorityPlace {

@@ -98,15 +98,24 @@ const authSchema = strictMap(
 );
 const vaultPathHint = 'write the path of the HTTP API behind /v1/, such as secret/data/NAME';
 const refreshHint = 'write seconds from 1 to 86400';
+/** How a Vault or OpenBao server is reached, whatever is asked of it. */
+export const vaultServerShape = {
+  address: z
+    .string({ error: addressHint })
+    .regex(/^https?:\/\/[^\s@#?]+$/, { error: addressHint, abort: true })
+    .refine(isServiceUrl, {
+      error:
+        'a secret never travels in the clear; write https://, or http:// with a loopback address such as 127.0.0.1',
+    }),
+  auth: authSchema.describe('How the gateway logs in.'),
+  namespace: text('write a namespace').optional(),
+  ca: text(pathHint)
+    .optional()
+    .describe("PEM file that the server is verified against beside the gateway's roots."),
+};
 const vaultSchema = strictMap(
   {
-    address: z
-      .string({ error: addressHint })
-      .regex(/^https?:\/\/[^\s@#?]+$/, { error: addressHint, abort: true })
-      .refine(isServiceUrl, {
-        error:
-          'a secret never travels in the clear; write https://, or http:// with a loopback address such as 127.0.0.1',
-      }),
+    address: vaultServerShape.address,
     path: z
       .string({ error: vaultPathHint })
       .regex(/^(?!v1\/)[A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)+$/, { error: vaultPathHint, abort: true })
@@ -115,11 +124,9 @@ const vaultSchema = strictMap(
       })
       .describe('As in the HTTP API, behind /v1/. KV version 2 has data/ behind its mount.'),
     field: text('write the name of the field').describe('Which field of the secret.'),
-    auth: authSchema.describe('How the gateway logs in.'),
-    namespace: text('write a namespace').optional(),
-    ca: text(pathHint)
-      .optional()
-      .describe("PEM file that the server is verified against beside the gateway's roots."),
+    auth: vaultServerShape.auth,
+    namespace: vaultServerShape.namespace,
+    ca: vaultServerShape.ca,
     refreshSeconds: z
       .int({ error: refreshHint })
       .min(1, { error: refreshHint })

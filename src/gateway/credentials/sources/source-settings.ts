@@ -4,6 +4,7 @@ import type {
   CredentialSourceConfig,
   PlainSourceConfig,
   VaultAuthConfig,
+  VaultServerConfig,
   VaultSourceConfig,
 } from './source-config.ts';
 import type { PlainSourceDocument, SourceDocument } from './source-schema.ts';
@@ -24,17 +25,31 @@ export function plainSourceSettings(source: PlainSourceDocument, absolute: Absol
 }
 
 function vaultSettings(
-  { address, path, field, auth, namespace, ca, refreshSeconds }: NonNullable<SourceDocument['vault']>,
+  { path, field, refreshSeconds, ...server }: NonNullable<SourceDocument['vault']>,
   absolute: Absolute,
 ): VaultSourceConfig {
   return {
-    address,
+    ...vaultServerSettings(server, absolute),
     path,
     field,
+    ...(refreshSeconds === undefined ? {} : { refreshSeconds }),
+  };
+}
+
+export function vaultServerSettings(
+  {
+    address,
+    auth,
+    namespace,
+    ca,
+  }: Pick<NonNullable<SourceDocument['vault']>, 'address' | 'auth' | 'namespace' | 'ca'>,
+  absolute: Absolute,
+): VaultServerConfig {
+  return {
+    address,
     auth: vaultAuth(auth, absolute),
     ...(namespace === undefined ? {} : { namespace }),
     ...(ca === undefined ? {} : { ca: absolute(ca) }),
-    ...(refreshSeconds === undefined ? {} : { refreshSeconds }),
   };
 }
 

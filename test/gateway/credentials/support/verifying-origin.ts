@@ -35,7 +35,7 @@ export interface VerifyingOrigin extends AsyncDisposable {
 
 type Data = string | ArrayBuffer | ArrayBufferView;
 
-class Sha256 {
+export class Sha256 {
   readonly #hash: Hash | Hmac;
 
   constructor(key?: Data) {
