@@ -15,8 +15,9 @@ import { VaultClient } from './credentials/vault/vault-client.ts';
 import { Vaults } from './credentials/vault/vaults.ts';
 import type { ServiceFetch } from './forward/service-fetch.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
-import { loadTrust, readFiles } from './gateway-parts.ts';
+import { loadTrust } from './gateway-parts.ts';
 import type { SignerProcess, SignerStart } from './open-custody.ts';
+import { readUpstreamFiles } from './open-exits.ts';
 import { openUpstream } from './upstream.ts';
 
 interface Ways {
@@ -35,7 +36,7 @@ async function openSignerWays(
     config,
     clock,
     trust: await loadTrust(config),
-    proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
+    files: await readUpstreamFiles(config),
     environment,
     stack,
     loops: new LoopGuard(),

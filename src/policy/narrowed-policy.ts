@@ -92,7 +92,12 @@ function narrowedBy(above: AllowDecision, { sessionId }: NarrowingStep, below: D
   if (own.handling !== left.handling) return handlingDenial(own, left, sessionId);
   const { inject, addresses, homeWrites, logIn, continuesTrace, trust, exit, scrub } = own;
   // What only the rules of operators can give is theirs to bound: it goes with what both allow.
-  const lent = { ...left, inject, addresses, ...some({ homeWrites, logIn, continuesTrace, trust, exit, scrub }) };
+  const lent = {
+    ...left,
+    inject,
+    addresses,
+    ...some({ homeWrites, logIn, continuesTrace, trust, exit, scrub }),
+  };
   const both = allowWithin(own, lent);
   if (both.effect === 'deny') return both;
   const { bodyBytes: _, ...limits } = left.limits;

@@ -634,7 +634,8 @@ const rows: readonly Row[] = [
     expected: [200, undefined],
   },
   ...llmRows,
-  ...decideRows.concat(logInRows),
+  ...decideRows,
+  ...logInRows,
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),
@@ -694,8 +695,4 @@ describe('every key changes what it says, and nothing without it', () => {
 
 test('every key of the schema has its row, and no other', () => {
   assert.deepEqual(rows.map(({ key }) => key).toSorted(), keysOf(policySchema).toSorted());
-});
-
-test('a version that there is not is refused', () => {
-  assert.ok('problems' in parsePolicy([{ file: 'p', text: 'version: 2\nrules: []' }]));
 });

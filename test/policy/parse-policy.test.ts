@@ -147,3 +147,7 @@ test('five thousand rules are read, checked against each other, and decide', () 
   const policy = policyOf(`rules:\n${rules.join('')}`);
   assert.equal(verdict(policy, 'GET https://x.w4999.example.com/a/4999/x'), 'allow r4999');
 });
+
+test('a version that there is not is refused', () => {
+  assert.ok('problems' in parsePolicy([{ file: 'p', text: 'version: 2\nrules: []' }]));
+});

@@ -230,7 +230,7 @@ class ServerState {
     family.refresh = this.secret('ghr_', 45);
     family.access.add(access);
     this.#byRefresh.set(family.refresh, family);
-    const id =
+    const id: Readonly<Record<string, string>> =
       isJwt === true ? { id_token: this.#jwt({ ...claims, email: 'person@example.com', at_hash: 'x' }) } : {};
     this.#give(response, 200, {
       access_token: access,

@@ -372,4 +372,14 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'certificates that a handshake of the runtime has taken, originChainCertificatesMax of them and originChainSignaturesMax signatures':
     ['src/net/origin-chain.ts checkOriginChain'],
+  'what the signer of the authority is told or says, one process of ours to another, or a key service of the operator to it in a response of bounded length':
+    [
+      'src/gateway/custody/custodian.ts heldKey',
+      'src/gateway/custody/parent.ts digestParent',
+      'src/gateway/custody/service-json.ts fieldsOf',
+      'src/gateway/custody/service-json.ts dataOf',
+      'src/gateway/custody/service-json.ts reasonOf',
+      'src/gateway/custody/signer-lines.ts readLines',
+      'src/gateway/serve-signer.ts signerStartOf',
+    ],
 };
