@@ -38,12 +38,8 @@ const includeSchema = z
 
 /** One value or a list of them; a list is never empty, or the key would say nothing. */
 function oneOrMany<T extends z.ZodType>(item: T, hint: string) {
-  return z.union(
-    [item, z.array(item, { error: hint }).min(1, { error: hint }).max(10_000, { error: hint })],
-    {
-      error: hint,
-    },
-  );
+  const error = { error: hint };
+  return z.union([item, z.array(item, error).min(1, error).max(10_000, error)], error);
 }
 
 const text = (hint: string) => z.string({ error: hint }).min(1, { error: hint }).max(2000, { error: hint });

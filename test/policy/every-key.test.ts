@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HeaderList } from '../../src/http/header-list.ts';
-import { parsePolicy } from '../../src/policy/parse-policy.ts';
 import type { AccessRequest, Decision, Principal, RequestAccess } from '../../src/policy/decision.ts';
 import { policySchema } from '../../src/policy/policy-schema.ts';
 import { JsonObject, UnreadableBody } from '../../src/understand/json-value.ts';
