@@ -112,15 +112,19 @@ async function check(config: string): Promise<string> {
   return stdout;
 }
 
-/** Names of credentials that a policy injects, and those that a gateway has. */
-async function credentialsOf(name: string): Promise<readonly string[]> {
+/** Names of credentials and exits that a policy uses, and those that a gateway has. */
+async function namesOf(name: string): Promise<readonly string[]> {
   // The forms of the examples' own files.
-  const { rules, credentials } = parse(await example(name)) as {
-    readonly rules?: readonly { readonly inject?: string }[];
+  const { rules, credentials, upstream } = parse(await example(name)) as {
+    readonly rules?: readonly { readonly inject?: string; readonly exit?: string }[];
     readonly credentials?: Readonly<Record<string, unknown>>;
+    readonly upstream?: { readonly exits?: Readonly<Record<string, unknown>> };
   };
-  if (credentials !== undefined) return Object.keys(credentials);
-  return (rules ?? []).flatMap(({ inject }) => (inject === undefined ? [] : [inject]));
+  const exits = Object.keys(upstream?.exits ?? {});
+  if (rules === undefined) return [...Object.keys(credentials ?? {}), ...exits];
+  return rules.flatMap(({ inject, exit }) =>
+    [inject, exit].filter((one) => one !== undefined && one !== 'direct'),
+  );
 }
 
 // One after another: gateways of two examples have the same folder for their state.
@@ -151,9 +155,9 @@ describe('an example starts as it stands', () => {
 
   for (const name of policies) {
     test(`${name} is a policy that a gateway of the examples takes`, async () => {
-      const needed = await credentialsOf(name);
+      const needed = await namesOf(name);
       for (const gateway of gateways) {
-        const had = await credentialsOf(gateway);
+        const had = await namesOf(gateway);
         if (!needed.every((one) => had.includes(one))) continue;
         const file = join(root, 'etc/examples', name);
         // What `gateway --check` does, without a program for each.

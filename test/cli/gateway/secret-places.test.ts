@@ -46,6 +46,27 @@ function configurationWith(of: Source): object {
     canaries: { a: { source: of('canaries.<name>.source') } },
     upstream: {
       proxy: { url: 'http://proxy.example.com:3128', username: 'a', source: of('upstream.proxy.source') },
+      exits: {
+        a: {
+          proxy: {
+            url: 'socks5h://socks.example.com:1080',
+            username: 'a',
+            source: of('upstream.exits.<name>.proxy.source'),
+          },
+        },
+        b: {
+          pac: {
+            file: 'exits.pac',
+            proxies: [
+              {
+                url: 'http://proxy.example.com:3128',
+                username: 'a',
+                source: of('upstream.exits.<name>.pac.proxies[].source'),
+              },
+            ],
+          },
+        },
+      },
     },
     captured: { source: of('captured.source') },
     cache: {
@@ -93,6 +114,7 @@ function configurationWith(of: Source): object {
 async function loaded(directory: string, of: Source) {
   const file = join(directory, 'gateway.yaml');
   await writeFile(join(directory, 'policy.yaml'), 'rules: []\n');
+  await writeFile(join(directory, 'exits.pac'), 'function FindProxyForURL() { return "DIRECT"; }\n');
   await writeFile(file, stringify(configurationWith(of)));
   return await loadGatewayConfig(file);
 }
