@@ -16,7 +16,7 @@ const limits = { ...defaultLimits, streamsMax: 8, controlQueueBytesMax: outputBy
 function randomFrame(random: Random, opened: number): Frame {
   const streamId = 1 + random(opened + 1);
   const code = random(70);
-  switch (random(12)) {
+  switch (random(13)) {
     case 0:
     case 1:
       return {
@@ -39,6 +39,8 @@ function randomFrame(random: Random, opened: number): Frame {
       return { type: 'reset', streamId, code, message: 'ü' };
     case 9:
       return { type: random(2) === 0 ? 'ping' : 'pong', nonce: random(4) };
+    case 11:
+      return { type: 'datagram', streamId, data: new Uint8Array(random(300)) };
     case 10:
       return { type: 'goaway', lastStreamId: random(5), code, message: '' };
     default: {
@@ -68,7 +70,7 @@ function randomInput(random: Random): Uint8Array {
 
 /** Feeds the bytes and plays an owner that responds at random. Throws what must never be thrown; false if the tunnel failed. */
 function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random): boolean {
-  const connection = new TunnelConnection({ role, limits, nowMs: 0 });
+  const connection = new TunnelConnection({ role, limits, nowMs: 0, agreesOnDatagrams: random(4) !== 0 });
   let nowMs = 0;
   let failures = 0;
   const held = new Map<number, number>();
@@ -107,7 +109,9 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
 }
 
 function respond(connection: TunnelConnection, id: number, random: Random): void {
-  switch (random(5)) {
+  switch (random(6)) {
+    case 5:
+      return void connection.output.pushDatagram(id, new Uint8Array(random(9_000)));
     case 0:
       return connection.refuse(id, 63, 'no');
     case 1:

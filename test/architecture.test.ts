@@ -83,6 +83,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['databases/redis'],
     ['databases/postgres/sql'],
     ['databases'],
+    ['datagrams'],
     ['forward', 'exits', 'audit', 'audit/spool', 'captured', 'scrub', 'admission'],
   ],
   cli: [

@@ -24,6 +24,7 @@ import { type Logger, standardErrorLogger } from '../system/logger.ts';
 import { type DisabledProxy, disabledProxy } from './disabled-proxy.ts';
 import type { TokenSource } from './session-steps.ts';
 import type { ToldRefusals } from './uplink/session-refusals.ts';
+import { parseDatagramMappings } from './relay/datagram-mapping.ts';
 import { defaultTokenFile } from './uplink/token.ts';
 import { type LoopbackFacts, type OpenSession, openSession } from './session.ts';
 import type { CloseOptions } from './uplink/tunnel-client.ts';
@@ -67,6 +68,8 @@ export interface InitOptions {
   readonly entrances?: CaptureStarter;
   /** Captures names on the container's loopback, by its resolv.conf, where there are no `entrances`. Default false. */
   readonly captureLoopback?: boolean;
+  /** Ports for datagrams on 127.0.0.1 of the workload, as `LOCAL=HOST:PORT`, and where what comes there goes by rule. Default: none. */
+  readonly datagrams?: readonly string[];
   /** Places files in HOME for clients that read nothing else, where there are none; removed again. Default false. */
   readonly homeFiles?: boolean;
   /** As root: adds the gateway's CA to the system's trust stores; removed again. Default false. */
@@ -150,6 +153,7 @@ const forms = {
   jail: thing,
   entrances: callback,
   captureLoopback: flag,
+  datagrams: texts,
   homeFiles: flag,
   systemStore: flag,
   connectCommand: texts,
@@ -204,6 +208,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('signal', options.signal),
     ...optional('connectCommand', options.connectCommand),
     captureLoopback: options.captureLoopback ?? false,
+    datagrams: parseDatagramMappings(options.datagrams ?? []),
     homeFiles: options.homeFiles ?? false,
     systemStore: options.systemStore ?? false,
     gatewayUrl: options.gatewayUrl,

@@ -19,6 +19,8 @@ import type { Environment } from './hardening/environment-scrub.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from '../system/logger.ts';
 import { ClientTls } from './relay/client-tls.ts';
+import { serveDatagramPorts } from './relay/datagram-ports.ts';
+import type { DatagramMapping } from './relay/datagram-mapping.ts';
 import { type Relay, startRelay } from './relay/relay.ts';
 import { laterTunnel } from './relay/later-tunnel.ts';
 import { SessionEnd } from './session-end.ts';
@@ -66,6 +68,8 @@ export interface SessionOptions {
   readonly entrances?: CaptureStarter;
   /** Without them: capture on the container's loopback. */
   readonly captureLoopback?: boolean;
+  /** Ports for datagrams, and where they lead. */
+  readonly datagrams?: readonly DatagramMapping[];
   /** Files in HOME for clients that read nothing else; and the system's trust, as root. */
   readonly homeFiles?: boolean;
   readonly systemStore?: boolean;
@@ -166,8 +170,8 @@ export async function openSession(
   proof.catch(() => {});
   const relay = await listening;
   const capture = stack.use(await openSessionCapture(options, relay, session, { tunnel: client, clientTls }));
-  if (options.homeFiles === true || options.systemStore === true)
-    stack.use(await placeOutside(options, relay.port, trust));
+  await serveDatagramPorts(options, { tunnel: client, udp: capture?.udp, stack });
+  stack.use(await placeOutside(options, relay.port, trust));
   await atStep('relay-up');
   const tlsEndsIn = await proof;
   await atStep('proven');
@@ -192,13 +196,16 @@ export async function openSession(
 }
 
 function openSessionCapture(
-  { limits, logger, entrances, captureLoopback, baseEnvironment: base }: SessionOptions,
+  { limits, logger, entrances, captureLoopback, baseEnvironment: base, datagrams = [] }: SessionOptions,
   relay: Relay,
   session: AgentSession,
   { tunnel, clientTls }: { readonly tunnel: TunnelClient; readonly clientTls: ClientTls | undefined },
 ): Promise<Capture | undefined> {
   return openCapture({
-    ports: entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
+    ports: {
+      ...entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
+      udp: datagrams.map(({ port }) => port),
+    },
     context: { tunnel, limits, logger, ...(clientTls === undefined ? {} : { clientTls }) },
     entrances,
     onLoopback: captureLoopback === true,
@@ -242,7 +249,8 @@ async function placeOutside(
   options: SessionOptions,
   port: number,
   trust: TrustFiles,
-): Promise<AsyncDisposable> {
+): Promise<AsyncDisposable | undefined> {
+  if (options.homeFiles !== true && options.systemStore !== true) return undefined;
   const { placeOutsideFiles } = await import('./home-files/outside-files.ts');
   const { baseEnvironment: base, homeFiles = false, systemStore = false, connectCommand, logger } = options;
   return await placeOutsideFiles({

@@ -1,5 +1,6 @@
 // What every stream of the gateway is served with: forwarder, TLS termination and the HTTP fronts.
 
+import { DatagramFlows } from './datagrams/datagram-flows.ts';
 import { readFile } from 'node:fs/promises';
 import { ProtocolEnds } from './tunnels/protocol-ends.ts';
 import { TlsTerminator } from '../intercept/tls-terminator.ts';
@@ -123,11 +124,10 @@ function keptOf({ captured, inside, cache, metadata }: PartsInput): Partial<Stre
 }
 
 export function openParts(input: PartsInput): StreamParts {
-  const { config, audit, clock, policy, credentials, held, authority, stack } = input;
+  const { config, audit, clock, policy, credentials, held, authority, stack, prices } = input;
   const { limits } = config;
   const { dialer } = input.upstream;
   // Before what carries exchanges: they are settled when that has ended.
-  const { prices } = input;
   const models = stack.use(new ModelBudgets(input.budgetStore, { prices, clock, onFault: input.onFault }));
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits, held));
   const terminator = stack.adopt(
@@ -179,5 +179,6 @@ export function openParts(input: PartsInput): StreamParts {
     one.close();
   });
   const ends = { front: http1, http2Front: http2, terminator, protocolEnds };
-  return { ...front, ...ends, dialer, onLimit, refusals, loopWatch };
+  const datagramFlows = new DatagramFlows(limits);
+  return { ...front, ...ends, datagramFlows, dialer, onLimit, refusals, loopWatch };
 }

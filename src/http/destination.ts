@@ -6,7 +6,7 @@ export interface Authority {
   readonly port: number;
 }
 
-export type Scheme = 'http' | 'https' | 'tcp';
+export type Scheme = 'http' | 'https' | 'tcp' | 'udp';
 
 /** The one value that policy, DNS, dial, SNI, leaf, injection and audit use. */
 export interface Destination extends Authority {

@@ -63,6 +63,17 @@ export interface DialResult {
  */
 export interface Dialer {
   dial(request: DialRequest): Promise<DialResult>;
+  /**
+   * Where datagrams may be sent, and from where: of one family, checked as for a connection. Throws as `dial`, and `exit_unavailable`
+   * where the way out is a proxy.
+   */
+  choose(request: DialRequest): Promise<ChosenAddress>;
+}
+
+export interface ChosenAddress {
+  readonly address: string;
+  /** The local address; undefined: the system chooses. */
+  readonly from: string | undefined;
 }
 
 export interface DialerOptions {
@@ -128,6 +139,20 @@ class GuardedDialer implements Dialer {
       if (left > 0) this.#pending.set(principalId, left);
       else this.#pending.delete(principalId);
     }
+  }
+
+  async choose(request: DialRequest): Promise<ChosenAddress> {
+    const { destination, principalId, signal } = request;
+    const exit = this.#exitOf(request);
+    const [hop] = await exit.hops(destination, { principalId, signal });
+    if (hop !== 'direct')
+      throw exitUnavailable(exit.name, destination, 'it leads through a proxy, which takes no datagrams');
+    const addresses = await this.#resolveAndCheck(request);
+    const from = exit.from?.();
+    const [address] = from === undefined ? addresses : usableFrom(from, addresses);
+    if (address === undefined)
+      throw exitUnavailable(exit.name, destination, 'it has no address of the family of the destination');
+    return { address, from: from === undefined ? undefined : localAddressFor(from, address) };
   }
 
   async #dial(request: DialRequest): Promise<DialResult> {

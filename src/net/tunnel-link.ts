@@ -63,7 +63,7 @@ export class TunnelLink implements AsyncDisposable {
     const nowMs = this.#nowMs();
     // What another kind of stream was given may be somebody else's when it says that it is written.
     const blocks = webSocket.isOnSocket ? sharedBlocks : undefined;
-    const agreed = { agreesOnModes, isResumable };
+    const agreed = { agreesOnModes, isResumable, agreesOnDatagrams: webSocket.agreesOnDatagrams };
     this.#connection = new TunnelConnection({ role, limits, nowMs, spare, unread, blocks, ...agreed });
     this.#gaps = new LinkGaps(this.#nowMs, limits.resumeWindowMs);
     this.#host = streamHost(this.#connection, this.#gaps, {
@@ -93,7 +93,6 @@ export class TunnelLink implements AsyncDisposable {
     return this.#isOver;
   }
 
-  /** The state that outlives a WebSocket. */
   get state(): Pick<TunnelConnection, 'receivedBytes' | 'carriedPlainModes' | 'isSettled' | 'output'> {
     return this.#connection;
   }
@@ -246,6 +245,8 @@ export class TunnelLink implements AsyncDisposable {
         return this.#streams.get(event.streamId)?.receiveData(event.data);
       case 'end':
         return this.#streams.get(event.streamId)?.receiveEnd();
+      case 'datagram':
+        return void this.#streams.get(event.streamId)?.emit('datagram', event.data);
       case 'refused':
       case 'reset':
         return this.#streams.get(event.streamId)?.receiveReset(event.code, printable(event.message));
@@ -337,7 +338,6 @@ export class TunnelLink implements AsyncDisposable {
     this.#armTimer();
   }
 
-  /** Whether there was one. */
   #writeBlock(): boolean {
     const webSocket = this.#webSocket;
     const block = webSocket === undefined ? undefined : this.#connection.output.take();

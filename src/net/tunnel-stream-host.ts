@@ -32,6 +32,11 @@ export function streamHost(
     },
     requestSend: (stream) => hooks.requestSend(stream),
     sendData: (streamId, data) => connection.sendData(streamId, data),
+    sendDatagram: (streamId, data) => {
+      const isTaken = connection.output.pushDatagram(streamId, data);
+      if (isTaken) hooks.changed();
+      return isTaken;
+    },
     lacksCredit: (streamId) => connection.lacksCredit(streamId),
     end: (streamId) => {
       connection.end(streamId);

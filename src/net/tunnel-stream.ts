@@ -22,6 +22,7 @@ export interface TunnelStreamHost {
   sendData(streamId: number, data: Uint8Array): number;
   /** What was not taken waits for credit of the stream, and not for room on the link. */
   lacksCredit(streamId: number): boolean;
+  sendDatagram(streamId: number, data: Uint8Array): boolean;
   end(streamId: number): void;
   /** The count of consumed bytes may have changed. */
   consumptionChanged(stream: TunnelStream): void;
@@ -108,6 +109,11 @@ export class TunnelStream extends Duplex {
     return this.#writtenBytes;
   }
 
+  /** Of mode `udp`, once it is accepted; what comes is the event `datagram`. Whether it goes out: else it is dropped. */
+  sendDatagram(data: Uint8Array): boolean {
+    return !this.destroyed && this.#host.sendDatagram(this.streamId, data);
+  }
+
   /** Gateway: tells the agent that the stream is served. Data or an end say the same. */
   accept(): void {
     if (!this.destroyed) this.#host.accept(this.streamId);
@@ -143,7 +149,6 @@ export class TunnelStream extends Duplex {
     return this;
   }
 
-  /** As of a socket; the link decides for all its streams. */
   setKeepAlive(): this {
     return this;
   }
@@ -153,7 +158,6 @@ export class TunnelStream extends Duplex {
     return this;
   }
 
-  /** As of a socket; the link keeps the process alive. */
   unref(): this {
     return this;
   }
@@ -250,10 +254,7 @@ export class TunnelStream extends Duplex {
   /** Nothing more is sent, and what came before the peer's end is for the reader. */
   #readToEnd(reason: ProxyError | undefined): void {
     this.#resetAfterEnd = true;
-    if (this.readableEnded) {
-      this.destroy(reason);
-      return;
-    }
+    if (this.readableEnded) return void this.destroy(reason);
     this.once('end', () => this.destroy(reason));
     this.#outgoing = [];
     this.#completeWrite();
@@ -338,10 +339,7 @@ export class TunnelStream extends Duplex {
   }
 
   #send(chunks: Uint8Array[], length: number, callback: WriteCallback): void {
-    if (this.#resetAfterEnd) {
-      callback();
-      return;
-    }
+    if (this.#resetAfterEnd) return callback();
     this.#outgoing.push(...chunks);
     this.#outgoingDone = callback;
     this.#writingBytes = length;

@@ -41,6 +41,8 @@ export interface WebSocketOptions {
   readonly agreesOnModes?: boolean;
   /** Agreed in the handshake: the tunnel outlives this connection. */
   readonly isResumable?: boolean;
+  /** Agreed in the handshake: datagrams are carried. */
+  readonly agreesOnDatagrams?: boolean;
   /** The gateway said in the handshake that it challenges the agent first. */
   readonly isChallenged?: boolean;
 }
@@ -56,6 +58,8 @@ export class WebSocketConnection {
   readonly agreesOnModes: boolean;
   /** Both ends said that the tunnel outlives this connection. */
   readonly isResumable: boolean;
+  /** Both ends said that they carry datagrams. */
+  readonly agreesOnDatagrams: boolean;
   /** The gateway challenges the agent before anything else. */
   readonly isChallenged: boolean;
   readonly #socket: Duplex;
@@ -80,6 +84,7 @@ export class WebSocketConnection {
     this.subprotocol = options.subprotocol ?? '';
     this.agreesOnModes = options.agreesOnModes ?? false;
     this.isResumable = options.isResumable ?? false;
+    this.agreesOnDatagrams = options.agreesOnDatagrams ?? false;
     this.isChallenged = options.isChallenged ?? false;
     this.#socket = socket;
     this.#role = role;

@@ -22,6 +22,8 @@ import { parseProblem, WebSocketRefusedError } from './websocket-refusal.ts';
 const maskField = 'upstreamproxy-mask';
 /** Says that this end agrees on modes for the tunnel: the gateway's first frame is a challenge then. */
 const modesField = 'upstreamproxy-modes';
+/** Says that this end carries datagrams. */
+const datagramsField = 'upstreamproxy-datagrams';
 const agreesToken = 'agree';
 /** Says that this end goes on with the tunnel when the connection is lost; a token other than `agree` names the tunnel to go on with. */
 export const resumeField = 'upstreamproxy-resume';
@@ -82,10 +84,14 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     const isChallenged = fieldTokens(headers, challengeName).includes(agreesToken);
     const isResumable =
       options.resume !== undefined && fieldTokens(headers, resumeField).includes(agreesToken);
+    // Only the tunnel has such frames.
+    const agreesOnDatagrams =
+      subprotocol === tunnelSubprotocol && fieldTokens(headers, datagramsField).includes(agreesToken);
     return new WebSocketConnection({
       socket,
       role: 'client',
       isResumable,
+      agreesOnDatagrams,
       isChallenged,
       zeroMask,
       limits,
@@ -110,6 +116,7 @@ function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask
     ...(asksZeroMask ? [[maskField, 'zero'] as const] : []),
     ...(options.offersModes === true ? [[modesField, agreesToken] as const] : []),
     ...(options.resume === undefined ? [] : [[resumeField, options.resume] as const]),
+    ...(options.subprotocols.includes(tunnelSubprotocol) ? [[datagramsField, agreesToken] as const] : []),
     ...options.headers,
   ];
   const lines = [`GET ${options.path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`)];
@@ -292,6 +299,8 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
     options.allowResume === true &&
     subprotocol === tunnelSubprotocol &&
     request.headers[resumeField] !== undefined;
+  const agreesOnDatagrams =
+    subprotocol === tunnelSubprotocol && request.headers[datagramsField] === agreesToken;
   const fields = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
@@ -300,6 +309,7 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
     ...(zeroMask ? [[maskField, 'zero'] as const] : []),
     ...(agreesOnModes ? [[modesField, agreesToken] as const] : []),
     ...(isResumable ? [[resumeField, agreesToken] as const] : []),
+    ...(agreesOnDatagrams ? [[datagramsField, agreesToken] as const] : []),
     ...(options.extraFields?.(subprotocol) ?? []),
   ] as const;
   prepareSocket(socket);
@@ -307,6 +317,7 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
     socket,
     role: 'server',
     isResumable,
+    agreesOnDatagrams,
     zeroMask,
     limits,
     head,

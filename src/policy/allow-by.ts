@@ -23,6 +23,7 @@ export function allowBy(
     ...(passes ? { isAuto: true } : {}),
     inject: isRequest || rule.end !== undefined ? rule.inject.map((credential) => ({ credential })) : [],
     addresses: isFinal ? rule.addresses : [],
+    ...(isFinal && rule.dns !== undefined ? { dns: [rule.dns] } : {}),
     ...(isFinal && rule.exit !== undefined ? { exit: rule.exit } : {}),
     limits: isFinal ? rule.limits : {},
     ...(isFinal && rule.budget !== undefined ? { budget: rule.budget } : {}),

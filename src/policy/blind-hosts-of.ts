@@ -11,7 +11,9 @@ export function blindHostsOf(
   principal: Principal,
   protocol?: ProtocolEnd['protocol'],
 ): readonly string[] {
-  const meant = rules.filter(({ end }) => protocol === undefined || end?.protocol === protocol);
+  const meant = rules.filter(
+    ({ end, schemes }) => !schemes.has('udp') && (protocol === undefined || end?.protocol === protocol),
+  );
   return meant.filter((rule) => isForSession(rule, principal)).flatMap(blindPatterns);
 }
 

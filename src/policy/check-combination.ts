@@ -27,6 +27,7 @@ const ofAllowing = [
   'trust',
   'addresses',
   'exit',
+  'dns',
   'bodies',
   'homeCredentials',
   'logIn',

@@ -95,7 +95,7 @@ export function* openingsOnlyIn(policy: CompiledPolicy, other: CompiledPolicy): 
 function openingText(host: HostPattern, { scheme, port }: Way): string {
   const name = formatHostPattern(host);
   const shown = name.includes(':') ? `[${name}]` : name;
-  if (scheme === 'tcp') return `tcp ${shown}:${port}`;
+  if (scheme === 'tcp' || scheme === 'udp') return `${scheme} ${shown}:${port}`;
   return `${scheme}://${shown}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
 }
 

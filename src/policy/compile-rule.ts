@@ -12,6 +12,7 @@ import { compileGraphql } from './compile-graphql.ts';
 import { compileLeaks } from './compile-leaks.ts';
 import { compileLlm } from './compile-llm.ts';
 import { compileMcp } from './compile-mcp.ts';
+import { compileWay } from './compile-way.ts';
 import { compileProtocol, writtenPorts } from './compile-protocol.ts';
 import { compilePackages } from './compile-packages.ts';
 import type { CompileCondition } from './condition.ts';
@@ -83,14 +84,13 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const effect: Effect = document.deny === undefined ? 'allow' : 'deny';
   const schemes = compileSchemes(document, effect, context.report);
   const handling =
-    schemes.has('tcp') && effect === 'allow' ? 'raw' : isPassthrough(document) ? 'passthrough' : 'intercept';
+    isAnyBytes(schemes) && effect === 'allow' ? 'raw' : isPassthrough(document) ? 'passthrough' : 'intercept';
   const hosts = compileHosts(document, effect, context);
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
   checkInjection(document, schemes, hosts, context);
   checkPlaceholders(document, context);
   checkTrust(document, schemes, context);
-  checkExit(document, context);
   const inject = asList(document.inject);
   const denial =
     typeof document.deny === 'object'
@@ -133,7 +133,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
-    exit: document.exit,
+    ...compileWay(document, { ...context, effect, schemes }),
     scrub: document.scrub,
     reason: denial.reason,
     operatorReason: denial.operator,
@@ -178,16 +178,26 @@ function opensAsNeeded(
 function compileSchemes(document: RuleDocument, effect: Effect, report: Report): ReadonlySet<RuleScheme> {
   const written = asList(document.scheme);
   if (document.protocol !== undefined && effect === 'allow') return new Set(['tcp']);
-  if (written.length === 0) return new Set(effect === 'deny' ? ['https', 'http', 'tcp'] : ['https']);
+  if (written.length === 0) return new Set(effect === 'deny' ? ['https', 'http', 'tcp', 'udp'] : ['https']);
   const schemes = new Set(written);
-  if (effect === 'allow' && schemes.has('tcp')) {
+  if (effect === 'allow' && isAnyBytes(schemes)) {
+    const one = schemes.has('tcp') ? 'tcp' : 'udp';
     if (schemes.size > 1)
-      report(['scheme'], '"tcp" allows any bytes, so it stands alone; write a rule of its own for it');
+      report(['scheme'], `"${one}" allows any bytes, so it stands alone; write a rule of its own for it`);
     if (document.ports === undefined) {
-      report(['scheme'], 'a rule for raw TCP needs "ports"; write them, such as ports: 22');
+      const what =
+        one === 'tcp'
+          ? 'raw TCP needs "ports"; write them, such as ports: 22'
+          : 'datagrams needs "ports"; write them, such as ports: 123';
+      report(['scheme'], `a rule for ${what}`);
     }
   }
   return schemes;
+}
+
+/** Nothing is looked into. */
+function isAnyBytes(schemes: ReadonlySet<RuleScheme>): boolean {
+  return schemes.has('tcp') || schemes.has('udp');
 }
 
 function compileNetworks(
@@ -275,17 +285,6 @@ function checkTrust(document: RuleDocument, schemes: ReadonlySet<RuleScheme>, co
       'there is no certificate to verify over http; write scheme: https, or remove "trust"',
     );
   }
-}
-
-/** Nobody who narrows a session says how it goes out. */
-function checkExit({ exit }: RuleDocument, { exits, isNarrowing, report }: RuleContext): void {
-  if (exit === undefined) return;
-  if (isNarrowing) report(['exit'], 'the way out is for the policy of the gateway to say; remove it');
-  else if (exits !== undefined && exit !== 'direct' && !exits.has(exit))
-    report(
-      ['exit'],
-      `there is no exit ${JSON.stringify(exit)} in the gateway's configuration; ${exits.size === 0 ? 'define it under "upstream.exits" there' : `it has ${[...exits].join(', ')}, and direct`}`,
-    );
 }
 
 /** Names that stand in the gateway's configuration, if that is known here. */

@@ -138,7 +138,8 @@ export class CompiledPolicy implements Policy {
       const allow = isOfRuleAlone ? this.#kept.of(rule, isPlain, make) : make();
       return this.#withFields(rule, allow, principal, { access, nowMs });
     }
-    const lenient = access.destination.scheme !== 'tcp' && this.isObserved(principal, access, nowMs);
+    const lenient =
+      !['tcp', 'udp'].includes(access.destination.scheme) && this.isObserved(principal, access, nowMs);
     if (lenient)
       return { ...observedAllow(observed ?? defaultDenyName), ...operationsOf(verdict), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };

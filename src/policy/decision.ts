@@ -1,5 +1,6 @@
 // Who asks, what for, and the decision: always with the rule that made it.
 
+import type { HostPattern } from './host-pattern.ts';
 import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
 import type { GraphqlRequest } from '../understand/graphql-request.ts';
@@ -222,6 +223,8 @@ export interface AllowDecision {
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
   readonly trust?: readonly string[];
+  /** Of datagrams: names that queries of DNS may be about, each by all of the lists. Absent: any datagram passes. */
+  readonly dns?: readonly (readonly HostPattern[])[];
   /** A name in the configuration's `upstream.exits`, or `direct`: the way out. Absent: the one for all. */
   readonly exit?: string;
   /** Names of request fields that do not go on; absent: all do. */

@@ -39,8 +39,8 @@ const pathShownMax = 200;
 export function describeAccess(access: AccessRequest): string {
   const { scheme, host, port } = access.destination;
   const shownHost = host.includes(':') ? `[${host}]` : host;
-  const isDefaultPort = port === (scheme === 'http' ? 80 : 443);
-  const authority = scheme !== 'tcp' && isDefaultPort ? shownHost : `${shownHost}:${port}`;
+  const isDefaultPort = scheme === 'http' ? port === 80 : scheme === 'https' && port === 443;
+  const authority = isDefaultPort ? shownHost : `${shownHost}:${port}`;
   const origin = scheme === 'tcp' ? authority : `${scheme}://${authority}`;
   if (access.depth === 'connect') return origin;
   if (access.signs !== undefined) return `a signature for ${signedText(access.signs)}`;

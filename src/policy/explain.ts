@@ -1,5 +1,6 @@
 // Why a policy decides as it does: every rule for the host, in order, with what became of it. Nothing is contacted.
 
+import { formatHostPattern } from './host-pattern.ts';
 import { askText } from './ask-rule.ts';
 import { openingKey } from './auto-passage.ts';
 import { captureText } from './compile-capture.ts';
@@ -217,7 +218,7 @@ function textOf(
     `  decided by: ${name}${place === undefined ? '' : ` (${place})`}`,
   ];
   if (decision.effect === 'allow') {
-    const { handling, inject, addresses, limits, trust = [], exit, observed } = decision;
+    const { handling, inject, addresses, limits, trust = [], exit, dns, observed } = decision;
     if (access.depth === 'connect')
       lines.push(`  connection: ${handling} (${handlings[handling]})`, ...autoText(policy, question));
     if (decision.end !== undefined) lines.push(`  ended and logged in here: ${endText(decision.end)}`);
@@ -225,6 +226,10 @@ function textOf(
     if (access.depth === 'request' || decision.end !== undefined)
       lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
+    if (dns !== undefined)
+      lines.push(
+        `  queries of DNS about: ${dns.map((names) => names.map(formatHostPattern).join(', ')).join(' and ')}`,
+      );
     if (exit !== undefined) lines.push(`  goes out by: ${exit}`);
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     if (decision.scrub !== undefined)

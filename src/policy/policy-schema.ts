@@ -7,7 +7,7 @@ import { catalogUseSchema } from './catalog/use-schema.ts';
 import type { ClaimPattern } from './claim-pattern.ts';
 import { decideSchema } from './decide-schema.ts';
 import { denyError, effectWords } from './effect-words.ts';
-import { exitSchema } from './exit-schema.ts';
+import { dnsSchema, exitSchema } from './way-schema.ts';
 import { gitSchema } from './git-schema.ts';
 import { graphqlSchema } from './graphql-schema.ts';
 import { leaksSchema } from './leak-schema.ts';
@@ -136,7 +136,7 @@ const fileFieldsSchema = strictMap(
 );
 
 const quietHint = 'write milliseconds from 1 to 60000';
-const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
+const schemeHint = 'write https, http, tcp or udp (WebSocket is https), or [https, http]';
 
 const ruleSchema = strictMap(
   {
@@ -157,9 +157,9 @@ const ruleSchema = strictMap(
       .literal(true, { error: 'write true, or leave it out' })
       .optional()
       .describe('Lets an allowing rule have "*" or a wildcard below a public suffix.'),
-    scheme: oneOrMany(z.enum(['https', 'http', 'tcp'], { error: schemeHint }), schemeHint)
+    scheme: oneOrMany(z.enum(['https', 'http', 'tcp', 'udp'], { error: schemeHint }), schemeHint)
       .optional()
-      .describe('https by default; all of them in a rule that denies. tcp is raw TCP of any kind.'),
+      .describe('https by default; all in a rule that denies. tcp is any raw TCP, udp are datagrams.'),
     protocol: protocolSchema
       .optional()
       .describe(
@@ -239,6 +239,7 @@ const ruleSchema = strictMap(
         "Names in the gateway's `trust`: certificates that verify the hosts of this rule beside the gateway's roots.",
       ),
     exit: exitSchema.optional(),
+    dns: dnsSchema.optional(),
     addresses: oneOrMany(text(networkHint), networkHint)
       .optional()
       .describe('Private networks that the hosts of this rule may resolve to.'),
@@ -321,7 +322,6 @@ const ruleSchema = strictMap(
       fields: 'requestFields',
       ca: 'trust',
       proxy: 'exit',
-      egress: 'exit',
       cas: 'trust',
       limit: 'limits',
       body: 'bodies',

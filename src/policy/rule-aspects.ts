@@ -253,6 +253,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => includesAll(outer.trust, inner.trust),
   },
   {
+    key: 'dns',
+    isMatch: false,
+    text: ({ dns }) => (dns === undefined ? undefined : `names ${dns.map(formatHostPattern).join(', ')}`),
+    covers: (outer, inner) =>
+      outer.dns === undefined || (inner.dns !== undefined && coversHosts(outer.dns, inner.dns)),
+  },
+  {
     key: 'exit',
     isMatch: false,
     text: ({ exit }) => exit,

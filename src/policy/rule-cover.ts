@@ -28,7 +28,7 @@ export function decidesBefore(other: Rule, rule: Rule): boolean {
 
 function coversDestinations(other: Rule, rule: Rule): boolean {
   // Raw TCP takes the connection whatever its bytes are, so the scheme of the other rule does not matter.
-  const isRaw = other.handling === 'raw';
+  const isRaw = other.handling === 'raw' && other.schemes.has('tcp') && !rule.schemes.has('udp');
   if (rule.handling === 'raw' && !isRaw && !other.schemes.has('tcp')) {
     // The other rule decides for TLS and HTTP only; raw bytes are left to this one.
     return false;

@@ -47,7 +47,7 @@ import type { PathPattern } from './path-pattern.ts';
 import type { SignCondition } from './sign-condition.ts';
 import { signMismatch } from './sign-rule.ts';
 
-export type RuleScheme = 'https' | 'http' | 'tcp';
+export type RuleScheme = 'https' | 'http' | 'tcp' | 'udp';
 
 /** A rule of the policy after reading. Absent conditions are undefined, never empty lists. */
 export interface Rule {
@@ -111,6 +111,8 @@ export interface Rule {
   readonly requestFields: RequestFields | undefined;
   /** Names in the configuration's `trust`. */
   readonly trust: readonly string[];
+  /** Of `udp`: names that queries of DNS may be about; undefined: any datagram passes. */
+  readonly dns: readonly HostPattern[] | undefined;
   /** A name in the configuration's `upstream.exits`, or `direct`; undefined: the one for all. */
   readonly exit: string | undefined;
   readonly scrub: RuleScrub | undefined;

@@ -44,10 +44,7 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
   if (bound.rule.name === observeName)
     return { ...withoutAwaits(own), ...some('observed', observed), ...bothAwait(own, bound) };
   if (own.handling !== bound.handling)
-    return denial(
-      bound,
-      `the bytes would be handled as ${own.handling}, and the ceiling says ${bound.handling}`,
-    );
+    return denial(bound, `${own.handling} would become of the bytes, and the ceiling says ${bound.handling}`);
   const endDenied = endDenial(own, bound);
   if (endDenied !== undefined) return endDenied;
   const isGiven = new Set(bound.inject.map(({ credential }) => credential));
@@ -74,6 +71,7 @@ function bothAllow(own: AllowDecision, bound: AllowDecision): Decision {
     ...rest,
     addresses: bothAddresses(own.addresses, bound.addresses),
     ...some('exit', own.exit ?? bound.exit),
+    ...some('dns', bothIds(own.dns, bound.dns)),
     limits: stricterLimits(own.limits, bound.limits),
     ...some('isAuto', own.isAuto ?? bound.isAuto),
     ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
@@ -216,11 +214,11 @@ function stricterScrub(own: RuleScrub | undefined, bound: RuleScrub | undefined)
     : { quietMs: Math.max(own.quietMs, bound.quietMs) };
 }
 
-/** Of both: each asks for its own when a mutation comes. */
-function bothIds(
-  own: AllowDecision['learnsIds'],
-  bound: AllowDecision['learnsIds'],
-): AllowDecision['learnsIds'] {
+/** Of both: of ids each asks for its own when a mutation comes, and a name has to be one of each. */
+function bothIds<One>(
+  own: readonly One[] | undefined,
+  bound: readonly One[] | undefined,
+): readonly One[] | undefined {
   return own === undefined || bound === undefined ? (own ?? bound) : [...own, ...bound];
 }
 

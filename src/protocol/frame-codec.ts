@@ -41,6 +41,7 @@ export const frameShapes = {
   hosts: { number: 16, scope: 'connection', payloadBytesMin: 1 },
   resumable: { number: 17, scope: 'connection', payloadBytesMin: 68, payloadBytesMax: 68 },
   identify: { number: 18, scope: 'connection', payloadBytesMin: 67 },
+  datagram: { number: 19, scope: 'stream', payloadBytesMin: 0 },
 } as const satisfies Record<FrameType, FrameShape>;
 
 /** Largest stream id and largest credit: 31 bits, so that sums stay exact in every language. */
@@ -64,6 +65,7 @@ const linkFrameTypes = [
   'hosts',
   'resumable',
   'identify',
+  'datagram',
 ] as const satisfies readonly FrameType[];
 const linkTypes: ReadonlySet<FrameType> = new Set(linkFrameTypes);
 const linkTypeNumbers: ReadonlySet<number> = new Set(linkFrameTypes.map((type) => frameShapes[type].number));
@@ -101,6 +103,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case 'reset':
       return assemble(frame.type, frame.streamId, encodeReason(frame.code, frame.message));
     case 'data':
+    case 'datagram':
       return assemble(frame.type, frame.streamId, frame.data);
     case 'window':
       return assembleUint32(frame.type, frame.streamId, frame.bytes);
@@ -298,6 +301,8 @@ function decodePayload(type: Exclude<FrameType, 'data'>, streamId: number, paylo
     case 'accept':
     case 'end':
       return { type, streamId };
+    case 'datagram':
+      return { type, streamId, data: Uint8Array.from(payload) };
     case 'refuse':
     case 'reset':
       return {

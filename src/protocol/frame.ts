@@ -10,9 +10,10 @@ export const chunkSubprotocol = 'upstreamproxy.chunk';
  * `raw` anything, as behind CONNECT (the gateway classifies); `tls` TLS that the gateway ends;
  * `proxy` the whole connection of a forward-proxy client, each request in absolute form;
  * `http1`, `http2` plaintext of TLS that the agent ended, where the two agreed on that for the tunnel;
- * `refusals` nothing of a client: the agent asks what the session was refused (agreed at enrolment).
+ * `refusals` nothing of a client: the agent asks what the session was refused (agreed at enrolment);
+ * `udp` datagrams to one host and port, which are no bytes of the stream (agreed at the upgrade).
  */
-export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2' | 'refusals';
+export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2' | 'refusals' | 'udp';
 
 /** The modes that need a proof of where the TLS of the link ends. */
 export type PlainMode = Extract<StreamMode, 'http1' | 'http2'>;
@@ -39,6 +40,8 @@ export type Frame =
   /** Credit: `bytes` more may be sent on the stream; stream 0 is the connection. */
   | { readonly type: 'window'; readonly streamId: number; readonly bytes: number }
   | { readonly type: 'end'; readonly streamId: number }
+  /** One datagram of a stream of mode `udp`: in no order, without credit, and never sent again. */
+  | { readonly type: 'datagram'; readonly streamId: number; readonly data: Uint8Array }
   | { readonly type: 'reset'; readonly streamId: number; readonly code: number; readonly message: string }
   | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'pong'; readonly nonce: number }

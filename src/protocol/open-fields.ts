@@ -22,6 +22,7 @@ export const streamModeNumbers = {
   http1: 3,
   http2: 4,
   refusals: 5,
+  udp: 6,
 } as const satisfies Record<StreamMode, number>;
 
 const fieldByNumber = new Map<number, keyof OpenFields>(

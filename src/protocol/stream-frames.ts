@@ -11,11 +11,13 @@ export class StreamFrames {
   readonly #role: TunnelRole;
   readonly #streams: StreamTable;
   readonly #events: EventQueue;
+  readonly #takesDatagrams: boolean;
 
-  constructor(role: TunnelRole, streams: StreamTable, events: EventQueue) {
+  constructor(role: TunnelRole, streams: StreamTable, events: EventQueue, takesDatagrams = false) {
     this.#role = role;
     this.#streams = streams;
     this.#events = events;
+    this.#takesDatagrams = takesDatagrams;
   }
 
   response(frame: Extract<ParsedFrame, { type: 'accept' | 'refuse' }>): void {
@@ -57,6 +59,12 @@ export class StreamFrames {
     if (stream.remoteEnded) this.#streams.retire(stream);
     else this.#streams.forget(stream);
     this.#events.push({ type: 'reset', streamId, code, message });
+  }
+
+  /** It may come before the `open` or the `accept` that it was sent behind, and after an end: then it is dropped. */
+  datagram({ streamId, data }: Extract<ParsedFrame, { type: 'datagram' }>): void {
+    if (!this.#takesDatagrams) throw unexpected('datagram, which was not agreed');
+    if (this.#streams.get(streamId) !== undefined) this.#events.push({ type: 'datagram', streamId, data });
   }
 
   goaway(frame: Extract<ParsedFrame, { type: 'goaway' }>): void {

@@ -45,17 +45,16 @@ export class TunnelConnection {
   #failure: ProxyError | undefined;
 
   constructor(options: TunnelConnectionOptions) {
-    const { role, limits, nowMs } = options;
+    const { role, limits, nowMs, isResumable = false, spare, unread, blocks } = options;
     this.#role = role;
     this.#limits = limits;
     this.#parser = new FrameParser(limits);
-    const { isResumable = false, spare, unread, blocks } = options;
     this.#output = new TunnelOutput(limits, { isResumable, spare, blocks });
     this.#acks = isResumable ? new AckSchedule() : undefined;
     const times = (this.#aliveBy = keepAliveTimes(limits, isResumable && role === 'agent'));
     this.#keepAlive = new KeepAlive({ times, pings: role === 'agent', nowMs });
     this.#streams = new StreamTable(limits, spare, unread);
-    this.#frames = new StreamFrames(role, this.#streams, this.#events);
+    this.#frames = new StreamFrames(role, this.#streams, this.#events, options.agreesOnDatagrams);
     this.#link = new LinkWindow(limits);
     this.#agreesOnModes = options.agreesOnModes ?? false;
     this.#frameBytesMax = sentBytesMax(limits, 'frameBytesMax');
@@ -219,7 +218,6 @@ export class TunnelConnection {
     if (this.#failure === undefined) this.#send({ type: 'ping', nonce: this.#keepAlive.ping(nowMs) });
   }
 
-  /** A frame that concerns this link alone. */
   sendLinkFrame(frame: LinkFrame | ResumableFrame): void {
     this.#send(frame);
   }
@@ -249,7 +247,7 @@ export class TunnelConnection {
   }
 
   /** The frames that wait, as blocks to be written as one message each. `dropSpares` now and then. */
-  get output(): Pick<TunnelOutput, 'take' | 'giveBack' | 'dropSpares' | 'forget' | 'keptBytes'> {
+  get output(): Omit<TunnelOutput, 'attach' | 'detach' | 'acknowledge'> {
     return this.#output;
   }
 
@@ -304,6 +302,8 @@ export class TunnelConnection {
         return this.#frames.response(frame);
       case 'end':
         return this.#frames.end(frame.streamId);
+      case 'datagram':
+        return this.#frames.datagram(frame);
       case 'reset':
         return this.#frames.reset(frame);
       case 'ping':

@@ -12,6 +12,7 @@ export type TunnelEvent =
   /** A view of what was received. Tell `consumed` once it is drained. */
   | { readonly type: 'data'; readonly streamId: number; readonly data: Uint8Array }
   | { readonly type: 'end'; readonly streamId: number }
+  | { readonly type: 'datagram'; readonly streamId: number; readonly data: Uint8Array }
   | { readonly type: 'reset'; readonly streamId: number; readonly code: number; readonly message: string }
   /** Credit came back for a stream whose own was used up by a `sendData` that took less than it was given. */
   | { readonly type: 'writable'; readonly streamId: number }

@@ -20,4 +20,6 @@ export interface TunnelConnectionOptions {
   readonly agreesOnModes?: boolean | undefined;
   /** Both ends said at the upgrade that the tunnel outlives its link. */
   readonly isResumable?: boolean | undefined;
+  /** Both ends said at the upgrade that they carry datagrams. */
+  readonly agreesOnDatagrams?: boolean | undefined;
 }

@@ -2,11 +2,12 @@
 // them those of the link that is there.
 
 import { ProxyError } from './error.ts';
-import { isOfLink } from './frame-codec.ts';
+import { encodeFrame, isOfLink } from './frame-codec.ts';
 import type { Frame } from './frame.ts';
 import type { SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 import { type OutputBlock, OutputQueue } from './output-queue.ts';
+import { sentBytesMax } from './sent-frames.ts';
 import { SentOctets } from './sent-octets.ts';
 import type { SpareBlocks } from './spare-blocks.ts';
 
@@ -80,6 +81,15 @@ export class TunnelOutput {
     if (resumable.sent.cost <= resumeBytesMax + controlQueueBytesMax) return;
     const message = `the peer does not acknowledge what it is sent (resumeBytesMax, ${resumeBytesMax} bytes)`;
     throw new ProxyError('limit_exceeded', message, { limit: 'resumeBytesMax' });
+  }
+
+  /** Of a stream that is open. Where nobody is there, or too much waits, it is dropped: whether it was taken. */
+  pushDatagram(streamId: number, data: Uint8Array): boolean {
+    const queue = this.#resumable?.link ?? this.#queue;
+    const isTooLong = data.length > sentBytesMax(this.#limits, 'controlFrameBytesMax');
+    if (!this.#hasLink || isTooLong || queue.bytes > this.#limits.datagramQueueBytesMax) return false;
+    queue.pushEncodedControl(encodeFrame({ type: 'datagram', streamId, data }));
+    return true;
   }
 
   pushEncodedControl(encoded: Uint8Array): void {

@@ -40,6 +40,7 @@ function waitingLink(): { readonly host: TunnelStreamHost; readonly left: () => 
       return data.length;
     },
     lacksCredit: () => false,
+    sendDatagram: () => false,
     end: () => void (text += '.'),
     consumptionChanged() {},
     closed() {},

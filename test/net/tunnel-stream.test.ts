@@ -344,6 +344,7 @@ test('what is consumed is counted when it is read, not when it arrives', async (
     requestSend() {},
     sendData: () => 0,
     lacksCredit: () => true,
+    sendDatagram: () => false,
     end() {},
     consumptionChanged() {},
     closed() {},

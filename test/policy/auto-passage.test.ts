@@ -61,7 +61,7 @@ const keys: Readonly<Record<string, readonly [keys: string, handling: string]>> 
   limits: ['limits: { requestsPerSession: 5 }', 'intercept'],
   mode: ['mode: observe', 'intercept'],
 };
-// Of a protocol that the gateway ends, and of what it signs, there is no TLS that could pass; what a rule includes of the catalogue has keys of its own.
+// Of datagrams, a protocol that the gateway ends, and what it signs, there is no TLS that could pass; what a rule includes of the catalogue has keys of its own.
 const others = new Set([
   'name',
   'hosts',
@@ -73,6 +73,7 @@ const others = new Set([
   'redis',
   'ssh',
   'sign',
+  'dns',
 ]);
 
 test('every key of a rule is known: what is looked at, changed, counted or kept opens its connections', () => {

@@ -44,8 +44,8 @@ export function principal(overrides: Partial<Principal> = {}): Principal {
 /** `GET https://host/path`, or `https://host` and `host:22` for a connection. */
 export function access(text: string): AccessRequest {
   const [, method, scheme = 'tcp', host = '', port, path] =
-    /^(?:([A-Z]+) )?(?:(https?):\/\/)?(\[[^\]]*\]|[^/:]*)(?::(\d+))?(\/.*)?$/.exec(text) ?? [];
-  assert.ok(scheme === 'http' || scheme === 'https' || scheme === 'tcp');
+    /^(?:([A-Z]+) )?(?:(https?|udp):\/\/)?(\[[^\]]*\]|[^/:]*)(?::(\d+))?(\/.*)?$/.exec(text) ?? [];
+  assert.ok(scheme === 'http' || scheme === 'https' || scheme === 'tcp' || scheme === 'udp');
   const bare = host.startsWith('[') ? host.slice(1, -1) : host;
   const destination: Destination = {
     scheme,

@@ -61,6 +61,8 @@ const asked = (by: string): RuleDecide => ({
   isOnTrial: false,
 });
 
+const one = { kind: 'exact', host: 'one.test', isAddress: false } as const;
+const other = { kind: 'suffix', suffix: 'test' } as const;
 const npm = { registry: 'npm', root: undefined, name: 'a' } as const;
 const ownRoot = { scheme: 'https', host: 'npm.test', port: 443, path: '/own' } as const;
 const ids = (at: string): GraphqlIds => ({ from: { repository: { owner: 'acme' } }, at: [at], text: [] });
@@ -276,6 +278,12 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect' | 'narrowe
     ],
   ],
   refusesEch: stricter(passthrough, { ...passthrough, refusesEch: true }),
+  // A name has to be one of each.
+  dns: [
+    [{ dns: [[one]] }, {}, { dns: [[one]] }],
+    [{}, { dns: [[one]] }, { dns: [[one]] }],
+    [{ dns: [[one]] }, { dns: [[other]] }, { dns: [[one], [other]] }],
+  ],
   // Two ways out are none.
   exit: [
     [{ exit: 'a' }, { exit: 'a' }, { exit: 'a' }],

@@ -16,7 +16,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 100 });
 const optionalText = fc.option(text, { nil: undefined });
 const fields = record({
   authority: text,
-  mode: fc.constantFrom('raw', 'tls', 'proxy', 'http1', 'http2'),
+  mode: fc.constantFrom('raw', 'tls', 'proxy', 'http1', 'http2', 'udp'),
   sni: optionalText,
   alpn: optionalText,
   tlsVersion: optionalText,
@@ -62,5 +62,6 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     origin: fc.webUrl(),
   }),
   record({ type: fc.constant('agree'), signature: octets(64), modes }),
+  record({ type: fc.constant('datagram'), streamId, data: octets(0, 300) }),
   record({ type: fc.constant('hosts'), text: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }) }),
 ) as fc.Arbitrary<Frame>;

@@ -69,6 +69,11 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
     'signature (64 octets), length of the exporter u8, count of modes u8, exporter (0 or 32 octets), modes, origin',
     'The first frame of the agent where the gateway asks for it, once. See [Whose tunnel it is](#whose-tunnel-it-is).',
   ],
+  datagram: [
+    'both',
+    'octets, none too',
+    'One datagram of a stream of mode `udp`, see [datagrams](#datagrams). Only if agreed at the upgrade.',
+  ],
 };
 
 describe('docs/reference/wire.md', () => {
@@ -117,6 +122,7 @@ describe('docs/reference/wire.md', () => {
       http2: 'HTTP/2 in the clear, of TLS that the agent ended. Only if agreed for the tunnel.',
       refusals:
         'Nothing of a client: the gateway sends what the session was refused, see below, and ends. Only if agreed at enrolment.',
+      udp: 'Nothing: [datagrams](#datagrams) go beside it, to and from the host and port of `authority`. Only if agreed at the upgrade.',
     };
     const rows = Object.entries(streamModeNumbers).map(([mode, number]) => [
       `${number}`,

@@ -60,6 +60,8 @@ export interface Deployment extends AsyncDisposable {
     /** Its launcher. */
     readonly program?: string;
     readonly relaySocket?: string;
+    /** More of its command line. */
+    readonly more?: readonly string[];
   }): Promise<AgentProcess>;
   /** Audit events, oldest first. */
   audit(): Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -118,11 +120,12 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
       gatewayUrl,
       program: agentProgram = launcher,
       relaySocket,
+      more = [],
     } = {}) => {
       const state = join(directory, `agent-${tokens}`);
       await mkdir(state);
       const socket = relaySocket === undefined ? [] : ['--relay-socket', relaySocket];
-      const said = [...agentOptions(await issueToken(), gatewayUrl), ...socket];
+      const said = [...agentOptions(await issueToken(), gatewayUrl), ...socket, ...more];
       return await startAgentProcess(state, said, { runtime, program: agentProgram });
     },
     audit: async () => {

@@ -15,6 +15,8 @@ import { serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
 export interface Capture extends AsyncDisposable {
   readonly form: Entrances['form'];
+  /** Ports for datagrams in the workload's network, whose owner is who asked for them. */
+  readonly udp?: Entrances['udp'];
   /** Ports that are not captured, for another server has them. */
   readonly takenPorts: readonly number[];
   readonly connectionCount: number;
@@ -87,6 +89,7 @@ function captureOf({ servers, sockets, entrances, original }: CaptureParts): Cap
   };
   return {
     form: entrances.form,
+    ...(entrances.udp === undefined ? {} : { udp: entrances.udp }),
     takenPorts: entrances.taken,
     get connectionCount() {
       return sockets.size;

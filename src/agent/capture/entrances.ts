@@ -11,6 +11,8 @@ export interface EntrancePorts {
   readonly captured: readonly number[];
   /** Ports that on 127.0.0.1 are to lead to the same port of the loopback outside. */
   readonly local?: readonly number[];
+  /** Ports for datagrams, on 127.0.0.1. */
+  readonly udp?: readonly number[];
 }
 
 /** The holder closes them. */
@@ -28,6 +30,8 @@ export interface Entrances {
   readonly taken: readonly number[];
   /** Captured ports that on 127.0.0.1 lead to the same port of the loopback outside; absent: none does. */
   readonly local?: readonly number[];
+  /** For datagrams, each bound to its port; absent: none was asked for. */
+  readonly udp?: readonly UdpSocket[];
 }
 
 export const resolverPort = 53;

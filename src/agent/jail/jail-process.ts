@@ -283,7 +283,7 @@ function streamOf(child: ChildProcess, fd: number): Duplex {
 
 async function openEntrances(
   { control, receiver, plan, report }: JailParts,
-  { relay, captured, local = [] }: EntrancePorts,
+  { relay, captured, local = [], udp = [] }: EntrancePorts,
 ): Promise<Entrances> {
   if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
   const { earlyPorts: opened = [] } = plan;
@@ -291,7 +291,7 @@ async function openEntrances(
   // Ports of the loopback are led nowhere: what is reached there has a listener.
   const wanted = new Set([...(hasAllPorts ? [] : captured), ...local]);
   const later = [...wanted].filter((port) => port !== relay && !opened.includes(port));
-  const request: JailListen = { listen: { relay, captured: later } };
+  const request: JailListen = { listen: { relay, captured: later, udp } };
   control.write(`${JSON.stringify(request)}\n`);
   return { ...(await receiver.entrances()), hasAllPorts, local };
 }

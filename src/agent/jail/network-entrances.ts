@@ -10,7 +10,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { type EntrancePorts, type Entrances, resolverPort } from '../capture/entrances.ts';
 import { type Kernel, type ListenerAddress, openRawListener } from './raw-listener.ts';
 
-type EntranceKind = 'relay' | 'captured' | 'resolver-udp' | 'resolver-tcp';
+type EntranceKind = 'relay' | 'captured' | 'resolver-udp' | 'resolver-tcp' | 'udp';
 
 /** One message over the channel; all but the last come with a listener. */
 type EntranceMessage =
@@ -25,15 +25,19 @@ const everyAddress = '0.0.0.0';
 export async function sendEarlyEntrances(kernel: Kernel, ports: readonly number[]): Promise<void> {
   await sendOrTell(async () => {
     await sendServer(kernel, 'resolver-tcp', { host: loopback, port: resolverPort });
-    await sendUdpResolver(kernel);
+    await sendUdp(kernel, 'resolver-udp', resolverPort);
     for (const port of ports) await sendServer(kernel, 'captured', { host: everyAddress, port });
   });
 }
 
 /** Inside: opens the other entrances and sends them out. Returns when the agent has them, or has been told why not. */
-export async function sendEntrances(kernel: Kernel, { relay, captured }: EntrancePorts): Promise<void> {
+export async function sendEntrances(
+  kernel: Kernel,
+  { relay, captured, udp = [] }: EntrancePorts,
+): Promise<void> {
   await sendOrTell(async () => {
     await sendServer(kernel, 'relay', { host: loopback, port: relay });
+    for (const port of udp) await sendUdp(kernel, 'udp', port);
     for (const port of captured) await sendServer(kernel, 'captured', { host: everyAddress, port });
     await send({ kind: 'complete' });
   });
@@ -57,13 +61,13 @@ async function sendServer(kernel: Kernel, kind: EntranceKind, address: ListenerA
   await send({ kind }, server);
 }
 
-async function sendUdpResolver(kernel: Kernel): Promise<void> {
+async function sendUdp(kernel: Kernel, kind: 'resolver-udp' | 'udp', port: number): Promise<void> {
   const socket = createSocket('udp4');
   // Of a descriptor that is bound it is said at once.
   const listening = once(socket, 'listening');
-  socket.bind({ fd: openRawListener(kernel, 'udp', { host: loopback, port: resolverPort }) });
+  socket.bind({ fd: openRawListener(kernel, 'udp', { host: loopback, port }) });
   await listening;
-  await send({ kind: 'resolver-udp' }, socket);
+  await send({ kind }, socket);
 }
 
 function send(message: EntranceMessage, handle?: Server | UdpSocket): Promise<void> {
@@ -81,6 +85,7 @@ export class EntranceReceiver implements Disposable {
   #relay: Server | undefined;
   #resolverTcp: Server | undefined;
   #resolverUdp: UdpSocket | undefined;
+  readonly #udp: UdpSocket[] = [];
   readonly #onMessage = (message: unknown, handle: unknown): void => this.#take(message, handle);
   readonly #onEnd = (): void => this.#complete.reject(new Error('the helper ended'));
 
@@ -103,8 +108,9 @@ export class EntranceReceiver implements Disposable {
       if (relay === undefined || resolverTcp === undefined || resolverUdp === undefined)
         throw new Error('a listener is missing');
       const captured = this.#captured.splice(0);
+      const udp = this.#udp.splice(0);
       this.#forget();
-      return { form: 'network', taken: [], relay, captured, resolverTcp, resolverUdp };
+      return { form: 'network', taken: [], relay, captured, resolverTcp, resolverUdp, udp };
     } catch (error) {
       this[Symbol.dispose]();
       const reason = error instanceof Error ? error.message : String(error);
@@ -118,7 +124,7 @@ export class EntranceReceiver implements Disposable {
 
   [Symbol.dispose](): void {
     for (const server of [...this.#captured.splice(0), this.#relay, this.#resolverTcp]) server?.close();
-    this.#resolverUdp?.close();
+    for (const socket of [...this.#udp.splice(0), this.#resolverUdp]) socket?.close();
     this.#forget();
   }
 
@@ -133,8 +139,10 @@ export class EntranceReceiver implements Disposable {
     const entrance = message as EntranceMessage;
     if (entrance.kind === 'complete') this.#complete.resolve();
     else if (entrance.kind === 'failed') this.#complete.reject(new Error(entrance.reason));
-    else if (handle instanceof UdpSocket) this.#resolverUdp = handle;
-    else if (handle instanceof Server) {
+    else if (handle instanceof UdpSocket) {
+      if (entrance.kind === 'udp') this.#udp.push(handle);
+      else this.#resolverUdp = handle;
+    } else if (handle instanceof Server) {
       if (entrance.kind === 'captured') this.#captured.push(handle);
       else if (entrance.kind === 'relay') this.#relay = handle;
       else this.#resolverTcp = handle;

@@ -56,6 +56,7 @@ export class TunnelClient implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<ProxyError | undefined>();
   /** Links that were told to go away, or are going, and still carry streams. */
   readonly #retired = new Set<TunnelLink>();
+  readonly #datagramLinks = new WeakSet<TunnelLink>();
   readonly #cut: CutTunnels;
   #link: TunnelLink | undefined;
   /** The tunnel that was lost last while new streams went to it, and whether it goes on. */
@@ -104,7 +105,6 @@ export class TunnelClient implements AsyncDisposable {
     return client;
   }
 
-  /** The error that ended it, or undefined after `close`. */
   get ended(): Promise<ProxyError | undefined> {
     return this.#ended.promise;
   }
@@ -114,7 +114,6 @@ export class TunnelClient implements AsyncDisposable {
     return this.#link?.isOpen ?? false;
   }
 
-  /** How often it came up. */
   get linksUsed(): number {
     return this.#linksUsed;
   }
@@ -151,6 +150,8 @@ export class TunnelClient implements AsyncDisposable {
     // Whoever asks, and whenever it asked before: an earlier link's agreement is not this one's.
     if ((mode === 'http1' || mode === 'http2') && !this.plainModes(authority).includes(mode))
       throw new ProxyError('protocol_denied', `mode ${mode} is not agreed for the tunnel that is up`);
+    if (mode === 'udp' && !this.#datagramLinks.has(this.#link))
+      throw new ProxyError('protocol_denied', 'the gateway, or something before it, carries no datagrams');
     return this.#link.openStream(fields);
   }
 
@@ -383,6 +384,7 @@ export class TunnelClient implements AsyncDisposable {
         onResumable: (frame) => this.#cut.learn(link, frame),
         onDetached: () => this.#detached(link),
       });
+      if (webSocket.agreesOnDatagrams) this.#datagramLinks.add(link);
       if (asksForModes === true) this.#agree(link, opened, identified?.challenge);
       return link;
     } catch (error) {

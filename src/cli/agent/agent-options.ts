@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { InitOptions } from '../../agent/init.ts';
+import { parseDatagramMappings } from '../../agent/relay/datagram-mapping.ts';
 import { defaultTokenFile } from '../../agent/uplink/token.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { agentOptionTable } from '../commands/agent-options-table.ts';
@@ -33,6 +34,7 @@ export interface AgentOptions {
   readonly homeFiles: boolean;
   readonly systemStore: boolean;
   readonly captureLoopback: boolean;
+  readonly datagrams: readonly string[];
   readonly onFailure: 'exit' | 'continue';
   readonly dangerouslyAllowUnhardened: boolean;
   readonly quiet: boolean;
@@ -79,10 +81,16 @@ export async function readAgentOptions(
     homeFiles: values['home-files'],
     systemStore: values['system-store'],
     captureLoopback: values['capture-loopback'],
+    datagrams: datagramsOf(values.udp),
     onFailure: values['on-failure'],
     dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'],
     quiet: values.quiet,
   };
+}
+
+function datagramsOf(texts: readonly string[] = []): readonly string[] {
+  parseDatagramMappings(texts);
+  return texts;
 }
 
 function tlsEndOf(text: string | undefined): AgentOptions['tlsEndsIn'] {
@@ -115,6 +123,7 @@ export function initOptions(options: AgentOptions): InitOptions {
     homeFiles: options.homeFiles,
     systemStore: options.systemStore,
     captureLoopback: options.captureLoopback,
+    datagrams: options.datagrams,
     connectCommand: ownCommand(),
     scrubEnvironment: true,
     logger: standardErrorLog(),

@@ -70,6 +70,12 @@ export const agentOptionTable = {
     kind: 'flag',
     help: "as root, if the command has no mounts of its own: put the gateway's CA into the system's trust stores, and remove it at the end",
   },
+  udp: {
+    kind: 'repeated',
+    each: 'text',
+    placeholder: 'LOCAL=HOST:PORT',
+    help: 'a port for datagrams on 127.0.0.1 of the command, and where they go, if a rule with `scheme: udp` allows it: 5300=dns.example.com:53',
+  },
   'capture-loopback': {
     kind: 'flag',
     help: 'serve clients that know no proxy, if the command has no separate network. Until the session ends, /etc/resolv.conf leads the whole container to the agent (docs/reference/capture.md)',

@@ -46,7 +46,7 @@ export function parseAccessRequest(body: string, limits: Limits): AskedAccess {
     throw malformed(`exactly one of url and host is needed; ${form}`);
   const { destination, path } = url === undefined ? ofHost(host ?? '') : ofUrl(url);
   const { scheme } = destination;
-  if (scheme === 'tcp') throw malformed('only http and https can be asked for');
+  if (scheme === 'tcp' || scheme === 'udp') throw malformed('only http and https can be asked for');
   if (destination.host === accessHost) throw malformed('the gateway itself is open to you already');
   const upper = method?.toUpperCase();
   if (upper === 'CONNECT' || upper === 'TRACE')

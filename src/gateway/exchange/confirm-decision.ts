@@ -98,6 +98,7 @@ export function givenByAny(decision: AllowDecision): string {
     refusesEch,
     trust,
     exit,
+    dns,
   } = decision;
   return JSON.stringify([
     handling,
@@ -121,5 +122,6 @@ export function givenByAny(decision: AllowDecision): string {
     refusesEch,
     trust,
     exit,
+    dns,
   ]);
 }

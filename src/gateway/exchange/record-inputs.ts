@@ -35,6 +35,7 @@ export type RareFacts = Readonly<
       | 'database'
       | 'ssh'
       | 'signature'
+      | 'datagrams'
       | 'hiddenVersions'
       | 'keptTokens',
       unknown

@@ -13,6 +13,7 @@ const fields = [
   'upstreamproxy-mask',
   'upstreamproxy-modes',
   'upstreamproxy-resume',
+  'upstreamproxy-datagrams',
 ] as const;
 
 const schema = z.strictObject({

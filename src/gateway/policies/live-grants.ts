@@ -104,6 +104,7 @@ function givesStill(now: Decision, given: AllowDecision): boolean {
     JSON.stringify(now.logIn) === JSON.stringify(given.logIn) &&
     given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
     now.exit === given.exit &&
+    JSON.stringify(now.dns) === JSON.stringify(given.dns) &&
     (given.trust ?? []).every((name) => isTrusted.has(name)) &&
     decidersStill(now.deciders, given.deciders)
   );

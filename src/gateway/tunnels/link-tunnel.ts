@@ -9,6 +9,7 @@ import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
 import { resumeIdBytes, resumeSecretBytes } from '../../protocol/resume-frames.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
+import type { DatagramPort } from '../datagrams/datagram-relay.ts';
 import { LinkModes, type LinkModesOptions } from './link-modes.ts';
 import { handleStream } from './stream-handler.ts';
 import type { IdentifiedAgent } from './tunnel-candidate.ts';
@@ -64,7 +65,7 @@ export class LinkTunnel {
       isResumable: webSocket.isResumable,
       onStream: (stream) => {
         void handleStream(
-          linkPort(stream, () => this.#modes),
+          linkPort(stream, webSocket.agreesOnDatagrams, () => this.#modes),
           principal,
           parts,
         );
@@ -178,7 +179,11 @@ function newTunnelId(incarnation: string): Uint8Array {
   return id;
 }
 
-function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): StreamPort {
+function linkPort(
+  stream: TunnelStream,
+  agreesOnDatagrams: boolean,
+  modes: () => LinkModes | undefined,
+): StreamPort {
   stream.on('error', () => {
     // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
   });
@@ -187,6 +192,7 @@ function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): Str
     duplex: stream,
     fields: stream.fields,
     absence: stream.absence,
+    ...(agreesOnDatagrams ? { datagrams: datagramsOf(stream) } : {}),
     allowsMode: (mode) => modes()?.allows(mode) ?? false,
     accept: () => {
       accepted = true;
@@ -199,5 +205,12 @@ function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): Str
     reset: (error) => {
       stream.reset(error);
     },
+  };
+}
+
+function datagramsOf(stream: TunnelStream): DatagramPort {
+  return {
+    send: (datagram) => stream.sendDatagram(datagram),
+    onDatagram: (take) => void stream.on('datagram', take),
   };
 }

@@ -21,6 +21,7 @@ import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { isOfferedWebSocket } from '../front/websocket-offer.ts';
 import { requireFieldValue } from '../forward/loop-guard.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
+import { serveDatagrams } from './datagram-stream.ts';
 import { serveEnded } from './ended-stream.ts';
 import { servePlain } from './plain-stream.ts';
 import { connectDecision, sameHost, type Scene, type StreamParts, type StreamPort } from './stream-scene.ts';
@@ -99,6 +100,10 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   requireFieldValue(port.fields.via);
   if (mode === 'http1' || mode === 'http2') {
     servePlain(scene, mode, record);
+    return;
+  }
+  if (mode === 'udp') {
+    await serveDatagrams(scene, record);
     return;
   }
   if (mode === 'proxy') {

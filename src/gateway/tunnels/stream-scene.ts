@@ -11,6 +11,8 @@ import type { ProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { RefusalCounts } from '../audit/refusal-counts.ts';
+import type { DatagramFlows } from '../datagrams/datagram-flows.ts';
+import type { DatagramPort } from '../datagrams/datagram-relay.ts';
 import type { ProtocolEnds } from './protocol-ends.ts';
 import type { ExchangeParts } from '../exchange/exchange-parts.ts';
 import type { FrontConnection } from '../front/front-connection.ts';
@@ -26,6 +28,8 @@ export interface StreamPort {
   readonly absence?: LinkAbsence | undefined;
   /** Of a connection on which each request has to show whose it is. */
   readonly refusalOf?: FrontConnection['refusalOf'];
+  /** Of mode `udp`, where the tunnel carries datagrams. */
+  readonly datagrams?: DatagramPort | undefined;
   /** Whether streams of the mode were agreed for the tunnel. */
   allowsMode(mode: PlainMode): boolean;
   accept(): void;
@@ -40,6 +44,7 @@ export interface StreamParts extends ExchangeParts {
   readonly terminator: TlsTerminator;
   readonly dialer: Dialer;
   readonly protocolEnds: ProtocolEnds;
+  readonly datagramFlows: DatagramFlows;
   /** Told of limits that are reached without an audit event of their own. */
   readonly onLimit?: (limit: LimitName) => void;
   /** What sessions were refused, for their agents. */

@@ -8,7 +8,7 @@ import { PathPattern } from '../path-pattern.ts';
 export interface ProofQuestion {
   /** Undefined: every method. */
   readonly method: string | undefined;
-  readonly schemes: readonly Exclude<RuleScheme, 'tcp'>[];
+  readonly schemes: readonly Exclude<RuleScheme, 'tcp' | 'udp'>[];
   readonly host: HostPattern;
   /** Undefined: every port. */
   readonly port: number | undefined;

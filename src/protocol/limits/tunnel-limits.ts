@@ -43,6 +43,62 @@ export const tunnelLimits = {
     'limit_exceeded',
     'Control frames that wait to be sent. It has room for every stream opened and reset at once, not for responses to a flood of pings.',
   ),
+  datagramQueueBytesMax: fixedRow(
+    256 * KiB,
+    'limit_exceeded',
+    'Octets that wait to be sent on a tunnel when a datagram comes. With more, the datagram is dropped.',
+  ),
+  datagramBytesMax: fixedRow(
+    4 * KiB,
+    'limit_exceeded',
+    'One datagram of a rule with `scheme: udp`, either way. A longer one is dropped. Responses of DNS are shorter.',
+  ),
+  datagramFlowsPerSessionMax: row(
+    64,
+    'limit_exceeded',
+    'Flows of datagrams that a session has open: one for each host and port, and client in the container.',
+  ),
+  datagramsPerSecondMax: row(
+    1_000,
+    'limit_exceeded',
+    'Datagrams a second in all flows of a session, both ways together. Further ones are dropped.',
+  ),
+  datagramIdleTimeoutMs: row(
+    60_000,
+    'timeout',
+    'A flow of datagrams in which nothing passes ends. UDP has no end of its own, and networks forget a flow after 30 s and more.',
+  ),
+  datagramsUnpaidMax: fixedRow(
+    16,
+    'limit_exceeded',
+    'Datagrams of a flow that wait for the store to count their octets. Further ones are dropped.',
+  ),
+  datagramsEarlyMax: fixedRow(
+    16,
+    'limit_exceeded',
+    'Datagrams that the agent holds until the gateway has taken their flow. Further ones are dropped.',
+  ),
+  datagramPortsMax: fixedRow(16, 'usage', 'Ports for datagrams of one agent (`--udp`).'),
+  datagramFlowsMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Flows of one port for datagrams in the container. With more, the one that was quiet for longest ends.',
+  ),
+  dnsQueryBytesMax: fixedRow(
+    1_232,
+    'limit_exceeded',
+    'A query of DNS (RFC 6891 names 1,232 as what passes everywhere). A longer one is dropped.',
+  ),
+  dnsQueriesOpenMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Queries of one flow that wait for their response. With more, the response to the oldest is dropped.',
+  ),
+  dnsRefusedNamesMax: fixedRow(
+    16,
+    'limit_exceeded',
+    'Names that were refused which the event of a flow lists.',
+  ),
   resumeBytesMax: row(
     16 * MiB,
     'limit_exceeded',

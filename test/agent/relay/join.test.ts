@@ -73,6 +73,7 @@ test('what lay in the socket of a client goes before what comes next', async () 
       return data.length;
     },
     lacksCredit: () => false,
+    sendDatagram: () => false,
     end() {},
     consumptionChanged() {},
     closed() {},

@@ -6,6 +6,7 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import { ClientTls } from '../../../src/agent/relay/client-tls.ts';
 import { startRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { DatagramFlows } from '../../../src/gateway/datagrams/datagram-flows.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
@@ -428,6 +429,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       terminator,
       dialer,
       protocolEnds,
+      datagramFlows: new DatagramFlows(limits),
       refusals: new RefusalCounts(),
     };
   };

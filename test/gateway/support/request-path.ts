@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { DatagramFlows } from '../../../src/gateway/datagrams/datagram-flows.ts';
 import type { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
 import type { QuestionDesk } from '../../../src/gateway/access/question-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
@@ -256,6 +257,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     terminator,
     dialer,
     protocolEnds: new ProtocolEnds(limits, createSigningKey()),
+    datagramFlows: new DatagramFlows(limits),
   };
   const open = (fields: OpenFields, principal = 'alice', isTls = false): OpenedStream => {
     const [socket, far] = duplexPair();

@@ -110,6 +110,7 @@ test('a receiver that talks loses its connection', async () => {
 test('a receiver that does not take the end of a connection does not hold up the one with a renewed certificate', async () => {
   const sockets: Duplex[] = [];
   const dialer: Dialer = {
+    choose: () => Promise.reject(new Error('no datagrams')),
     dial: async () => {
       const socket = new Duplex({
         read: () => undefined,

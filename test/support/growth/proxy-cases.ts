@@ -1,5 +1,7 @@
-// Readers of what clients without an agent send, and of what comes in the clear in their place.
+// Readers of what clients without an agent send, of what comes in the clear in their place, and of datagrams.
 
+import { DnsGate } from '../../../src/gateway/datagrams/dns-gate.ts';
+import { readDnsQuery, readDnsResponse, refusedDns } from '../../../src/gateway/datagrams/dns-message.ts';
 import { exposedTokens } from '../../../src/gateway/proxy/exposed-tokens.ts';
 import { basicPassword, proxyToken } from '../../../src/gateway/proxy/proxy-credentials.ts';
 import { tokenDigest } from '../../../src/gateway/sessions/proxy-sessions.ts';
@@ -40,6 +42,18 @@ export const proxyCases: GrowthCases = {
   'tokens in the clear': {
     pieces: ['eyJ', 'eyJ.', 'eyJ.a.b ', 'basic YTpi ', ' ', '\r\n', 'user-agent:', 'a'],
     read: (text) => exposedTokens(latin1(text)),
+  },
+  'a query of DNS in a datagram': {
+    pieces: ['\x01a', '\x3f', '\x00', '\xc0\x0c', '\x01a\x00\x00\x01\x00\x01'],
+    read: (text) => {
+      const octets = latin1(`\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00${text}`);
+      const gate = new DnsGate([[{ kind: 'suffix', suffix: 'a' }]]);
+      gate.query(octets);
+      gate.response(octets);
+      readDnsQuery(octets);
+      readDnsResponse(octets);
+      refusedDns(octets, { id: 7, name: 'a', type: 1, key: '', end: octets.length });
+    },
   },
   'a conversation of SOCKS': {
     pieces: ['\x05\x01\x00', '\x05', '\xff', 'a', '\x00'],

@@ -152,6 +152,7 @@ const idleHost: TunnelStreamHost = {
   refuse: nothing,
   requestSend: nothing,
   sendData: () => 0,
+  sendDatagram: () => false,
   lacksCredit: () => true,
   end: nothing,
   consumptionChanged: nothing,
