@@ -2,6 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { asProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
 import type { Store } from '../store/store.ts';
 import { InsideTokens } from './credentials/inside/inside-tokens.ts';
 import { KeptSeal, type KeptSigner } from './credentials/kept/kept-seal.ts';
@@ -15,7 +17,7 @@ export interface InsideNeeds {
 }
 
 export function openInside(
-  { config: { limits }, clock, incarnation: holderId, onFault }: Start,
+  { config: { limits }, stack, clock, incarnation: holderId, onFault }: Start,
   { store: { keptTokens: store }, signingKey, sessions }: InsideNeeds,
 ): InsideTokens {
   const seal = new KeptSeal(store, signingKey);
@@ -24,5 +26,8 @@ export function openInside(
   sessions.onEnded((sessionId) => {
     inside.forget(sessionId).catch((error: unknown) => onFault(asProxyError(error)));
   });
+  // Of sessions that ended while no gateway ran, or whose last response came behind their end.
+  const look = async (): Promise<void> => void (await store.forgetOver());
+  stack.use(new RepeatedLook({ look, intervalMs: defaultLimits.insideOverMs, onFault })).start();
   return inside;
 }

@@ -70,6 +70,8 @@ export interface KeptTokenStore {
   forget(id: string): Promise<boolean>;
   /** What was of that session alone. Gives how many. */
   forgetSession(sessionId: string): Promise<number>;
+  /** What was of sessions that do not live: of those that ended while nobody could say so. Gives how many. */
+  forgetOver(): Promise<number>;
   readKey(): Promise<KeptKey | undefined>;
   /** `version`: of the one that it takes the place of, 0 for the first. False if another one is there. */
   writeKey(document: string, version: number): Promise<boolean>;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Store } from '../../src/store/store.ts';
+import { newSession } from './new-session.ts';
 
 const hourMs = 3_600_000;
 const claimOf = (version: number, holderId = 'a', claimMs = hourMs) => ({ version, holderId, claimMs });
@@ -70,6 +71,24 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
     );
     assert.equal(await kept.forget('b'), true);
     assert.equal(await kept.forget('b'), false);
+  });
+
+  test('kept tokens of sessions that do not live go, and no others', async () => {
+    await using store = await open();
+    const kept = store.keptTokens;
+    for (const id of ['a', 'b'])
+      await store.sessions.enrol(newSession(id, { tokenKey: `token of ${id}` }), {
+        enrolmentsPerTokenMax: 9,
+      });
+    await store.sessions.end('b', { state: 'revoked', reason: 'x' }, 1);
+    for (const sessionId of ['a', 'b', 'nobody', undefined])
+      await kept.put(`of ${String(sessionId)}`, { sealed: 's', sessionId });
+    assert.equal(await kept.forgetOver(), 2);
+    assert.equal(await kept.forgetOver(), 0);
+    assert.deepEqual(
+      (await kept.list(9)).map(({ id }) => id),
+      ['of a', 'of undefined'],
+    );
   });
 
   test('of two that make the key of kept tokens, one does, and a change names what it takes the place of', async () => {

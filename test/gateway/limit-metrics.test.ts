@@ -206,6 +206,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   insideRandomCharactersMax: 'the placeholder is shorter',
   insideClaimCharactersMax: 'the placeholder is without it',
   insideSignatureBytesMax: 'the placeholder is shorter',
+  insideOverMs: 'how often it is looked',
   insideAttemptsMax: 'the server is told what the tool sent, and says that it is none',
   insideCommitsMax: 'counted among the events by code',
   publishTimesMax: 'the oldest entry makes room',

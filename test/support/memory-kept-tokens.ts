@@ -95,6 +95,7 @@ export function memoryKeptTokens(clock: () => number = Date.now): MemoryKeptToke
         for (const { id } of own) rows.delete(id);
         return own.length;
       }),
+    forgetOver: () => Promise.resolve(0),
     readKey: () => Promise.resolve(undefined),
     writeKey: () => Promise.resolve(false),
   };

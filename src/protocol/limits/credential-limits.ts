@@ -189,6 +189,11 @@ export const credentialLimits = {
     'credential_unavailable',
     'How often a refresh token is sent without a response that could be read. Then the tool has to log in again.',
   ),
+  insideOverMs: fixedRow(
+    600_000,
+    'credential_unavailable',
+    'How often tokens are looked for whose session is over, though nobody said so to a gateway.',
+  ),
   insideCommitsMax: fixedRow(
     8,
     'credential_unavailable',

@@ -131,6 +131,14 @@ export class PostgresKeptTokens implements KeptTokenStore {
     return this.#database.run('DELETE FROM kept_token WHERE session_id = $1', [sessionId]);
   }
 
+  forgetOver(): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))`,
+      [],
+    );
+  }
+
   async readKey(): Promise<KeptKey | undefined> {
     const row = await this.#database.get(
       `SELECT version, left(document, ${keptTokenRead}) AS document FROM kept_key WHERE one = 1`,

@@ -133,6 +133,14 @@ export class SqliteKeptTokens implements KeptTokenStore {
     return this.#database.run('DELETE FROM kept_token WHERE session_id = :sessionId', { sessionId });
   }
 
+  async forgetOver(): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))`,
+      {},
+    );
+  }
+
   async readKey(): Promise<KeptKey | undefined> {
     const row = this.#database.get(
       `SELECT version, substr(document, 1, ${keptTokenRead}) AS document FROM kept_key WHERE one = 1`,
