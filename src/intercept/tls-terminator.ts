@@ -8,7 +8,7 @@ import type { LeafIssuer } from '../pki/certificate-authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { type Deadline, plainDeadline, type StartDeadline } from './deadline.ts';
-import { type LeafRequest, LeafServers } from './leaf-servers.ts';
+import { LeafServers } from './leaf-servers.ts';
 
 export interface TerminatedTls {
   /** For `emit('connection', socket)` of a node:http or node:http2 server, or to be read and written. */
@@ -66,7 +66,9 @@ export class TlsTerminator {
       throw new ProxyError('cancelled', `the client of ${host} closed the connection before TLS began`);
     if (this.#options.isOwnName?.(host) === true)
       throw new ProxyError('loop_detected', `${host} is the gateway itself, which is no destination`);
-    const server = await this.#serverFor({ host, alpn, owner, nowMs: this.#options.clock() }, stream, signal);
+    const found = this.#servers.get({ host, alpn, owner, nowMs: this.#options.clock() });
+    // Only where another process signs is anything waited for: who calls may close in the same turn.
+    const server = found instanceof Promise ? await this.#stillWanted(found, stream, options) : found;
     const handshake = new Handshake(stream, {
       host,
       timeoutMs: this.#options.limits.handshakeTimeoutMs,
@@ -83,18 +85,17 @@ export class TlsTerminator {
     }
   }
 
-  /** Where another process signs, the client may be gone when it has. */
-  async #serverFor(request: LeafRequest, stream: Duplex, signal: AbortSignal | undefined): Promise<Server> {
-    const found = this.#servers.get(request);
-    if (!(found instanceof Promise)) return found;
-    const server = await found;
+  /** The client may be gone when the leaf is there. */
+  async #stillWanted(
+    coming: Promise<Server>,
+    stream: Duplex,
+    { host, signal }: TerminateOptions,
+  ): Promise<Server> {
+    const server = await coming;
     if (this.#closed) throw new ProxyError('shutting_down', 'the gateway takes no new TLS connection');
     if (signal?.aborted === true) throw asProxyError(signal.reason, 'cancelled');
     if (stream.destroyed)
-      throw new ProxyError(
-        'cancelled',
-        `the client of ${request.host} closed the connection before TLS began`,
-      );
+      throw new ProxyError('cancelled', `the client of ${host} closed the connection before TLS began`);
     return server;
   }
 
