@@ -165,7 +165,7 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   signer_unavailable:
     'The log of the gateway says what the signer lacks: its process, the token, the vault or the key service. Hosts that were served before go on until their certificates end.',
   signing_refused:
-    'If the host lies outside of certificateAuthority.names, add it there and have the authority signed anew. Otherwise the gateway has a fault, or somebody runs code in it: look at its log.',
+    'If the host lies outside of certificateAuthority.names, add it there and have the authority signed anew. Otherwise the gateway has a fault, or somebody runs code in it: the audit has each of them.',
   ca_key_unusable:
     'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: with a new authority every container has to start again.',
 };

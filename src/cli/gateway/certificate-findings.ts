@@ -17,12 +17,16 @@ import { keyFilesOf } from './identity-access.ts';
 import type { Finding } from './place-findings.ts';
 
 export async function certificateFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
-  const { upstream, trust, issuers } = config;
+  const { upstream, trust, issuers, certificateAuthority } = config;
   const findings = [
     ...(await sharedIdentityFindings(config, nowMs)),
     ...(await identityFindings(config, nowMs)),
   ];
+  const { signedBy } = certificateAuthority;
   const authorities: readonly (readonly [YamlPath, string])[] = [
+    ...(signedBy === undefined
+      ? []
+      : [[['certificateAuthority', 'signedBy', 'certificates'], signedBy.certificates] as const]),
     ...upstream.ca.map((path, i) => [['upstream', 'ca', i], path] as const),
     ...upstreamProxies(upstream).flatMap(({ at, proxy }) =>
       proxy.ca.map((path, i) => [[...at, 'ca', i], path] as const),
