@@ -65,11 +65,24 @@ export interface LeaseClaimed {
   readonly failing: number;
 }
 
+/** What an operator sees of a lease: nothing by which anybody gets in. */
+export interface ShownLease {
+  readonly credential: string;
+  readonly state: 'asked' | 'held' | 'released';
+  readonly askedMs: number;
+  /** Undefined: nothing is written down of a response. */
+  readonly endsMs: number | undefined;
+  /** How often it was to be given back. */
+  readonly attempts: number;
+}
+
 export interface LeaseStore {
   /** Before it is asked for. All or nothing. */
   ask(lease: NewLease, bounds: LeaseBounds): Promise<AskLeaseOutcome>;
   /** Before it is used, and again when it is prolonged. False if it is not there: it was given back, or is taken for lost. */
   hold(id: string, held: HeldLease): Promise<boolean>;
+  /** Those of a session that began by a token, the oldest first, and at most so many. */
+  ofSession(sessionId: string, limit: number): Promise<readonly ShownLease[]>;
   /** Nobody uses it any more: it is to be given back. */
   release(id: string): Promise<void>;
   /** It was given back, or never given. True for one call alone. */

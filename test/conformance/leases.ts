@@ -135,6 +135,33 @@ export function leaseConformance(open: () => Promise<Store>): void {
     ]);
   });
 
+  test('leases of a session are shown without what they are given back by', async () => {
+    await using store = await open();
+    await begin(store, 'a', 'b');
+    const { leases } = store;
+    for (const [id, sessionId] of [
+      ['1', 'a'],
+      ['2', 'a'],
+      ['3', 'b'],
+    ] as const)
+      await leases.ask(leaseOf(id, { sessionId, credential: `of ${id}` }), bounds);
+    await leases.hold('1', { sealed: 'canary', lifetimeMs: hourMs });
+    await leases.release('1');
+    const shown = await leases.ofSession('a', 9);
+    assert.deepEqual(
+      shown.map(({ credential, state, attempts }) => [credential, state, attempts]).toSorted(),
+      [
+        ['of 1', 'released', 0],
+        ['of 2', 'asked', 0],
+      ],
+    );
+    const [first] = shown.filter(({ endsMs }) => endsMs !== undefined);
+    assert.equal((first?.endsMs ?? 0) > (first?.askedMs ?? 0), true);
+    assert.ok(!JSON.stringify(shown).includes('canary'));
+    assert.equal((await leases.ofSession('a', 1)).length, 1);
+    assert.deepEqual(await leases.ofSession('none', 9), []);
+  });
+
   test('what one process cannot give back is left to others at once, until it has ended', async () => {
     await using store = await open();
     await begin(store, 'a');

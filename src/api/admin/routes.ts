@@ -169,6 +169,14 @@ export const adminRoutes = {
     summary: 'One session.',
     output: schemas.sessionSchema,
   },
+  sessionLeases: {
+    method: 'GET',
+    path: '/v1/sessions/{id}/leases',
+    role: 'viewer',
+    summary:
+      'Leases that the session has of credentials with `perSession`, with those that are still to be given back. What they are worth is in no response. A session that another one made uses those of the first one above it.',
+    output: schemas.leasesSchema,
+  },
   revokeSession: {
     method: 'POST',
     path: '/v1/sessions/{id}/revoke',

@@ -85,6 +85,26 @@ export const sessionSchema = z
   })
   .readonly();
 
+export const leasesSchema = z
+  .object({
+    items: z
+      .array(
+        z
+          .object({
+            credential: z.string().describe('Its name in the configuration.'),
+            state: z
+              .enum(['asked', 'held', 'released'])
+              .describe('`asked`: no response is written down yet. `released`: it is to be given back.'),
+            asked: time,
+            expires: time.optional().describe('When it ends by itself, unless it is prolonged.'),
+            attempts: count.describe('How often it was to be given back.'),
+          })
+          .readonly(),
+      )
+      .readonly(),
+  })
+  .readonly();
+
 export const revokeSchema = z.strictObject({
   reason: z
     .string()

@@ -13,7 +13,10 @@ import { placeOfCursor, seenList } from './seen-list.ts';
 
 type Session = OutputOf<'session'>;
 
-export const sessionOperations: Handlers<'sessions' | 'session' | 'revokeSession'> = {
+/** More than a session has, unless its limit was raised. */
+const leasesShownMax = 100;
+
+export const sessionOperations: Handlers<'sessions' | 'session' | 'sessionLeases' | 'revokeSession'> = {
   sessions: async (parts, { operator, query, nowMs }) => {
     const { sessions } = parts.store;
     const living = query.all === 'true' ? {} : { living: true };
@@ -32,6 +35,19 @@ export const sessionOperations: Handlers<'sessions' | 'session' | 'revokeSession
   },
   session: async (parts, { operator, id, nowMs }) =>
     await shownSession(parts, await findSession(parts, operator, id), nowMs),
+  sessionLeases: async (parts, { operator, id }) => {
+    const { above } = await findSession(parts, operator, id);
+    const found = await parts.store.leases.ofSession(above?.[0] ?? id, leasesShownMax);
+    return {
+      items: found.map(({ credential, state, askedMs, endsMs, attempts }) => ({
+        credential,
+        state,
+        asked: isoTime(askedMs),
+        ...given('expires', endsMs === undefined ? undefined : isoTime(endsMs)),
+        attempts,
+      })),
+    };
+  },
   revokeSession: async (parts, { operator, id, body, nowMs, ifMatch }) => {
     const session = await findSession(parts, operator, id);
     requireMatch(ifMatch, await shownSession(parts, session, nowMs));

@@ -1,6 +1,6 @@
 // Leases of sessions in PostgreSQL. All times are by the clock of the database.
 
-import { claimedLeaseOf, sealedLeaseRead } from '../lease-row.ts';
+import { claimedLeaseOf, sealedLeaseRead, shownLeaseColumns, shownLeaseOf } from '../lease-row.ts';
 import type {
   AskLeaseOutcome,
   HeldLease,
@@ -9,6 +9,7 @@ import type {
   LeaseClaimed,
   LeaseStore,
   NewLease,
+  ShownLease,
 } from '../lease-store.ts';
 import { integerOf } from '../stored-row.ts';
 import { isLiving } from './postgres-budgets.ts';
@@ -75,6 +76,14 @@ export class PostgresLeases implements LeaseStore {
       [id, sealed, lifetimeMs],
     );
     return changed > 0;
+  }
+
+  async ofSession(sessionId: string, limit: number): Promise<readonly ShownLease[]> {
+    const rows = await this.#database.all(
+      `SELECT ${shownLeaseColumns} FROM credential_lease WHERE session_id = $1 ORDER BY asked_ms, id LIMIT $2`,
+      [sessionId, limit],
+    );
+    return rows.map(shownLeaseOf);
   }
 
   async release(id: string): Promise<void> {

@@ -1,6 +1,6 @@
 // Leases of sessions in SQLite. The clock is that of the machine, which all processes on a file have in common.
 
-import { claimedLeaseOf, sealedLeaseRead } from '../lease-row.ts';
+import { claimedLeaseOf, sealedLeaseRead, shownLeaseColumns, shownLeaseOf } from '../lease-row.ts';
 import type {
   AskLeaseOutcome,
   HeldLease,
@@ -9,6 +9,7 @@ import type {
   LeaseClaimed,
   LeaseStore,
   NewLease,
+  ShownLease,
 } from '../lease-store.ts';
 import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -75,6 +76,16 @@ export class SqliteLeases implements LeaseStore {
       { id, sealed, lifetimeMs },
     );
     return changed > 0;
+  }
+
+  async ofSession(sessionId: string, limit: number): Promise<readonly ShownLease[]> {
+    return this.#database
+      .all(
+        `SELECT ${shownLeaseColumns} FROM credential_lease WHERE session_id = :sessionId
+         ORDER BY asked_ms, id LIMIT :limit`,
+        { sessionId, limit },
+      )
+      .map(shownLeaseOf);
   }
 
   async release(id: string): Promise<void> {

@@ -32,6 +32,7 @@ const questions: Readonly<
   exchangeBodies: { path: '/v1/exchanges/e1/bodies' },
   sessions: { path: '/v1/sessions?all=true' },
   session: { path: '/v1/sessions/red' },
+  sessionLeases: { path: '/v1/sessions/red/leases' },
   revokeSession: { path: '/v1/sessions/red/revoke', body: { reason: 'a test' } },
   issueSessionToken: { path: '/v1/session-tokens', body: { subject: 'build-17', claims: { team: 'red' } } },
   withdrawSessionToken: {

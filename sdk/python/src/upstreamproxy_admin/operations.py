@@ -1911,6 +1911,54 @@ class Sessions(_SessionsMust, _SessionsMay):
     pass
 
 
+_SessionLeasesItemsItemMust = TypedDict(
+    "_SessionLeasesItemsItemMust",
+    {
+        # Its name in the configuration.
+        "credential": str,
+        # `asked`: no response is written down yet. `released`: it is to be given back.
+        "state": Literal["asked", "held", "released"],
+        "asked": str,
+        # How often it was to be given back.
+        "attempts": int,
+    },
+)
+
+
+_SessionLeasesItemsItemMay = TypedDict(
+    "_SessionLeasesItemsItemMay",
+    {
+        # When it ends by itself, unless it is prolonged.
+        "expires": str,
+    },
+    total=False,
+)
+
+
+class SessionLeasesItemsItem(_SessionLeasesItemsItemMust, _SessionLeasesItemsItemMay):
+    pass
+
+
+_SessionLeasesMust = TypedDict(
+    "_SessionLeasesMust",
+    {
+        "items": List[SessionLeasesItemsItem],
+    },
+)
+
+
+_SessionLeasesMay = TypedDict(
+    "_SessionLeasesMay",
+    {
+    },
+    total=False,
+)
+
+
+class SessionLeases(_SessionLeasesMust, _SessionLeasesMay):
+    pass
+
+
 _AccessRequestsMust = TypedDict(
     "_AccessRequestsMust",
     {
@@ -2932,6 +2980,8 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "ExportEvents": [{"items": ["list", ["is", "AuditEvent"]]}, {"next": "str"}],
     "OpenExchanges": [{"items": ["list", ["is", "AuditEvent"]], "now": "str"}, {"next": "str"}],
     "Sessions": [{"items": ["list", ["is", "Session"]]}, {"next": "str"}],
+    "SessionLeases": [{"items": ["list", ["is", "SessionLeasesItemsItem"]]}, {}],
+    "SessionLeasesItemsItem": [{"credential": "str", "state": ["one", ["asked", "held", "released"]], "asked": "str", "attempts": "int"}, {"expires": "str"}],
     "AccessRequests": [{"items": ["list", ["is", "AccessRequest"]]}, {"next": "str"}],
     "PolicyHistory": [{"items": ["list", ["is", "PolicyHistoryItemsItem"]]}, {"next": "str"}],
     "PolicyHistoryItemsItem": [{"id": "str", "policy": "str", "number": "int", "version": "str", "withdrawn": "bool", "published": "str", "publishedBy": "str", "inForce": "bool", "gateways": ["list", ["is", "PolicyHistoryItemsItemGatewaysItem"]]}, {"for": ["dict", "any"], "note": "str", "backTo": "int"}],
@@ -3300,6 +3350,25 @@ class Operations:
                 "GET",
                 "/v1/sessions/{id}",
                 ["is", "Session"],
+                id=id,
+                timeout=timeout,
+            ),
+        )
+
+    def session_leases(
+        self,
+        id: str,
+        *,
+        timeout: Optional[float] = None,
+    ) -> SessionLeases:
+        """Leases that the session has of credentials with `perSession`, with those that are still to be given back. What they are worth is in no response. A session that another one made uses those of the first one above it. Role: viewer."""
+        return cast(
+            SessionLeases,
+            self._call(
+                "sessionLeases",
+                "GET",
+                "/v1/sessions/{id}/leases",
+                ["is", "SessionLeases"],
                 id=id,
                 timeout=timeout,
             ),

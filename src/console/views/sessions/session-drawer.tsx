@@ -14,6 +14,7 @@ import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { MiniRows } from '../../parts/mini-rows.tsx';
 import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
+import { LeasesSection } from './leases-section.tsx';
 import { PackagesSection } from './packages-section.tsx';
 
 type Session = OutputOf<'session'>;
@@ -56,6 +57,7 @@ export function SessionDrawer({ id, totals, close, changed }: DrawerProps): Reac
           {isEnding ? <EndStep session={session} done={again} cancel={() => setEnding(false)} /> : null}
           <PostureSection session={session} />
           <Recent id={id} totals={totals} />
+          <LeasesSection id={id} />
           <PackagesSection id={id} />
           <Claims session={session} />
         </div>
