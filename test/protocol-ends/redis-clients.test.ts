@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -211,6 +211,51 @@ test('the package ioredis works, and a rule says which scripts may run', withToo
   assert.deepEqual(await out(), [42, ['21', "NOPERM rule cache: the command 'keys' is not passed on"], true]);
   scene.setRule();
 });
+
+const redisPy = globSync('debian/usr/lib/python3/dist-packages', { cwd: tools ?? '/nowhere' })[0];
+
+test(
+  'redis-py works over TLS and without, with a pipeline and messages',
+  {
+    ...withTools,
+    skip:
+      withTools.skip !== false ? withTools.skip : redisPy === undefined ? 'redis-py was not fetched' : false,
+  },
+  async () => {
+    const program = `
+import sys, redis
+port, ca = sys.argv[1:]
+tls = dict(ssl=True, ssl_ca_certs=ca, ssl_check_hostname=False)
+for more in (dict(), dict(protocol=3), dict(username='any', password='worthless'), tls, dict(protocol=3, **tls)):
+    client = redis.Redis(host='127.0.0.1', port=int(port), decode_responses=True, **more)
+    client.set('n', 1)
+    with client.pipeline() as pipe:
+        for _ in range(100):
+            pipe.incr('n')
+        assert pipe.execute()[-1] == 101
+    try:
+        client.config_get('*')
+        raise AssertionError('it was let through')
+    except redis.exceptions.NoPermissionError as error:
+        assert 'rule cache' in str(error), error
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe('news')
+    heard.get_message(timeout=5)
+    client.publish('news', 'hello')
+    message = None
+    while message is None:
+        message = heard.get_message(timeout=5)
+    assert message['data'] == 'hello', message
+    print(client.acl_whoami())
+`;
+    const file = join(folder.path, 'client.py');
+    writeFileSync(file, program);
+    const path = join(tools ?? '', redisPy ?? '');
+    const ca = join(folder.path, 'ca.pem');
+    const out = await run('env', [`PYTHONPATH=${path}`, '/usr/bin/python3', file, String(scene.port), ca]);
+    assert.equal(out, 'agent\n'.repeat(5));
+  },
+);
 
 test('the list of commands is of those that Redis has, and of the dangerous ones it has few', options, () => {
   const known = new Set(

@@ -11,6 +11,8 @@ import { freePort } from './free-port.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface RedisServerOptions {
+  /** More of its configuration. */
+  readonly lines?: readonly string[];
   /** Lines of ACL SETUSER, without these words; the default user can do nothing. */
   readonly users: readonly string[];
   /** PEM of its certificate and key; without it there is no TLS. */
@@ -31,7 +33,11 @@ export function missingRedis(): string | undefined {
   return isThere ? undefined : 'redis-server is not installed (apt-get install redis-server)';
 }
 
-export async function startRedis({ users, identity }: RedisServerOptions): Promise<RedisServer> {
+export async function startRedis({
+  users,
+  identity,
+  lines: more = [],
+}: RedisServerOptions): Promise<RedisServer> {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryDirectory());
   const at = (name: string): string => join(folder.path, name);
@@ -45,6 +51,7 @@ export async function startRedis({ users, identity }: RedisServerOptions): Promi
     'user default off',
     `user admin on >${admin} ~* &* +@all`,
     ...users.map((one) => `user ${one}`),
+    ...more,
   ];
   if (identity === undefined) lines.push(`port ${String(port)}`);
   else {
