@@ -155,7 +155,7 @@ export function leaseConformance(open: () => Promise<Store>): void {
         ['of 2', 'asked', 0],
       ],
     );
-    const [first] = shown.filter(({ endsMs }) => endsMs !== undefined);
+    const first = shown.find(({ endsMs }) => endsMs !== undefined);
     assert.equal((first?.endsMs ?? 0) > (first?.askedMs ?? 0), true);
     assert.ok(!JSON.stringify(shown).includes('canary'));
     assert.equal((await leases.ofSession('a', 1)).length, 1);

@@ -52,7 +52,7 @@ export const explainSchema = z.strictObject({
     .max(defaultLimits.askedBodyBytesMax)
     .optional()
     .describe(
-      'Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it.',
+      'Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it. Of a POST to https://upstreamproxy.invalid/sign: the commit or tag to sign.',
     ),
   bodyBase64: z
     .base64()

@@ -39,13 +39,12 @@ export const sessionOperations: Handlers<'sessions' | 'session' | 'sessionLeases
     const { above } = await findSession(parts, operator, id);
     const found = await parts.store.leases.ofSession(above?.[0] ?? id, leasesShownMax);
     return {
-      items: found.map(({ credential, state, askedMs, endsMs, attempts }) => ({
-        credential,
-        state,
-        asked: isoTime(askedMs),
-        ...given('expires', endsMs === undefined ? undefined : isoTime(endsMs)),
-        attempts,
-      })),
+      items: found.map(({ credential, state, askedMs, endsMs, attempts }) =>
+        Object.assign(
+          { credential, state, asked: isoTime(askedMs), attempts },
+          given('expires', endsMs === undefined ? undefined : isoTime(endsMs)),
+        ),
+      ),
     };
   },
   revokeSession: async (parts, { operator, id, body, nowMs, ifMatch }) => {

@@ -1,10 +1,10 @@
 // A request of a session to the gateway itself to sign a commit or a tag: read, judged by the rules, and signed by the key of the rule that allows
 // it. Nothing else is signed with such a key, and nothing of what is signed is kept but who made it.
 
-import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { AllowDecision, Principal } from '../../policy/decision.ts';
 import { accessHost, signPath } from '../../policy/granted-policy.ts';
+import { signingAccess } from '../../policy/signing-access.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { identityText } from '../../understand/git-identity.ts';
 import { type GitObject, readGitObject } from '../../understand/git-object.ts';
@@ -44,15 +44,7 @@ export async function signObject(
     );
   const facts = factsOf(object);
   record.noted({ signature: facts });
-  const access = {
-    depth: 'request',
-    destination: { scheme: 'https', host: accessHost, port: 443 },
-    method: 'POST',
-    path: signPath,
-    query: '',
-    headers: new HeaderList(),
-    signs: object,
-  } as const;
+  const access = signingAccess(object);
   const basis = { policy: parts.policy(), atMs: parts.clock() };
   const decision = basis.policy.decide(principal, access, basis.atMs);
   record.explainedBy(decision.rule.name, basis.policy.version);

@@ -4,8 +4,10 @@ import { Buffer } from 'node:buffer';
 import { parseAuthority } from '../../http/authority.ts';
 import { validateProxyRequest } from '../../http/request-validation.ts';
 import type { AccessRequest, ConnectAccess, Policy, RequestAccess } from '../../policy/decision.ts';
+import { asksToSign, signingAccess } from '../../policy/signing-access.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { type GitObject, readGitObject } from '../../understand/git-object.ts';
 import { formOf, type ReadBody } from '../../understand/read-body.ts';
 import { readOperations } from './read-operations.ts';
 import { bodyTooLong, jsonFormOf, readOctets } from './read-octets.ts';
@@ -41,20 +43,34 @@ export function askedRequest(method: string, text: string, fields: readonly stri
 }
 
 /**
- * The request with a body, of JSON where no field says what it is; one without octets has none.
- * @param max inspectBodyBytesMax of the gateway. @throws ProxyError body_too_large
+ * The request with a body, of JSON where no field says what it is; one without octets has none. To the gateway itself it may be an object to sign.
+ * @param max inspectBodyBytesMax of the gateway. @throws ProxyError body_too_large, object_unsignable
  */
 export async function withAskedBody(
   request: RequestAccess,
   octets: Buffer,
   max: number,
 ): Promise<RequestAccess> {
+  if (asksToSign(request)) return signingAccess(signedObject(octets));
   if (octets.length === 0) return await withOperations({ ...request, body: { kind: 'none' } });
   const isNamed = request.headers.has('content-type');
   const headers = isNamed ? request.headers : request.headers.with('content-type', 'application/json');
   const body = await bodyOf(headers, octets, max);
   // What a server says of its tools is not asked here: a pin counts as kept.
   return await withOperations({ ...request, headers, body, definition: { kind: 'any' } });
+}
+
+/** @throws ProxyError object_unsignable, body_too_large as the gateway would */
+function signedObject(octets: Buffer): GitObject {
+  const { signedObjectBytesMax: max } = defaultLimits;
+  if (octets.length > max)
+    throw new ProxyError('body_too_large', `a commit or tag to sign has at most ${String(max)} octets`, {
+      limit: 'signedObjectBytesMax',
+    });
+  const object = readGitObject(octets);
+  if (typeof object === 'string')
+    throw new ProxyError('object_unsignable', `no policy has this signed: ${object}`);
+  return object;
 }
 
 /** Nobody has to say that a rule is about GraphQL: what is none is read as none. What a session learned is not asked: each id counts as known. */

@@ -2661,7 +2661,7 @@ _ExplainPolicyBodyMay = TypedDict(
         "pushed": List[ExplainPolicyBodyPushedItem],
         # Its options (`git push -o`).
         "pushOptions": List[str],
-        # Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it.
+        # Of the request, as text; of JSON where no Content-Type is given. Rules that look into bodies judge by it. Of a POST to https://upstreamproxy.invalid/sign: the commit or tag to sign.
         "body": str,
         # The same for octets that are no text, such as an encoded body.
         "bodyBase64": str,
