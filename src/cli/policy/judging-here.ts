@@ -162,7 +162,9 @@ async function accessOf(
   if (method === 'CONNECT') return connectionAccess(url, decide);
   const head = requestAccess(method, url, fields);
   const { limits = defaultLimits } = body === undefined ? {} : ((await configOf(options)) ?? {});
-  const request = body === undefined ? head : await withAskedBody(head, body, limits.inspectBodyBytesMax);
+  const { inspectBodyBytesMax, signedObjectBytesMax } = limits;
+  const request =
+    body === undefined ? head : await withAskedBody(head, body, inspectBodyBytesMax, signedObjectBytesMax);
   return judgedAccess(
     pushed === undefined ? request : { ...request, pushed, pushOptions: pushOptions ?? [] },
     decide,

@@ -56,9 +56,9 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     const nowMs = body.at === undefined ? asked.nowMs : Date.parse(body.at);
     // What they send is theirs; of the gateway's they are told of the rules that are for that session.
     const isOwnOnly = asked.operator.sees !== undefined && body.files === undefined;
-    const bodyBytesMax = parts.config.limits.inspectBodyBytesMax;
+    const { limits } = parts.config;
     const advisories = parts.advisories?.state().index;
-    const question = { principal, body, nowMs, isOwnOnly, bodyBytesMax, advisories };
+    const question = { principal, body, nowMs, isOwnOnly, limits, advisories };
     if (body.files !== undefined) {
       if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
       const read = await readFiles(parts, asked.operator, body.files);
@@ -121,7 +121,7 @@ interface Question {
   readonly body: Asked<'explainPolicy'>['body'];
   readonly nowMs: number;
   readonly isOwnOnly: boolean;
-  readonly bodyBytesMax: number;
+  readonly limits: AdminParts['config']['limits'];
   /** What is known against packages. */
   readonly advisories: RequestAccess['advisories'] | undefined;
 }
@@ -154,7 +154,7 @@ async function explained(deciding: Policy, base: Policy, question: Question): Pr
 
 /** @throws ProxyError usage, and what the gateway would refuse it with */
 async function accessOf(
-  { body: asked, bodyBytesMax, advisories }: Question,
+  { body: asked, limits, advisories }: Question,
   decide: (access: AccessRequest) => Decision,
 ): Promise<AccessRequest> {
   const { method, url, headers = [], pushed, pushOptions = [] } = asked;
@@ -165,7 +165,11 @@ async function accessOf(
   }
   const plain = askedRequest(method.toUpperCase(), url, headers.flat());
   const head = advisories === undefined ? plain : { ...plain, advisories };
-  const request = octets === undefined ? head : await withAskedBody(head, octets, bodyBytesMax);
+  const { inspectBodyBytesMax, signedObjectBytesMax } = limits;
+  const request =
+    octets === undefined
+      ? head
+      : await withAskedBody(head, octets, inspectBodyBytesMax, signedObjectBytesMax);
   if (pushed === undefined && pushOptions.length === 0) return judgedAccess(request, decide);
   if (gitRequestOf(request)?.carriesCommands !== true)
     throw new ProxyError('usage', 'refs are pushed by POST to …/git-receive-pack, and by nothing else');

@@ -44,14 +44,15 @@ export function askedRequest(method: string, text: string, fields: readonly stri
 
 /**
  * The request with a body, of JSON where no field says what it is; one without octets has none. To the gateway itself it may be an object to sign.
- * @param max inspectBodyBytesMax of the gateway. @throws ProxyError body_too_large, object_unsignable
+ * @param max inspectBodyBytesMax of the gateway @param objectMax its signedObjectBytesMax @throws ProxyError body_too_large, object_unsignable
  */
 export async function withAskedBody(
   request: RequestAccess,
   octets: Buffer,
   max: number,
+  objectMax = max,
 ): Promise<RequestAccess> {
-  if (asksToSign(request)) return signingAccess(signedObject(octets));
+  if (asksToSign(request)) return signingAccess(signedObject(octets, objectMax));
   if (octets.length === 0) return await withOperations({ ...request, body: { kind: 'none' } });
   const isNamed = request.headers.has('content-type');
   const headers = isNamed ? request.headers : request.headers.with('content-type', 'application/json');
@@ -61,8 +62,7 @@ export async function withAskedBody(
 }
 
 /** @throws ProxyError object_unsignable, body_too_large as the gateway would */
-function signedObject(octets: Buffer): GitObject {
-  const { signedObjectBytesMax: max } = defaultLimits;
+function signedObject(octets: Buffer, max: number): GitObject {
   if (octets.length > max)
     throw new ProxyError('body_too_large', `a commit or tag to sign has at most ${String(max)} octets`, {
       limit: 'signedObjectBytesMax',

@@ -240,7 +240,7 @@ export class PostgresFirstSeen implements FirstSeenStore {
   #remove(where: string, limit: number, values: readonly (string | number)[]): Promise<number> {
     return this.#database.run(
       `DELETE FROM package_seen WHERE (source, name, item) IN (SELECT source, name, item FROM package_seen
-         WHERE ${where} ORDER BY again, used_ms, first_ms LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+         WHERE ${where} ORDER BY again, used_ms LIMIT $1 FOR UPDATE SKIP LOCKED)`,
       [limit, ...values],
     );
   }

@@ -236,7 +236,7 @@ export class SqliteFirstSeen implements FirstSeenStore {
   #remove(where: string, limit: number, values: Readonly<Record<string, string | number>>): number {
     return this.#database.run(
       `DELETE FROM package_seen WHERE (source, name, item) IN
-         (SELECT source, name, item FROM package_seen WHERE ${where} ORDER BY again, used_ms, first_ms LIMIT :limit)`,
+         (SELECT source, name, item FROM package_seen WHERE ${where} ORDER BY again, used_ms LIMIT :limit)`,
       { ...values, limit },
     );
   }
