@@ -13,9 +13,6 @@ import { placeOfCursor, seenList } from './seen-list.ts';
 
 type Session = OutputOf<'session'>;
 
-/** More than a session has, unless its limit was raised. */
-const leasesShownMax = 100;
-
 export const sessionOperations: Handlers<'sessions' | 'session' | 'sessionLeases' | 'revokeSession'> = {
   sessions: async (parts, { operator, query, nowMs }) => {
     const { sessions } = parts.store;
@@ -37,7 +34,8 @@ export const sessionOperations: Handlers<'sessions' | 'session' | 'sessionLeases
     await shownSession(parts, await findSession(parts, operator, id), nowMs),
   sessionLeases: async (parts, { operator, id }) => {
     const { above } = await findSession(parts, operator, id);
-    const found = await parts.store.leases.ofSession(above?.[0] ?? id, leasesShownMax);
+    const { leasesPerSessionMax } = parts.config.limits;
+    const found = await parts.store.leases.ofSession(above?.[0] ?? id, leasesPerSessionMax);
     return {
       items: found.map(({ credential, state, askedMs, endsMs, attempts }) =>
         Object.assign(
