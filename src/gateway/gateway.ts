@@ -200,13 +200,13 @@ async function openWays(start: Start, { places, signingKey, records }: WayNeeds)
   const held = new HeldOctets(config.limits);
   await checkCanaries(config.canaries, environment, clock());
   const leases = openLeases(start, records, signingKey);
+  const bounds = { limits: config.limits, canaries: config.canaries, held };
   const credentials = stack.use(
     new CredentialSet(config.credentials, environment, upstream.fetch, {
-      limits: config.limits,
-      canaries: config.canaries,
-      held,
+      ...bounds,
       leases: leases.leases,
       logIns: openLogIns(start, records, { signingKey, fetch: upstream.fetch }),
+      onFault: start.onFault,
     }),
   );
   return { authority, serverAuthority, upstream, loops, credentials, leases, held, signingKey };

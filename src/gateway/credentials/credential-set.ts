@@ -77,6 +77,8 @@ interface CredentialSetOptions {
   readonly leases?: SessionLeases;
   /** Absent: no operator is logged in. */
   readonly logIns?: KeptLogIns | undefined;
+  /** Told once of a token service whose clock differs, or that fails while its last token still holds. */
+  readonly onFault?: ((error: ProxyError) => void) | undefined;
 }
 
 type Entry = Credential & {
@@ -112,7 +114,9 @@ export class CredentialSet implements AsyncDisposable {
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    { limits, held, canaries = {}, leases, logIns }: CredentialSetOptions = { limits: defaultLimits },
+    { limits, held, canaries = {}, leases, logIns, onFault }: CredentialSetOptions = {
+      limits: defaultLimits,
+    },
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
@@ -131,6 +135,7 @@ export class CredentialSet implements AsyncDisposable {
       held: this.bodies,
       background,
       logIns,
+      onFault,
     };
     const tables = new TableBudget(limits);
     const open = (name: string, config: CredentialConfig, own: CredentialContext): Entry => {

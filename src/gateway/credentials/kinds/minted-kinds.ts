@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { accessHost } from '../../../policy/granted-policy.ts';
 import { text } from '../../../policy/schema-parts.ts';
 import { strictMap } from '../../../policy/yaml-source.ts';
+import { ProxyError } from '../../../protocol/error.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
 import { azureIdentity } from '../emulation/azure-identity.ts';
 import { googleMetadata } from '../emulation/google-metadata.ts';
@@ -158,7 +159,12 @@ const google = credentialKind({
         }),
   }),
   open: (name, config, context) => {
-    const { source, workloadIdentity, emulate, scopes, placeholder } = config;
+    const { source, workloadIdentity, emulate, scopes, placeholder, idTokenAudience, account: lent } = config;
+    if (workloadIdentity !== undefined && idTokenAudience !== undefined && lent === undefined)
+      throw new ProxyError(
+        'config_invalid',
+        `credential ${name}: a pool gives no ID tokens; write account: the service account that is impersonated for them`,
+      );
     const service = new TokenService({ name, ca: config.ca, context });
     const form = workloadIdentity === undefined ? 'pem' : 'line';
     const tokens = new GoogleTokens({ ...config, service, proof: openSource(name, source, context, form) });

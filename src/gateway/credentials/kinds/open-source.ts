@@ -23,6 +23,8 @@ export interface CredentialContext {
   readonly logIns?: KeptLogIns | undefined;
   /** Of a credential that is one of each session: whose it is. */
   readonly session?: ActingSession | undefined;
+  /** Told of what works still and soon may not. */
+  readonly onFault?: ((error: ProxyError) => void) | undefined;
   /** Told of each source: what it gives may not leave. */
   readonly onSource?: (name: string, config: CredentialSourceConfig, source: CredentialSource) => void;
 }

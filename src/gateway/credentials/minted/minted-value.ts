@@ -1,6 +1,7 @@
 // What a token service gives for a proof, and what ends: minted once for all who use it, anew at 60 to 80 % of its life, and anew once if an
 // origin refuses it. A service that fails is left alone for longer each time.
 
+import { asProxyError, type ProxyError } from '../../../protocol/error.ts';
 import { defaultLimits } from '../../../protocol/limits.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
 import { jitteredValue, RenewedValue } from '../sources/renewed-value.ts';
@@ -12,6 +13,8 @@ export interface Minted<T> {
 }
 
 export interface MintedValueOptions {
+  /** Told of the first failure in a row: the audit has those that keep a request from going. */
+  readonly onFault?: ((error: ProxyError) => void) | undefined;
   readonly background: BackgroundRenewals;
   /** From 0 on, below 1. */
   readonly random?: (() => number) | undefined;
@@ -24,12 +27,20 @@ export class MintedValue<T> {
   /** `mint` asks the service, and throws `credential_unavailable`; it is never asked twice at once. */
   constructor(
     mint: (nowMs: number) => Promise<Minted<T>>,
-    { background, random = Math.random }: MintedValueOptions,
+    { background, onFault, random = Math.random }: MintedValueOptions,
   ) {
+    let isFailing = false;
     this.#values = new RenewedValue(
       async (nowMs) => {
-        const { value, lifetimeMs } = await mint(nowMs);
-        return jitteredValue(value, { nowMs, lifetimeMs, random });
+        try {
+          const { value, lifetimeMs } = await mint(nowMs);
+          isFailing = false;
+          return jitteredValue(value, { nowMs, lifetimeMs, random });
+        } catch (error) {
+          if (!isFailing) onFault?.(asProxyError(error));
+          isFailing = true;
+          throw error;
+        }
       },
       background,
       (failures, holds) => failureHoldMs(failures, holds) * (0.75 + 0.25 * random()),

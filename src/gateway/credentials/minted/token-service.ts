@@ -14,6 +14,8 @@ export interface MintContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: ServiceFetch;
   readonly background: BackgroundRenewals;
+  /** Told once of what works still and soon may not. */
+  readonly onFault?: ((error: ProxyError) => void) | undefined;
 }
 
 export interface TokenServiceOptions {
@@ -21,7 +23,7 @@ export interface TokenServiceOptions {
   readonly name: string;
   /** PEM file that the service is verified against beside the gateway's roots. */
   readonly ca?: string | undefined;
-  readonly context: Pick<MintContext, 'environment' | 'fetch'>;
+  readonly context: Pick<MintContext, 'environment' | 'fetch' | 'onFault'>;
 }
 
 export interface TokenResponse extends ServiceResponse {
@@ -39,10 +41,13 @@ export class TokenService {
   readonly #name: string;
   readonly #fetch: ServiceFetch;
   readonly #ca: CredentialSource | undefined;
+  readonly #onFault: MintContext['onFault'];
+  #isSkewTold = false;
 
   constructor({ name, ca, context }: TokenServiceOptions) {
     this.#name = name;
     this.#fetch = context.fetch;
+    this.#onFault = context.onFault;
     this.#ca =
       ca === undefined ? undefined : openCredentialSource(name, { file: ca }, context.environment, 'pem');
   }
@@ -58,7 +63,17 @@ export class TokenService {
     );
     const serviceMs = response.dateMs ?? nowMs;
     const skewMs = Math.abs(serviceMs - nowMs) > defaultLimits.clockSkewToldMs ? serviceMs - nowMs : 0;
-    return { ...response, host, json: jsonOf(response.text), serviceMs, skewMs };
+    const told = { ...response, host, json: jsonOf(response.text), serviceMs, skewMs };
+    this.#tellSkew(told);
+    return told;
+  }
+
+  /** Once, until the clocks agree again: it may work for long before a proof is refused for it. */
+  #tellSkew(response: TokenResponse): void {
+    const isSkewed = response.skewMs !== 0;
+    if (isSkewed && !this.#isSkewTold)
+      this.#onFault?.(this.unavailable(`${response.host} responded${skewText(response)}`));
+    this.#isSkewTold = isSkewed;
   }
 
   /** What it was not given, and why as far as may be told: `said` is plain words of the service. */

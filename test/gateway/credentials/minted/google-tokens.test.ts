@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { CredentialSet } from '../../../../src/gateway/credentials/credential-set.ts';
 import { GoogleTokens } from '../../../../src/gateway/credentials/minted/google-tokens.ts';
 import type { GoogleTokensOptions } from '../../../../src/gateway/credentials/minted/google-tokens.ts';
 import { TokenService } from '../../../../src/gateway/credentials/minted/token-service.ts';
@@ -133,4 +134,22 @@ test('one token serves many requests, is had anew once the origin refuses it, an
   assert.equal((await scene.get('/in/a')).status, 200);
   assert.equal(google.calls.length, 2);
   for (const token of google.tokens) scene.assertKept(token);
+});
+
+test('an ID token of a pool alone is no configuration', () => {
+  const config = {
+    kind: 'google',
+    scopes,
+    lifetimeSeconds: 3600,
+    endpoints: { token: 'https://a.test', sts: 'https://a.test', iamCredentials: 'https://a.test' },
+    source: { env: 'TOKEN' },
+    workloadIdentity: { audience: '//iam.googleapis.com/x', subjectTokenType },
+    idTokenAudience: 'https://service.example.com',
+  } as const;
+  const environment = { TOKEN: 'a.b.c' };
+  assert.throws(
+    () => new CredentialSet({ it: config }, environment),
+    /a pool gives no ID tokens; write account/,
+  );
+  assert.doesNotThrow(() => new CredentialSet({ it: { ...config, account: robot } }, environment));
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import type { ProxyError } from '../../../../src/protocol/error.ts';
 import { MintedValue } from '../../../../src/gateway/credentials/minted/minted-value.ts';
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
 
 interface Script {
   readonly values: MintedValue<string>;
+  readonly told: string[];
   asked: number;
   isDown: boolean;
   at(seconds: number): Promise<string>;
@@ -14,7 +16,10 @@ interface Script {
 /** Gives `v1`, `v2` … of the given life, or fails while it is down. */
 function scripted(lifeSeconds: number, random: () => number): Script {
   const background = new BackgroundRenewals({ credentialUnusedMs: 3_600_000 });
+  const told: string[] = [];
+  const onFault = ({ message }: ProxyError): void => void told.push(message);
   const script: Script = {
+    told,
     asked: 0,
     isDown: false,
     values: new MintedValue(
@@ -24,7 +29,7 @@ function scripted(lifeSeconds: number, random: () => number): Script {
           ? Promise.reject(new Error('down'))
           : Promise.resolve({ value: `v${script.asked}`, lifetimeMs: lifeSeconds * 1000 });
       },
-      { background, random },
+      { background, random, onFault },
     ),
     at: (seconds) => script.values.read(seconds * 1000),
   };
@@ -75,6 +80,21 @@ test('one success, and the next failure is the first again', async () => {
   assert.equal(script.asked, 4);
   await assert.rejects(script.at(21), /down/);
   assert.equal(script.asked, 5);
+});
+
+test('a service that fails while the last one holds is told once, until it works again', async () => {
+  const script = scripted(1000, () => 0.5);
+  await script.at(0);
+  script.isDown = true;
+  assert.equal(await script.at(750), 'v1');
+  assert.equal(await script.at(800), 'v1');
+  assert.deepEqual([script.asked, script.told.length], [3, 1]);
+  assert.match(script.told[0] ?? '', /down/);
+  script.isDown = false;
+  assert.equal(await script.at(900), 'v4');
+  script.isDown = true;
+  await script.at(1650);
+  assert.equal(script.told.length, 2);
 });
 
 test('one that an origin refused is minted anew by the next read, once', async () => {

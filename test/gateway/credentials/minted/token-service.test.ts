@@ -44,6 +44,26 @@ test('a clock that differs by more than half a minute is told, with the directio
   assert.match(await at(29_000), /status 401\)$/);
 });
 
+test('a clock that differs is told once while it differs, though the service gives what is asked of it', async () => {
+  let skewMs = 100_000;
+  const told: string[] = [];
+  const fetch: ServiceFetch = () => Promise.resolve({ status: 200, text: '{}', dateMs: nowMs + skewMs });
+  const onFault = ({ message }: ProxyError): void => void told.push(message);
+  const service = new TokenService({ name: 'it', context: { environment: {}, fetch, onFault } });
+  const ask = () => service.ask(url, request, nowMs);
+  await ask();
+  await ask();
+  skewMs = 1_000;
+  await ask();
+  skewMs = -100_000;
+  await ask();
+  const text = 'credential it: tokens.example.com responded; its clock is 100 s';
+  assert.deepEqual(told, [
+    `${text} ahead of the gateway's: set the gateway's clock`,
+    `${text} behind the gateway's: set the gateway's clock`,
+  ]);
+});
+
 test('a service that says no time is taken to have ours', async () => {
   const service = serviceOf(() => Promise.resolve({ status: 200, text: 'no json' }));
   const response = await service.ask(url, request, nowMs);
