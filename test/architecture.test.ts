@@ -75,6 +75,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['config'],
     ['credentials'],
     ['credentials/kinds'],
+    ['credentials/sts'],
     ['credentials/signatures', 'credentials/sigv4', 'credentials/vault'],
     ['credentials/kept', 'credentials/leases', 'credentials/minted'],
     ['credentials/emulation', 'credentials/sources', 'credentials/request', 'credentials/inside'],

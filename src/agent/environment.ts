@@ -2,6 +2,7 @@
 
 import type { WorkloadFiles } from './trust/workload-stores.ts';
 import { mercurialPath } from './trust/hgrc.ts';
+import { identityPath, identityUrl } from '../protocol/identity-address.ts';
 import type { SessionSigningKey } from '../protocol/session-messages.ts';
 import { gitConfiguration } from './trust/git-configuration.ts';
 import { knownHostsSetting } from './trust/known-hosts.ts';
@@ -121,13 +122,26 @@ export const environmentTable: readonly EnvironmentRow[] = [
 
 /** The variables to set for the workload; only these, not the base they were made from. Pure. */
 export function workloadEnvironment(facts: WorkloadFacts): Record<string, string> {
-  const environment: Record<string, string> = { ...facts.placeholders, ...signingVariables(facts) };
+  const environment: Record<string, string> = {
+    ...placeholdersHere(facts),
+    ...signingVariables(facts),
+  };
   for (const { name, value } of environmentTable) {
     const text = facts.port === 0 && value(facts) !== value({ ...facts, port: 1 }) ? undefined : value(facts);
     if (text === undefined) delete environment[name];
     else environment[name] = text;
   }
   return environment;
+}
+
+/** Addresses below the gateway's own name are those of the relay: libraries take nothing else than an address of this machine, and use no proxy for it. */
+function placeholdersHere({ placeholders, port }: WorkloadFacts): Record<string, string> {
+  const here = Object.entries(placeholders).flatMap(([name, value]) => {
+    if (!value.startsWith(identityUrl)) return [[name, value] as const];
+    const path = value.slice(identityUrl.length);
+    return port === 0 ? [] : [[name, `http://127.0.0.1:${port}${identityPath}${path}`] as const];
+  });
+  return Object.fromEntries(here);
 }
 
 /**

@@ -17,6 +17,7 @@ import type {
 import { gitText } from './git-condition.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
+import { identityPath } from '../protocol/identity-address.ts';
 import type { SessionSigning } from './sign-condition.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
@@ -27,8 +28,7 @@ export const doctorPath = '/doctor';
 /** What is sent there is signed, where a rule says so. */
 export const signPath = '/sign';
 const signingName = 'signing';
-/** Below it, and at the addresses of clouds that are emulated, libraries of clouds find placeholders. */
-export const identityPath = '/identity/';
+/** Of what libraries of clouds find below `identityPath`, and at the addresses of clouds that are emulated. */
 const identityName = 'emulated-identity';
 /**
  * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and

@@ -132,6 +132,20 @@ describe("the user's own values", () => {
   });
 });
 
+test('an address below the name of the gateway is that of the relay, and without a port there is none', () => {
+  const placeholders = {
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://upstreamproxy.invalid/identity/aws/credentials',
+    OTHER: 'http://upstreamproxy.invalid/access',
+  };
+  const environment = environmentOf({ placeholders });
+  assert.equal(
+    environment['AWS_CONTAINER_CREDENTIALS_FULL_URI'],
+    'http://127.0.0.1:4321/identity/aws/credentials',
+  );
+  assert.equal(environment['OTHER'], placeholders.OTHER);
+  assert.equal('AWS_CONTAINER_CREDENTIALS_FULL_URI' in environmentOf({ placeholders, port: 0 }), false);
+});
+
 test('placeholders are added, and never displace a variable of the table', () => {
   const environment = environmentOf({
     placeholders: { GITHUB_TOKEN: 'stand-in', HTTPS_PROXY: 'x', WGETRC: 'x' },

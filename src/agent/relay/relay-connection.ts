@@ -9,10 +9,12 @@ import type { Limits } from '../../protocol/limits.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
 import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
+import { parseProxyRequest, type ProxyHead } from '../../http/proxy-head.ts';
 import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { Logger } from '../../system/logger.ts';
 import { DestinationRefused } from '../uplink/destination-refused.ts';
 import type { ClientTls } from './client-tls.ts';
+import { identityHead, isIdentityTarget } from './emulated-request.ts';
 import { join, linger, type RelayStream } from './join.ts';
 import { readSocksRequest, socksEstablished, socksRefusal, socksVersion } from './relay-socks.ts';
 
@@ -80,9 +82,10 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
           `the request head is longer than ${limits.connectHeadBytesMax} bytes`,
         );
       }
+      const received = receivedOf(head, reader.bytes, limits);
+      if (received === undefined) return;
       finish();
       socket.pause();
-      const received = Buffer.from(reader.bytes);
       if (head.state === 'connect') {
         const opening = { greeting: established, first: received.subarray(head.headBytes) };
         connect(socket, head, opening, context);
@@ -98,6 +101,18 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
   // A client that resets is no fault; what follows is told by 'close'.
   socket.on('error', () => {});
   socket.on('data', onData).once('end', onEnd).once('close', finish);
+}
+
+/** What the gateway is sent of it; undefined if the head is needed whole, and is not there yet. */
+function receivedOf(
+  head: Exclude<ProxyHead, { readonly state: 'incomplete' }>,
+  bytes: Uint8Array,
+  limits: Limits,
+): Buffer | undefined {
+  if (head.state === 'connect' || !isIdentityTarget(head.target)) return Buffer.from(bytes);
+  const request = parseProxyRequest(bytes, limits);
+  if (request.state === 'incomplete') return undefined;
+  return Buffer.concat([identityHead(request), bytes.subarray(request.headBytes)]);
 }
 
 async function serveSocks(socket: Socket, chunk: Buffer, context: RelayContext): Promise<void> {

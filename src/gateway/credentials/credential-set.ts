@@ -16,7 +16,6 @@ import type {
   CredentialLogin,
   SigningCredential,
 } from './kinds/credential-kind.ts';
-import type { Injected } from './request/injected.ts';
 import type { SoughtInMessages } from './request/placeholder-messages.ts';
 import { Emulations } from './emulation/emulations.ts';
 import type { CredentialContext } from './kinds/open-source.ts';
@@ -30,6 +29,9 @@ import { SearchedCredential, TableBudget, searchedValues } from '../scrub/search
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
 import { HeldBodies } from './request/held-bodies.ts';
+import type { RefusingResponse } from './request/injected.ts';
+import { tellingOf } from './request/telling.ts';
+import type { Told } from './request/telling.ts';
 import type { ServiceFetch } from '../forward/service-fetch.ts';
 import type { GivenLease } from './leases/lease-seal.ts';
 import { isPerSession } from './kinds/per-session.ts';
@@ -57,6 +59,8 @@ export interface InjectedRequest {
   readonly onNonce?: (nonce: string) => boolean;
   /** The origin responded with 401: values that can be had anew are, for the next request. */
   onRejected(nowMs: number): void;
+  /** Absent: no status but 401 says that. Else for one of 400 or 403. */
+  readonly onRefusing?: (response: RefusingResponse, nowMs: number) => void;
 }
 
 /** What a credential is put to use for. */
@@ -192,7 +196,7 @@ export class CredentialSet implements AsyncDisposable {
     let rewrite: BodyRewrite | undefined;
     let keepsRange = true;
     let asked: string | undefined;
-    const told: Pick<Injected, 'onRejected' | 'onNonce'>[] = [];
+    const told: Told[] = [];
     try {
       for (const { credential } of this.#inOrder(injections)) {
         asked = credential;
@@ -208,7 +212,7 @@ export class CredentialSet implements AsyncDisposable {
           keepsRange &&= values.length === 0;
           continue;
         }
-        const injected = await entry.apply(current, nowMs, facts);
+        const injected = await entry.apply(current, nowMs, facts, session?.principalId);
         current = injected.head;
         entry.searched.note(injected.values);
         this.leaks.note({ kind: 'credential', name: credential }, injected.values);
@@ -333,19 +337,6 @@ export class CredentialSet implements AsyncDisposable {
 
 function isSecretOf(config: CredentialConfig | undefined, source: CredentialSourceConfig): boolean {
   return config !== undefined && secretSources(config).includes(source);
-}
-
-/** Whom responses are told. */
-function tellingOf(
-  told: readonly Pick<Injected, 'onRejected' | 'onNonce'>[],
-): Pick<InjectedRequest, 'onRejected' | 'onNonce'> {
-  const proving = told.find(({ onNonce }) => onNonce !== undefined);
-  return {
-    onRejected: (nowMs) => {
-      for (const { onRejected } of told) onRejected?.(nowMs);
-    },
-    ...(proving?.onNonce === undefined ? {} : { onNonce: proving.onNonce }),
-  };
 }
 
 /** The body as the injectors so far leave it. */

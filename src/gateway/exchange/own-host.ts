@@ -10,11 +10,11 @@ import type { Principal } from '../../policy/decision.ts';
 import {
   accessHost,
   doctorPath,
-  identityPath,
   isDoctorPath,
   isEmulatedPort,
   signPath,
 } from '../../policy/granted-policy.ts';
+import { identityPath } from '../../protocol/identity-address.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';

@@ -11,6 +11,7 @@ import { idLearner } from './learn-ids.ts';
 import { InsideGuard } from './inside-guard.ts';
 import type { ModelResponse } from './model-response.ts';
 import type { PackageFilter } from './package-filter.ts';
+import { RefusingStart } from './refusing-response.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { ResponseRoom } from './response-room.ts';
 import type { ResponseScreen } from './response-screen.ts';
@@ -37,6 +38,7 @@ interface ChainMembers {
   readonly screen: ResponseScreen | undefined;
   readonly shown: PackageFilter;
   readonly guard: TokenGuard | InsideGuard | undefined;
+  readonly refusing: RefusingStart | undefined;
 }
 
 export class ResponseChain implements Disposable {
@@ -44,14 +46,16 @@ export class ResponseChain implements Disposable {
   readonly screen: ResponseScreen | undefined;
   readonly #shown: PackageFilter;
   readonly #guard: TokenGuard | InsideGuard | undefined;
+  readonly #refusing: RefusingStart | undefined;
 
   readonly #options: ChainOptions;
 
-  private constructor({ relay, screen, shown, guard }: ChainMembers, options: ChainOptions) {
+  private constructor({ relay, screen, shown, guard, refusing }: ChainMembers, options: ChainOptions) {
     this.relay = relay;
     this.screen = screen;
     this.#shown = shown;
     this.#guard = guard;
+    this.#refusing = refusing;
     this.#options = options;
   }
 
@@ -67,6 +71,7 @@ export class ResponseChain implements Disposable {
     const made = { admitted, record, room, learner, model, standIn, toldMs };
     const shown = shownResponse(screen?.client ?? client, scene, parts, made);
     const { validated, decision, injected, capture, spendBytes } = admitted;
+    const refusing = RefusingStart.of(injected);
     const relay = new ResponseRelay({
       client: shown.client,
       fail: end,
@@ -76,13 +81,16 @@ export class ResponseChain implements Disposable {
       request: validated.head,
       limits: parts.limits,
       spendBytes,
-      onText: capture?.onText,
+      onText: bothOf(capture?.onText, refusing?.onText),
       room,
-      onStatus: (status) => record.responded(status),
+      onStatus: (status, headers) => {
+        record.responded(status);
+        refusing?.onHead(status, headers);
+      },
     });
     const guard = guardOf(injected, relay, validated.head.destination.host);
     if ('inside' in injected) injected.inside?.startDeadline(end);
-    return new ResponseChain({ relay, screen, shown, guard }, options);
+    return new ResponseChain({ relay, screen, shown, guard, refusing }, options);
   }
 
   get receiver(): ResponseReceiver {
@@ -103,6 +111,7 @@ export class ResponseChain implements Disposable {
     // A token whose proof lacked it was not looked at.
     const isAsked = proofNonce !== undefined && admitted.injected.onNonce?.(proofNonce) === true;
     if (status === 401 && !isAsked) admitted.injected.onRejected(nowMs);
+    this.#refusing?.tell(nowMs);
     model?.tell(record);
     record.received(this.relay.bodyBytes);
     record.scrubbed(this.relay.scrubbed);
@@ -130,4 +139,14 @@ function guardOf(
   return 'inside' in injected && injected.inside !== undefined
     ? new InsideGuard(relay, host, injected.inside)
     : undefined;
+}
+
+type OnText = (chunk: Uint8Array) => void;
+
+function bothOf(first: OnText | undefined, second: OnText | undefined): OnText | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (chunk) => {
+    first(chunk);
+    second(chunk);
+  };
 }

@@ -39,7 +39,7 @@ export interface ResponseRelayOptions {
   /** Told what comes of a body that is searched, before it is. */
   readonly onText?: ((chunk: Uint8Array) => void) | undefined;
   /** Told of the head of the response that goes to the client. */
-  readonly onStatus?: (status: number) => void;
+  readonly onStatus?: (status: number, headers: HeaderList) => void;
 }
 
 export class ResponseRelay implements ResponseReceiver, Disposable {
@@ -48,7 +48,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #limits: Limits;
   readonly #spendBytes: SpendBytes | undefined;
   readonly #fail: (error: ProxyError) => void;
-  readonly #onStatus: ((status: number) => void) | undefined;
+  readonly #onStatus: ((status: number, headers: HeaderList) => void) | undefined;
   readonly #room: ResponseRoom | undefined;
   readonly #onText: ((chunk: Uint8Array) => void) | undefined;
   /** What came before it was paid for, in order. */
@@ -118,7 +118,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     const head = this.#clean(status, this.#takeTransferCoding(rawHeaders));
     this.status = status;
     this.proofNonce = head.headers.first('dpop-nonce');
-    this.#onStatus?.(status);
+    this.#onStatus?.(status, head.headers);
     const searched = this.#searched;
     if (searched === undefined) {
       this.#client.sendHead(head, endsAtHead);

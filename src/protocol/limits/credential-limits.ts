@@ -43,6 +43,36 @@ export const credentialLimits = {
     'credential_unavailable',
     'A token service whose clock differs from ours by more has that told: signed statements live for minutes, so they may not hold there.',
   ),
+  keysEndEarlyMs: fixedRow(
+    30_000,
+    'credential_unavailable',
+    'Keys of a role are used until this long before their end, or for nine tenths of a short life: a request that is on its way then still arrives in time.',
+  ),
+  assumedRolesMax: fixedRow(
+    1_000,
+    'credential_unavailable',
+    'Subjects whose keys of one role are remembered. The one that was not used for longest is forgotten first, and gets new keys with its next request.',
+  ),
+  stsResponseCharactersMax: fixedRow(
+    32 * KiB,
+    'credential_unavailable',
+    'A response of STS. A session token is one to two KiB, and the rest is less.',
+  ),
+  stsResponseDepthMax: fixedRow(
+    8,
+    'credential_unavailable',
+    'Elements inside each other in a response of STS. Its own are four deep.',
+  ),
+  placeholderKeysMs: fixedRow(
+    43_200_000,
+    'credential_unavailable',
+    'How long placeholder keys say that they hold. They end so that libraries ask again, and not so soon that a wrong clock in the container makes them look ended.',
+  ),
+  refusalCharactersMax: fixedRow(
+    4 * KiB,
+    'credential_unavailable',
+    'The beginning of a response with status 400 or 403, which is looked at for a code of AWS by which keys have ended. Its own are half a KiB.',
+  ),
   earlyRenewalWaitMs: fixedRow(
     1_000,
     'timeout',

@@ -325,3 +325,41 @@ describe('backpressure', () => {
     assert.ok(Buffer.from(client.text, 'latin1').subarray(-bytes.length).equals(bytes));
   });
 });
+
+describe('the address at which libraries of clouds ask', () => {
+  async function asked(request: string, pieces = 1): Promise<string> {
+    await using fixture = await relayFixture();
+    const client = new RelayClient(fixture.relay.port);
+    client.socket.setNoDelay(true);
+    const size = Math.ceil(request.length / pieces);
+    for (let at = 0; at < request.length; at += size) {
+      client.socket.write(request.slice(at, at + size));
+      await new Promise(setImmediate);
+    }
+    client.socket.end();
+    const stream = await fixture.nextStream();
+    assert.deepEqual(stream.fields, { authority: '', mode: 'proxy' });
+    const sent = (await readAll(stream)).toString();
+    client.socket.destroy();
+    return sent;
+  }
+
+  test('is served by the gateway: the request goes on as a proxy takes it, and the connection ends with it', async () => {
+    const request = (lines: string): string =>
+      `GET /identity/aws/credentials?a=b HTTP/1.1\r\nHost: 127.0.0.1:1\r\n${lines}\r\n`;
+    const head =
+      'GET http://upstreamproxy.invalid/identity/aws/credentials?a=b HTTP/1.1\r\nHost: upstreamproxy.invalid\r\nConnection: close\r\n';
+    for (const pieces of [1, 7, 200]) {
+      const sent = await asked(request('connection: keep-alive\r\nAuthorization: token\r\n'), pieces);
+      assert.equal(sent, `${head}Authorization: token\r\n\r\n`);
+    }
+    assert.equal(await asked(`${request('Content-Length: 2\r\n')}ab`), `${head}Content-Length: 2\r\n\r\nab`);
+  });
+
+  test('is no other path: what no proxy takes goes to the gateway as it came', async () => {
+    for (const target of ['/identity', '/other/identity/', 'http://upstreamproxy.invalid/identity/aws']) {
+      const request = `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      assert.equal(await asked(request), request);
+    }
+  });
+});

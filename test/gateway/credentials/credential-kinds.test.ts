@@ -24,6 +24,7 @@ function problemsOf(credential: object): readonly string[] {
 const source = { file: 'secret' };
 const absolute = { file: '/etc/gateway/secret' };
 /** Each kind with every key that it has of its own: what is written, and what follows. */
+const roleArn = 'arn:aws:iam::123456789012:role/agent';
 const kinds: Readonly<Record<string, readonly [written: object, settings: object]>> = {
   bearer: [{}, {}],
   basic: [{ username: 'u' }, { username: 'u' }],
@@ -122,8 +123,31 @@ const kinds: Readonly<Record<string, readonly [written: object, settings: object
   ],
   mtls: [{ certificate: 'c.pem' }, { certificate: '/etc/gateway/c.pem' }],
   sigv4: [
-    { accessKeyId: source, sessionToken: source, region: 'eu-central-1', service: 's3', acls: true },
-    { accessKeyId: absolute, sessionToken: absolute, region: 'eu-central-1', service: 's3', acls: true },
+    {
+      accessKeyId: source,
+      sessionToken: source,
+      region: 'eu-central-1',
+      service: 's3',
+      acls: true,
+      role: { arn: roleArn, ca: 'ca.pem', policy: { Statement: [] } },
+      emulate: {},
+    },
+    {
+      accessKeyId: absolute,
+      sessionToken: absolute,
+      region: 'eu-central-1',
+      service: 's3',
+      acls: true,
+      role: {
+        arn: roleArn,
+        endpoint: 'https://sts.eu-central-1.amazonaws.com/',
+        region: 'eu-central-1',
+        lifetimeSeconds: 3600,
+        ca: '/etc/gateway/ca.pem',
+        policy: '{"Statement":[]}',
+      },
+      emulate: {},
+    },
   ],
   hmac: [
     {
@@ -257,7 +281,9 @@ test('no file but that of a kind tells kinds apart', () => {
   const text = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
   assert.deepEqual(
     files.filter((file) => special.test(text(file))).toSorted(),
-    ['issued', 'minted', 'proof'].map((name) => `src/gateway/credentials/kinds/${name}-kinds.ts`),
+    ['issued-kinds', 'minted-kinds', 'proof-kinds', 'sigv4-kind'].map(
+      (name) => `src/gateway/credentials/kinds/${name}.ts`,
+    ),
   );
   assert.deepEqual(
     files.filter((file) => comparison.test(text(file))),

@@ -110,6 +110,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/credentials/signatures/covered-head.ts isCoverable',
     'src/gateway/credentials/signatures/covered-head.ts isLasting',
     'src/gateway/credentials/signatures/signature-base.ts parseComponent',
+    'src/gateway/credentials/emulation/aws-emulation.ts awsEmulation',
     'src/gateway/credentials/kinds/per-session.ts requireOneLease',
     'src/cli/operator/log-in-way.ts settingsOf',
     'src/cli/operator/log-in-way.ts openWay',
@@ -119,6 +120,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/credentials/kept/kept-tokens.ts logInWord',
     'src/gateway/credentials/kept/kept-value.ts keptIdOf',
     'src/gateway/credentials/kept/operator-log-in.ts beginByBrowser',
+    'src/gateway/credentials/kinds/role-settings.ts roleSettings',
     'src/gateway/credentials/leases/lease-steps.ts lostStep',
     'src/gateway/credentials/leases/lease-steps.ts notGivenBackStep',
     'src/gateway/credentials/kinds/placeholder-injection.ts placeholderInHead',
@@ -163,6 +165,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     [
       'src/gateway/credentials/sources/',
       'src/gateway/leaks/leak-forms.ts leakForms',
+      'src/gateway/credentials/sts/',
       'src/gateway/credentials/vault/',
       'src/gateway/credentials/request/field-value.ts asFieldValue',
       'src/gateway/credentials/sources/credential-source.ts usableSecret',

@@ -69,8 +69,8 @@ export interface Credential {
   readonly isLast?: true;
   /** Whether the request is one that gets it. */
   applies(head: RequestHead, body: BodyFacts | undefined): boolean;
-  /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
-  apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
+  /** `body` is undefined if the request has none, `subject` if it is of no session. @throws ProxyError credential_unavailable */
+  apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined, subject?: string): Promise<Injected>;
   /** What responses are searched for where it was not put on: an origin may keep what another request brought. @throws as `apply` */
   values(nowMs: number): Promise<readonly Secret<string>[]>;
   /** What stands in messages of WebSockets in its place, where those are searched. @throws as `apply` */

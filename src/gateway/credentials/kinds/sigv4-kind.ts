@@ -1,21 +1,43 @@
 // Kind `sigv4`: what the client signed with dummy keys is signed again with keys of AWS.
 
 import { z } from 'zod';
-import { Sigv4Injector } from '../sigv4/sigv4-injector.ts';
+import { accessHost } from '../../../policy/granted-policy.ts';
+import { strictMap } from '../../../policy/yaml-source.ts';
+import { ProxyError } from '../../../protocol/error.ts';
+import { awsEmulation } from '../emulation/aws-emulation.ts';
 import { AwsKeySet } from '../sigv4/aws-keys.ts';
+import { saysKeysEnded } from '../sigv4/keys-ended.ts';
+import { Sigv4Injector } from '../sigv4/sigv4-injector.ts';
+import type { AwsKeys } from '../sigv4/signer.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
 import type { CredentialSourceConfig } from '../sources/source-config.ts';
 import { environmentName, sourceSchema } from '../sources/source-schema.ts';
 import { sourceSettings } from '../sources/source-settings.ts';
+import { AssumedRole } from '../sts/assumed-role.ts';
+import type { RoleSettings } from '../sts/sts-request.ts';
 import { credentialKind } from './credential-kind.ts';
+import type { CommonSettings, Credential } from './credential-kind.ts';
 import { openSource } from './open-source.ts';
+import type { CredentialContext } from './open-source.ts';
 import { perSessionSettings, perSessionShape, requireOneLease } from './per-session.ts';
+import type { PerSessionSettings } from './per-session.ts';
 import { standIn } from './placeholder-form.ts';
+import { placeholderText } from './placeholder-text.ts';
+import { regionHint, regionPattern, roleSchema, roleSettings } from './role-settings.ts';
 
 const copiesHint =
   'what may be copied is said by the rule now: remove copies, and write requestFields: [x-amz-copy-source] there';
-const regionHint = 'write a region of AWS, such as eu-central-1';
 const serviceHint = 'write the name that signatures have for the service, such as s3';
+const emulateSchema = strictMap(
+  {
+    region: z
+      .string({ error: regionHint })
+      .regex(regionPattern, { error: regionHint })
+      .optional()
+      .describe("The region that libraries are told; the credential's own by default."),
+  },
+  { hint: 'write emulate: { region: eu-central-1 }' },
+);
 /** How a variable ends that holds an access key id; the one for the secret begins alike, and a program that has one wants both. */
 const keyIdVariable = /ACCESS_KEY_ID$/;
 
@@ -28,15 +50,25 @@ export const sigv4 = credentialKind({
   signs: true,
   summary: 'A signature of AWS.',
   shape: {
-    accessKeyId: sourceSchema.describe(
-      'For kind sigv4: where the access key id is; the source has the secret access key.',
-    ),
+    accessKeyId: sourceSchema
+      .optional()
+      .describe(
+        'For kind sigv4: where the access key id is; the source has the secret access key. Without it the source has an identity token (a JWT), by which role is taken.',
+      ),
     sessionToken: sourceSchema
       .optional()
       .describe('For kind sigv4: where the session token of temporary keys is.'),
+    role: roleSchema
+      .optional()
+      .describe('For kind sigv4: a role of AWS whose keys are used, from STS, for each subject its own.'),
+    emulate: emulateSchema
+      .optional()
+      .describe(
+        'For kind sigv4: the gateway responds in place of the credential services of containers and machines, with placeholders.',
+      ),
     region: z
       .string({ error: regionHint })
-      .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: regionHint })
+      .regex(regionPattern, { error: regionHint })
       .optional()
       .describe(
         'For kind sigv4: the only region to sign for; without it the one that the request is signed for.',
@@ -68,26 +100,84 @@ export const sigv4 = credentialKind({
     }),
     variables: (env) => [env, env.replace(keyIdVariable, 'SECRET_ACCESS_KEY')],
   }),
-  settings: ({ accessKeyId, sessionToken, perSession, ...written }, absolute) => ({
+  settings: ({ accessKeyId, sessionToken, role, perSession, ...written }, absolute) => ({
     ...written,
     ...perSessionSettings(perSession),
-    accessKeyId: sourceSettings(accessKeyId, absolute),
+    ...(accessKeyId === undefined ? {} : { accessKeyId: sourceSettings(accessKeyId, absolute) }),
     ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
+    ...(role === undefined ? {} : { role: roleSettings(role, written.region, absolute) }),
   }),
   open: (name, config, context) => {
-    const { accessKeyId, source, sessionToken, region, service, acls = false } = config;
-    requireOneLease(name, config, [source, accessKeyId, sessionToken]);
-    const open = (one: CredentialSourceConfig): CredentialSource => openSource(name, one, context);
-    const keys = new AwsKeySet(name, {
-      keyId: open(accessKeyId),
-      secret: open(source),
-      token: sessionToken === undefined ? undefined : open(sessionToken),
-    });
+    const { region, service, acls = false, emulate, placeholder } = config;
     const injector = new Sigv4Injector({ name, region, service, acls }, context.held);
-    return {
-      applies: () => true,
-      values: async (nowMs) => injector.values(await keys.read(nowMs)),
-      apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),
-    };
+    const credential = signing(injector, openKeys(name, config, context));
+    if (emulate === undefined) return credential;
+    const shown = placeholderText(name, placeholder);
+    const emulation = awsEmulation({ placeholder: shown, region: emulate.region ?? region }, accessHost);
+    return { ...credential, emulation };
   },
 });
+
+interface KeySettings extends CommonSettings, PerSessionSettings {
+  readonly accessKeyId?: CredentialSourceConfig;
+  readonly sessionToken?: CredentialSourceConfig;
+  readonly role?: RoleSettings;
+}
+
+/** Keys of one subject: those of the sources, or of a role that is taken by them. */
+interface SubjectKeys {
+  read(subject: string | undefined, nowMs: number): Promise<AwsKeys>;
+  /** Absent: another read would give the same. */
+  reject?(subject: string | undefined, keys: AwsKeys, nowMs: number): void;
+}
+
+/** @throws ProxyError config_invalid for sources that do not go together */
+function openKeys(name: string, config: KeySettings, context: CredentialContext): SubjectKeys {
+  const { accessKeyId, source, sessionToken, role } = config;
+  const invalid = (what: string): ProxyError =>
+    new ProxyError('config_invalid', `credential ${name}: ${what}`);
+  if (role !== undefined && config.perSession === true)
+    throw invalid('"perSession" has no meaning with "role", whose keys are those of one subject; remove it');
+  requireOneLease(name, config, [source, accessKeyId, sessionToken]);
+  const open = (one: CredentialSourceConfig | undefined): CredentialSource => openSource(name, one, context);
+  if (accessKeyId === undefined) {
+    if (role === undefined || sessionToken !== undefined)
+      throw invalid(
+        `kind sigv4 needs "accessKeyId"; write where it is. Without it the source is an identity token, by which "role" is taken`,
+      );
+    return ofRole(new AssumedRole({ name, role, caller: { token: open(source) }, context }));
+  }
+  const keys = new AwsKeySet(name, {
+    keyId: open(accessKeyId),
+    secret: open(source),
+    token: sessionToken === undefined ? undefined : open(sessionToken),
+  });
+  return role === undefined
+    ? { read: (_, nowMs) => keys.read(nowMs) }
+    : ofRole(new AssumedRole({ name, role, caller: { keys }, context }));
+}
+
+/** What belongs to no session, such as a check of the gateway itself, has a name of its own. */
+function ofRole(role: AssumedRole): SubjectKeys {
+  return {
+    read: (subject = 'gateway', nowMs) => role.read(subject, nowMs),
+    reject: (subject = 'gateway', keys, nowMs) => role.reject(subject, keys, nowMs),
+  };
+}
+
+function signing(injector: Sigv4Injector, keys: SubjectKeys): Credential {
+  return {
+    applies: () => true,
+    values: async (nowMs) => injector.values(await keys.read(undefined, nowMs)),
+    apply: async (head, nowMs, body, subject) => {
+      const found = await keys.read(subject, nowMs);
+      const injected = await injector.inject(head, found, { nowMs, body });
+      if (keys.reject === undefined) return injected;
+      return {
+        ...injected,
+        onRejected: (rejectedMs) => keys.reject?.(subject, found, rejectedMs),
+        isRejection: saysKeysEnded,
+      };
+    },
+  };
+}

@@ -3,7 +3,15 @@
 import type { BodyRewrite } from './body-rewrite.ts';
 import type { UpstreamTls } from '../../forward/forwarder.ts';
 import type { Secret } from '../../../protocol/secret.ts';
+import type { HeaderList } from '../../../http/header-list.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
+
+/** What an origin says that does not do what it was asked for. */
+export interface RefusingResponse {
+  readonly headers: HeaderList;
+  /** The beginning of the body, an octet a character. */
+  readonly start: string;
+}
 
 export interface Injected {
   readonly head: RequestHead;
@@ -21,4 +29,6 @@ export interface Injected {
   readonly onNonce?: (nonce: string) => boolean;
   /** To be told if the origin responds with 401. */
   readonly onRejected?: (nowMs: number) => void;
+  /** Whether a response with status 400 or 403 says that too, by its fields and the beginning of its body. */
+  readonly isRejection?: (response: RefusingResponse) => boolean;
 }

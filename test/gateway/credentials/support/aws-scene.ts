@@ -31,10 +31,18 @@ export interface AwsSceneOptions {
   readonly trust: string;
   readonly credential: Omit<CredentialConfig & { readonly kind: 'sigv4' }, 'kind'>;
   readonly environment: Readonly<Record<string, string>>;
+  /** Who opens the next connection. */
+  readonly principal?: () => string;
 }
 
 /** An origin at `origin.test`, below whose names everything is admitted with the credential. */
-export function openAwsScene({ port, trust, credential, environment }: AwsSceneOptions): AwsScene {
+export function openAwsScene({
+  port,
+  trust,
+  credential,
+  environment,
+  principal = () => 'alice',
+}: AwsSceneOptions): AwsScene {
   const path = openRequestPath({
     policy: `
 rules:
@@ -52,7 +60,7 @@ rules:
   const at = `origin.test:${port}`;
   const chunks: Buffer[] = [];
   const connect = async (host: string): Promise<Duplex> => {
-    const socket = await path.tls(`${host}:${port}`);
+    const socket = await path.tls(`${host}:${port}`, { principal: principal() });
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     return socket;
   };
