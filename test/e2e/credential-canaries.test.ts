@@ -68,6 +68,11 @@ test('no secret of any kind is in what the workload received, the audit, the log
   const secrets = new Map<string, string>(names.map((name) => [name, canary(name)]));
   const secretOf = (name: (typeof names)[number]): string => secrets.get(name) ?? assert.fail();
   const failing = canary('failing');
+  // Keys that sign stay at the gateway.
+  const signingKey = canary('signing');
+  const signingPem = generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
 
   const seen: string[] = [];
   await using origin = await openMirror(seen);
@@ -98,6 +103,19 @@ test('no secret of any kind is in what the workload received, the audit, the log
     github: { kind: 'github-app', ...app, apiUrl: api.url, source: { env: 'APP_KEY' } },
     kv: { kind: 'bearer', source: inVault('secret/data/app') },
     lease: { kind: 'basic', username: 'v', source: inVault('database/creds/app') },
+    hmac: {
+      kind: 'hmac',
+      source: { env: 'SIGNING_KEY' },
+      template: '{timestamp}.{body}',
+      headers: { 'X-Signature': '{signature}' },
+    },
+    'http-signature': {
+      kind: 'http-signature',
+      algorithm: 'ed25519',
+      keyId: 'k',
+      components: ['@method', 'content-digest'],
+      source: { env: 'SIGNING_PEM' },
+    },
     'bad-oauth': {
       kind: 'oauth',
       tokenUrl: `${issuer.url}/token`,
@@ -121,6 +139,8 @@ test('no secret of any kind is in what the workload received, the audit, the log
     environment: {
       ...Object.fromEntries(names.map((name) => [name.toUpperCase().replace('-', '_'), secrets.get(name)])),
       APP_KEY: appKey,
+      SIGNING_KEY: signingKey,
+      SIGNING_PEM: signingPem,
       SECRET_ID: approle.secretId,
       FAILING: failing,
       SHOWN: failing,
@@ -170,6 +190,7 @@ test('no secret of any kind is in what the workload received, the audit, the log
   const used = [...secrets.values(), token, leased].filter((one) => one !== secretOf('oauth-client'));
   // Positive control: the same search finds each of them at the origin.
   for (const secret of used) assert.notDeepEqual(findCanary(seen.join('\n'), secret), [], secret);
+  assert.ok(seen.join('\n').includes('X-Signature') && seen.join('\n').includes('signature-input'));
   assert.ok(deployment.gateway.log().includes('listening on'));
   const audit = JSON.stringify(await deployment.audit());
   assert.ok(audit.includes('credential_unavailable') && audit.includes('/bearer/a'));
@@ -185,6 +206,8 @@ test('no secret of any kind is in what the workload received, the audit, the log
     failing,
     approle.secretId,
     appKey.slice(200, 260),
+    signingKey,
+    signingPem.split('\n')[1] ?? assert.fail(),
     ...vault.calls.map(({ headers }) => String(headers['x-vault-token'] ?? failing)),
   ];
   for (const secret of new Set(hidden)) {
