@@ -480,6 +480,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'forwardedHopsMax',
     'partLineBytesMax',
     'presignedSecondsMax',
+    'signaturesAtOnceMax',
     'foundGitConfigBytesMax',
     'storeLogPagesMax',
     'logWaitingBytesMax',

@@ -325,6 +325,11 @@ export const credentialLimits = {
     'config_invalid',
     'What one HTTP message signature covers. Services want up to ten components.',
   ),
+  signaturesAtOnceMax: fixedRow(
+    2,
+    'credential_unavailable',
+    'Signatures with one asymmetric key that are made at once; others wait. They are made in the pool of the runtime, which has four threads for files and names too.',
+  ),
   signatureKeyBitsMin: fixedRow(
     2_048,
     'credential_unavailable',

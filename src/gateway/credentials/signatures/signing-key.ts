@@ -52,6 +52,8 @@ export class MessageSigner {
   readonly #name: string;
   readonly #algorithm: SignatureAlgorithm;
   readonly #keyEncoding: 'text' | 'base64';
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
   #known: { readonly secret: Secret<string>; readonly key: KeyObject } | undefined;
 
   /** `name` is the credential's, for errors. */
@@ -67,12 +69,32 @@ export class MessageSigner {
       return createHmac('sha256', this.#sharedKey(secret)).update(text, 'latin1').digest();
     const { digest, options } = asymmetric[this.#algorithm];
     const input = { key: this.#keyOf(secret, asymmetric[this.#algorithm]), ...options };
+    await this.#turn();
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    sign(digest, Buffer.from(text, 'latin1'), input, (error, signature) => {
-      if (error === null) resolve(signature);
-      else reject(this.#unusable('it cannot sign'));
-    });
-    return await promise;
+    try {
+      sign(digest, Buffer.from(text, 'latin1'), input, (error, signature) => {
+        if (error === null) resolve(signature);
+        else reject(error);
+      });
+      return await promise;
+    } catch {
+      // Such as a key that is bound to another hash.
+      throw this.#unusable(`it does not sign by ${this.#algorithm}`);
+    } finally {
+      this.#over();
+    }
+  }
+
+  /** The pool of the runtime has four threads, in which files are read and names looked up too. Each that waits is a request. */
+  async #turn(): Promise<void> {
+    if (this.#running < defaultLimits.signaturesAtOnceMax) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #over(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
   }
 
   #sharedKey(secret: Secret<string>): Buffer {

@@ -8,6 +8,8 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 
 import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
+import { MessageSigner } from '../../../../src/gateway/credentials/signatures/signing-key.ts';
+import { Secret } from '../../../../src/protocol/secret.ts';
 import { HeaderList } from '../../../../src/http/header-list.ts';
 import { defaultLimits } from '../../../../src/protocol/limits.ts';
 import { canary, findCanary } from '../../../support/canary.ts';
@@ -199,6 +201,27 @@ describe('a workload that knows how it is made', () => {
       { seed: 9421, numRuns: 60 },
     );
   });
+});
+
+test('many at once are all signed, two at a time', async () => {
+  const signer = new MessageSigner('it', 'rsa-pss-sha512', 'text');
+  const secret = new Secret(pemOf(rsaKey));
+  const texts = Array.from({ length: 20 }, (_, at) => `text ${String(at)}`);
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  const key = { key: createPublicKey(rsaKey), padding, saltLength: 64 };
+  const signatures = await Promise.all(texts.map((text) => signer.sign(text, secret)));
+  for (const [at, signature] of signatures.entries())
+    assert.equal(verify('sha512', Buffer.from(texts[at] ?? ''), key, signature), true);
+  // A key that cannot is no end of the others' turns.
+  const bound = generateKeyPairSync('rsa-pss', {
+    modulusLength: 2048,
+    hashAlgorithm: 'sha256',
+    mgf1HashAlgorithm: 'sha256',
+    saltLength: 32,
+  }).privateKey;
+  for (let times = 0; times < 3; times += 1)
+    await assert.rejects(signer.sign('a', new Secret(pemOf(bound))), { code: 'credential_unavailable' });
+  assert.equal((await signer.sign('a', secret)).length, 256);
 });
 
 test('a key that does not fit is not used, and nothing of it is told', async () => {
