@@ -14,7 +14,12 @@ import { testEnvironment } from './test-environment.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fetchTimeoutMs = 300_000;
 /** Each is used by a test of test/identities. */
-const packages = ['google-auth-library@11.3.4', '@azure/identity@4.14.1', '@modelcontextprotocol/sdk@1.32.2'];
+const packages = [
+  'google-auth-library@11.3.4',
+  '@azure/identity@4.14.1',
+  '@modelcontextprotocol/sdk@1.32.2',
+  'http-message-signatures@1.0.6',
+];
 
 function main(): boolean {
   const kept = process.env['IDENTITIES_TOOLS'];
