@@ -26,13 +26,15 @@ export function openLogIns(
 ): KeptLogIns {
   const steps = new SessionAudit(observedSink(audit, onSessionEvent));
   const seal = new KeptSeal(store.keptTokens, signingKey);
-  const tokens = new KeptTokens({
-    store: store.keptTokens,
-    seal,
-    holderId: incarnation,
-    onFault,
-    onTold: (told) => void steps.record(stepOf(told, clock())).catch(onFault),
-  });
+  const tokens = stack.use(
+    new KeptTokens({
+      store: store.keptTokens,
+      seal,
+      holderId: incarnation,
+      onFault,
+      onTold: (told) => void steps.record(stepOf(told, clock())).catch(onFault),
+    }),
+  );
   // After a rotation of the signing key whoever has the key of the tokens seals it anew.
   const { keptTokenLookMs: intervalMs } = defaultLimits;
   let fault = '';
@@ -69,7 +71,10 @@ function stepOf(told: KeptTold, nowMs: number): SessionStep {
     const message = `New tokens of credential ${credential} are asked for again: ${lost}. A server that takes a refresh token twice for a while gives them.`;
     return { action: 'credential_asked_again', nowMs, message, details };
   }
-  const why = told.attempts > 0 ? `; ${lost}` : '';
+  const why =
+    told.attempts > 0
+      ? '; an earlier response of it got lost, for a gateway ended before it could write it down or the connection broke'
+      : '';
   const message = `The server takes the refresh token of credential ${credential} no more (${told.word})${why}. ${logInWord(told.id).replace(/^l/, 'L')}.`;
   return { action: 'credential_refused', nowMs, message, details: { ...details, word: told.word } };
 }

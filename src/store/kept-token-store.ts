@@ -36,8 +36,10 @@ export interface KeptClaim {
 }
 
 export type KeptClaimOutcome =
-  /** `attempts`: how often others asked with this version, and wrote no response down. */
-  | { readonly kind: 'claimed'; readonly attempts: number }
+  /**
+   * `attempts`: how often somebody asked with this version, and no response was written down. `isLeft`: the last one of them ended without a word.
+   */
+  | { readonly kind: 'claimed'; readonly attempts: number; readonly isLeft: boolean }
   /** Somebody else asks. */
   | { readonly kind: 'taken' }
   /** It is another version, is refused, or is not there. */

@@ -30,15 +30,19 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
     await using store = await open();
     const kept = store.keptTokens;
     await kept.put('x', { sealed: 's1' });
-    assert.deepEqual(await kept.claim('x', claimOf(1, 'a', 0)), { kind: 'claimed', attempts: 0 });
-    assert.deepEqual(await kept.claim('x', claimOf(1, 'b')), { kind: 'claimed', attempts: 1 });
+    assert.deepEqual(await kept.claim('x', claimOf(1, 'a', 0)), {
+      kind: 'claimed',
+      attempts: 0,
+      isLeft: false,
+    });
+    assert.deepEqual(await kept.claim('x', claimOf(1, 'b')), { kind: 'claimed', attempts: 1, isLeft: true });
     assert.equal((await kept.read('x'))?.claimedBy, 'b');
     await kept.letGo('x', { version: 1, holderId: 'a', isSent: false });
     assert.deepEqual(await kept.claim('x', claimOf(1, 'a')), { kind: 'taken' }, 'that of another one stays');
     await kept.letGo('x', { version: 1, holderId: 'b', isSent: false });
-    assert.deepEqual(await kept.claim('x', claimOf(1, 'a')), { kind: 'claimed', attempts: 1 });
+    assert.deepEqual(await kept.claim('x', claimOf(1, 'a')), { kind: 'claimed', attempts: 1, isLeft: false });
     await kept.letGo('x', { version: 1, holderId: 'a', isSent: true });
-    assert.deepEqual(await kept.claim('x', claimOf(1, 'a')), { kind: 'claimed', attempts: 2 });
+    assert.deepEqual(await kept.claim('x', claimOf(1, 'a')), { kind: 'claimed', attempts: 2, isLeft: false });
   });
 
   test('with a version that was refused nobody asks again before the next log-in', async () => {
@@ -51,7 +55,7 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
     assert.deepEqual([refused?.state, refused?.word, refused?.version], ['refused', 'invalid_grant', 2]);
     assert.deepEqual(await kept.claim('x', claimOf(2)), { kind: 'changed' });
     assert.equal(await kept.put('x', { sealed: 's2' }), 3);
-    assert.deepEqual(await kept.claim('x', claimOf(3)), { kind: 'claimed', attempts: 0 });
+    assert.deepEqual(await kept.claim('x', claimOf(3)), { kind: 'claimed', attempts: 0, isLeft: false });
   });
 
   test('what a session alone has goes with it, and the rest stays', async () => {

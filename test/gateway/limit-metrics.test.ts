@@ -428,6 +428,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'keptTokenClaimMs',
     'keptTokenWaitMs',
     'keptTokenRetryMs',
+    'keptTokenFarewellMs',
     'leaseLookMs',
     'leaseClaimMs',
     'leaseAskedMs',

@@ -158,6 +158,11 @@ export const credentialLimits = {
     'credential_unavailable',
     'How long until a gateway that waits looks again, and until one that has new tokens tries again to write them down.',
   ),
+  keptTokenFarewellMs: fixedRow(
+    5_000,
+    'credential_unavailable',
+    'How long a gateway that ends goes on trying to write new tokens to a store that is away. They are nowhere else.',
+  ),
   keptTokensListed: fixedRow(
     1_000,
     'credential_unavailable',

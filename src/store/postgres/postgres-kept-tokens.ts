@@ -76,7 +76,7 @@ export class PostgresKeptTokens implements KeptTokenStore {
   claim(id: string, { version, holderId, claimMs }: KeptClaim): Promise<KeptClaimOutcome> {
     return this.#database.transaction(async (statements): Promise<KeptClaimOutcome> => {
       const row = await statements.get(
-        `SELECT attempts, (claim_until_ms IS NOT NULL AND claim_until_ms > ${nowMs})::int AS is_taken FROM kept_token
+        `SELECT attempts, (claimed_by IS NOT NULL)::int AS is_left, (claim_until_ms IS NOT NULL AND claim_until_ms > ${nowMs})::int AS is_taken FROM kept_token
          WHERE id = $1 AND version = $2 AND state = 'held' FOR UPDATE`,
         [id, version],
       );
@@ -86,7 +86,11 @@ export class PostgresKeptTokens implements KeptTokenStore {
         `UPDATE kept_token SET claimed_by = $2, claim_until_ms = ${nowMs} + $3::bigint, attempts = attempts + 1 WHERE id = $1`,
         [id, holderId, claimMs],
       );
-      return { kind: 'claimed', attempts: integerOf(row, 'attempts') };
+      return {
+        kind: 'claimed',
+        attempts: integerOf(row, 'attempts'),
+        isLeft: integerOf(row, 'is_left') === 1,
+      };
     });
   }
 

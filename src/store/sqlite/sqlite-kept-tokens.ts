@@ -77,7 +77,7 @@ export class SqliteKeptTokens implements KeptTokenStore {
   async claim(id: string, { version, holderId, claimMs }: KeptClaim): Promise<KeptClaimOutcome> {
     return this.#database.transaction((): KeptClaimOutcome => {
       const row = this.#database.get(
-        `SELECT attempts, claim_until_ms IS NOT NULL AND claim_until_ms > ${nowMs} AS is_taken FROM kept_token
+        `SELECT attempts, claimed_by IS NOT NULL AS is_left, claim_until_ms IS NOT NULL AND claim_until_ms > ${nowMs} AS is_taken FROM kept_token
          WHERE id = :id AND version = :version AND state = 'held'`,
         { id, version },
       );
@@ -88,7 +88,11 @@ export class SqliteKeptTokens implements KeptTokenStore {
          WHERE id = :id`,
         { id, holderId, claimMs },
       );
-      return { kind: 'claimed', attempts: integerOf(row, 'attempts') };
+      return {
+        kind: 'claimed',
+        attempts: integerOf(row, 'attempts'),
+        isLeft: integerOf(row, 'is_left') === 1,
+      };
     });
   }
 

@@ -29,7 +29,7 @@ export type KeptTold =
       readonly kind: 'refused';
       readonly id: string;
       readonly word: string;
-      /** How often the response got lost before. */
+      /** How often a response may have got lost before. */
       readonly attempts: number;
     };
 
@@ -47,11 +47,12 @@ export interface KeptTokensOptions {
 /** No tokens, or none that are taken: a person has to log in. */
 export class NotLoggedIn extends ProxyError {}
 
-export class KeptTokens {
+export class KeptTokens implements AsyncDisposable {
   readonly #options: KeptTokensOptions;
   readonly #pause: (ms: number) => Promise<void>;
   /** New tokens that the store does not have yet. */
   readonly #unwritten = new Map<string, Promise<void>>();
+  #isClosed = false;
 
   constructor(options: KeptTokensOptions) {
     this.#options = options;
@@ -60,7 +61,7 @@ export class KeptTokens {
 
   /** @throws NotLoggedIn; ProxyError credential_unavailable, store_unavailable */
   async read(id: string): Promise<Kept> {
-    await this.#unwritten.get(id);
+    await this.#written(id, defaultLimits.keptTokenWaitMs);
     const row = await this.#options.store.read(id);
     if (row === undefined) throw notLoggedIn(id, 'nobody has logged in');
     return await this.#opened(row);
@@ -94,8 +95,8 @@ export class KeptTokens {
         waitedMs += keptTokenRetryMs;
         continue;
       }
-      const { attempts } = claim;
-      if (attempts > 0) onTold?.({ kind: 'asked_again', id, attempts });
+      const { attempts, isLeft } = claim;
+      if (isLeft) onTold?.({ kind: 'asked_again', id, attempts });
       if (await this.#asked(id, { ...kept, attempts }, ask)) return await this.read(id);
     }
   }
@@ -110,7 +111,7 @@ export class KeptTokens {
         const { value, lifetimeMs } = renewal;
         const written = this.#write(id, { version, value, lifetimeMs });
         this.#unwritten.set(id, written);
-        await written;
+        await this.#written(id, defaultLimits.keptTokenWaitMs);
         return true;
       }
       case 'refused': {
@@ -126,6 +127,24 @@ export class KeptTokens {
           .catch((error: unknown) => this.#options.onFault(asProxyError(error)));
         throw renewal.error;
     }
+  }
+
+  /** At the end of the process: what the store does not have yet is tried for a moment longer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const unwritten = [...this.#unwritten.keys()];
+    await Promise.allSettled(unwritten.map((id) => this.#written(id, defaultLimits.keptTokenFarewellMs)));
+    this.#isClosed = true;
+  }
+
+  /** The write goes on, whoever waits for it no longer. @throws ProxyError credential_unavailable */
+  async #written(id: string, waitMs: number): Promise<void> {
+    const writing = this.#unwritten.get(id);
+    if (writing === undefined) return;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new ProxyError('credential_unavailable', 'new tokens cannot be written to the store yet'));
+    }, waitMs);
+    await Promise.race([writing, late]).finally(() => clearTimeout(timer));
   }
 
   /** Until the store has it: there is no other place where the new refresh token is. */
@@ -149,6 +168,7 @@ export class KeptTokens {
           await store.commit(id, { version, sealed, lifetimeMs: leftMs });
           return;
         } catch (error) {
+          if (this.#isClosed) return;
           if (!isTold) onFault(asProxyError(error));
           isTold = true;
           await this.#pause(defaultLimits.keptTokenRetryMs);
@@ -182,6 +202,6 @@ function refusedError(id: string, word: string, attempts: number): NotLoggedIn {
   const lost =
     attempts === 0
       ? ''
-      : '; a gateway ended before it could write down what the server gave it, and this server takes no refresh token twice';
+      : '; an earlier response of the server got lost, for a gateway ended before it could write it down or the connection broke, and this server takes no refresh token twice';
   return notLoggedIn(id, `the server takes the refresh token no more (${word})${lost}`);
 }
