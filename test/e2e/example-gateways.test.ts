@@ -122,9 +122,7 @@ async function namesOf(name: string): Promise<readonly string[]> {
   };
   const exits = Object.keys(upstream?.exits ?? {});
   if (rules === undefined) return [...Object.keys(credentials ?? {}), ...exits];
-  return rules.flatMap(({ inject, exit }) =>
-    [inject, exit].filter((one) => one !== undefined && one !== 'direct'),
-  );
+  return rules.flatMap(({ inject = [], exit = 'direct' }) => [inject, exit === 'direct' ? [] : exit].flat());
 }
 
 // One after another: gateways of two examples have the same folder for their state.

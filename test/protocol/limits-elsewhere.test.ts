@@ -15,6 +15,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/packages/advisories/cvss-severity.ts vectorLengthMax',
     'gateway/packages/zip-archive.ts commentLengthMax',
     'agent/capture/dns-message.ts labelBytesMax nameBytesMax',
+    'gateway/datagrams/dns-message.ts labelBytesMax nameBytesMax',
     'agent/jail/become-program.ts signalMax descriptorsMax',
     'agent/jail/capabilities.ts capabilitiesMax',
     'agent/jail/identity.ts groupsMax',

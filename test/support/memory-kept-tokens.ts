@@ -61,8 +61,9 @@ export function memoryKeptTokens(clock: () => number = Date.now): MemoryKeptToke
         if (row?.state !== 'held') return { kind: 'changed' } as const;
         if (row.claimUntilMs > clock()) return { kind: 'taken' } as const;
         const { attempts } = row;
+        const isLeft = row.claimedBy !== undefined;
         Object.assign(row, { claimedBy: holderId, claimUntilMs: clock() + claimMs, attempts: attempts + 1 });
-        return { kind: 'claimed', attempts } as const;
+        return { kind: 'claimed', attempts, isLeft } as const;
       }),
     letGo: (id, { version, holderId, isSent }) =>
       call('letGo', () => {

@@ -26,7 +26,7 @@ export function clientTable(lines: string): string {
 export function withClientTable(page: string, table: string): string {
   const [before = '', rest] = page.split(start);
   if (rest === undefined) throw new Error(`the page has no ${start}`);
-  const seen = new Map([...table.split('\n')].flatMap((line) => keyed(line)));
+  const seen = new Map(table.split('\n').flatMap((line) => keyed(line)));
   const names = new Set([...seen.keys()].map((key) => nameOf(key)));
   const written = rest.slice(0, rest.indexOf(end)).trim().split('\n');
   const kept = written.flatMap((line) => keyed(line)).filter(([key]) => !names.has(nameOf(key)));

@@ -82,8 +82,6 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/local-place.ts fixedPlace',
     'src/net/local-place.ts interfacePlace',
     'src/net/local-place.ts localAddressFor',
-    'src/policy/compile-way.ts compileWay',
-    'src/agent/relay/datagram-mapping.ts parseDatagramMappings',
     'src/policy/compile-packages.ts parseRegistryRoot',
     'src/policy/package-pattern.ts parsePackagePattern',
     'src/policy/package-text.ts parseAge',
