@@ -97,7 +97,7 @@ async function prepare(): Promise<void> {
 async function gatewayFile(name: string, key: string, line: string): Promise<string> {
   const text = await example(name);
   const changed = text.replace(new RegExp(`^${key}: .*$`, 'm'), line);
-  assert.notEqual(changed, text, `${name} has ${key}`);
+  assert.ok(changed !== text || text.includes(line), `${name} has ${key}`);
   // No other port of the example may be taken here.
   const free = changed.replace(/^proxy: .*$/m, 'proxy: { address: 127.0.0.1, port: 0 }');
   const file = `etc/examples/changed-${key}-${basename(line)}-${name}`.replaceAll(/[^\w./-]/g, '');
