@@ -26,6 +26,10 @@ const allowedForCaller: Readonly<Record<string, readonly string[]>> = {
   'agent/caller-fetch.ts': ['node:http', 'node:https', 'node:zlib'],
   'agent/own-thread.ts': ['node:worker_threads'],
 };
+/** What is loaded only where datagrams are asked for. */
+const allowedForDatagrams: Readonly<Record<string, readonly string[]>> = {
+  'agent/relay/datagram-entrance.ts': ['node:dgram', 'node:events'],
+};
 /** What a file that ends TLS of clients needs to tell handshakes apart, as in the gateway. */
 const allowedForTls: Readonly<Record<string, readonly string[]>> = {
   'intercept/tls-terminator.ts': ['node:async_hooks'],
@@ -66,7 +70,7 @@ test('the library stands on a few modules of the runtime and nothing else', () =
     for (const file of users) {
       const isForHomeFiles = file.includes('/agent/home-files/') && allowedForHomeFiles.has(module);
       const name = file.slice(root.href.length);
-      const isFor = [allowedForLoopback, allowedForCaller, allowedForTls].some(
+      const isFor = [allowedForLoopback, allowedForCaller, allowedForDatagrams, allowedForTls].some(
         (all) => all[name]?.includes(module) === true,
       );
       assert.ok(allowed.has(module) || isForHomeFiles || isFor, `${file} imports ${module}`);
@@ -74,9 +78,11 @@ test('the library stands on a few modules of the runtime and nothing else', () =
   }
 });
 
-test('what capture on loopback and the caller itself need is not loaded by others', () => {
+test('what capture on loopback, datagrams and the caller itself need is not loaded by others', () => {
   const { files } = importGraph(new URL('index.ts', root), true);
-  for (const file of [...Object.keys(allowedForLoopback), ...Object.keys(allowedForCaller)])
+  for (const file of [allowedForLoopback, allowedForCaller, allowedForDatagrams].flatMap((all) =>
+    Object.keys(all),
+  ))
     assert.equal(files.has(new URL(file, root).href), false, file);
 });
 

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:dgram';
 import { ProxyError } from '../../protocol/error.ts';
-import { DatagramEntrance, openDatagramPort, type DatagramContext } from './datagram-entrance.ts';
+import type { DatagramContext } from './datagram-entrance.ts';
 import type { DatagramMapping } from './datagram-mapping.ts';
 
 interface DatagramPortsOptions extends Pick<DatagramContext, 'limits' | 'logger'> {
@@ -21,6 +21,9 @@ export async function serveDatagramPorts(
   { datagrams = [], limits, logger }: DatagramPortsOptions,
   { tunnel, udp, stack }: DatagramPlace,
 ): Promise<void> {
+  if (datagrams.length === 0) return;
+  // Few ask for it, and it needs more of the runtime.
+  const { DatagramEntrance, openDatagramPort } = await import('./datagram-entrance.ts');
   for (const mapping of datagrams) {
     const inside = udp?.find((socket) => socket.address().port === mapping.port);
     if (udp !== undefined && inside === undefined)

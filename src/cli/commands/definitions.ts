@@ -22,6 +22,8 @@ import {
   embeddedGatewayDefinition,
   gitSignDefinition,
   jailHelperDefinition,
+  pkcs11SignDefinition,
+  signerDefinition,
   workerDefinition,
 } from './inner-definitions.ts';
 import { jobDefinition, jobSessionDefinition } from './job-definition.ts';
@@ -72,4 +74,6 @@ export const definitions: readonly Definition[] = [
   jailHelperDefinition,
   gitSignDefinition,
   workerDefinition,
+  signerDefinition,
+  pkcs11SignDefinition,
 ];
