@@ -124,7 +124,7 @@ test('the package has the program, the types, the documents and what they link t
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh|ts|py)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|deploy\/postgres\/[a-z-]+\.sql|deploy\/chart\/[\w./-]+|deploy\/kubernetes\/[a-z-]+\.yaml|deploy\/recipes\/[\w./-]+|man\/upstreamproxy[a-z-]*\.1|schema\/.+\.json|site\/documents\.tar\.zst|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh|ts|py|pac)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|deploy\/postgres\/[a-z-]+\.sql|deploy\/chart\/[\w./-]+|deploy\/kubernetes\/[a-z-]+\.yaml|deploy\/recipes\/[\w./-]+|man\/upstreamproxy[a-z-]*\.1|schema\/.+\.json|site\/documents\.tar\.zst|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
