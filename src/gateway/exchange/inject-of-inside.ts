@@ -5,6 +5,7 @@ import type { Buffer } from 'node:buffer';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { ValidatedRequest } from '../../http/request-validation.ts';
 import type { AllowDecision, Principal } from '../../policy/decision.ts';
+import type { RuleLogIn } from '../../policy/log-in-rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
@@ -57,7 +58,11 @@ export async function injectOfInside(
 ): Promise<InsideInjected | undefined> {
   const { validated, principal, signal } = input;
   const { head } = validated;
-  if (logIn === undefined || validated.upgrade !== undefined) return undefined;
+  if (logIn === undefined) return undefined;
+  if (validated.upgrade !== undefined) {
+    if (logIn.isIssuer === true) throw unguarded(logIn);
+    return undefined;
+  }
   if (head.destination.scheme !== 'https' || inside === undefined)
     throw new ProxyError(
       'credential_unavailable',
@@ -86,6 +91,14 @@ export async function injectOfInside(
   );
   const { body } = placed;
   return { ...injectedOf(placed.head, scene), ...(body === undefined ? {} : { body }), inside: exchange };
+}
+
+/** What comes of it is read by nobody, also where the server does not switch. */
+function unguarded({ name }: RuleLogIn): ProxyError {
+  return new ProxyError(
+    'policy_denied',
+    `the rule keeps what the server of log-in ${name} hands out, and a WebSocket to it cannot be read; send the request without Upgrade`,
+  );
 }
 
 interface Scene {

@@ -10,7 +10,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { UnreadableBody } from '../../understand/json-value.ts';
 import { jsonCodingOf } from '../../understand/read-body.ts';
 import type { InsideExchange, PlaceholderOf } from '../credentials/inside/inside-exchange.ts';
-import { readAddress, type TokenAddress, writeAddress } from '../credentials/inside/token-address.ts';
+import { readReference, type TokenAddress, writeAddress } from '../credentials/inside/token-address.ts';
 import { readTokens, type TokenDocument } from '../credentials/inside/token-document.ts';
 import { jsonWebTokenPattern, tokenKindOf } from '../credentials/inside/token-members.ts';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
@@ -171,7 +171,7 @@ export class InsideGuard implements ResponseReceiver {
   #locationOf({ headers }: HeldHead): TokenAddress | undefined {
     const locations = headers.all('location');
     if (locations.length > 1) throw this.#unreadable('it says two of Location');
-    const address = readAddress(locations[0] ?? '');
+    const address = readReference(locations[0] ?? '');
     if (address?.isUnreadable === true)
       throw this.#unreadable('its Location has parameters that readers take apart in more than one way');
     return address;

@@ -324,6 +324,7 @@ const hidden: Readonly<Record<string, Odd>> = {
   'an error': { status: 400, body: (token) => `{"error":"x","access_token":"${token}"}` },
   'a form': { type: 'application/x-www-form-urlencoded', body: (token) => `access%5Ftoken=${token}` },
   'a Location': { status: 302, fields: { location: '/cb?x=1#/a?access_token=' }, body: () => '' },
+  'a Location below the path': { status: 302, fields: { location: 'cb/a?code=' }, body: () => '' },
   coded: { fields: { 'content-encoding': 'gzip' }, body: (token) => gzipSync(`{"access_token":"${token}"}`) },
   'other fields': {
     fields: { 'x-auth-token': 'T', 'x-other': 'T', 'set-cookie': 'T', link: '<T>' },
@@ -380,6 +381,24 @@ test('heads that come before, fields that come behind and a response to HEAD han
   assert.equal(head.status, 302);
   assert.match(head.headers.get('location') ?? '', /#access_token=./);
   assertNoSecret(scene, given, head);
+});
+
+test('a request to switch to WebSocket is no way around what a server hands out', async () => {
+  let asked = 0;
+  await using scene = await openInsideScene({
+    instead: (_, __, response) => {
+      asked += 1;
+      const token = scene.server.token();
+      response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
+      response.end(`{"access_token":"${token}"}`);
+      return true;
+    },
+  });
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', key];
+  const response = await scene.ask({ path: '/token?code=a', fields: upgrade });
+  assert.deepEqual([response.status, asked], [403, 0]);
+  assertNoSecret(scene, response);
 });
 
 test('a request that two readers could read differently is refused before anything of it goes out', async () => {

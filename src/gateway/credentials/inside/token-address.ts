@@ -18,7 +18,12 @@ export interface TokenAddress {
 
 /** Undefined: it is no address with parameters. */
 export function readAddress(text: string): TokenAddress | undefined {
-  if (!/^(?:[A-Za-z][A-Za-z0-9+.-]{0,63}:|\/|\?|#)/.test(text) || !/[?#]/.test(text)) return undefined;
+  return /^(?:[A-Za-z][A-Za-z0-9+.-]{0,63}:|\/|\?|#)/.test(text) ? readReference(text) : undefined;
+}
+
+/** Of a text that is an address, however it begins (RFC 3986 §4.1). Undefined: it has no parameters. */
+export function readReference(text: string): TokenAddress | undefined {
+  if (!/[?#]/.test(text)) return undefined;
   const parts: AddressPart[] = [];
   const tokens: FoundToken[] = [];
   let isUnreadable = false;
