@@ -20,6 +20,9 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 
 /** Who may read and write an object, or a bucket: rights that outlive the session. */
 const isAclField = (name: string): boolean => name === 'x-amz-acl' || name.startsWith('x-amz-grant-');
+/** What S3 copies: as a field a rule judges it. */
+const isSourceField = (name: string): boolean =>
+  name.startsWith('x-amz-copy-source') || name === 'x-amz-rename-source';
 
 /** What the configuration fixes; the rest is what the client's own signature says. */
 export interface Sigv4Settings {
@@ -47,7 +50,9 @@ export class Sigv4Injector {
   ): Promise<Injected> {
     const claim = awsClaimOf(head);
     const scope = this.#scopeOf(claim);
-    this.#checkAcl(head);
+    const parameters = readParameters(head.query).flatMap((found) => Array.from(found.keys()));
+    this.#checkAcl(head, parameters);
+    checkSource(parameters);
     const signer = new Signer(keys, scope, nowMs);
     const bare = withoutClientSignature(head);
     const injected =
@@ -77,11 +82,12 @@ export class Sigv4Injector {
   }
 
   /** Rights that a request gives away are bounded by no rule and go on when the session has ended. */
-  #checkAcl({ headers, query }: RequestHead): void {
+  #checkAcl({ headers }: RequestHead, parameters: readonly string[]): void {
     if (this.#settings.acls) return;
-    const field = [...headers].map(([name]) => fieldKey(name)).find(isAclField);
-    const parameter = readParameters(query).some((parameters) => parameters.has('acl')) ? '?acl' : undefined;
-    const found = field ?? parameter;
+    // S3 reads such a field in the query of a presigned URL as well.
+    const fields = [...headers].map(([name]) => name);
+    const names = [...fields, ...parameters].map(fieldKey);
+    const found = names.find(isAclField) ?? (parameters.includes('acl') ? '?acl' : undefined);
     if (found !== undefined)
       throw refused(
         `${found} says who may read and write, which credential ${this.#settings.name} does not sign; leave it out, or ask the operator for "acls: true"`,
@@ -119,6 +125,13 @@ export class Sigv4Injector {
     );
     return { head: { ...head, headers }, ...rewriteOf(payload, signer, signature) };
   }
+}
+
+/** A rule looks at the field, and never at the query. */
+function checkSource(parameters: readonly string[]): void {
+  const found = parameters.map(fieldKey).find(isSourceField);
+  if (found !== undefined)
+    throw refused(`${found} stands in the query, where no rule judges what is copied; send it as a field`);
 }
 
 function claimed(claim: AwsClaim): AwsScope | undefined {

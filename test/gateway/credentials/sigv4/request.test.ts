@@ -70,6 +70,8 @@ test('nobody else is given rights to an object, unless the credential lets it', 
     ],
     ['PUT /key?acl', [], /\?acl/],
     ['PUT /key?versionId=1;%61cl=', [], /\?acl/],
+    ['PUT /key?x-amz-acl=public-read', [], /x-amz-acl/],
+    ['PUT /key?X-Amz-%47rant-Read=id%3D1', [], /x-amz-grant-read/],
   ];
   {
     await using opened = await open();
@@ -93,6 +95,11 @@ test('an object is not copied where the rule does not name the field', async () 
     const response = await send(opened.scene, 'PUT /key', [signedFor('s3'), `${name}: /other-bucket/secret`]);
     assert.equal(response.headers.get('x-deny-reason'), 'policy_denied', name);
     assert.match(response.body, /changes what is asked/);
+  }
+  for (const name of ['x-amz-copy-source', 'X-Amz-Copy%2DSource', 'x-amz-rename-source']) {
+    const response = await send(opened.scene, `PUT /key?${name}=/other-bucket/secret`, [signedFor('s3')]);
+    assert.equal(response.headers.get('x-deny-reason'), 'signature_refused', name);
+    assert.match(response.body, /send it as a field/);
   }
   assert.equal(opened.origin.seen.length, 0);
 });
