@@ -17,7 +17,7 @@ export interface Exit {
   readonly name: string;
   /** Absent: the system chooses. */
   readonly from?: LocalPlace;
-  /** What to try, in order: the next one only where a proxy itself could not be reached. @throws ProxyError exit_unavailable, cancelled */
+  /** What to try, in order: the next one only where a proxy itself could not be reached. @throws ProxyError exit_unavailable, cancelled, timeout, limit_exceeded */
   hops(destination: Destination, request: HopsRequest): Promise<readonly Hop[]>;
 }
 

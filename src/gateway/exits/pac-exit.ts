@@ -33,6 +33,7 @@ export class PacExit implements Exit {
   readonly from?: LocalPlace;
   readonly #options: PacExitOptions;
   readonly #nowMs: () => number;
+  /** By URL and principal. */
   readonly #kept = new Map<string, Kept>();
 
   constructor(options: PacExitOptions) {
@@ -69,21 +70,30 @@ export class PacExit implements Exit {
     }
   }
 
-  /** A script is told of the host alone, never of a path. Those who ask at once for the same share one reading. */
+  /**
+   * A script is told of the host alone, never of a path. Dials of one principal for the same share one reading. What another one asks for is
+   * not shared: it waits for turns of that one, and may have failed for want of what that one has used up.
+   */
   async #read(destination: Destination, principalId: string): Promise<PacReading> {
     const { host } = destination;
     const scheme = destination.scheme === 'http' ? 'http' : 'https';
     const isUsual = destination.port === (scheme === 'http' ? 80 : 443);
     const bare = formatAuthority({ host, port: destination.port });
     const url = `${scheme}://${isUsual ? bare.slice(0, bare.lastIndexOf(':')) : bare}/`;
+    // A URL has no space.
+    const key = `${url} ${principalId}`;
     const nowMs = this.#nowMs();
-    const kept = this.#kept.get(url);
+    const kept = this.#kept.get(key);
     if (kept !== undefined && nowMs < kept.untilMs) return await kept.reading;
-    this.#kept.delete(url);
+    this.#kept.delete(key);
     const { pacResultAgeMsMax, pacResultsMax } = defaultLimits;
     const reading = this.#options.script.find(principalId, { url, host });
     const added: Kept = { reading, untilMs: Infinity };
-    this.#kept.set(url, added);
+    this.#kept.set(key, added);
+    // That the script had no time for it says nothing of the host.
+    reading.catch(() => {
+      if (this.#kept.get(key) === added) this.#kept.delete(key);
+    });
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= pacResultsMax) break;
       this.#kept.delete(oldest);

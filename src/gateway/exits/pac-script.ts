@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { MessageChannel, Worker, isMainThread, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { asProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Asked, PacMessage, PacReading, PacResponse, PacThreadData } from './pac-messages.ts';
 import { pacThreadMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
@@ -21,6 +21,8 @@ export interface PacScriptOptions {
 interface Waiting {
   readonly asked: Asked;
   readonly settle: (reading: PacReading) => void;
+  /** That its turn does not come in time. */
+  readonly timer: NodeJS.Timeout;
 }
 
 const codeFile = 'quickjs.wasm';
@@ -28,7 +30,7 @@ const over = { kind: 'failed', reason: 'the gateway ends' } as const;
 
 export class PacScript implements Disposable {
   readonly #options: PacScriptOptions;
-  /** By owner, in the order of their turns; a principal has `dialsPendingMax` here at most. */
+  /** By owner, in the order of their turns; none is empty. */
   readonly #waiting = new Map<string, Waiting[]>();
   #code: Promise<WebAssembly.Module> | undefined;
   #thread: { readonly worker: Worker; readonly port: MessagePort; readonly signal: Int32Array } | undefined;
@@ -40,12 +42,28 @@ export class PacScript implements Disposable {
     this.#options = options;
   }
 
-  /** What the script says of the host. Never throws: what it cannot say is a reading too. */
+  /**
+   * What the script says of the host; what it cannot say is a reading too. A dial that is given up leaves its question here, so questions have
+   * bounds of their own. @throws ProxyError limit_exceeded, timeout
+   */
   async find(principalId: string, asked: Asked): Promise<PacReading> {
     if (this.#isClosed) return over;
-    const { promise, resolve } = Promise.withResolvers<PacReading>();
+    const { dialsPendingMax, connectTimeoutMs } = this.#options.limits;
+    const { promise, resolve, reject } = Promise.withResolvers<PacReading>();
     const queue = this.#waiting.get(principalId) ?? [];
-    queue.push({ asked, settle: resolve });
+    if (queue.length >= dialsPendingMax)
+      throw new ProxyError(
+        'limit_exceeded',
+        `More than ${dialsPendingMax} connections wait for the proxy script (dialsPendingMax).`,
+        { limit: 'dialsPendingMax' },
+      );
+    const timer = setTimeout(() => {
+      this.#forget(principalId, waiting);
+      const message = `The proxy script has no time for ${asked.host} within ${connectTimeoutMs} ms (connectTimeoutMs).`;
+      reject(new ProxyError('timeout', message, { limit: 'connectTimeoutMs' }));
+    }, connectTimeoutMs);
+    const waiting: Waiting = { asked, settle: resolve, timer };
+    queue.push(waiting);
     this.#waiting.set(principalId, queue);
     void this.#work();
     return await promise;
@@ -53,7 +71,10 @@ export class PacScript implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isClosed = true;
-    for (const queue of this.#waiting.values()) for (const { settle } of queue) settle(over);
+    for (const { settle, timer } of [...this.#waiting.values()].flat()) {
+      clearTimeout(timer);
+      settle(over);
+    }
     this.#waiting.clear();
     this.#stop?.();
     this.#end();
@@ -81,9 +102,17 @@ export class PacScript implements Disposable {
     if (first === undefined) return undefined;
     const [principalId, queue] = first;
     const waiting = queue.shift();
+    clearTimeout(waiting?.timer);
     this.#waiting.delete(principalId);
     if (queue.length > 0) this.#waiting.set(principalId, queue);
     return waiting === undefined ? undefined : { principalId, waiting };
+  }
+
+  #forget(principalId: string, waiting: Waiting): void {
+    const rest = this.#waiting.get(principalId)?.filter((one) => one !== waiting) ?? [];
+    // In place: the order of owners is that of their turns.
+    if (rest.length > 0) this.#waiting.set(principalId, rest);
+    else this.#waiting.delete(principalId);
   }
 
   async #ask(principalId: string, asked: Asked): Promise<PacReading> {

@@ -27,7 +27,7 @@ export const networkLimits = {
   pacTimeoutMs: row(
     5_000,
     'exit_unavailable',
-    'What a proxy script may take for one host, with the names that it resolves. Then its thread is ended.',
+    'What a proxy script may take for one host, with the names that it resolves. Then its thread is ended. Principals take turns; a host whose turn does not come within `connectTimeoutMs` is refused.',
   ),
   pacBytesMax: fixedRow(1 * MiB, 'config_invalid', 'A proxy script. Large companies have some of 200 KB.'),
   pacMemoryBytesMax: fixedRow(
@@ -41,7 +41,7 @@ export const networkLimits = {
   pacResultsMax: fixedRow(
     4_096,
     'exit_unavailable',
-    'Hosts of which it is kept what the proxy script says. Beyond it, the one that was asked for longest ago is asked again.',
+    'Hosts of which it is kept what the proxy script says, each for one principal. Beyond it, the one that was asked for longest ago is asked again.',
   ),
   pacResultAgeMsMax: fixedRow(
     60_000,

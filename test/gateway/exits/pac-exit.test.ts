@@ -5,7 +5,7 @@ import { PacExit } from '../../../src/gateway/exits/pac-exit.ts';
 import { pacKey, parsePacResult } from '../../../src/gateway/exits/pac-result.ts';
 import type { PacReading } from '../../../src/gateway/exits/pac-messages.ts';
 import { ProxyChain } from '../../../src/net/proxy-chain.ts';
-import type { ProxyError } from '../../../src/protocol/error.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
 const chain = new ProxyChain({ proxy: { host: 'one.test', port: 3128 }, noProxy: [], limits: defaultLimits });
@@ -116,4 +116,33 @@ test('who goes away does not wait for the script', async () => {
   const asked = exit.hops(to('a.test'), { principalId: 'p', signal: gone.signal });
   gone.abort();
   await assert.rejects(asked, { code: 'cancelled' });
+});
+
+test('nobody waits for a question of another principal, or has what came of it', async () => {
+  const slow = Promise.withResolvers<PacReading>();
+  const script = {
+    find: (who: string) => (who === 'slow' ? slow.promise : Promise.resolve(found('PROXY one.test:3128'))),
+  };
+  const proxies = new Map([[pacKey('http', 'one.test', 3128), chain]]);
+  const exit = new PacExit({ name: 'pac', script, proxies, direct: true, nowMs: () => 0 });
+  const first = exit.hops(to('a.test'), { principalId: 'slow' });
+  assert.deepEqual(await exit.hops(to('a.test'), { principalId: 'other' }), [chain]);
+  slow.resolve(found('DIRECT'));
+  assert.deepEqual(await first, ['direct']);
+  assert.deepEqual(await exit.hops(to('a.test'), { principalId: 'other' }), [chain]);
+});
+
+test('a question for which the script has no time is asked again', async () => {
+  let asked = 0;
+  const script = {
+    find: () => {
+      asked += 1;
+      return asked === 1
+        ? Promise.reject(new ProxyError('timeout', 'no turn'))
+        : Promise.resolve(found('DIRECT'));
+    },
+  };
+  const exit = new PacExit({ name: 'pac', script, proxies: new Map(), direct: true });
+  await assert.rejects(exit.hops(to('a.test'), { principalId: 'p' }), { code: 'timeout' });
+  assert.deepEqual(await exit.hops(to('a.test'), { principalId: 'p' }), ['direct']);
 });

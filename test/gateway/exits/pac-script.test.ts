@@ -5,7 +5,7 @@ import type { PacReading } from '../../../src/gateway/exits/pac-messages.ts';
 import { PacScript } from '../../../src/gateway/exits/pac-script.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
-const patient = { ...defaultLimits, pacTimeoutMs: 60_000 };
+const patient = { ...defaultLimits, pacTimeoutMs: 60_000, connectTimeoutMs: 60_000 };
 
 function open(script: string, more: Partial<ConstructorParameters<typeof PacScript>[0]> = {}): PacScript {
   return new PacScript({
@@ -170,4 +170,31 @@ test('owners take turns, and the end settles all that wait', async () => {
   script[Symbol.dispose]();
   await last;
   assert.equal(order.at(-1), 'over');
+});
+
+test('questions that dials left behind are bounded in number and in time, each principal for itself', async () => {
+  const held = Promise.withResolvers<string | null>();
+  const begun = Promise.withResolvers<void>();
+  using script = open('function FindProxyForURL(url, host) { return dnsResolve(host) || "none"; }', {
+    limits: { ...patient, dialsPendingMax: 2, connectTimeoutMs: 50 },
+    resolve: () => {
+      begun.resolve();
+      return held.promise;
+    },
+  });
+  const first = script.find('p', about('h0.test'));
+  await begun.promise;
+  const waiting = ['h1.test', 'h2.test'].map((host) =>
+    script.find('p', about(host)).catch((error: unknown) => error),
+  );
+  await assert.rejects(script.find('p', about('h3.test')), {
+    code: 'limit_exceeded',
+    limit: 'dialsPendingMax',
+  });
+  const other = script.find('q', about('h3.test'));
+  await assert.rejects(other, { code: 'timeout', limit: 'connectTimeoutMs' });
+  for (const error of await Promise.all(waiting)) assert.equal((error as { code?: string }).code, 'timeout');
+  held.resolve('10.0.0.1');
+  assert.deepEqual(await first, { kind: 'found', text: '10.0.0.1' });
+  assert.deepEqual(await script.find('p', about('h4.test')), { kind: 'found', text: '10.0.0.1' });
 });
