@@ -7,7 +7,6 @@ import { createServer, get as getHttps } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { Provider } from 'oidc-provider';
 
 import { authorizationServerOf } from '../../src/gateway/credentials/kept/authorization-server.ts';
 import { keptIdOf } from '../../src/gateway/credentials/kept/kept-value.ts';
@@ -52,6 +51,8 @@ async function openScene(dpop: boolean): Promise<Scene & { readonly jwk: ReturnT
   // Listening on a port, not on a path.
   const { port } = server.address() as AddressInfo;
   const issuer = `https://localhost:${port}`;
+  // Loading it takes a while, of which `npm test` has nothing.
+  const { Provider } = await import('../support/oidc-provider.ts');
   const provider = new Provider(issuer, {
     clients: [
       {

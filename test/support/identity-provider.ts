@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Provider } from 'oidc-provider';
 import { callbackPath } from '../../src/gateway/admin/browser-log-in.ts';
+import { Provider } from './oidc-provider.ts';
 import type { TestAuthority } from './test-authority.ts';
 
 export const clientId = 'upstreamproxy';

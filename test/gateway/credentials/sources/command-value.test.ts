@@ -37,8 +37,8 @@ test('the program is run again before that end, serves on where it fails, and on
   await using directory = await temporaryDirectory();
   const [log, output] = [join(directory.path, 'log'), join(directory.path, 'output')];
   await appendFile(log, '');
-  const script = `require('fs').appendFileSync(${JSON.stringify(log)}, 'x'); process.stdout.write(require('fs').readFileSync(${JSON.stringify(output)}))`;
-  const source = openCredentialSource('it', { command: [process.execPath, '-e', script] }, {});
+  const script = 'printf x >> "$1"; cat "$2"';
+  const source = openCredentialSource('it', { command: ['/bin/sh', '-c', script, 'sh', log, output] }, {});
   const runs = async (): Promise<number> => (await readFile(log, 'utf8')).length;
   const timed = (secret: string, afterMs: number): string =>
     JSON.stringify({ secret, expiresAt: new Date(nowMs + afterMs).toISOString() });

@@ -4,7 +4,6 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { Provider } from 'oidc-provider';
 
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
 import { CredentialSet } from '../../../../src/gateway/credentials/credential-set.ts';
@@ -14,6 +13,7 @@ import { HeaderList } from '../../../../src/http/header-list.ts';
 import { ProxyError } from '../../../../src/protocol/error.ts';
 import { Secret } from '../../../../src/protocol/secret.ts';
 import { canary, findCanary } from '../../../support/canary.ts';
+import { Provider } from '../../../support/oidc-provider.ts';
 import { openTestServices } from '../../support/service-fetch.ts';
 import { authority, openCredentialScene } from '../support/credential-scene.ts';
 
@@ -23,7 +23,7 @@ const clientSecret = `${canary('client')}+/&:`;
 const sourceOf = (value: string) => ({ read: () => Promise.resolve(new Secret(value)) });
 
 interface Issuer extends AsyncDisposable {
-  readonly provider: Provider;
+  readonly provider: InstanceType<typeof Provider>;
   readonly tokenUrl: string;
   readonly requests: () => number;
 }
