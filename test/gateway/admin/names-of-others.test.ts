@@ -167,6 +167,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   '/v1/exchanges/{id}': ['e1', 'red denied 0', 'b1', 'none'],
   '/v1/exchanges/{id}/bodies': ['e1', 'b1', 'none'],
   '/v1/sessions/{id}': [redSession, blueSession, 'none'],
+  '/v1/sessions/{id}/leases': [redSession, blueSession, 'none'],
   '/v1/access/{id}': ['wish of red', blueWish, 'none'],
   '/v1/policy/versions/{id}': ['red@1', 'canary-blue@1', 'none@1'],
   '/v1/policy/published/{id}': ['red', 'canary-blue', 'none'],
