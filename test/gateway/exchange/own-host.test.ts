@@ -231,7 +231,7 @@ test('a session is told the rules that are for it, and nothing of others', async
       name: 'never',
       effect: 'deny',
       hosts: ['d.test'],
-      schemes: ['https', 'http', 'tcp'],
+      schemes: ['https', 'http', 'tcp', 'udp'],
       reason: 'Ask the team for data.',
     },
   ]);
