@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mustRun } from '../../support/command.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 /** A command line up to the cursor. */
 export type Line = readonly string[];
@@ -36,6 +37,8 @@ export async function askFish(script: string, lines: readonly Line[], folder: st
     // It makes folders at home as it starts.
     env: { PATH: process.env['PATH'], HOME: folder },
     input: `${script}\n${asked.join('\n')}\n`,
+    // It is asked for every command and option by one process.
+    timeoutMs: 4 * patienceMs,
   });
   return blocksOf(printed).map((words) => words.map((text) => text.replace(/\t.*/, '')));
 }
