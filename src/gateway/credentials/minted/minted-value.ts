@@ -56,6 +56,11 @@ export class MintedValue<T> {
   reject(value: T, nowMs: number): void {
     this.#values.reject(value, nowMs);
   }
+
+  /** Nobody reads it any more. */
+  close(): void {
+    this.#values.close();
+  }
 }
 
 function failureHoldMs(failures: number, holds: boolean): number {

@@ -61,9 +61,13 @@ export class AssumedRole {
       new MintedValue((nowMs) => this.#mint(sessionName, nowMs), { background });
     this.#minted.delete(sessionName);
     this.#minted.set(sessionName, found);
-    const [oldest] = this.#minted.keys();
-    if (this.#minted.size > defaultLimits.assumedRolesMax && oldest !== undefined)
-      this.#minted.delete(oldest);
+    const [oldest] = this.#minted;
+    if (this.#minted.size > defaultLimits.assumedRolesMax && oldest !== undefined) {
+      const [name, forgotten] = oldest;
+      this.#minted.delete(name);
+      // Else its keys would be renewed for nobody.
+      forgotten.close();
+    }
     return found;
   }
 
