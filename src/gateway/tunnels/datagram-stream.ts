@@ -71,6 +71,8 @@ async function carry({ scene, record, datagrams, destination, decision }: Allowe
   const access = { depth: 'connect', destination } as const;
   const release = parts.live.add({ principal, access, decision, end: (error) => relay.close(error) });
   port.duplex.once('close', () => relay.close()).resume();
+  // It can have been closed while the flow was made ready.
+  if (port.duplex.destroyed) relay.close();
   try {
     // From here on a change of the policy ends it.
     confirmDecision({ access, decision }, principal, parts);

@@ -171,5 +171,6 @@ test('the key of a request holds neither its fields, which may be a credential, 
     isKeptAfterBody: false,
     tls: undefined,
     via: undefined,
+    exit: undefined,
   });
 });

@@ -77,7 +77,7 @@ export class GithubAppTokens {
     if (more !== undefined)
       throw service.unfit(response, `gave a token for more than was asked for: ${more}`);
     const lifetimeMs = Date.parse(ends) - response.serviceMs;
-    if (lifetimeMs <= 0) throw service.unfit(response, 'gave a token that has ended already');
+    if (!(lifetimeMs > 0)) throw service.unfit(response, 'gave a token that has ended already');
     return { value: new Secret(token), lifetimeMs };
   }
 

@@ -164,7 +164,7 @@ export class GoogleTokens {
   }
 
   #living(response: TokenResponse, value: Secret<string>, lifetimeMs: number): Given {
-    if (lifetimeMs <= 0) throw this.#options.service.unfit(response, 'gave a token that has ended already');
+    if (!(lifetimeMs > 0)) throw this.#options.service.unfit(response, 'gave a token that has ended already');
     return { value, lifetimeMs };
   }
 

@@ -57,7 +57,7 @@ export class PublishTokens {
     const end = registry === 'pypi' ? endSchema.safeParse(response.json) : undefined;
     const lifetimeMs =
       end?.success === true ? end.data.expires * 1000 - response.serviceMs : unstatedLifetimeMs;
-    if (lifetimeMs <= 0) throw service.unfit(response, 'gave a token that has ended already');
+    if (!(lifetimeMs > 0)) throw service.unfit(response, 'gave a token that has ended already');
     return { value: new Secret(parsed.data.token), lifetimeMs };
   }
 
