@@ -7,7 +7,7 @@ export const brokenConditions: readonly BrokenPolicy[] = [
     'websocket as scheme',
     rule('hosts: a.example.com\nscheme: wss'),
     [
-      'p:4:13: error: "rules[0].scheme" is "wss"; write https, http or tcp (WebSocket is https), or [https, http]',
+      'p:4:13: error: "rules[0].scheme" is "wss"; write https, http, tcp or udp (WebSocket is https), or [https, http]',
     ],
   ],
   [
