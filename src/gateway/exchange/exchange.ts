@@ -132,8 +132,7 @@ export async function admit(
   const { signal } = client;
   const insideInput = { validated, body: facts, principal: scene.principal, signal };
   const injected =
-    // What an issuer hands out is kept in any case, so nothing of the home goes there in its place.
-    (decision.logIn?.isIssuer === true ? undefined : injectOfHome(validated, decision, parts.homes)) ??
+    injectOfHome(validated, decision, parts.homes) ??
     (await injectOfInside(insideInput, decision, parts, record)) ??
     (await injectCredentials(
       { head: validated.head, body: facts, principal: scene.principal },

@@ -11,13 +11,17 @@ export interface HomeInjected extends InjectedRequest {
   readonly looksForTokens: boolean;
 }
 
-/** A rule's own credentials go first; a WebSocket gets none. @throws ProxyError policy_denied */
+/**
+ * A rule's own credentials go first, and so does its log-in at an issuer, whose responses have to be kept. A WebSocket gets none.
+ * @throws ProxyError policy_denied
+ */
 export function injectOfHome(
   { head, upgrade }: ValidatedRequest,
   decision: AllowDecision,
   homes: HomeCredentials | undefined,
 ): HomeInjected | undefined {
-  if (homes === undefined || decision.inject.length > 0 || upgrade !== undefined) return undefined;
+  const goesFirst = decision.inject.length > 0 || decision.logIn?.isIssuer === true;
+  if (homes === undefined || goesFirst || upgrade !== undefined) return undefined;
   const home = homes.inject(head, decision);
   if (home === undefined) return undefined;
   const onRejected = (): void => undefined;
