@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -16,6 +16,7 @@ import { findCanary } from '../support/canary.ts';
 import { runCommand } from '../support/command.ts';
 import { deploy, type AgentProcess, type Deployment } from '../support/deployment.ts';
 import { launcher } from '../support/program.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { skipWithout } from '../support/tools.ts';
 import { type AwsIdentity, openAwsIdentity, roleArn, user } from './support/aws-identity.ts';
@@ -38,6 +39,9 @@ async function open(credential: Readonly<Record<string, unknown>> = {}): Promise
   const identity = stack.use(await openAwsIdentity({ authority }));
   const token = await identity.token();
   const { port } = identity.s3;
+  const folder = stack.use(await temporaryDirectory());
+  const file = join(folder.path, 'identity');
+  await writeFile(file, token, { mode: 0o600 });
   const deployment = stack.use(
     await deploy({
       authority,
@@ -55,7 +59,7 @@ async function open(credential: Readonly<Record<string, unknown>> = {}): Promise
       credentials: {
         keys: {
           kind: 'sigv4',
-          source: { command: ['/bin/cat', join('/tmp', `identity-${String(process.pid)}`)] },
+          source: { command: ['/bin/cat', file] },
           region: 'us-east-1',
           service: 's3',
           role: { arn: roleArn, endpoint: identity.sts.url },
@@ -67,9 +71,6 @@ async function open(credential: Readonly<Record<string, unknown>> = {}): Promise
       config: { log: { level: 'debug' }, audit: { file: 'audit.jsonl' } },
     }),
   );
-  const file = join('/tmp', `identity-${String(process.pid)}`);
-  await writeFile(`${file}.new`, token);
-  await rename(`${file}.new`, file);
   const owned = stack.move();
   return {
     identity,
