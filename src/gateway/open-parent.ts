@@ -14,11 +14,8 @@ import type { CredentialSourceConfig, VaultServerConfig } from './credentials/so
 import { VaultClient } from './credentials/vault/vault-client.ts';
 import { Vaults } from './credentials/vault/vaults.ts';
 import type { ServiceFetch } from './forward/service-fetch.ts';
-import { LoopGuard } from './forward/loop-guard.ts';
-import { loadTrust } from './gateway-parts.ts';
 import type { SignerProcess, SignerStart } from './open-custody.ts';
-import { readUpstreamFiles } from './open-exits.ts';
-import { openUpstream } from './upstream.ts';
+import { openOwnUpstream } from './open-own-upstream.ts';
 
 interface Ways {
   readonly fetch: ServiceFetch;
@@ -32,15 +29,7 @@ async function openSignerWays(
   clock: () => number,
   stack: AsyncDisposableStack,
 ): Promise<Ways> {
-  const { fetch } = openUpstream({
-    config,
-    clock,
-    trust: await loadTrust(config),
-    files: await readUpstreamFiles(config),
-    environment,
-    stack,
-    loops: new LoopGuard(),
-  });
+  const { fetch } = await openOwnUpstream({ config, environment, clock, stack });
   const background = stack.use(new BackgroundRenewals(config.limits));
   const vaults = stack.use(new Vaults({ environment, fetch, background }));
   return {
