@@ -21,7 +21,7 @@ class CountedRenewals extends BackgroundRenewals {
 }
 
 const keys = `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
-  <AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>wJalrXUtnFEMIK7MDENGEXAMPLEKEY</SecretAccessKey>
+  <AccessKeyId>ASIA${'0'.repeat(16)}</AccessKeyId><SecretAccessKey>wJalrXUtnFEMIK7MDENGEXAMPLEKEY</SecretAccessKey>
   <SessionToken>session</SessionToken><Expiration>2026-11-28T11:00:00Z</Expiration>
 </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`;
 
