@@ -21,7 +21,7 @@ async function echoServer(): Promise<Socket> {
 
 function pathTo(port: number): RequestPath {
   const policy = `rules: [{ name: echo, hosts: echo.test, ports: ${String(port)}, scheme: udp, addresses: 127.0.0.0/8 }]`;
-  return openRequestPath({ policy, hosts: ['echo.test'] });
+  return openRequestPath({ policy, hosts: ['echo.test'], trust: [] });
 }
 
 interface OpenedFlow {
