@@ -3,11 +3,13 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { run } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { leftProcesses, markName, type LeftProcess } from './left-processes.ts';
+import { openSignal } from './tell-what-is-open.ts';
 
 export interface Counts {
   readonly passed: number;
@@ -61,10 +63,72 @@ function endLeftProcesses(processes: readonly LeftProcess[], file: string): stri
 
 type RunEvents = ReturnType<typeof run>;
 
+/** How a file is bounded that starts real servers: by what it gets done, whatever the machine does beside. */
+export interface QuietBound {
+  /** From one test's end to the next one's. */
+  readonly quietMs: number;
+}
+
+/** A process that is told to say what it waits for has a moment to. */
+const tellDelayMs = 2_000;
+
+/** Of a file that stands still: which processes it has, and what each of them waits for; then it is ended. */
+async function tellAndEnd(mark: string, file: string, quietMs: number): Promise<readonly string[]> {
+  console.log(`✖ ${file}: no test began or ended for ${quietMs / 1000} s. What is open:`);
+  const processes = leftProcesses(mark);
+  for (const { pid, command } of processes) {
+    const { parent, waits } = stateOf(pid);
+    console.log(`    ${pid} (of ${parent}, in ${waits}) ${command}`);
+    // The process of the file itself: the others would end by it.
+    if (parent === process.pid) process.kill(pid, openSignal);
+  }
+  await wait(tellDelayMs);
+  return endLeftProcesses(leftProcesses(mark), file);
+}
+
+/** Who started it, and where in the kernel it waits, as far as that is told. */
+function stateOf(pid: number): { readonly parent: number; readonly waits: string } {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return { parent, waits: readFileSync(`/proc/${pid}/wchan`, 'latin1') };
+  } catch {
+    return { parent: 0, waits: 'nothing any more' };
+  }
+}
+
+/** Calls `onQuiet` once so long nothing came of a file that counts. */
+class QuietWatch {
+  readonly #quiet: () => void;
+  readonly #quietMs: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(quietMs: number | undefined, onQuiet: (quietMs: number) => void) {
+    this.#quietMs = quietMs;
+    this.#quiet = () => onQuiet(quietMs ?? 0);
+    this.heard();
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    if (this.#quietMs !== undefined) this.#timer = setTimeout(this.#quiet, this.#quietMs);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 /** Prints every failure, every skip and one line for the file; gives its counts, and adds to `failures`. */
-async function report(stream: RunEvents, file: string, failures: string[]): Promise<Counts> {
+async function report(
+  stream: RunEvents,
+  file: string,
+  failures: string[],
+  heard: () => void = () => undefined,
+): Promise<Counts> {
   let total: Counts = { passed: 0, failed: 1, skipped: 0 };
   for await (const event of stream) {
+    if (event.type === 'test:start' || event.type === 'test:pass' || event.type === 'test:fail') heard();
     switch (event.type) {
       case 'test:fail':
         if (event.data.details.error.failureType === 'subtestsFailed') break;
@@ -96,35 +160,51 @@ async function report(stream: RunEvents, file: string, failures: string[]): Prom
 }
 
 const compileCache = new URL('../test/support/compile-cache.mjs', import.meta.url).href;
+const tellWhatIsOpen = new URL('tell-what-is-open.ts', import.meta.url).href;
 const overwriteReads = new URL('../test/support/overwrite-reads.ts', import.meta.url).href;
 
 /** What is loaded before the file: where sockets are read in its own process, what was read is overwritten at once. */
-function preloadsOf(file: string): readonly string[] {
+function preloadsOf(file: string, isBounded: boolean): readonly string[] {
   const reads = /^test\/(?:agent|attacks|gateway|net)\//.test(file);
-  return [compileCache, ...(reads ? [overwriteReads] : [])].map((module) => `--import=${module}`);
+  const modules = [compileCache, ...(reads ? [overwriteReads] : []), ...(isBounded ? [tellWhatIsOpen] : [])];
+  return modules.map((module) => `--import=${module}`);
 }
 
-/** Runs `file` in a process of its own under this Node, and calls it `name`. */
+/** Runs `file` in a process of its own under this Node, and calls it `name`. Without `quiet` its time is bounded. */
 export async function runFileUnderNode(
   file: string,
   env: NodeJS.ProcessEnv,
   name = file,
+  quiet?: QuietBound,
 ): Promise<FileOutcome> {
   const mark = randomUUID();
   const failures: string[] = [];
   const stream = run({
     cwd: root,
     files: [file],
-    timeout: fileTimeoutMs,
+    timeout: quiet === undefined ? fileTimeoutMs : Infinity,
     env: { ...env, [markName]: mark },
-    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', ...preloadsOf(file)],
+    execArgv: [
+      '--disable-warning=ExperimentalWarning',
+      '--disable-sigusr1',
+      ...preloadsOf(file, quiet !== undefined),
+    ],
   });
   // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
-  const bound = setTimeout(
-    () => failures.push(...endLeftProcesses(leftProcesses(mark), file)),
-    fileTimeoutMs + killDelayMs,
-  );
-  const counts = await report(stream, name, failures);
+  const bound =
+    quiet === undefined
+      ? setTimeout(
+          () => failures.push(...endLeftProcesses(leftProcesses(mark), file)),
+          fileTimeoutMs + killDelayMs,
+        )
+      : undefined;
+  let ending: Promise<unknown> | undefined;
+  const watch = new QuietWatch(quiet?.quietMs, (quietMs) => {
+    ending = tellAndEnd(mark, file, quietMs).then((ended) => failures.push(...ended));
+  });
+  const counts = await report(stream, name, failures, () => watch.heard());
+  watch.end();
+  await ending;
   clearTimeout(bound);
   const left = endLeftProcesses(await settledProcesses(mark), file);
   failures.push(...left);

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 
 import { patienceMs } from '../support/patience.ts';
+import { launcher } from '../support/program.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 import { host, password, startServer } from './support/postgres-scene.ts';
@@ -68,14 +69,10 @@ after(async () => {
 
 async function inJail(command: readonly string[]): Promise<string> {
   const given = [...command, host, String(started.server.port)];
-  const child = spawn(
-    join(root, 'bin/upstreamproxy'),
-    ['run', '--config', at('gateway.yaml'), '--', ...given],
-    {
-      env: { PATH: process.env['PATH'], HOME: folder.path },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(launcher, ['run', '--config', at('gateway.yaml'), '--', ...given], {
+    env: { PATH: process.env['PATH'], HOME: folder.path },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   assert.ok(!`${out}${err}`.includes(password));
   return `${out}${err}`;

@@ -6,15 +6,14 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { patienceMs } from '../support/patience.ts';
+import { launcher } from '../support/program.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { host, password, startServer } from './support/postgres-scene.ts';
 
-const program = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
 const binaries = postgresBinaries();
 const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
@@ -62,7 +61,7 @@ for (const [tlsEndsIn, more, placeholder] of [
         'find "$HOME" /tmp /run -xdev -type f -size -1M ! -name password -exec cat {} + 2>/dev/null | tr -d "\\0"',
       ].join('; ');
       const child = spawn(
-        program,
+        launcher,
         ['run', '--config', at('gateway.yaml'), '--tls-ends-in', tlsEndsIn, '--', 'sh', '-c', script],
         { env: { PATH: process.env['PATH'], HOME: directory.path }, stdio: ['ignore', 'pipe', 'pipe'] },
       );

@@ -7,15 +7,14 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { MemoryScan } from '../agent/support/memory-scan.ts';
 import { mustRun } from '../support/command.ts';
 import { patienceMs } from '../support/patience.ts';
+import { launcher } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const program = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
 const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
     ? '`npm run test:protocol-ends` runs it'
@@ -71,7 +70,7 @@ async function runInJail(
   );
   writeFileSync(at('allowed_signers'), `agent@example.com namespaces="git" ${publicKey}\n`);
   const lines = ['cd "$HOME" && git init -q app && cd app', ...script];
-  const child = spawn(program, ['run', '--config', at('gateway.yaml'), '--', 'sh', '-c', lines.join('\n')], {
+  const child = spawn(launcher, ['run', '--config', at('gateway.yaml'), '--', 'sh', '-c', lines.join('\n')], {
     env: {
       PATH: process.env['PATH'],
       HOME: directory.path,

@@ -7,14 +7,13 @@ import { writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { patienceMs } from '../support/patience.ts';
+import { launcher } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { host, missingSshd, startSshd } from './support/ssh-scene.ts';
 
-const program = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
 const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
     ? '`npm run test:protocol-ends` runs it'
@@ -50,7 +49,7 @@ test(
       'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n"',
       'find "$HOME" "$(dirname "$SSL_CERT_FILE")" /run -xdev -type f -size -1M ! -name deploy-key -exec cat {} + 2>/dev/null | tr -d "\\0"',
     ].join('; ');
-    const child = spawn(program, ['run', '--config', at('gateway.yaml'), '--', 'sh', '-c', script], {
+    const child = spawn(launcher, ['run', '--config', at('gateway.yaml'), '--', 'sh', '-c', script], {
       env: { PATH: process.env['PATH'], HOME: directory.path, GIT_CONFIG_NOSYSTEM: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

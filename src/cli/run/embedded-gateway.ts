@@ -14,6 +14,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { markArguments } from '../terminal/argument-marks.ts';
+import { StartWatch } from './start-watch.ts';
 
 /** The descriptor on which the gateway tells that it is ready, and whose end tells it that we are gone. */
 export const readyFd = 3;
@@ -97,7 +98,8 @@ export async function startEmbeddedGateway(options: {
         { cause: fault },
       );
     }
-    const report = await readReport(ready, stateDirectory, signal);
+    using watch = new StartWatch(child.pid);
+    const report = await readReport(ready, { stateDirectory, watch, cancel: signal });
     if ('error' in report) throw new ProxyError(knownCode(report.error.code), report.error.message);
     const close = (withinMs?: number): Promise<void> => stop(child, ended, withinMs);
     return { ...report, ended, close, [Symbol.asyncDispose]: () => close() };
@@ -131,12 +133,18 @@ function knownCode(code: string): ErrorCode {
 
 async function readReport(
   pipe: Readable,
-  stateDirectory: string,
-  cancel: AbortSignal | undefined,
+  {
+    stateDirectory,
+    watch,
+    cancel,
+  }: {
+    readonly stateDirectory: string;
+    readonly watch: StartWatch;
+    readonly cancel: AbortSignal | undefined;
+  },
 ): Promise<EmbeddedReport> {
   const lines = createInterface({ input: pipe });
-  const deadline = AbortSignal.timeout(defaultLimits.embeddedStartTimeoutMs);
-  const signal = cancel === undefined ? deadline : AbortSignal.any([cancel, deadline]);
+  const signal = cancel === undefined ? watch.signal : AbortSignal.any([cancel, watch.signal]);
   try {
     const first = await Promise.race([
       once(lines, 'line', { signal }).then(([line]) => String(line)),
@@ -146,10 +154,10 @@ async function readReport(
     if (first !== undefined) return JSON.parse(first) as EmbeddedReport;
   } catch (error) {
     if (cancel?.aborted === true) throw new ProxyError('cancelled', 'the start of the gateway was cancelled');
-    if (!deadline.aborted) throw error;
+    if (!watch.signal.aborted) throw error;
     throw new ProxyError(
       'timeout',
-      `the embedded gateway was not ready after ${defaultLimits.embeddedStartTimeoutMs} ms; see ${stateDirectory}/gateway.log`,
+      `the embedded gateway was not ready ${watch.reason}; see ${stateDirectory}/gateway.log`,
     );
   }
   throw new ProxyError(

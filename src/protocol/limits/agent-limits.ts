@@ -199,7 +199,12 @@ export const agentLimits = {
   embeddedStartTimeoutMs: fixedRow(
     20_000,
     'timeout',
-    'From the start of an embedded gateway until it says that it is ready.',
+    'How long an embedded gateway may do nothing before it says that it is ready. As long as it runs on a processor it is waited for: a busy machine can take a minute.',
+  ),
+  embeddedStartLimitMs: fixedRow(
+    180_000,
+    'timeout',
+    'From the start of an embedded gateway until it says that it is ready, whatever it does meanwhile.',
   ),
   runEndTimeoutMs: fixedRow(
     2_000,
@@ -229,7 +234,7 @@ export const agentLimits = {
   jobStartTimeoutMs: fixedRow(
     60_000,
     'timeout',
-    'From the start of that session until its relay serves. An embedded gateway has 20 s of it, and enrolment has its own deadlines.',
+    'From the start of that session until its relay serves. An embedded gateway is waited for as long as it runs, and enrolment has its own deadlines.',
   ),
   jobEndTimeoutMs: fixedRow(
     10_000,

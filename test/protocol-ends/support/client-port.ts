@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { resetSocket } from '../../../src/net/reset-socket.ts';
+
 export interface ClientPort extends AsyncDisposable {
   readonly port: number;
   /** All that the gateway sent to clients, in the order in which it came. */
@@ -40,9 +42,9 @@ function join(socket: Socket, stream: Duplex, received: Buffer[]): void {
   socket.pipe(stream);
   stream.pipe(socket);
   socket.on('error', () => stream.destroy());
-  stream.on('error', () => socket.resetAndDestroy());
+  stream.on('error', () => resetSocket(socket));
   stream.once('close', () => {
-    if (!stream.readableEnded) socket.resetAndDestroy();
+    if (!stream.readableEnded) resetSocket(socket);
   });
   socket.once('close', () => stream.destroy());
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { resetSocket } from '../../../src/net/reset-socket.ts';
 import { knownHosts } from '../../../src/gateway/ssh/host-key.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { ProtocolEnds } from '../../../src/gateway/tunnels/protocol-ends.ts';
@@ -242,9 +243,9 @@ function joined(socket: Socket, stream: Duplex): void {
   socket.pipe(stream);
   stream.pipe(socket);
   socket.on('error', () => stream.destroy());
-  stream.on('error', () => socket.resetAndDestroy());
+  stream.on('error', () => resetSocket(socket));
   stream.once('close', () => {
-    if (!stream.readableEnded) socket.resetAndDestroy();
+    if (!stream.readableEnded) resetSocket(socket);
   });
   socket.once('close', () => stream.destroy());
 }
