@@ -24,7 +24,7 @@ import { displacedNames, displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
 import { openEnvironmentFile } from './environment-file.ts';
 import { formatEnvironment } from './environment-format.ts';
-import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { tuneEngine } from '../terminal/heap-setting.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -79,7 +79,7 @@ async function agent({ options: values }: Input<typeof agentDefinition>): Promis
     onFailure: options.onFailure === 'exit' ? 'throw' : 'continue',
     signal: shutdown.signal,
   });
-  countBuffersInHeapLimit();
+  tuneEngine();
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
   const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, values.format);
   const unprinted = file === undefined ? print(text) : undefined;

@@ -8,7 +8,7 @@ import type { WorkerStart } from '../../gateway/workers/worker-messages.ts';
 import { WorkerSeat } from '../../gateway/workers/worker-seat.ts';
 import { workerDefinition } from '../commands/inner-definitions.ts';
 import { commandOf } from '../terminal/command.ts';
-import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { tuneEngine } from '../terminal/heap-setting.ts';
 import { ignoreSignals } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
@@ -30,7 +30,7 @@ async function open(seat: WorkerSeat, start: WorkerStart, stack: AsyncDisposable
   const { name } = passage;
   const place = { ...rest, seat, passages, name };
   const gateway = stack.use(await startGateway(config, { environment, log, place, launchSigner }));
-  countBuffersInHeapLimit();
+  tuneEngine();
   return gateway;
 }
 

@@ -21,7 +21,7 @@ import { forgetSecrets, openEnvironmentWarning, protectProcess, secretParts } fr
 import { launchSigner } from './launch-signer.ts';
 import { launchWorker } from './launch-worker.ts';
 import { workerCount } from './worker-count.ts';
-import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { tuneEngine } from '../terminal/heap-setting.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
 import type { CheckProblem } from './policy-warnings.ts';
 import { openService } from './service.ts';
@@ -95,7 +95,7 @@ async function startOne({ config, log, sockets, forget, drop, signal }: Start): 
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   const environment = workloadEnvironment(process.env);
   const running = await startGateway(config, { environment, log, sockets, signal, launchSigner });
-  countBuffersInHeapLimit();
+  tuneEngine();
   forget();
   try {
     drop();

@@ -22,7 +22,7 @@ import type { Input } from '../definition/command-definition.ts';
 import type { EmbeddedGateway } from '../run/embedded-gateway.ts';
 import { beginOwnGateway } from '../run/own-gateway.ts';
 import { commandOf } from '../terminal/command.ts';
-import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { tuneEngine } from '../terminal/heap-setting.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { type Environment, workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -187,7 +187,7 @@ async function serve(values: Values, beginner: Beginner): Promise<Ending> {
   const cancel = AbortSignal.any([shutdown.signal, beginner.gone]);
   const served = await open(values, options, cancel, stack);
   const { proxy, embedded } = served;
-  countBuffersInHeapLimit();
+  tuneEngine();
   await writeJobRecord(values.state, recordOf(values, options, served));
   beginner.report({
     environment: environmentOf(proxy),

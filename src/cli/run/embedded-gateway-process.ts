@@ -24,7 +24,7 @@ import { commandOf } from '../terminal/command.ts';
 import { type EmbeddedReport, type PolicyForm, readyFd } from './embedded-gateway.ts';
 import { gatewayLog } from '../gateway/gateway-log.ts';
 import { forgetSecrets, protectProcess, secretParts, secretSources } from '../gateway/gateway-protection.ts';
-import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { tuneEngine } from '../terminal/heap-setting.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
@@ -158,7 +158,7 @@ async function serve({ state, config, homeUse, console: ui }: Served): Promise<v
     ...(homes === undefined ? {} : { homes }),
     ...(ui === undefined ? {} : { link: ui.link }),
   });
-  countBuffersInHeapLimit();
+  tuneEngine();
   const secrets = secretParts(config);
   forgetSecrets(process.env, secrets);
   const token = issueSessionToken({

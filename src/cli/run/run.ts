@@ -248,8 +248,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     runWorkload(command, env, opened, { covers, onEnd: ending.begin }),
   );
   // Beside the command, which does not wait for it.
-  const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
-  countBuffersInHeapLimit();
+  const { tuneEngine } = await import('../terminal/heap-setting.ts');
+  tuneEngine();
   const end = await running;
   await endRun(session, request, ending);
   return end;
