@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream';
 
 /** What Node asks the system for at a time; TLS gives at most 16 KiB of it. */
 const readBytes = 64 * 1024;
-/** Of all memory that reads are shared in. */
+/** Of all memory that is read or copied into again. */
 const sharedMemory = new WeakSet<ArrayBufferLike>();
 
 /** Memory for the reads of one kind of sockets. Two kinds whose reads happen inside of each other need one each. */
@@ -30,6 +30,17 @@ export function overwriteReads(): void {
 /** The chunk itself, or a copy if its memory is read into again. */
 export function owned(chunk: Uint8Array): Uint8Array {
   return sharedMemory.has(chunk.buffer) ? new Uint8Array(chunk) : chunk;
+}
+
+/** Such memory too: it is filled again once whoever was handed a piece of it has returned. */
+export function lend(bytes: Uint8Array): Uint8Array {
+  sharedMemory.add(bytes.buffer);
+  return bytes;
+}
+
+/** Whoever was handed the piece of such memory has returned. */
+export function takeBack(piece: Uint8Array): void {
+  if (isOverwritten) piece.fill(0xee);
 }
 
 /** How reads of a socket are handed on. */

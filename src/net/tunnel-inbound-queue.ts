@@ -3,10 +3,11 @@
 
 import { Buffer } from 'node:buffer';
 
+import { LentBlock } from './lent-block.ts';
+
 /** From here on a piece is worth an object of its own. */
 const pieceBytesMin = 2048;
 const blockBytes = 4096;
-
 /** `data` itself if it makes up most of its buffer, else a copy that does. */
 export function compact(data: Uint8Array): Uint8Array {
   return data.byteLength * 2 >= data.buffer.byteLength ? data : new Uint8Array(data);
@@ -14,7 +15,7 @@ export function compact(data: Uint8Array): Uint8Array {
 
 /** A queue of bytes: what is pushed comes out in order, in other pieces. The stream's window bounds it. */
 export class TunnelInboundQueue {
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: (Uint8Array | LentBlock)[] = [];
   /** Collects small pieces; the last of the queue. */
   #block: Buffer | undefined;
   #blockUsed = 0;
@@ -27,8 +28,7 @@ export class TunnelInboundQueue {
   push(data: Uint8Array): void {
     this.#bytes += data.length;
     if (data.length >= pieceBytesMin) {
-      this.#closeBlock();
-      this.#pieces.push(compact(data));
+      this.#append(compact(data));
       return;
     }
     if (this.#blockUsed + data.length > blockBytes) this.#closeBlock();
@@ -37,18 +37,62 @@ export class TunnelInboundQueue {
     this.#blockUsed += data.length;
   }
 
+  /** As `push`, of what `handOn` takes, as far as is known now. */
+  pushLent(data: Uint8Array): void {
+    const last = this.#block === undefined ? this.#pieces.at(-1) : undefined;
+    let block = last instanceof LentBlock && last.hasRoomFor(data.length) ? last : undefined;
+    if (block === undefined) {
+      // Where less waits, so large a block costs more than what is in it.
+      if (this.#bytes >= LentBlock.bytesMin && compact(data) !== data) block = LentBlock.create();
+      if (block === undefined) return this.push(data);
+      this.#append(block);
+    }
+    block.push(data);
+    this.#bytes += data.length;
+  }
+
+  /** Takes the next piece, which is the taker's. */
   shift(): Uint8Array | undefined {
     if (this.#pieces.length === 0) this.#closeBlock();
-    const piece = this.#pieces.shift();
-    this.#bytes -= piece?.length ?? 0;
-    return piece;
+    const first = this.#pieces[0];
+    if (first instanceof LentBlock) {
+      first.giveAway();
+      return this.#nextOf(first);
+    }
+    this.#pieces.shift();
+    this.#bytes -= first?.length ?? 0;
+    return first;
+  }
+
+  /** Hands the next piece on, which holds until the sink returns. False: there is none. */
+  handOn(sink: Pick<TunnelStreamSink, 'onData'>): boolean {
+    const first = this.#pieces[0];
+    if (first instanceof LentBlock) {
+      first.handOn(this.#nextOf(first), sink);
+      return true;
+    }
+    const piece = this.shift();
+    if (piece !== undefined) sink.onData(bufferOf(piece));
+    return piece !== undefined;
   }
 
   clear(): void {
-    this.#pieces.length = 0;
+    for (const piece of this.#pieces.splice(0)) if (piece instanceof LentBlock) piece.giveAway();
     this.#block = undefined;
     this.#blockUsed = 0;
     this.#bytes = 0;
+  }
+
+  #nextOf(block: LentBlock): Buffer {
+    const piece = block.next();
+    if (block.isEmpty) this.#pieces.shift();
+    this.#bytes -= piece.length;
+    return piece;
+  }
+
+  #append(piece: Uint8Array | LentBlock): void {
+    this.#closeBlock();
+    this.#pieces.push(piece);
   }
 
   #closeBlock(): void {

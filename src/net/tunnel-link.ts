@@ -3,7 +3,6 @@
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { LinkFrame, OpenFields, ResumableFrame } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { SpareBlocks } from '../protocol/spare-blocks.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
@@ -12,14 +11,12 @@ import type { TunnelLinkOptions } from './tunnel-link-options.ts';
 import { LinkGaps } from './link-absence.ts';
 import { LinkSettling } from './link-settling.ts';
 import { SendTurns } from './send-turns.ts';
+import { sharedBlocks } from './spare-memory.ts';
 import { TunnelPings } from './tunnel-pings.ts';
 import { streamHost } from './tunnel-stream-host.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
-
-/** A tunnel under load has some megabytes on their way: as many blocks are used again, by whichever tunnel. */
-const sharedBlocks = new SpareBlocks(32);
 
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {

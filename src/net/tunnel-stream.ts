@@ -203,9 +203,10 @@ export class TunnelStream extends Duplex {
     this.#isHeld = false;
     while (this.#sink !== undefined && !this.#isHeld && !this.destroyed) {
       // What was there for a reader before comes first. It stays there until it is taken: the sink may hold, or let go.
-      const piece = this.readableLength > 0 ? this.read() : this.#inbound.shift();
-      if (piece === undefined || piece === null) break;
-      this.#sink.onData(bufferOf(piece));
+      const piece = this.readableLength > 0 ? this.read() : undefined;
+      if (piece === null) break;
+      if (piece !== undefined) this.#sink.onData(piece);
+      else if (!this.#inbound.handOn(this.#sink)) break;
     }
     this.#host.consumptionChanged(this);
     this.#endIfTaken();
@@ -369,7 +370,7 @@ export class TunnelStream extends Duplex {
   #deliver(data: Uint8Array): void {
     const { bytes } = this.#inbound;
     if (this.#sink === undefined || this.#isHeld || bytes > 0 || this.readableLength > 0)
-      this.#inbound.push(data);
+      this.#inbound.pushLent(data);
     else this.#sink.onData(bufferOf(data));
   }
 

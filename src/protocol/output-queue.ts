@@ -12,6 +12,8 @@ export const headroomBytes = 16;
 const smallBlockBytes = 16 * 1024;
 /** One write of so much costs little more than one of a few octets; above it nothing was gained. */
 const largeBlockBytes = 256 * 1024;
+/** What a large block takes with its headroom. */
+export const blockBytes = headroomBytes + largeBlockBytes;
 /** So many blocks of each size are kept for the next frames: one is written while another one fills. */
 const sparesMax = 3;
 /** What is left of a block is used for a part of a frame only if it is worth a frame. */

@@ -108,6 +108,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'store/sqlite/sqlite-uses.ts leftBatchesMax',
     'gateway/front/http1-client.ts joinBytesMax',
     'net/block-writer.ts spareBytesMax',
+    'net/lent-block.ts pieceBytesMax countMax',
     'net/tunnel-stream.ts joinBytesMax',
     'net/websocket-writer.ts copyBytesMax',
     'policy/covering-index.ts portsIndexedMax',

@@ -371,6 +371,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/chunk-stream.ts ChunkStream',
     'src/net/websocket-writer.ts WebSocketWriter',
     'src/protocol/chunk-codec.ts encodeChunk',
+    'src/net/lent-block.ts LentBlock',
+    'src/net/shared-reads.ts lend',
+    'src/net/shared-reads.ts takeBack',
     'src/protocol/spare-blocks.ts SpareBlocks',
   ],
   'certificates that a handshake of the runtime has taken, originChainCertificatesMax of them and originChainSignaturesMax signatures':
