@@ -12,6 +12,7 @@ import {
   sessionNarrowPath,
   sessionPath,
 } from '../protocol/session-messages.ts';
+import { serverCiphers } from '../pki/server-ciphers.ts';
 import { problemResponse } from '../net/problem-response.ts';
 import { sessionProblem } from '../protocol/session-messages.ts';
 
@@ -36,6 +37,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
     cert: options.certificatePem,
     key: options.keyPem,
     minVersion: 'TLSv1.2',
+    ...serverCiphers,
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: limits.handshakeTimeoutMs,
     maxHeaderSize: limits.connectHeadBytesMax,

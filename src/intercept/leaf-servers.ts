@@ -4,6 +4,7 @@ import { constants } from 'node:crypto';
 import { createServer } from 'node:tls';
 import type { Server } from 'node:tls';
 import type { Leaf, LeafIssuer } from '../pki/certificate-authority.ts';
+import { serverCiphers } from '../pki/server-ciphers.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { MintingRate } from './minting-rate.ts';
 
@@ -128,6 +129,7 @@ export class LeafServers {
       cert: leaf.certificatePem,
       key: typeof privateKey === 'string' ? privateKey : privateKey.export({ type: 'pkcs8', format: 'pem' }),
       minVersion: 'TLSv1.2',
+      ...serverCiphers,
       secureOptions,
       // With an offer, a client that asks only for other protocols gets the alert no_application_protocol.
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),

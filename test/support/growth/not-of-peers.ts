@@ -288,6 +288,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/forward/forwarder.ts respondLate',
     'src/gateway/forward/forwarder.ts idleFor',
     'src/net/block-writer.ts BlockWriter',
+    'src/pki/server-ciphers.ts preferredFirst',
     'src/net/tunnel-inbound-queue.ts bufferOf',
     'src/net/denied-address.ts deniedAddress',
     'src/net/own-addresses.ts checkConnected',
