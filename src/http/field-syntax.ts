@@ -3,6 +3,7 @@
 import { ProxyError } from '../protocol/error.ts';
 import type { ErrorCode } from '../protocol/error-table.ts';
 import { HeaderList, type HeaderField } from './header-list.ts';
+import { knownName } from './known-names.ts';
 import { printable } from './printable.ts';
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -60,6 +61,8 @@ export function listMembers(fields: HeaderList, name: string): readonly string[]
 
 /** Gives the name in lower case. */
 function checkName(name: string, rules: FieldRules): string {
+  const known = rules.lowerCaseNames ? undefined : knownName(name);
+  if (known !== undefined) return known.lowerCase;
   if (!token.test(name)) {
     throw new ProxyError(rules.malformed, `The header field name ${printable(name)} is not a token.`);
   }

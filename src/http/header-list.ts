@@ -31,13 +31,13 @@ export class HeaderList {
     return this.#fields.length;
   }
 
-  get #names(): readonly string[] {
+  #names(): readonly string[] {
     return (this.#lowerCaseNames ??= this.#fields.map(([name]) => name.toLowerCase()));
   }
 
   /** All values of a name, in order. */
   all(name: string): readonly string[] {
-    const names = this.#names;
+    const names = this.#names();
     const wanted = name.toLowerCase();
     let values: string[] | undefined;
     for (let at = names.indexOf(wanted); at !== -1; at = names.indexOf(wanted, at + 1)) {
@@ -48,24 +48,26 @@ export class HeaderList {
 
   /** The value of a name that stands once; undefined if absent. With several, the first. */
   first(name: string): string | undefined {
-    return this.#fields[this.#names.indexOf(name.toLowerCase())]?.[1];
+    const at = this.#names().indexOf(name.toLowerCase());
+    // An index below zero would be looked up as a property.
+    return at === -1 ? undefined : this.#fields[at]?.[1];
   }
 
   has(name: string): boolean {
-    return this.#names.includes(name.toLowerCase());
+    return this.#names().includes(name.toLowerCase());
   }
 
   /** Whether the name stands more than once. */
   isRepeated(name: string): boolean {
     const wanted = name.toLowerCase();
-    const first = this.#names.indexOf(wanted);
-    return first !== -1 && this.#names.includes(wanted, first + 1);
+    const first = this.#names().indexOf(wanted);
+    return first !== -1 && this.#names().includes(wanted, first + 1);
   }
 
   without(...unwanted: readonly string[]): HeaderList {
     const gone = unwanted.map((name) => name.toLowerCase());
     // Most of what is taken off does not stand there, and a look through a short list costs less than a set.
-    if (!gone.some((name) => this.#names.includes(name))) return this;
+    if (!gone.some((name) => this.#names().includes(name))) return this;
     const lowerCase = new Set(gone);
     return this.filter((name) => !lowerCase.has(name));
   }
@@ -78,12 +80,12 @@ export class HeaderList {
 
   /** The names in lower case, in order. */
   get lowerCaseNames(): readonly string[] {
-    return this.#names;
+    return this.#names();
   }
 
   /** The fields whose lower-case name `keep` accepts; the list itself if that is all of them. */
   filter(keep: (lowerCaseName: string) => boolean): HeaderList {
-    const names = this.#names;
+    const names = this.#names();
     // Most lists stay as they are.
     let at = 0;
     while (at < names.length && keep(names[at] ?? '')) at += 1;

@@ -100,8 +100,10 @@ type Keeps = (lowerCaseName: string) => boolean;
  * A Connection that lists a field which decides meaning throws `code`.
  */
 export function endToEnd(fields: HeaderList, code: ErrorCode): Keeps {
-  const listed = listMembers(fields, 'connection').filter((option) => !connectionOptions.has(option));
-  if (listed.length === 0) return isEndToEnd;
+  const options = listMembers(fields, 'connection');
+  // Most messages list nothing, or what names no field.
+  if (options.every((option) => connectionOptions.has(option))) return isEndToEnd;
+  const listed = options.filter((option) => !connectionOptions.has(option));
   for (const option of listed) {
     if (neverListed.has(option) || option.startsWith('sec-') || option.startsWith('x-amz-')) {
       throw new ProxyError(

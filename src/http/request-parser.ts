@@ -7,7 +7,7 @@ import type { LimitName, Limits } from '../protocol/limits.ts';
 import { chunkSize } from './chunk-line.ts';
 import { framingBytesPerByteMax, type MessageFraming, requestFraming } from './framing.ts';
 import { HeaderList } from './header-list.ts';
-import { latin1Text } from './latin1-text.ts';
+import { HeadLines, latin1Text } from './latin1-text.ts';
 import { parseFieldLine } from './response-framing.ts';
 
 /** A head as it was read, not judged yet. Field arrays are name, value, name, value … */
@@ -45,6 +45,7 @@ const requestLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP
 export class RequestParser {
   readonly #sink: RequestSink;
   readonly #limits: RequestParserLimits;
+  readonly #lines = new HeadLines();
   #state: State = 'over';
   #method = '';
   #target = '';
@@ -105,6 +106,7 @@ export class RequestParser {
         at = this.#takeLine(bytes, at);
       }
     }
+    this.#lines.forget();
     return at;
   }
 
@@ -120,6 +122,13 @@ export class RequestParser {
 
   /** Takes bytes to the end of the line, or all if it is not whole. */
   #takeLine(bytes: Uint8Array, start: number): number {
+    const isInHead = this.#state === 'line' || this.#state === 'fields';
+    const whole = isInHead && this.#line === '' ? this.#lines.lineAt(bytes, start) : undefined;
+    if (whole !== undefined) {
+      this.#count(whole.length);
+      this.#endWith(whole);
+      return start + whole.length;
+    }
     const newline = bytes.indexOf(0x0a, start);
     const end = newline === -1 ? bytes.length : newline + 1;
     this.#count(end - start);
@@ -130,9 +139,13 @@ export class RequestParser {
       return end;
     }
     this.#line = '';
+    this.#endWith(line);
+    return end;
+  }
+
+  #endWith(line: string): void {
     if (!line.endsWith('\r\n')) throw malformed('a line of it ends without CR');
     this.#endLine(line.slice(0, -2));
-    return end;
   }
 
   /** Before a byte is held. */

@@ -3,6 +3,7 @@
 import { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import { parseContentLength } from './framing.ts';
+import { knownName } from './known-names.ts';
 import { printable } from './printable.ts';
 
 /** `close`: the body ends with the connection. */
@@ -49,12 +50,17 @@ export function parseStatusLine(line: string, fault: ResponseFault = malformedRe
 /** Adds name and value of a field line to `raw`. A line that goes on with the next one (obs-fold) is none. */
 export function parseFieldLine(line: string, raw: string[], fault: ResponseFault = malformedResponse): void {
   const colon = line.indexOf(':');
-  const name = colon === -1 ? line : line.slice(0, colon);
-  if (colon === -1 || !fieldName.test(name)) throw fault(`${printable(name)} is no name of a header field`);
+  const given = colon === -1 ? line : line.slice(0, colon);
+  const name = (colon === -1 ? undefined : knownName(given)?.name) ?? checkedName(given, colon, fault);
   const value = withoutBlanks(line.slice(colon + 1));
   if (!fieldValue.test(value))
     throw fault(`the header field ${printable(name)} has a control character in its value`);
   raw.push(name, value);
+}
+
+function checkedName(name: string, colon: number, fault: ResponseFault): string {
+  if (colon === -1 || !fieldName.test(name)) throw fault(`${printable(name)} is no name of a header field`);
+  return name;
 }
 
 export interface HeadReading {

@@ -5,7 +5,7 @@
 import type { Limits } from '../protocol/limits.ts';
 import { chunkSize } from './chunk-line.ts';
 import { framingBytesPerByteMax } from './framing.ts';
-import { latin1Text } from './latin1-text.ts';
+import { HeadLines, latin1Text } from './latin1-text.ts';
 import { responseHead, malformedResponse, parseFieldLine, parseStatusLine } from './response-framing.ts';
 import type { ResponseFault, ResponseHead, StatusLine } from './response-framing.ts';
 
@@ -53,6 +53,7 @@ export class ResponseParser {
   readonly #limits: ResponseParserLimits;
   readonly #fault: ResponseFault;
   readonly #isStrict: boolean;
+  readonly #lines = new HeadLines();
   #request: RequestOfResponse = { method: '', asksToSwitch: false };
   #state: State = 'over';
   #status: StatusLine = { status: 0, httpVersion: '1.1' };
@@ -134,6 +135,7 @@ export class ResponseParser {
         at = this.#takeLine(bytes, at);
       }
     }
+    this.#lines.forget();
     return at;
   }
 
@@ -159,6 +161,13 @@ export class ResponseParser {
 
   /** Takes bytes to the end of the line, or all if it is not whole. */
   #takeLine(bytes: Uint8Array, start: number): number {
+    const isInHead = this.#state === 'status' || this.#state === 'fields';
+    const whole = isInHead && this.#line === '' ? this.#lines.lineAt(bytes, start) : undefined;
+    if (whole !== undefined) {
+      this.#count(whole.length);
+      this.#endWith(whole);
+      return start + whole.length;
+    }
     const newline = bytes.indexOf(0x0a, start);
     const end = newline === -1 ? bytes.length : newline + 1;
     this.#count(end - start);
@@ -173,10 +182,14 @@ export class ResponseParser {
     }
     const line = this.#line;
     this.#line = '';
+    this.#endWith(line);
+    return end;
+  }
+
+  #endWith(line: string): void {
     const hasReturn = line.endsWith('\r\n');
     if (!hasReturn) this.#takeBareLineEnd();
     this.#endLine(line.slice(0, hasReturn ? -2 : -1));
-    return end;
   }
 
   /** RFC 9112 §2.2 lets a recipient take it in a head. Of chunks it says nothing, and readers differ there. */

@@ -32,7 +32,7 @@ export function withCheckedArchive({
   takesParts,
   promised,
   onWhole,
-}: ArchiveCheckOptions): PackageFilter {
+}: ArchiveCheckOptions): PackageFilter & Required<Pick<PackageFilter, 'sent'>> {
   const dash = promised.indexOf('-');
   const [algorithm, expected] = [promised.slice(0, dash), promised.slice(dash + 1)];
   let hash: Hash | undefined;

@@ -55,16 +55,19 @@ interface ReadParts {
   readonly body?: Readable;
 }
 
+/** What a request is allowed by, and what was read of it for that. */
+export type Decided = Pick<Admitted, 'decision' | 'access' | 'basis' | 'body'>;
+
 /**
  * Invariant 1: no dial before a decision; no decision without a rule. What a decision awaits is read, and it is made again, until it
  * awaits nothing: each part of a request, and of what is known of it, is read once.
  * @throws ProxyError policy_denied, and what reading throws
  */
-export async function decideRequest(
+export function decideRequest(
   asked: AskedRequest,
   parts: ExchangeParts,
   record: ExchangeRecord,
-): Promise<Pick<Admitted, 'decision' | 'access' | 'basis' | 'body'>> {
+): Decided | Promise<Decided> {
   const { client, validated, principal } = asked;
   const { destination, method, path, query, headers } = validated.head;
   const depth = 'request';
@@ -74,14 +77,23 @@ export async function decideRequest(
       ? { depth, destination, method, path, query, headers }
       : { depth, destination, method, path, query, headers, body };
   const access = withAdvisories(plain, parts);
+  const judged = judge(access, principal, parts, record);
+  const { decision, basis } = judged;
+  if (decision.effect === 'deny') throw denied(decision);
+  const room = holdBody(client, validated, principal, parts);
+  if (room !== undefined) record.keeps(() => room.release());
+  if (decision.awaits === undefined && decision.observed === undefined)
+    return { decision, access, basis, body: undefined };
+  return decideByParts(judged, access, { asked, parts, record });
+}
+
+async function decideByParts(first: Judged, access: RequestAccess, reading: Reading): Promise<Decided> {
+  const { asked, parts, record } = reading;
+  const { client, validated, principal } = asked;
   let read: ReadParts = { access };
-  let judged = judge(read.access, principal, parts, record);
-  if (judged.decision.effect === 'allow') {
-    const room = holdBody(client, validated, principal, parts);
-    if (room !== undefined) record.keeps(() => room.release());
-  }
+  let judged = first;
   for (let next = awaitedBy(judged); next !== undefined; next = awaitedBy(judged)) {
-    read = await readPart(next, read, { asked, parts, record });
+    read = await readPart(next, read, reading);
     judged = judge(read.access, principal, parts, record);
   }
   const { decision, basis } = judged;

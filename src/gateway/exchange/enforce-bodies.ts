@@ -11,17 +11,26 @@ import type { ClientExchange } from './client-exchange.ts';
 const methodsWithoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 /** @throws ProxyError policy_denied, body_too_large for a body that its rule does not let through, before anything goes out */
-export async function enforceBodies(
+export function enforceBodies(
   client: Pick<ClientExchange, 'body' | 'signal' | 'sendContinue'>,
   validated: ValidatedRequest,
   decision: AllowDecision,
   limits: Limits,
-): Promise<void> {
+): Promise<void> | undefined {
   enforceDeclaredLength(validated, decision);
   const { head, framing, upgrade } = validated;
-  const { bodies, rule } = decision;
-  if (bodies !== 'where-defined' || !methodsWithoutBody.has(head.method) || upgrade !== undefined) return;
-  if (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)) return;
+  const isBare = decision.bodies === 'where-defined' && methodsWithoutBody.has(head.method);
+  if (!isBare || upgrade !== undefined || framing.kind === 'none') return undefined;
+  if (framing.kind === 'length' && framing.length === 0) return undefined;
+  return requireNoBody(client, validated, decision, limits);
+}
+
+async function requireNoBody(
+  client: Pick<ClientExchange, 'body' | 'signal' | 'sendContinue'>,
+  { framing, head }: ValidatedRequest,
+  { rule }: AllowDecision,
+  limits: Limits,
+): Promise<void> {
   if (framing.kind === 'chunked') {
     client.sendContinue();
     if (!(await firstOctet(client.body, client.signal, limits))) return;

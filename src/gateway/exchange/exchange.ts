@@ -8,14 +8,14 @@ import { validateTrailers } from '../../http/trailers.ts';
 import type { AllowDecision, DecidedPackage, RequestAccess } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { countExchange, ownerOf } from './spending-accounts.ts';
+import { countExchange, isCounted, ownerOf, uncounted } from './spending-accounts.ts';
 import { isServedHere, respondForOwnHost } from './own-host.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmAtDispatch } from './confirm-decision.ts';
+import { confirmDecision } from './confirm-decision.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
-import { learnedQuery } from './learn-ids.ts';
+import { idLearner, learnedQuery } from './learn-ids.ts';
 import { readsMessages } from './list-filter.ts';
-import { injectCredentials } from './inject-credentials.ts';
+import { injectionOf } from './inject-credentials.ts';
 import { graphqlResponder } from './graphql-denial.ts';
 import { setAsideFor } from './admit-call.ts';
 import { judgeRequest } from './judge-request.ts';
@@ -25,7 +25,7 @@ import { type ModelResponse, modelResponseOf } from './model-response.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import type { PromisedPackage } from '../packages/asked-package.ts';
-import { ArchiveStandIn, carrierOf, promisedArchive } from './archive-source.ts';
+import { ArchiveStandIn, type PromisedArchive, carrierOf, promisedArchive } from './archive-source.ts';
 import { MetadataStandIn } from './metadata-source.ts';
 import { captureOf } from './body-capture.ts';
 import { throughTransform } from '../credentials/request/body-rewrite.ts';
@@ -40,9 +40,7 @@ import { clientLeft, type ForwardRequest } from '../forward/forwarder.ts';
 import { refuse } from './refusal.ts';
 import { ResponseChain } from './response-chain.ts';
 import { ResponseRoom } from './response-room.ts';
-import { leakWatchOf } from './leak-watch.ts';
-import { injectOfHome } from './inject-of-home.ts';
-import { injectOfInside } from './inject-of-inside.ts';
+import { isSearched, leakWatchOf } from './leak-watch.ts';
 import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
@@ -62,13 +60,18 @@ export async function runExchange(
   try {
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
-    using capture = captureOf(admitted, scene.principal, parts);
-    if (isServedHere(head.destination, parts.credentials)) {
-      const { principal, absence } = scene;
-      const known = { client, head, principal, absence, record, parts };
-      await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
-    } else {
-      await forward(client, scene, parts, { admitted: { ...admitted, capture }, record });
+    const capture = captureOf(admitted, scene.principal, parts);
+    try {
+      if (isServedHere(head.destination, parts.credentials)) {
+        const { principal, absence } = scene;
+        const known = { client, head, principal, absence, record, parts };
+        await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
+      } else {
+        const own = capture === undefined ? admitted : { ...admitted, capture };
+        await forward(client, scene, parts, { admitted: own, record });
+      }
+    } finally {
+      capture?.[Symbol.dispose]();
     }
   } catch (error) {
     const fault = asProxyError(error);
@@ -101,7 +104,8 @@ export async function admit(
   });
   if (record.overRate !== undefined) throw record.overRate;
   requireAudit(parts, scene.principal.sessionId);
-  await roomInAudit(parts, scene.principal.sessionId);
+  const room = parts.audit.room?.(scene.principal.sessionId);
+  if (room !== undefined) await roomInAudit(room, parts, scene.principal.sessionId);
   parts.budgets.admitRequest(ownerOf(scene.principal), parts.clock());
   const asked = validate(client, scene, parts.limits);
   record.validated(asked.head);
@@ -109,36 +113,30 @@ export async function admit(
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
   const { principal } = scene;
-  const judged = await judgeRequest({ client, validated: asked, principal }, parts, record);
+  const judging = judgeRequest({ client, validated: asked, principal }, parts, record);
+  const judged = judging instanceof Promise ? await judging : judging;
   const { access, decision, basis, approval, call, validated: own, body } = judged;
   // What was true before somebody was asked need not be true behind it.
   if (approval !== undefined) requireAudit(parts, principal.sessionId);
-  const archive = await promisedArchive(
-    decision,
-    access,
-    { principal, record, signal: client.signal },
-    parts,
-  );
-  const { promised } = archive;
+  const archive =
+    decision.package === undefined
+      ? {}
+      : await promisedArchive(decision, access, { principal, record, signal: client.signal }, parts);
+  const { promised }: PromisedArchive = archive;
   const whole = askedInForm(own, access, decision, promised);
-  const watch = await leakWatchOf(decision, scene.principal, parts, record);
+  const watch = isSearched(decision) ? await leakWatchOf(decision, principal, parts, record) : undefined;
   const validated = watch === undefined ? whole : { ...whole, head: watch.judgeHead(whole.head) };
   const read = body === undefined ? client : whatWasRead(client, body);
-  await enforceBodies(read, validated, decision, parts.limits);
+  const unread = enforceBodies(read, validated, decision, parts.limits);
+  if (unread !== undefined) await unread;
   const sent = watch === undefined || !hasBody(validated) ? read : watch.guarded(read, validated.head);
-  const { spendBytes, spendOut } = await countExchange(scene.principal, decision, validated.head, parts);
-  const called = await setAsideFor(call, scene.principal, parts, record);
+  const { spendBytes, spendOut } = isCounted(decision)
+    ? await countExchange(principal, decision, validated.head, parts)
+    : uncounted;
+  const called = call === undefined ? undefined : await setAsideFor(call, principal, parts, record);
   const facts = bodyFacts(sent, scene.principal, validated, record);
-  const { signal } = client;
-  const insideInput = { validated, body: facts, principal: scene.principal, signal };
-  const injected =
-    injectOfHome(validated, decision, parts.homes) ??
-    (await injectOfInside(insideInput, decision, parts, record)) ??
-    (await injectCredentials(
-      { head: validated.head, body: facts, principal: scene.principal },
-      decision,
-      parts,
-    ));
+  const injecting = injectionOf({ client, validated, facts, principal }, decision, parts, record);
+  const injected = injecting instanceof Promise ? await injecting : injecting;
   const stripped = (decision.removedFields ?? []).concat(injected.stripped);
   record.injected(
     { names: injected.names, stripped },
@@ -189,9 +187,11 @@ function whatWasRead(
 }
 
 /** Waits while the store lags behind the session. What was true before may not be behind it. @throws ProxyError as requireAudit */
-async function roomInAudit(parts: Pick<ExchangeParts, 'audit' | 'limits'>, sessionId: string): Promise<void> {
-  const room = parts.audit.room?.(sessionId);
-  if (room === undefined) return;
+async function roomInAudit(
+  room: Promise<void>,
+  parts: Pick<ExchangeParts, 'audit' | 'limits'>,
+  sessionId: string,
+): Promise<void> {
   await room;
   // It is among the open ones by now, for which there is room: its refusal has an event of its own.
   const overRate = parts.audit.overRate(sessionId);
@@ -250,7 +250,9 @@ async function forward(
   { admitted, record }: Forwarding,
 ): Promise<void> {
   let ended: ProxyError | undefined;
-  using model = modelResponseOf(client, admitted, parts);
+  const { access, decision, approval } = admitted;
+  const { principal } = scene;
+  const model = modelResponseOf(client, admitted, parts);
   const end = (error: ProxyError): void => {
     ended = error;
     client.abort(error);
@@ -261,31 +263,39 @@ async function forward(
   const standIn = ArchiveStandIn.of(admitted, parts, record);
   const metadataIn = MetadataStandIn.of(admitted, scene.principal.id, parts, record);
   const made = { admitted, record, room, model, standIn, toldMs: metadataIn?.toldMs, end, refuse };
-  using chain = await ResponseChain.open(client, scene, parts, made);
-  const { relay, screen } = chain;
-  const request = forwardRequest(client, scene, parts, { admitted, record, model, screen });
-  const { access, decision } = admitted;
-  const { principal } = scene;
-  const release = parts.live.add({ principal, access, decision, end });
+  let chain: ResponseChain | undefined;
+  let request: ForwardRequest | undefined;
+  let release: (() => void) | undefined;
+  // In this order by hand: a stack of disposals costs each request more than all of its conditions.
   try {
+    const learner =
+      decision.learnsIds && (await idLearner({ access, decision }, principal.sessionId, parts.ids));
+    chain = ResponseChain.open(client, scene, parts, { ...made, learner });
+    request = forwardRequest(client, scene, parts, { admitted, record, model, screen: chain.screen });
+    release = parts.live.add({ principal, access, decision, end });
     // From here on a change of the policy ends it.
-    await confirmAtDispatch(admitted, principal, parts);
+    if (approval !== undefined) await approval.use();
+    confirmDecision(admitted, principal, parts);
     throwIfGone(client);
     client.sendContinue();
-    const { protocol } = await carrierOf(standIn ?? metadataIn, admitted, parts).forward(
-      request,
-      chain.receiver,
-    );
-    await chain.end();
+    const carrier = carrierOf(standIn ?? metadataIn, admitted, parts);
+    const { protocol } = await carrier.forward(request, chain.receiver);
+    const rest = chain.end();
+    if (rest !== undefined) await rest;
     if (model !== undefined && client.signal.aborted) throw client.fault ?? clientLeft();
     record.succeeded(protocol);
   } catch (error) {
     // What broke is the consequence of that.
-    throw ended ?? relay.harmless(error);
+    throw ended ?? (chain === undefined ? error : chain.relay.harmless(error));
   } finally {
-    release();
-    releaseBody(client, request);
-    chain.told(parts.clock());
+    release?.();
+    if (request !== undefined) releaseBody(client, request);
+    try {
+      if (release !== undefined) chain?.told(parts.clock());
+    } finally {
+      chain?.[Symbol.dispose]();
+      model?.[Symbol.dispose]();
+    }
   }
 }
 

@@ -11,13 +11,11 @@ import { readOrPutBack } from '../credentials/request/whole-body.ts';
 import type { Approval } from './approval.ts';
 import { declaredLength, hasBody } from './body-facts.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import type { Admitted, ExchangeParts } from './exchange-parts.ts';
+import type { ExchangeParts } from './exchange-parts.ts';
+import type { Decided } from './decide-request.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { decideRequest } from './decide-request.ts';
 import { holdMsFor } from './hold-time.ts';
 import { isShowable, questionOf } from './question-of.ts';
-
-type Decided = Pick<Admitted, 'decision' | 'access' | 'basis' | 'body'>;
 
 interface Holding {
   readonly client: ClientExchange;
@@ -25,22 +23,14 @@ interface Holding {
   readonly principal: Principal;
 }
 
-type Held = Decided & { readonly approval?: Approval };
-
-/** What is decided about the request, and what a person says of it, where the rule asks. @throws ProxyError as decideRequest and holdForAnswer */
-export async function decideAndAsk(
-  holding: Holding,
-  parts: ExchangeParts,
-  record: ExchangeRecord,
-): Promise<Held> {
-  return await holdForAnswer(await decideRequest(holding, parts, record), holding, parts, record);
-}
+/** What was decided about the request, and what a person said of it, where the rule asks. */
+export type Held = Decided & { readonly approval?: Approval };
 
 /**
  * Gives the request back as it was decided, with its body where that was read, once a person has allowed it.
  * @throws ProxyError question_open, question_denied, question_impossible, limit_exceeded, cancelled
  */
-async function holdForAnswer(
+export async function holdForAnswer(
   decided: Decided,
   holding: Holding,
   parts: ExchangeParts,

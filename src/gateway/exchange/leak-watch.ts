@@ -53,6 +53,11 @@ export interface LeakParts {
   readonly clock: () => number;
 }
 
+/** Whether the rule has anything searched. */
+export function isSearched({ leaks, screen }: Pick<AllowDecision, 'leaks' | 'screen'>): boolean {
+  return leaks !== undefined || screen !== undefined;
+}
+
 /** Undefined where the rule searches for nothing. @throws ProxyError credential_unavailable */
 export async function leakWatchOf(
   decision: AllowDecision,
@@ -60,8 +65,8 @@ export async function leakWatchOf(
   { credentials, held, leakLedger: ledger, clock }: LeakParts,
   record: ExchangeRecord,
 ): Promise<LeakWatch | undefined> {
-  const { leaks, screen } = decision;
-  if (leaks === undefined && screen === undefined) return undefined;
+  const { leaks } = decision;
+  if (!isSearched(decision)) return undefined;
   // Responses are searched for canaries, too.
   const isSought = leaks?.find.includes('credential') === true;
   const { table, fault } = await currentTable(credentials, isSought, clock());

@@ -57,8 +57,8 @@ export interface PackageFilterOptions extends Omit<TimesScene, 'toldMs'> {
 
 export interface PackageFilter extends Partial<Disposable> {
   readonly client: ResponseClient;
-  /** When all of the response has been handed on. @throws ProxyError if it could not be read */
-  sent(): Promise<void>;
+  /** When all of the response has been handed on; absent: it goes on as it comes. @throws ProxyError if it could not be read */
+  sent?(): Promise<void>;
 }
 
 /** The package whose metadata is shown in part; undefined: the response goes on as it is. */

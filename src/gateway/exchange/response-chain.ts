@@ -7,7 +7,7 @@ import type { ClientExchange } from './client-exchange.ts';
 import type { Admitted, ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
-import { idLearner } from './learn-ids.ts';
+import type { IdLearner } from './learn-ids.ts';
 import { InsideGuard } from './inside-guard.ts';
 import type { ModelResponse } from './model-response.ts';
 import type { PackageFilter } from './package-filter.ts';
@@ -23,6 +23,8 @@ export interface ChainOptions {
   readonly admitted: Admitted;
   readonly record: ExchangeRecord;
   readonly room: ResponseRoom;
+  /** Of a list of whose ids is learned. */
+  readonly learner?: IdLearner | undefined;
   readonly model?: ModelResponse | undefined;
   readonly standIn?: ArchiveStandIn | undefined;
   /** When the registry said it, where that was before. */
@@ -59,14 +61,13 @@ export class ResponseChain implements Disposable {
     this.#options = options;
   }
 
-  static async open(
+  static open(
     client: ClientExchange,
     scene: ExchangeScene,
     parts: ExchangeParts,
     options: ChainOptions,
-  ): Promise<ResponseChain> {
-    const { admitted, record, room, model, standIn, toldMs, end, refuse } = options;
-    const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
+  ): ResponseChain {
+    const { admitted, record, room, learner, model, standIn, toldMs, end, refuse } = options;
     const screen = screenOf(client, parts, { scene, admitted, record, room, refuse });
     const made = { admitted, record, room, learner, model, standIn, toldMs };
     const shown = shownResponse(screen?.client ?? client, scene, parts, made);
@@ -97,11 +98,20 @@ export class ResponseChain implements Disposable {
     return this.#guard ?? this.relay;
   }
 
-  /** The origin's response was complete: resolves when all of it that may is with the client. @throws ProxyError */
-  async end(): Promise<void> {
+  /**
+   * The origin's response was complete: resolves when all of it that may is with the client; undefined if it is by now.
+   * @throws ProxyError
+   */
+  end(): Promise<void> | undefined {
+    const isThere = this.#guard === undefined && this.relay.isWhole && this.#shown.sent === undefined;
+    return isThere && this.screen === undefined ? undefined : this.#sent();
+  }
+
+  async #sent(): Promise<void> {
     await this.#guard?.end();
     await this.relay.end();
-    await this.#shown.sent().then(() => this.screen?.sent());
+    await this.#shown.sent?.();
+    await this.screen?.sent();
   }
 
   /** What there was of it; once. */

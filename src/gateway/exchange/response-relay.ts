@@ -190,6 +190,11 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     if (this.#waiting === 0 && isDirect) this.#end();
   }
 
+  /** Whether all of the response is with the client, its end too. */
+  get isWhole(): boolean {
+    return this.#isEnded && this.#unpaid === undefined;
+  }
+
   /** The origin's response was complete. */
   async end(): Promise<void> {
     await this.#unpaid;
@@ -220,6 +225,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
 
   /** The fields without a transfer coding below the chunks, which is one hop's and was not asked for: it goes no further. */
   #takeTransferCoding(rawHeaders: readonly string[]): readonly string[] {
+    if (!mayBeCoded(rawHeaders)) return rawHeaders;
     const headers = HeaderList.fromRaw(rawHeaders);
     const coding = codingBeforeChunks(headers.all('transfer-encoding'));
     if (coding === undefined || coding === 'none') return rawHeaders;
@@ -263,4 +269,10 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
         'so the response cannot be searched for the injected credential and is not passed on',
     ));
   }
+}
+
+/** Whether a field has the length of Transfer-Encoding: most responses have none. */
+function mayBeCoded(raw: readonly string[]): boolean {
+  for (let at = 0; at < raw.length; at += 2) if (raw[at]?.length === 17) return true;
+  return false;
 }

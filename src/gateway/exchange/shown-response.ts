@@ -135,4 +135,4 @@ interface ArchiveScene {
   readonly keep: (octets: number) => void;
 }
 
-const asItIs = (client: ResponseClient): PackageFilter => ({ client, sent: () => Promise.resolve() });
+const asItIs = (client: ResponseClient): PackageFilter => ({ client });

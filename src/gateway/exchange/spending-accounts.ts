@@ -72,13 +72,28 @@ export async function spendFor(
   };
 }
 
+/** Whether the rule, or what narrowed the session, counts anything of a request. */
+export function isCounted({ limits, narrowed }: Pick<AllowDecision, 'limits' | 'narrowed'>): boolean {
+  if (narrowed !== undefined && narrowed.length > 0) return true;
+  if (limits.requestsPerSecond !== undefined) return true;
+  return countedLimits.some((limit) => limits[limit] !== undefined);
+}
+
+interface Payers {
+  readonly spendBytes: SpendBytes | undefined;
+  readonly spendOut: SpendBytes | undefined;
+}
+
+/** With what a request is paid that nobody counts. */
+export const uncounted: Payers = { spendBytes: undefined, spendOut: undefined };
+
 /** What a request is paid with, of both directions and of what its client sends. @throws ProxyError limit_exceeded, store_unavailable */
 export async function countExchange(
   principal: Principal,
   decision: AllowDecision,
   head: RequestHead,
   { budgets, clock }: { readonly budgets: SessionBudgets; readonly clock: () => number },
-): Promise<{ readonly spendBytes: SpendBytes | undefined; readonly spendOut: SpendBytes | undefined }> {
+): Promise<Payers> {
   const accounts = accountsOf(principal, decision);
   return {
     spendBytes: await spendFor(accounts, (sessionId, counted) => budgets.admit(sessionId, counted, clock())),

@@ -17,6 +17,7 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmAtDispatch } from './confirm-decision.ts';
+import { idLearner } from './learn-ids.ts';
 import { captureOf } from './body-capture.ts';
 import { admit, forwardRequest, responseRoom } from './exchange.ts';
 import type { ExchangeScene } from './exchange-scene.ts';
@@ -210,13 +211,9 @@ async function openingHandshake(
     onRefused(error);
     client.abort(error);
   };
-  const chain = await ResponseChain.open(client, scene, parts, {
-    admitted,
-    record,
-    room,
-    end,
-    refuse: onRefused,
-  });
+  const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
+  const made = { admitted, record, room, learner, end, refuse: onRefused };
+  const chain = ResponseChain.open(client, scene, parts, made);
   const { screen } = chain;
   const request = { ...forwardRequest(client, scene, parts, { admitted, record, screen }), body: undefined };
   const sought = await parts.credentials.inMessages(decision.inject, parts.clock());

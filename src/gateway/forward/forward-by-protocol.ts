@@ -44,7 +44,9 @@ export class ByProtocolForwarder implements Forwarder {
     this.#held = held;
     this.#dialer = new SpareSocketDialer(dialer);
     this.#limits = limits;
-    this.#http1 = new Http1Forwarder(this.#dialer, limits);
+    this.#http1 = new Http1Forwarder(this.#dialer, limits, (request, receiver, error) =>
+      isProtocolRefusal(error) ? this.#forwardOverHttp2Only(request, receiver, error) : undefined,
+    );
     this.#http2 = new OriginPools<Http2Pool>(
       () => ({ origins: [], sessions: new TlsSessions(), opening: undefined }),
       (pool) => {
@@ -54,18 +56,11 @@ export class ByProtocolForwarder implements Forwarder {
     );
   }
 
-  async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
+  forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
     const key = originKeyOf(request);
-    if (key.destination.scheme === 'https' && this.#prefersHttp2(key, request)) {
-      const { pool, release } = this.#http2.use(key);
-      try {
-        const origin = await this.#http2Origin(pool, key);
-        if (origin !== undefined) return await origin.forward(request, receiver, this.#limits);
-      } finally {
-        release();
-      }
-    }
-    return this.#overHttp1(request, receiver, key);
+    return key.destination.scheme === 'https' && this.#prefersHttp2(key, request)
+      ? this.#overHttp2(request, receiver, key)
+      : this.#http1.forward(request, receiver, key);
   }
 
   /** HTTP/1.1 first, for few origins take a WebSocket over HTTP/2. */
@@ -102,19 +97,27 @@ export class ByProtocolForwarder implements Forwarder {
     return current === 'h2' || request.head.httpVersion === '2' || endsConnection(request);
   }
 
-  async #overHttp1(
+  async #overHttp2(
     request: ForwardRequest,
     receiver: ResponseReceiver,
     key: OriginKey,
   ): Promise<ForwardResult> {
+    const { pool, release } = this.#http2.use(key);
     try {
-      return await this.#http1.forward(request, receiver, key);
-    } catch (error) {
-      if (!isProtocolRefusal(error)) throw error;
-      return await this.#overHttp2Only(request, error, (origin) =>
-        origin.forward(request, receiver, this.#limits),
-      );
+      const origin = await this.#http2Origin(pool, key);
+      if (origin !== undefined) return await origin.forward(request, receiver, this.#limits);
+    } finally {
+      release();
     }
+    return await this.#http1.forward(request, receiver, key);
+  }
+
+  #forwardOverHttp2Only(
+    request: ForwardRequest,
+    receiver: ResponseReceiver,
+    refusal: unknown,
+  ): Promise<ForwardResult> {
+    return this.#overHttp2Only(request, refusal, (origin) => origin.forward(request, receiver, this.#limits));
   }
 
   /** The origin refused http/1.1 before a byte of the request was sent: it wants HTTP/2 only. */

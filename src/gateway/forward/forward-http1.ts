@@ -15,12 +15,21 @@ import type { Http1Connection } from './http1-connection.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginDialer } from './origin-pools.ts';
 
+type Otherwise = (
+  request: ForwardRequest,
+  receiver: ResponseReceiver,
+  error: unknown,
+) => Promise<ForwardResult> | undefined;
+
 export class Http1Forwarder implements Forwarder {
   readonly #pools: OriginPools<Http1Pool>;
   readonly #limits: Limits;
+  readonly #otherwise: Otherwise | undefined;
 
-  constructor(dialer: OriginDialer, limits: Limits) {
+  /** @param otherwise asked what becomes of a request that failed here; undefined: it fails */
+  constructor(dialer: OriginDialer, limits: Limits, otherwise?: Otherwise) {
     this.#limits = limits;
+    this.#otherwise = otherwise;
     this.#pools = new OriginPools(
       (key) => new Http1Pool(key, dialer, limits),
       (pool) => pool[Symbol.dispose](),
@@ -49,6 +58,11 @@ export class Http1Forwarder implements Forwarder {
         pool.put(connection);
       }
       return await forwardAgain(pool, request, receiver);
+    } catch (error) {
+      release();
+      const other = this.#otherwise?.(given, receiver, error);
+      if (other === undefined) throw error;
+      return await other;
     } finally {
       release();
     }

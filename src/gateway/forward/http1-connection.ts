@@ -119,10 +119,23 @@ export class Http1Connection implements OriginConnection {
    * Sends a request and hands its response on. Resolves when the response is whole, with the connection itself if it was
    * switched to `switchTo`. @throws ProxyError origin_malformed, origin_truncated, timeout, cancelled, what the receiver throws
    */
-  async run(
+  run(
     request: ForwardRequest,
     receiver: ResponseReceiver,
     switchTo?: string,
+  ): Promise<SwitchedConnection | undefined> {
+    try {
+      return this.#run(request, receiver, switchTo);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** No async function: each of its turns would be one of each request. */
+  #run(
+    request: ForwardRequest,
+    receiver: ResponseReceiver,
+    switchTo: string | undefined,
   ): Promise<SwitchedConnection | undefined> {
     const { body, bodyLength, signal, head } = request;
     this.#parser.begin({ method: head.method, asksToSwitch: switchTo !== undefined });
@@ -145,11 +158,15 @@ export class Http1Connection implements OriginConnection {
     signal.addEventListener('abort', this.#onAbort, { once: true });
     if (pump === undefined) this.#socket.write(text, 'latin1');
     else pump.start(text);
-    try {
-      return await promise;
-    } finally {
-      signal.removeEventListener('abort', this.#onAbort);
-    }
+    return promise;
+  }
+
+  /** Takes the exchange that ends now. */
+  #take(): Exchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.request.signal.removeEventListener('abort', this.#onAbort);
+    return exchange;
   }
 
   /** Looked at again and again: whether a deadline has passed. */
@@ -286,9 +303,8 @@ export class Http1Connection implements OriginConnection {
 
   /** The response is whole. What is left of the body, or came behind the response, must not get into another exchange. */
   #finish(isClean: boolean): void {
-    const exchange = this.#exchange;
+    const exchange = this.#take();
     if (exchange === undefined) return;
-    this.#exchange = undefined;
     exchange.pump?.stop();
     const isSent = exchange.pump?.isSent !== false;
     this.#idleMs = this.#idleTime();
@@ -309,9 +325,8 @@ export class Http1Connection implements OriginConnection {
   }
 
   #fail(error: unknown): void {
-    const exchange = this.#exchange;
+    const exchange = this.#take();
     if (exchange === undefined) return;
-    this.#exchange = undefined;
     exchange.pump?.stop();
     this.#close();
     exchange.reject(asProxyError(error));
@@ -319,8 +334,7 @@ export class Http1Connection implements OriginConnection {
 
   /** Gives the socket away. */
   #release(rawHeaders: readonly string[], head: Buffer): void {
-    const exchange = this.#exchange;
-    this.#exchange = undefined;
+    const exchange = this.#take();
     const socket = this.#socket;
     socket.pause();
     this.#reads?.stop();

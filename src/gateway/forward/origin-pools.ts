@@ -37,6 +37,8 @@ export interface OriginDialer {
 }
 
 interface Entry<P> {
+  readonly text: string;
+  readonly key: OriginKey;
   readonly pool: P;
   lastUsedMs: number;
   inUse: number;
@@ -78,6 +80,28 @@ export function originKeyText(key: OriginKey): string {
   );
 }
 
+/** Whether both have one text, seen without making it: false where that would take longer. */
+function isSameKey(one: OriginKey, other: OriginKey): boolean {
+  return (
+    one.destination.host === other.destination.host &&
+    one.destination.port === other.destination.port &&
+    one.destination.scheme === other.destination.scheme &&
+    one.principalId === other.principalId &&
+    one.sessionId === other.sessionId &&
+    one.isKeptAfterBody === other.isKeptAfterBody &&
+    one.tls === other.tls &&
+    one.exit === other.exit &&
+    one.via === other.via &&
+    isSameList(one.addresses, other.addresses) &&
+    isSameList(one.credentials, other.credentials)
+  );
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  if (one === other) return true;
+  return one.length === other.length && one.every((text, at) => text === other[at]);
+}
+
 /** Behind its length, so that no two lists of texts give one text. */
 function sized(text: string): string {
   return `${String(text.length)}:${text}`;
@@ -97,6 +121,8 @@ type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax' |
  */
 export class OriginPools<P> implements Disposable {
   readonly #entries = new Map<string, Entry<P>>();
+  /** By session, what was used last: most requests of a session go where the one before went. */
+  readonly #lastOf = new Map<string, Entry<P>>();
   readonly #open: (key: OriginKey) => P;
   readonly #close: (pool: P) => void;
   readonly #limits: PoolLimits;
@@ -124,14 +150,7 @@ export class OriginPools<P> implements Disposable {
 
   /** @throws ProxyError limit_exceeded */
   use(key: OriginKey): { readonly pool: P; readonly release: () => void } {
-    const text = originKeyText(key);
-    const known = this.#entries.get(text);
-    if (known === undefined || known.inUse === 0) this.#admit(key);
-    if (known === undefined) this.#makeRoom();
-    else this.#entries.delete(text);
-    const used = known ?? { pool: this.#open(key), lastUsedMs: Date.now(), inUse: 0 };
-    // Re-inserted last: the map's order is the order of use.
-    this.#entries.set(text, used);
+    const used = this.#entryOf(key);
     used.inUse += 1;
     if (used.inUse === 1) this.#count(key, 1);
     let released = false;
@@ -147,10 +166,33 @@ export class OriginPools<P> implements Disposable {
     };
   }
 
+  #entryOf(key: OriginKey): Entry<P> {
+    const last = this.#lastOf.get(key.sessionId);
+    const text = last !== undefined && isSameKey(last.key, key) ? last.text : originKeyText(key);
+    const known = this.#entries.get(text);
+    // Only one that nobody uses is closed, so the order says nothing of the others.
+    if (known !== undefined && known.inUse > 0) return known;
+    this.#admit(key);
+    if (known === undefined) this.#makeRoom();
+    else this.#entries.delete(text);
+    const used = known ?? { text, key, pool: this.#open(key), lastUsedMs: Date.now(), inUse: 0 };
+    // Re-inserted last: the map's order is the order of use.
+    this.#entries.set(text, used);
+    this.#lastOf.set(key.sessionId, used);
+    return used;
+  }
+
+  #remove({ text, key, pool }: Entry<P>): void {
+    this.#entries.delete(text);
+    if (this.#lastOf.get(key.sessionId)?.text === text) this.#lastOf.delete(key.sessionId);
+    this.#close(pool);
+  }
+
   [Symbol.dispose](): void {
     void this.#sweeping.close();
     for (const { pool } of this.#entries.values()) this.#close(pool);
     this.#entries.clear();
+    this.#lastOf.clear();
   }
 
   /** A session that has few is admitted whatever the others of its principal have: none of them starves it. */
@@ -173,10 +215,9 @@ export class OriginPools<P> implements Disposable {
   #makeRoom(): void {
     const { originPoolsMax } = this.#limits;
     if (this.#entries.size < originPoolsMax) return;
-    for (const [text, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (entry.inUse > 0) continue;
-      this.#entries.delete(text);
-      this.#close(entry.pool);
+      this.#remove(entry);
       return;
     }
     throw new ProxyError(
@@ -187,10 +228,8 @@ export class OriginPools<P> implements Disposable {
   }
 
   #sweep(nowMs: number): void {
-    for (const [text, entry] of this.#entries) {
-      if (entry.inUse > 0 || nowMs - entry.lastUsedMs < poolIdleMs) continue;
-      this.#entries.delete(text);
-      this.#close(entry.pool);
+    for (const entry of this.#entries.values()) {
+      if (entry.inUse === 0 && nowMs - entry.lastUsedMs >= poolIdleMs) this.#remove(entry);
     }
   }
 }

@@ -62,7 +62,7 @@ export class Http1Client implements ClientExchange {
     this.httpVersion = request.httpVersion === '1.0' ? '1.0' : '1.1';
     this.#transport = transport;
     this.#requestBody = body;
-    const fields = HeaderList.fromRaw(request.raw);
+    const fields = saysMore(request.raw) ? HeaderList.fromRaw(request.raw) : noFields;
     const options = listMembers(fields, 'connection');
     this.#closing =
       options.includes('close') || (this.httpVersion === '1.0' && !options.includes('keep-alive'));
@@ -153,12 +153,14 @@ export class Http1Client implements ClientExchange {
     const framing = clientFraming(head, this);
     // Asked for and not read, or ended by the end alone: the connection cannot be used for another request.
     if ((this.#expectsContinue && !this.#continueSent) || framing.kind === 'close') this.#closing = true;
-    if (listMembers(head.headers, 'connection').includes('close')) this.#closing = true;
+    const { headers } = head;
+    if (headers.has('connection') && listMembers(headers, 'connection').includes('close'))
+      this.#closing = true;
     if (this.#transport.isLeaving?.() === true) this.#closing = true;
     this.#pending = this.#encodeHead(head, framing);
     this.#framing = framing;
     // An event stream's head must not wait for its first event.
-    setImmediate(() => this.#flush());
+    flushBehind(this);
   }
 
   sendData(chunk: Uint8Array): boolean {
@@ -199,7 +201,8 @@ export class Http1Client implements ClientExchange {
     this.#transport.abort(error);
   }
 
-  #flush(): void {
+  /** What waits for more of the response goes out. */
+  flush(): void {
     const head = this.#pending;
     this.#pending = '';
     if (head !== '') this.#transport.write(latin1Bytes(head));
@@ -230,6 +233,31 @@ export class Http1Client implements ClientExchange {
     if (headers.has('connection')) return `${text}\r\n`;
     return `${text}${this.#closing ? 'Connection: close\r\n' : keepAlive}\r\n`;
   }
+}
+
+const noFields = new HeaderList();
+
+/** Whether the fields may say Connection or Expect, which have these lengths; most requests have neither. */
+function saysMore(raw: readonly string[]): boolean {
+  for (let at = 0; at < raw.length; at += 2) {
+    const length = raw[at]?.length;
+    if (length === 10 || length === 6) return true;
+  }
+  return false;
+}
+
+/** Whose heads went nowhere yet in this turn of the event loop. */
+let unflushed: Http1Client[] = [];
+
+/** One callback for all heads of a turn: one for each costs as much as writing it. */
+function flushBehind(client: Http1Client): void {
+  unflushed.push(client);
+  if (unflushed.length > 1) return;
+  setImmediate(() => {
+    const clients = unflushed;
+    unflushed = [];
+    for (const each of clients) each.flush();
+  });
 }
 
 /** Until the next text. */
