@@ -12,8 +12,13 @@ export type ReadPurpose = 'look' | 'publish';
 const limitNames = { look: 'adminPolicyReadsMax', publish: 'adminPublishReadsMax' } as const;
 
 export class PolicyReads {
+  readonly #read: Read;
   readonly #counts = { look: 0, publish: 0 };
   #replays = 0;
+
+  constructor(read: Read = readPolicyAside) {
+    this.#read = read;
+  }
 
   /** Until it is disposed. @throws ProxyError limit_exceeded */
   beginReplay(): Disposable {
@@ -46,7 +51,7 @@ export class PolicyReads {
       });
     this.#counts[purpose] += 1;
     try {
-      return await readPolicyAside(sources, names, AbortSignal.timeout(defaultLimits.policyReadTimeoutMs));
+      return await this.#read(sources, names, AbortSignal.timeout(defaultLimits.policyReadTimeoutMs));
     } finally {
       this.#counts[purpose] -= 1;
     }

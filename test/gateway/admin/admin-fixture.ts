@@ -18,6 +18,7 @@ import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
 import type { AdminListen } from '../../../src/gateway/config/admin-settings.ts';
 import { embeddedConfig } from '../../../src/gateway/config/config.ts';
 import { Metrics } from '../../../src/gateway/metrics.ts';
+import { loadPolicyHere } from '../../../src/gateway/policies/policy-loading.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
 import type { LimitName } from '../../../src/protocol/limits.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
@@ -194,7 +195,8 @@ export async function openAdminScene(
             : undefined,
         ),
     },
-    policyReads: new PolicyReads(),
+    // From source, each thread would take the types out of some hundred files again. `readOnThreads` has it as a gateway does.
+    policyReads: new PolicyReads(loadPolicyHere),
     wholeAudit: new WholeAuditReads(),
   };
   const socket = join(path, 'admin', 'admin.sock');
@@ -255,6 +257,11 @@ export async function openAdminScene(
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** From now on policies of requests are read on threads of their own. */
+export function readOnThreads({ parts }: AdminScene): void {
+  Object.assign(parts, { policyReads: new PolicyReads() });
 }
 
 async function call(

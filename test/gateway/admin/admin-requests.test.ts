@@ -14,7 +14,7 @@ import { listenOnSocket } from '../../../src/gateway/admin/admin-socket.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { problemType } from '../../../src/protocol/problem-document.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
-import { event, openAdminScene, policyText } from './admin-fixture.ts';
+import { event, openAdminScene, policyText, readOnThreads } from './admin-fixture.ts';
 
 test('what is wrong with a request is said, with its place', async () => {
   await using scene = await openAdminScene();
@@ -141,6 +141,7 @@ test('what only asks is not remembered by its key', async () => {
 
 test('so many policies of requests are read at once, and one that is read makes room', async () => {
   await using scene = await openAdminScene();
+  readOnThreads(scene);
   const token = await scene.token('viewer');
   const check = () =>
     scene.call('POST', '/v1/policy/check', {

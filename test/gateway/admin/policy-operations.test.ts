@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputOf } from '../../../src/api/admin/routes.ts';
-import { openAdminScene } from './admin-fixture.ts';
+import { openAdminScene, readOnThreads } from './admin-fixture.ts';
 
 const commit = (email: string): string =>
   Buffer.from(
@@ -14,6 +14,7 @@ const rules =
 
 test('a commit to sign is judged as the gateway judges it, for a session of it, and what is none is refused', async () => {
   await using scene = await openAdminScene();
+  readOnThreads(scene);
   const token = await scene.token('viewer');
   const ask = async (bodyBase64: string, session: string) => {
     const { status, json, text } = await scene.call('POST', '/v1/policy/explain', {
