@@ -111,7 +111,7 @@ function runtimeName(): string {
 }
 
 /** One line an error; a configuration with several faults has a line for each. */
-function errorText({ code, message }: ProxyError, stream: TerminalStream): string {
+export function errorText({ code, message }: ProxyError, stream: TerminalStream): string {
   const lines = message.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   // Elsewhere a line break comes from a file name or a peer, and must not fake a second message.
   const messages = code === 'config_invalid' ? lines : [lines.map((line) => line.trim()).join('; ')];

@@ -6,8 +6,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { runShared } from '../../support/command-process.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 
@@ -17,31 +16,31 @@ test('warnings of the policy are printed by both checks, and fail where that is 
     await writeFile(config, 'policy: policy.yaml\nissuers: [{ issuer: "https://issuer.example.com" }]\n');
     await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
     const warning = /policy\.yaml:1:9: warning: there is no "for", .*issuer\.example\.com for the gateway/;
-    const gateway = await runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const gateway = await runShared(['gateway', '--config', config, '--check']);
     assert.equal(gateway.code, 0, gateway.stderr);
     assert.match(gateway.stdout, warning);
     assert.match(gateway.stdout, /gateway\.yaml is good\n$/);
-    const json = await runCommand(launcher, ['gateway', '--config', config, '--check', '--json']);
+    const json = await runShared(['gateway', '--config', config, '--check', '--json']);
     const { problems, ...rest } = JSON.parse(json.stdout) as { problems: Record<string, unknown>[] };
     assert.deepEqual([json.code, rest], [0, { file: config, ok: true }]);
     assert.deepEqual([problems.length, problems[0]?.['line'], problems[0]?.['severity']], [1, 1, 'warning']);
     const check = ['policy', 'check', '--config', config];
-    const policy = await runCommand(launcher, check);
+    const policy = await runShared(check);
     assert.equal(policy.code, 0, policy.stderr);
     assert.match(policy.stdout, warning);
-    assert.equal((await runCommand(launcher, [...check, '--fail-on-warning'])).code, 1);
+    assert.equal((await runShared([...check, '--fail-on-warning'])).code, 1);
     await writeFile(
       join(directory, 'policy.yaml'),
       `rules: [{ name: a, hosts: a.example.com, expires: '2020-01-31T12:00:00Z' }]\n`,
     );
     const expired =
       /policy\.yaml:1: warning: the rule a expired at 2020-01-31T12:00:00\.000Z and does nothing/;
-    assert.match((await runCommand(launcher, check)).stdout, expired);
+    assert.match((await runShared(check)).stdout, expired);
     await writeFile(config, 'policy: policy.yaml\n');
     await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
     const bounded = 'issuers: [{ issuer: "https://issuer.example.com", for: { team: a } }]';
     await writeFile(config, `policy: policy.yaml\n${bounded}\n`);
-    const quiet = await runCommand(launcher, [...check, '--fail-on-warning']);
+    const quiet = await runShared([...check, '--fail-on-warning']);
     assert.deepEqual([quiet.code, quiet.stdout.split('\n').length], [0, 2]);
   });
 });
@@ -49,7 +48,7 @@ test('warnings of the policy are printed by both checks, and fail where that is 
 test('a store that forgets used tokens while the signing key lasts is warned of', async () => {
   await withTemporaryDirectory(async (directory) => {
     const config = join(directory, 'gateway.yaml');
-    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const check = () => runShared(['gateway', '--config', config, '--check']);
     await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
     await writeFile(config, 'policy: policy.yaml\nstore: "sqlite::memory:"\n');
     assert.match((await check()).stdout, /^warning: store: sqlite::memory: forgets at each start/);
@@ -62,7 +61,7 @@ test('a certificate without its key is found by the check, by the names of the f
   await withTemporaryDirectory(async (directory) => {
     const file = (name: string): string => join(directory, name);
     const authority = createTestAuthority();
-    const check = () => runCommand(launcher, ['gateway', '--config', file('gateway.yaml'), '--check']);
+    const check = () => runShared(['gateway', '--config', file('gateway.yaml'), '--check']);
     await writeFile(
       file('gateway.yaml'),
       'publicNames: gateway.example.com\ntls: { certificate: tls.crt, key: tls.key }\n',
@@ -72,7 +71,7 @@ test('a certificate without its key is found by the check, by the names of the f
     const mixed = await check();
     assert.equal(mixed.code, 78);
     const args = ['gateway', '--config', file('gateway.yaml'), '--check', '--json'];
-    const json = await runCommand(launcher, args);
+    const json = await runShared(args);
     const { ok, problems } = JSON.parse(json.stdout) as { ok: boolean; problems: { message: string }[] };
     assert.deepEqual([json.code, json.stderr, ok], [78, '', false]);
     assert.match(problems[0]?.message ?? '', /no certificate and its key/);
@@ -116,7 +115,7 @@ test('whatever would not work here and now is found at its line and column, and 
     ];
     await writeFile(config, `${lines.join('\n')}\n`);
     await writeFile(file('broken.yaml'), 'rules: [{ name: a, hosts: a.example.com, allow: true }]\n');
-    const { code, stdout, stderr } = await runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const { code, stdout, stderr } = await runShared(['gateway', '--config', config, '--check']);
     assert.deepEqual([code, stdout], [78, '']);
     for (const [place, message] of [
       ['gateway.yaml:2:21', /tls\.crt expired at \d{4}-\S+Z, and every agent refuses it; renew it/],
@@ -146,7 +145,7 @@ test('whatever would not work here and now is found at its line and column, and 
 test('the check is content with what the start makes, makes nothing itself, and finds ports that collide', async () => {
   await withTemporaryDirectory(async (directory) => {
     const config = join(directory, 'gateway.yaml');
-    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const check = () => runShared(['gateway', '--config', config, '--check']);
     const body = 'stateDirectory: a/b/state\naudit: { file: c/d/audit.jsonl }\nstore: sqlite:e/f/state.db\n';
     await writeFile(config, `${body}listen: { port: 9000 }\nmetrics: { port: 9001 }\n`);
     assert.deepEqual([(await check()).code, await readdir(directory)], [0, ['gateway.yaml']]);
@@ -169,7 +168,7 @@ test('a key-encryption key that is none is found by the check, and nothing of it
     await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
     const check = async (identity: string) => {
       await writeFile(config, `stateDirectory: state\npolicy: policy.yaml\nidentity: ${identity}\n`);
-      return await runCommand(launcher, ['gateway', '--config', config, '--check']);
+      return await runShared(['gateway', '--config', config, '--check']);
     };
     await writeFile(join(directory, 'key'), 'correct horse battery staple');
     const { code, stderr } = await check('{ store: true, keyEncryptionKey: { file: key } }');
@@ -200,7 +199,7 @@ test('a variable by which other gateways would reach this one is asked for', asy
       'peers: { listen: { address: 0.0.0.0, port: 8444 }, host: { env: UPSTREAMPROXY_TEST_POD_IP } }';
     await writeFile(config, `stateDirectory: state\n${peers}\n`);
     const check = (env: NodeJS.ProcessEnv) =>
-      runCommand(launcher, ['gateway', '--config', config, '--check'], { env: { ...process.env, ...env } });
+      runShared(['gateway', '--config', config, '--check'], { env: { ...process.env, ...env } });
     const { code, stderr } = await check({});
     assert.equal(code, 78);
     assert.match(stderr, /gateway\.yaml:2:\d+: error: peers\.host: .*UPSTREAMPROXY_TEST_POD_IP is not set/);
@@ -216,7 +215,7 @@ test('a key of kept bodies that is none is found by the check, and nothing of it
       config,
       'stateDirectory: state\npolicy: policy.yaml\ncaptured: { source: { file: key } }\n',
     );
-    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const check = () => runShared(['gateway', '--config', config, '--check']);
     await writeFile(join(directory, 'key'), 'correct horse battery staple');
     const { code, stderr } = await check();
     assert.equal(code, 78);

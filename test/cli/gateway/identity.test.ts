@@ -6,8 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { keyEncryptionKeyOf } from '../../../src/gateway/identity/key-encryption-key.ts';
 import { openStore } from '../../../src/store/open-store.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 test('a step of a rotation that the database takes back ends with an error, whichever command does it', async () => {
@@ -20,7 +19,7 @@ test('a step of a rotation that the database takes back ends with an error, whic
     configFile,
     'listen: { address: 127.0.0.1, port: 0 }\nstateDirectory: state\nstore: sqlite:state.db\npolicy: policy.yaml\nidentity: { store: true, keyEncryptionKey: { file: identity-key } }\n',
   );
-  await mustRun(launcher, ['identity', 'make', '--config', configFile]);
+  await mustRunShared(['identity', 'make', '--config', configFile]);
   const database = new DatabaseSync(join(path, 'state.db'));
   stack.defer(() => database.close());
   database.exec(
@@ -31,7 +30,7 @@ test('a step of a rotation that the database takes back ends with an error, whic
     ['ca', 'next'],
     ['identity', 'rewrap'],
   ]) {
-    const { code, stderr } = await runCommand(launcher, [...step, '--config', configFile]);
+    const { code, stderr } = await runShared([...step, '--config', configFile]);
     assert.equal(code, 78, stderr);
     assert.match(
       stderr,
@@ -39,7 +38,7 @@ test('a step of a rotation that the database takes back ends with an error, whic
     );
   }
   database.exec('DROP TRIGGER back');
-  await mustRun(launcher, ['keys', 'next', '--config', configFile]);
+  await mustRunShared(['keys', 'next', '--config', configFile]);
   assert.equal(database.prepare('SELECT version FROM identity').get()?.['version'], 2);
 });
 
@@ -61,11 +60,11 @@ test('the identity is not sealed beyond a gateway that serves and could not star
     return file;
   };
   const rewrap = async (keys: string, ...more: readonly string[]) =>
-    await runCommand(launcher, ['identity', 'rewrap', '--config', await configWith(keys), ...more]);
+    await runShared(['identity', 'rewrap', '--config', await configWith(keys), ...more]);
   const oldAlone = 'keyEncryptionKey: { file: old }';
   const both = `${oldAlone}, nextKeyEncryptionKey: { file: next }`;
   const nextAlone = 'keyEncryptionKey: { file: next }';
-  await mustRun(launcher, ['identity', 'make', '--config', await configWith(oldAlone)]);
+  await mustRunShared(['identity', 'make', '--config', await configWith(oldAlone)]);
   const store = stack.use(await openStore(`sqlite:${join(path, 'state.db')}`));
   const say = (gateway: string, identityKeys: readonly string[] | undefined, leaseMs = 600_000) =>
     store.gateways.note(

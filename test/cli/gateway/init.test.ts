@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { initDefinition } from '../../../src/cli/commands/init-definition.ts';
 import { gatewayText, nextSteps } from '../../../src/cli/gateway/init-files.ts';
 import { loadGatewayConfig } from '../../../src/gateway/config/config.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { launcher } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -20,13 +20,8 @@ test('what it writes is good, for each beginning of a policy that needs no other
       (one) => one !== 'npm' && one !== 'found',
     )) {
       const place = join(folder, start);
-      await mustRun(launcher, ['init', place, '--name', '192.0.2.7', '--start', start, '--yes']);
-      const checked = await mustRun(launcher, [
-        'gateway',
-        '--check',
-        '--config',
-        join(place, 'gateway.yaml'),
-      ]);
+      await mustRunShared(['init', place, '--name', '192.0.2.7', '--start', start, '--yes']);
+      const checked = await mustRunShared(['gateway', '--check', '--config', join(place, 'gateway.yaml')]);
       assert.match(checked, /is good\n$/, start);
       const config = await loadGatewayConfig(join(place, 'gateway.yaml'));
       assert.deepEqual(
@@ -43,7 +38,7 @@ test('a file that is there is left as it is, and nothing is written beside it', 
       const place = join(folder, name);
       await mkdir(place);
       await writeFile(join(place, name), 'mine');
-      const { code, stderr } = await runCommand(launcher, ['init', place, '--yes']);
+      const { code, stderr } = await runShared(['init', place, '--yes']);
       assert.equal(code, 78);
       assert.match(stderr, /is there already, and is left as it is/);
       assert.deepEqual(await readdir(place), [name]);
@@ -61,7 +56,7 @@ test('a name that is none is refused, and nothing stays', async () => {
       '"]\nadmin: {}',
       '*.example.com',
     ]) {
-      const { code, stderr } = await runCommand(launcher, ['init', folder, '--name', name, '--yes']);
+      const { code, stderr } = await runShared(['init', folder, '--name', name, '--yes']);
       assert.equal(code, 64, `${name}: ${stderr}`);
       assert.match(
         stderr,
@@ -74,7 +69,7 @@ test('a name that is none is refused, and nothing stays', async () => {
 
 test('without a terminal it asks nothing and says which options there are', async () => {
   await withTemporaryDirectory(async (folder) => {
-    const { code, stderr } = await runCommand(launcher, ['init', folder]);
+    const { code, stderr } = await runShared(['init', folder]);
     assert.equal(code, 64);
     assert.match(stderr, /--name, --port, --state-folder and --start, or --yes/);
     assert.deepEqual(await readdir(folder), []);

@@ -6,8 +6,8 @@ import { after, before, test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { newSession } from '../../conformance/new-session.ts';
 import { accessRequest } from '../../conformance/store.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { mustRun } from '../../support/command.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const bounds = {
@@ -34,7 +34,7 @@ before(async () => {
 after(() => directory?.[Symbol.asyncDispose]());
 
 const control = (...args: readonly string[]): Promise<string> =>
-  mustRun(launcher, [...args, '--config', configFile]);
+  mustRunShared([...args, '--config', configFile]);
 
 test('without a running gateway requests are listed and decided, and the decision is in store and file', async () => {
   const table = await control('access', 'list');
@@ -45,7 +45,7 @@ test('without a running gateway requests are listed and decided, and the decisio
   const [line = '{}'] = (await control('access', 'list', '--json')).split('\n');
   assert.match(line, /^[\x20-\x7e]+$/);
   assert.equal((JSON.parse(line) as { id: string }).id, 'one');
-  const full = await runCommand(launcher, ['access', 'list', '-n', '1', '--config', configFile]);
+  const full = await runShared(['access', 'list', '-n', '1', '--config', configFile]);
   assert.match(full.stderr, /no more than 1 are shown, the newest; see --number\n$/);
   assert.match(
     await control('access', 'grant', 'one', '--for', '10m', '--scope', 'path', '--principal'),
@@ -82,15 +82,7 @@ test('a session is listed and revoked by its id without a running gateway', asyn
 test('where requests are turned off nothing is granted', async () => {
   const off = join(directory.path, 'off.yaml');
   await writeFile(off, 'stateDirectory: state\naccess: { enabled: false }\n');
-  const { code, stderr } = await runCommand(launcher, [
-    'access',
-    'grant',
-    'one',
-    '--for',
-    '1m',
-    '--config',
-    off,
-  ]);
+  const { code, stderr } = await runShared(['access', 'grant', 'one', '--for', '1m', '--config', off]);
   assert.notEqual(code, 0);
   assert.match(stderr, /access\.enabled is false/);
 });

@@ -5,8 +5,7 @@ import { test } from 'node:test';
 
 import { openStore } from '../../../src/store/open-store.ts';
 import { auditEntry } from '../../conformance/audit.ts';
-import { mustRun } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { mustRunShared } from '../../support/command-process.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 test('what a workload called a ref cannot act on the terminal, and JSON means the same', async () => {
@@ -22,7 +21,7 @@ test('what a workload called a ref cannot act on the terminal, and JSON means th
     await using store = await openStore(`sqlite:${join(directory.path, 'state', 'state.db')}`);
     await store.audit.append([{ ...entry, json: JSON.stringify(event) }]);
   }
-  const line = await mustRun(launcher, ['audit', 'tail', '--json', '--config', configFile]);
+  const line = await mustRunShared(['audit', 'tail', '--json', '--config', configFile]);
   assert.match(line, /^[\x20-\x7e]+\n$/);
   assert.deepEqual(JSON.parse(line), event);
 });
@@ -61,7 +60,7 @@ test('by trace, host and age the last that fit are shown, with why under what wa
     );
   }
   const tail = async (...args: readonly string[]): Promise<readonly string[]> => {
-    const text = await mustRun(launcher, ['audit', 'tail', '--config', configFile, ...args]);
+    const text = await mustRunShared(['audit', 'tail', '--config', configFile, ...args]);
     return text.trimEnd().split('\n').slice(1);
   };
   assert.equal((await tail('--host', 'a.example.com')).length, 2);
@@ -73,7 +72,7 @@ test('by trace, host and age the last that fit are shown, with why under what wa
   assert.deepEqual(others, []);
   assert.match((await tail('--host', '.A.example.com')).join('\n'), /b\.a\.example\.com/);
   assert.deepEqual(await tail('--trace', 'ffff'), []);
-  const json = await mustRun(launcher, [
+  const json = await mustRunShared([
     'audit',
     'tail',
     '--config',

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-import { type CommandResult, runCommand } from '../../support/command.ts';
+import { type CommandResult } from '../../support/command.ts';
+import { runShared } from '../../support/command-process.ts';
 import { billEvents } from '../../support/package-events.ts';
-import { launcher } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const entries = billEvents.map((one) => ({
@@ -35,7 +35,7 @@ test('the report of a session is the same from the store and by the admin API', 
   const here = ['--config', config];
   const there = ['--server', `http://127.0.0.1:${scene.port}`, '--token-file', token];
   const report = (session: string, ...args: readonly string[]): Promise<CommandResult> =>
-    runCommand(launcher, ['packages', 'report', session, ...args]);
+    runShared(['packages', 'report', session, ...args]);
   const [text, json, bill, ...others] = await Promise.all([
     report('s', ...here),
     report('s', ...here, '--json'),

@@ -17,7 +17,7 @@ import { asProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { type AdminScene, event, openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-import { runCommand } from '../../support/command.ts';
+import { runShared } from '../../support/command-process.ts';
 import { launcher } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -230,7 +230,7 @@ test('kept bodies are shown to an operator by the API, recorded first, and to no
   for (const role of ['viewer', 'approver', 'operator'] as const)
     await writeFile(join(directory.path, role), await scene.token(role));
   const body = (role: string, id: string, ...more: readonly string[]) =>
-    runCommand(launcher, ['audit', 'body', id, ...at, join(directory.path, role), ...more]);
+    runShared(['audit', 'body', id, ...at, join(directory.path, role), ...more]);
   for (const role of ['viewer', 'approver']) {
     const { code, stdout, stderr } = await body(role, 'e1');
     assert.deepEqual([code, stdout], [77, '']);

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ChainReport } from '../../../src/store/chain/verify-chain.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
+import { mustRun } from '../../support/command.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { type AgentProcess, deploy, type Deployment } from '../../support/deployment.ts';
 import { freePort } from '../../support/free-port.ts';
 import { launcher } from '../../support/program.ts';
@@ -65,9 +66,9 @@ async function otherServer(stack: AsyncDisposableStack, respond: http.RequestLis
 
 /** In the store of this machine. */
 const here = (...args: readonly string[]): Promise<string> =>
-  mustRun(launcher, [...args, '--config', set.configFile], { env });
-const own = (...args: readonly string[]): Promise<string> => mustRun(launcher, args, { env });
-const tried = (...args: readonly string[]) => runCommand(launcher, args, { env });
+  mustRunShared([...args, '--config', set.configFile], { env });
+const own = (...args: readonly string[]): Promise<string> => mustRunShared(args, { env });
+const tried = (...args: readonly string[]) => runShared(args, { env });
 const there = (role: string): readonly string[] => [
   '--server',
   server,
@@ -246,7 +247,7 @@ test('a file of contexts that others may read, that leads elsewhere or is none i
   const link = join(home, '.config', 'upstreamproxy', 'contexts.json');
   await chmod(contexts(), 0o600);
   await symlink(contexts(), link);
-  const at = (args: readonly string[]) => runCommand(launcher, args, { env: { ...env, HOME: home } });
+  const at = (args: readonly string[]) => runShared(args, { env: { ...env, HOME: home } });
   assert.match((await at(['session', 'list'])).stderr, /it is no file/);
   await writeFile(contexts(), text.replace('"version": 1', '"version": 2'), { mode: 0o600 });
   assert.match((await tried('context', 'list')).stderr, /it is none of this program/);

@@ -5,9 +5,8 @@ import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { withdrawnToken } from '../../../src/store/store.ts';
 import { readLaterFacts } from '../../../src/cli/operator/later-facts.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { fillStore } from '../../support/filled-store.ts';
-import { launcher } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { newSession } from '../../conformance/new-session.ts';
 
@@ -142,9 +141,9 @@ test('a backup is made and brought back by commands, which say what a backup can
     await fillStore(await openStore(from.store), 5);
     const [file, audit] = [join(root, 'backup'), join(root, 'audit.jsonl')];
     await writeFile(audit, later.map((one) => `${JSON.stringify(one)}\n`).join(''));
-    const wrote = await mustRun(launcher, ['store', 'backup', file, '--config', from.config]);
+    const wrote = await mustRunShared(['store', 'backup', file, '--config', from.config]);
     assert.match(wrote, /^wrote [^\n]*: 3 sessions, 2 used tokens, 5 events, \d+ rows in all\n$/);
-    const unsaid = await runCommand(launcher, ['store', 'restore', file, '--config', to.config]);
+    const unsaid = await runShared(['store', 'restore', file, '--config', to.config]);
     assert.match(
       unsaid.stderr,
       /^upstreamproxy: what happened since the backup\? give --audit FILE[^\n]*\[usage\]\n$/,
@@ -157,20 +156,20 @@ test('a backup is made and brought back by commands, which say what a backup can
     );
     const restore = ['store', 'restore', file, '--config', to.config, '--audit'];
     assert.match(
-      (await runCommand(launcher, [...restore, none])).stderr,
+      (await runShared([...restore, none])).stderr,
       /the audit has no event since the backup of [^\n]*--with-gap[^\n]*\[config_invalid\]\n$/,
     );
     assert.match(
-      (await runCommand(launcher, [...restore, late])).stderr,
+      (await runShared([...restore, late])).stderr,
       /the audit begins at 2999-01-01T00:00:00\.000Z, and the backup is of [^\n]*\[config_invalid\]\n$/,
     );
     const other = await place(root, 'other');
     const gap = ['store', 'restore', file, '--config', other.config, '--with-gap', '--audit', late];
     assert.match(
-      await mustRun(launcher, gap),
+      await mustRunShared(gap),
       /\nthe audit begins at 2999-[^\n]*: what happened between is not known/,
     );
-    const said = await mustRun(launcher, ['store', 'restore', file, '--config', to.config, '--audit', audit]);
+    const said = await mustRunShared(['store', 'restore', file, '--config', to.config, '--audit', audit]);
     assert.match(
       said,
       /asserted again: 1 sessions ended, 1 tokens used, 1 requests and grants closed, 1 tokens of operators revoked/,
@@ -185,8 +184,8 @@ test('a backup is made and brought back by commands, which say what a backup can
       });
       assert.equal(outcome.kind, 'token_consumed');
     }
-    const again = await runCommand(launcher, ['store', 'restore', file, '--config', to.config, '--end-all']);
+    const again = await runShared(['store', 'restore', file, '--config', to.config, '--end-all']);
     assert.match(again.stderr, /is not empty: session has rows; name a new one \[config_invalid\]\n$/);
-    const strange = await runCommand(launcher, ['store', 'copy', to.config, from.config]);
+    const strange = await runShared(['store', 'copy', to.config, from.config]);
     assert.match(strange.stderr, /FROM is a SQLite store, and TO is one on PostgreSQL \[usage\]\n$/);
   }));

@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
 import { postureOption, requestAccess } from '../../../src/cli/policy/explain-access.ts';
-import { runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { runShared } from '../../support/command-process.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 test('a request is explained in the form in which the gateway decides about it', () => {
@@ -52,7 +51,7 @@ test('the command explains connections, and requests of a session with facts and
   - { name: read, hosts: api.example.com, require: jailed, when: '"x-tag" in request.headers' }`,
     );
     const explain = (...args: readonly string[]) =>
-      runCommand(launcher, ['policy', 'explain', ...args, '--policy', file]);
+      runShared(['policy', 'explain', ...args, '--policy', file]);
     const raw = await explain('CONNECT', 'db.example.com:5432');
     assert.match(raw.stdout, /^ALLOW db\.example\.com:5432\n[^]*connection: raw/);
     const request = ['GET', 'https://api.example.com/', '--header', 'X-Tag: 1'];
@@ -67,7 +66,7 @@ test('the command explains whether a commit or a tag would be signed, by the pol
     const policy = fileURLToPath(new URL('../../../examples/policy-signing.yaml', import.meta.url));
     const explain = async (object: string, ...args: readonly string[]) => {
       await writeFile(join(directory, 'object'), object);
-      return await runCommand(launcher, [
+      return await runShared([
         'policy',
         'explain',
         'sign',

@@ -5,8 +5,7 @@ import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { usedEntry } from '../../conformance/uses.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-import { mustRun, runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const entries = [
@@ -26,12 +25,12 @@ test('uses of rules, grants and credentials are listed from the store here', () 
       await using store = await openStore(`sqlite:${join(directory, 'state', 'state.db')}`);
       await store.audit.append(entries);
     }
-    const { stdout, stderr } = await runCommand(launcher, ['policy', 'uses', '--config', config]);
+    const { stdout, stderr } = await runShared(['policy', 'uses', '--config', config]);
     assert.match(stdout, /^read +- +1 +\d{4}-\S+Z +1 +0 +0 +-$/m, stderr);
     assert.match(stdout, /^grant abc\S* +- +1 +\S+ +0 +0 +1 +upstream_timeout at /m);
     assert.ok(!stdout.includes('\u001b[2J'));
     assert.match(stderr, /Counted since \d{4}-/);
-    const lines = await mustRun(launcher, [
+    const lines = await mustRunShared([
       'policy',
       'uses',
       '--kind',
@@ -50,5 +49,5 @@ test('the same is asked of a gateway elsewhere', () =>
     const tokenFile = join(directory, 'token');
     await writeFile(tokenFile, await scene.token('viewer'), { mode: 0o600 });
     const at = ['--server', `http://127.0.0.1:${scene.port}`, '--token-file', tokenFile];
-    assert.match(await mustRun(launcher, ['policy', 'uses', ...at]), /^read +- +1 +/m);
+    assert.match(await mustRunShared(['policy', 'uses', ...at]), /^read +- +1 +/m);
   }));

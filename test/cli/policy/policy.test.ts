@@ -6,12 +6,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { runShared } from '../../support/command-process.ts';
 import { temporaryDirectory, withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { exchange, refused } from '../policy-events.ts';
 
-const policy = (...args: readonly string[]) => runCommand(launcher, ['policy', ...args]);
+const policy = (...args: readonly string[]) => runShared(['policy', ...args]);
 
 test('learn, check and replay agree; replay tells a flip and fails where it is asked to; diff says what opens', async () => {
   await withTemporaryDirectory(async (directory) => {

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mustRun, runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { mustRunShared, runShared } from '../../support/command-process.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 interface Scene {
@@ -25,9 +24,9 @@ async function withScene(body: (scene: Scene) => Promise<void>, policy = 'store'
         await writeFile(join(directory, name), text);
         return join(directory, name);
       },
-      run: (...args) => mustRun(launcher, line(args)),
+      run: (...args) => mustRunShared(line(args)),
       fails: async (...args) => {
-        const { code, stderr } = await runCommand(launcher, line(args));
+        const { code, stderr } = await runShared(line(args));
         return `${code} ${stderr}`;
       },
     });
@@ -61,7 +60,7 @@ test('a policy is published with who and why, shown, compared, and an earlier on
     const shown = JSON.parse(line) as Record<string, unknown>;
     assert.deepEqual([shown['number'], shown['backTo'], shown['isPublished']], [3, 1, true]);
     assert.match(await fails('rollback', '9'), /^64 .*has no version 9 that is kept/);
-    const events = await mustRun(launcher, [
+    const events = await mustRunShared([
       'audit',
       'tail',
       '--json',
@@ -157,7 +156,7 @@ test('policies of teams are bound by claims, warned of where they go beyond the 
 test('where gateways follow files, who publishes is told that they do not follow', async () => {
   await withScene(async ({ write, directory }) => {
     const file = await write('p.yaml', rule('a.example.com'));
-    const { code, stderr } = await runCommand(launcher, [
+    const { code, stderr } = await runShared([
       'policy',
       'publish',
       file,
