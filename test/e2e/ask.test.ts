@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Access, Approver } from '../support/approver.ts';
 import { type CommandResult, mustRun, runCommand } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { type AgentProcess, deploy, type Deployment } from '../support/deployment.ts';
 import { type EndlessOrigin, endlessOrigin } from '../support/endless-origin.ts';
 import { launcher, waitUntil } from '../support/program.ts';
@@ -200,7 +201,7 @@ test('an operator follows questions in the store and answers one by a command, w
     await waitUntil('the question', () => said.includes('\n'));
     const { id } = JSON.parse(said.split('\n')[0] ?? '') as Access;
     const args = ['access', 'answer', id, 'once', '--config', set.configFile];
-    const listed = await mustRun(launcher, ['access', 'questions', '--config', set.configFile]);
+    const listed = await mustRunShared(['access', 'questions', '--config', set.configFile]);
     assert.match(listed, new RegExp(`^question ${id} of the rule ask-once`));
     assert.match(listed, /^ {2}request: POST https:\/\/once\.test\/command$/m);
     assert.match(listed, new RegExp(`answer ${id} once\\|deny$`, 'm'));

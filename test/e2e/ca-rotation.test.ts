@@ -13,7 +13,8 @@ import { openSession, type OpenSession, type SessionOptions } from '../../src/ag
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { silentLogger } from '../../src/system/logger.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { mustRun } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { launcher, waitUntil } from '../support/program.ts';
@@ -74,7 +75,7 @@ test('a rotation of the CA by its commands breaks no request of a running sessio
     (await text(await requestThrough(standing, target(before), { path: '/hello' }))).trim();
   assert.deepEqual([await request(before), await throughStanding()], ['hello', 'hello']);
 
-  await mustRun(launcher, ca('next'));
+  await mustRunShared(ca('next'));
   look();
   await waitUntil('the gateway publishes both', () => published().length === 2);
   const [, next = ''] = published();
@@ -82,14 +83,14 @@ test('a rotation of the CA by its commands breaks no request of a running sessio
   await waitUntil('the bundle has both', () => readFileSync(session.files.bundle, 'utf8').includes(next));
   assert.deepEqual([published()[0], await request(before)], [before, 'hello']);
 
-  const early = await runCommand(launcher, ca('switch'));
+  const early = await runShared(ca('switch'));
   assert.notEqual(early.code, 0);
   assert.match(early.stderr, /running sessions may lack it/);
   assert.deepEqual([await request(before), published()], ['hello', [before, next]]);
   const longAgo = Date.now() / 1000 - 120;
   utimesSync(join(set.directory, 'state/ca/next-ca.pem'), longAgo, longAgo);
   const bundle = published().join('');
-  await mustRun(launcher, ca('switch'));
+  await mustRunShared(ca('switch'));
   look();
   await waitUntil('the other one signs', async () => {
     // What read its bundle since the first step sees nothing of the change.
@@ -101,7 +102,7 @@ test('a rotation of the CA by its commands breaks no request of a running sessio
   });
   assert.equal(await throughStanding(), 'hello');
 
-  await mustRun(launcher, ca('retire'));
+  await mustRunShared(ca('retire'));
   look();
   await waitUntil('the bundle has the next alone', () => published().length === 1);
   assert.deepEqual(published(), [next]);
@@ -153,7 +154,7 @@ test('a rotation of the authority of the own port breaks no session, and agents 
   way.to = Number(new URL(set.gateway.url).port);
   const ca = (...args: readonly string[]) => ['ca', ...args, '--server', '--config', set.configFile];
   const shown = async (): Promise<string[]> =>
-    splitPemCertificates(await mustRun(launcher, ca('show'))).map((one) => one.trim());
+    splitPemCertificates(await mustRunShared(ca('show'))).map((one) => one.trim());
   const look = (): void => void process.kill(set.gateway.pid, 'SIGUSR2');
   /** A tunnel is needed for it. */
   const isServed = async ({ port, files: { bundle: bundlePath } }: OpenSession): Promise<boolean> =>
@@ -165,7 +166,7 @@ test('a rotation of the authority of the own port breaks no session, and agents 
   const before = await shown();
   assert.equal(before.length, 1);
 
-  await mustRun(launcher, ca('next'));
+  await mustRunShared(ca('next'));
   look();
   const both = await shown();
   assert.deepEqual([both.length, both[0]], [2, before[0]]);
@@ -176,7 +177,7 @@ test('a rotation of the authority of the own port breaks no session, and agents 
   };
   // However slow the command is.
   shownFor(-600);
-  const early = await runCommand(launcher, ca('switch'));
+  const early = await runShared(ca('switch'));
   assert.match(early.stderr, /until it is 2 s old, running sessions may lack it.*\[ca_key_unusable\]/);
   const told = renewals();
   await waitUntil('a renewal that began behind it', () => renewals() > told + 1);
@@ -184,7 +185,7 @@ test('a rotation of the authority of the own port breaks no session, and agents 
   const old = await sessionOf(set, { gatewayUrl });
   stack.defer(() => old.close());
   shownFor(2);
-  await mustRun(launcher, ca('switch'));
+  await mustRunShared(ca('switch'));
   look();
   await waitUntil('the other one signs', () => set.gateway.log().includes('another one signs now'));
 
@@ -197,7 +198,7 @@ test('a rotation of the authority of the own port breaks no session, and agents 
   assert.equal(await isServed(start), true);
   await start.close();
 
-  assert.match(await mustRun(launcher, ca('retire')), /published no more: 1/);
+  assert.match(await mustRunShared(ca('retire')), /published no more: 1/);
   look();
   assert.deepEqual(await shown(), [both[1]]);
   assert.equal(await isServed(running), true);
@@ -206,12 +207,12 @@ test('a rotation of the authority of the own port breaks no session, and agents 
 test('tokens of the next signing key start sessions, and those of the one before go on and end theirs', async () => {
   await using set = await deploy({ rules: [{ name: 'none', hosts: 'none.test' }] });
   const keys = async (...args: readonly string[]): Promise<string> =>
-    await mustRun(launcher, ['keys', ...args, '--config', set.configFile]);
+    await mustRunShared(['keys', ...args, '--config', set.configFile]);
   const earlier = await sessionOf(set);
   const waiting = await set.issueToken();
 
   await keys('next');
-  const early = await runCommand(launcher, ['keys', 'switch', '--config', set.configFile]);
+  const early = await runShared(['keys', 'switch', '--config', set.configFile]);
   assert.match(early.stderr, /may not take what it signs.*\[signing_key_unusable\]/);
   process.kill(set.gateway.pid, 'SIGUSR2');
   await keys('switch', '--at-once');

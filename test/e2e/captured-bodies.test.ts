@@ -9,10 +9,9 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { AuditEvent } from '../../src/api/audit-event.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy } from '../support/deployment.ts';
 import { httpsOrigin } from '../support/origin.ts';
-import { launcher } from '../support/program.ts';
 import { agentThrough } from '../support/proxy-client.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
@@ -65,20 +64,20 @@ test('a kept exchange is printed for an operator, without the injected value, an
   connection.destroy();
   const place = ['--config', deployment.configFile];
   const tail = async (): Promise<readonly AuditEvent[]> =>
-    (await mustRun(launcher, ['audit', 'tail', '--json', ...place]))
+    (await mustRunShared(['audit', 'tail', '--json', ...place]))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as AuditEvent);
   const event = (await tail()).find(({ rule }) => rule === 'kept');
   // The request was redacted, and of the response, which is no JSON, nothing is kept then.
   assert.deepEqual(event?.captured, { request: 38, response: 0, machine: hostname() });
-  const printed = await mustRun(launcher, ['audit', 'body', event.id, ...place]);
+  const printed = await mustRunShared(['audit', 'body', event.id, ...place]);
   assert.match(printed, /"user":"ada","password":"\[redacted\]"/);
   assert.match(printed, /nothing of it is kept/);
   assert.doesNotMatch(printed, /hunter2|value-9d31/);
   const viewed = (await tail()).find(({ action }) => action === 'bodies_viewed');
   assert.equal(viewed?.details?.['event'], event.id);
-  const unknown = await runCommand(launcher, ['audit', 'body', '../key', ...place]);
+  const unknown = await runShared(['audit', 'body', '../key', ...place]);
   assert.equal(unknown.code, 64);
   const folder = join(dirname(deployment.configFile));
   for (const one of await readdir(folder, { recursive: true, withFileTypes: true }))

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { logInPath } from '../../src/api/admin/log-in-path.ts';
-import { mustRun } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { TestBrowser } from '../support/log-in-browser.ts';
 import { openLogInDeployment } from '../support/log-in-deployment.ts';
-import { launcher } from '../support/program.ts';
 
 test('a person logs in to a gateway process, is seen and ended by an operator of the machine, and the audit has it all', async () => {
   const ada = { sub: 'a-1', name: 'Ada', groups: ['platform'] };
@@ -23,7 +22,7 @@ test('a person logs in to a gateway process, is seen and ended by an operator of
     ['administrator', 'oidc', { issuer, subject: 'a-1', name: 'Ada' }],
   );
   const operator = (...args: readonly string[]) =>
-    mustRun(launcher, ['operator', ...args, '--config', deployment.configFile]);
+    mustRunShared(['operator', ...args, '--config', deployment.configFile]);
   const [row = ''] = (await operator('list', '--json')).split('\n');
   const { id, name } = JSON.parse(row) as { readonly id: string; readonly name: string };
   assert.equal(name, `a-1 of ${issuer}`);

@@ -12,11 +12,11 @@ import { openSession } from '../../src/agent/session.ts';
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { silentLogger } from '../../src/system/logger.ts';
-import { mustRun } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { deploy } from '../support/deployment.ts';
 import { offlineRoot } from '../support/offline-root.ts';
 import { httpsOrigin } from '../support/origin.ts';
-import { launcher, waitUntil } from '../support/program.ts';
+import { waitUntil } from '../support/program.ts';
 import { agentThrough, requestThrough } from '../support/proxy-client.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { skipWithout } from '../support/tools.ts';
@@ -68,9 +68,9 @@ test(
     const look = (): void => void process.kill(set.gateway.pid, 'SIGUSR2');
     const [before = ''] = published();
 
-    const requested = await mustRun(launcher, ca('ca', 'request'));
+    const requested = await mustRunShared(ca('ca', 'request'));
     writeFileSync(file('chain.pem'), root.sign(requested) + root.pem);
-    const installed = await mustRun(launcher, ca('ca', 'install', file('chain.pem')));
+    const installed = await mustRunShared(ca('ca', 'install', file('chain.pem')));
     assert.match(installed, /Containers do not trust its root yet/);
     look();
     await waitUntil('the agent has the root, and nothing of what stands below', () =>
@@ -79,7 +79,7 @@ test(
     assert.deepEqual([published(), await request(before)], [[before, root.pem], 'hello']);
     const longAgo = Date.now() / 1000 - 120;
     utimesSync(file('state/ca/next-ca.pem'), longAgo, longAgo);
-    await mustRun(launcher, ca('ca', 'switch'));
+    await mustRunShared(ca('ca', 'switch'));
     look();
     const bundle = before + root.pem;
     await waitUntil('what stands below the root signs', async () => {

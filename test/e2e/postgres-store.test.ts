@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { canary } from '../support/canary.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy } from '../support/deployment.ts';
 import { endlessOrigin } from '../support/endless-origin.ts';
 import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
@@ -97,7 +98,7 @@ test(
     const alarms = await rows(`SELECT event FROM audit WHERE kind = 'alarm'`);
     assert.equal(alarms.length, 1, JSON.stringify(alarms));
 
-    const operator = (...args: string[]) => mustRun(launcher, [...args, '--config', set.configFile]);
+    const operator = (...args: string[]) => mustRunShared([...args, '--config', set.configFile]);
     const [session] = (await operator('session', 'list', '--json'))
       .trim()
       .split('\n')
@@ -109,7 +110,7 @@ test(
     assert.deepEqual(await rows(`SELECT state FROM session WHERE state = 'committed'`), []);
 
     await writeFile(join(files, 'password'), 'wrong');
-    const refused = await runCommand(launcher, ['session', 'list', '--config', set.configFile]);
+    const refused = await runShared(['session', 'list', '--config', set.configFile]);
     assert.match(refused.stderr, /^[^\n]*the user or the password is refused\. \[store_unavailable\]\n$/);
     assert.ok(!(refused.stderr + again.log()).includes(password));
   },

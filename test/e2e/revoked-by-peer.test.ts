@@ -8,10 +8,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runCommand } from '../support/command.ts';
+import { runShared } from '../support/command-process.ts';
 import { gatewayPair } from '../support/gateway-pair.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
-import { launcher, waitUntil } from '../support/program.ts';
+import { waitUntil } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const binaries = postgresBinaries();
@@ -78,7 +78,7 @@ test(
     pair.moveTo(other);
     const agent = stack.use(await set.startAgent({ gatewayUrl: pair.balancerUrl }));
     const operator = async (...args: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await runCommand(launcher, [...args, '--config', set.configFile]);
+      const { code, stdout, stderr } = await runShared([...args, '--config', set.configFile]);
       assert.equal(code, 0, stderr);
       return stdout;
     };
@@ -133,7 +133,7 @@ test(
       // Half a minute is for gateways that look at files.
       [['switch', '--at-once'], 3],
     ] as const) {
-      const { code, stderr } = await runCommand(launcher, ['keys', ...step, '--config', set.configFile]);
+      const { code, stderr } = await runShared(['keys', ...step, '--config', set.configFile]);
       assert.equal(code, 0, stderr);
       await waitUntil('it is taken there', () =>
         other.log().includes(`version ${version} of the identity in the store was taken`),

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openAdmin } from '../../src/admin/admin.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
 import { endChild, launcher } from '../support/program.ts';
@@ -37,7 +38,7 @@ before(async () => {
     config: { policy: 'store', admin: { sessionTokens: 'operator', listen } },
   });
   for (const role of ['operator', 'administrator'])
-    await mustRun(launcher, [
+    await mustRunShared([
       'operator',
       'token',
       ...['--name', role, '--role', role, '--for', '1h', '--out', file(role)].concat(

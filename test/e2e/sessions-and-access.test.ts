@@ -9,11 +9,11 @@ import { json, text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 
-import { mustRun, runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy, type AgentProcess, type Deployment } from '../support/deployment.ts';
 import { endlessOrigin, type EndlessOrigin } from '../support/endless-origin.ts';
 import { patienceMs } from '../support/patience.ts';
-import { launcher, waitUntil } from '../support/program.ts';
+import { waitUntil } from '../support/program.ts';
 import { agentThrough, tlsThrough, type ProxyTarget } from '../support/proxy-client.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
@@ -90,7 +90,7 @@ function endOf(stream: IncomingMessage | TLSSocket): Promise<number> {
 }
 
 const control = (...args: readonly string[]): Promise<string> =>
-  mustRun(launcher, [...args, '--config', set.configFile]);
+  mustRunShared([...args, '--config', set.configFile]);
 
 /** A request to the gateway's own name, as plain HTTP through the relay. */
 async function ask(
@@ -156,7 +156,7 @@ test('a revoked session is listed with its tunnel, and loses its download and it
   assert.match(String(events[0]?.['message']), /it was stolen/);
   // The other session of the same gateway is as it was.
   assert.equal(await text(await get('open.test', '/')), 'hello\n');
-  const again = await runCommand(launcher, ['session', 'revoke', id, '--config', set.configFile]);
+  const again = await runShared(['session', 'revoke', id, '--config', set.configFile]);
   assert.equal(again.code, 77);
   assert.match(again.stderr, /the session is over: it was stolen/);
 });
@@ -267,7 +267,7 @@ test('commands refuse what they cannot do, and say why', async () => {
   ];
   await Promise.all(
     refusals.map(async ([args, message]) => {
-      const { code, stderr } = await runCommand(launcher, [...args, '--config', set.configFile]);
+      const { code, stderr } = await runShared([...args, '--config', set.configFile]);
       assert.notEqual(code, 0, args.join(' '));
       assert.match(stderr, message);
     }),

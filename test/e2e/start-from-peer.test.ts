@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { asProxyError } from '../../src/protocol/error.ts';
 import { reasonOf } from '../../src/agent/uplink/session-over.ts';
-import { mustRun } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { freePort } from '../support/free-port.ts';
 import { openFleet } from '../support/gateway-fleet.ts';
 import { gatewayPair } from '../support/gateway-pair.ts';
@@ -116,7 +116,7 @@ test(
     const { pair, enrol, first, other, firstPeer, otherPeer, seen } = await scene(stack);
     const { set, database, balancer } = pair;
     const [revoked, living] = [await enrol(), await enrol()];
-    const said = await mustRun(launcher, ['session', 'revoke', revoked.id, '--config', set.configFile]);
+    const said = await mustRunShared(['session', 'revoke', revoked.id, '--config', set.configFile]);
     assert.match(said, /confirmed by 2 of 2 gateways/);
     // Each knows where the other one is, and how far both are, before anything happens.
     await waitUntil('both have kept it', async () =>
@@ -199,8 +199,8 @@ for (const workers of [1, 2])
     };
     await writeFile(configFile, JSON.stringify(config));
     // Its keys are there, as of a gateway that has served before.
-    await mustRun(launcher, ['ca', 'show', '--server', '--config', configFile]);
-    await mustRun(launcher, ['ca', 'show', '--config', configFile]);
+    await mustRunShared(['ca', 'show', '--server', '--config', configFile]);
+    await mustRunShared(['ca', 'show', '--config', configFile]);
     const peers = { listen: { address: '127.0.0.1', port: peer } };
     const store = { url: `postgres://someone@127.0.0.1:${nobody}/none` };
     await writeFile(configFile, JSON.stringify({ ...config, peers, store }));
@@ -242,7 +242,7 @@ test(
     await waitUntil('the audit has it', async () =>
       (await set.audit()).some(({ action, sessionId }) => action === 'renewed' && sessionId === living.id),
     );
-    await mustRun(launcher, ['audit', 'verify', '--config', set.configFile]);
+    await mustRunShared(['audit', 'verify', '--config', set.configFile]);
   },
 );
 
@@ -254,7 +254,7 @@ test(
     const { pair, enrol, other, firstPeer, seen } = await scene(stack);
     const { set, database, balancer } = pair;
     const [revoked, living] = [await enrol(), await enrol()];
-    await mustRun(launcher, ['session', 'revoke', revoked.id, '--config', set.configFile]);
+    await mustRunShared(['session', 'revoke', revoked.id, '--config', set.configFile]);
     await waitUntil('it has kept where the first one is', async () =>
       (await seen('other-state').catch(() => '')).includes(`127.0.0.1:${firstPeer}`),
     );

@@ -9,7 +9,8 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { AuditHistory } from '../support/audit-history.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy } from '../support/deployment.ts';
 import { endlessOrigin } from '../support/endless-origin.ts';
 import { freePort } from '../support/free-port.ts';
@@ -68,18 +69,18 @@ test(
     const endless = await open('/endless');
     endless.response.on('error', () => undefined).resume();
     assert.match(
-      await mustRun(launcher, ['store', 'copy', set.configFile, to]),
+      await mustRunShared(['store', 'copy', set.configFile, to]),
       /^copied and compared: 2 sessions/,
     );
     assert.equal(
-      await mustRun(launcher, ['store', 'copy', set.configFile, to]),
+      await mustRunShared(['store', 'copy', set.configFile, to]),
       'an earlier call has copied it\n',
     );
 
     for (let number = 1; number <= 5; number += 1) assert.equal(await get(`/during/${number}`), 200);
     await waitUntil('it is said', async () => set.gateway.log().includes('the audit is kept here'));
     assert.match(set.gateway.log(), /the store is away: running sessions go on/);
-    const refused = await runCommand(launcher, ['session', 'revoke', 'x', '--config', set.configFile]);
+    const refused = await runShared(['session', 'revoke', 'x', '--config', set.configFile]);
     assert.match(
       refused.stderr,
       /^upstreamproxy: The store [^\n]* was moved to postgres:[^\n]*\[store_unavailable\]\n$/,
@@ -94,9 +95,9 @@ test(
       'the agent is back',
       async () => next.log() !== '' && (await get(`/back/${Math.random()}`).catch(() => 0)) === 200,
     );
-    const sessions = await mustRun(launcher, ['session', 'list', '--config', to, '--json']);
+    const sessions = await mustRunShared(['session', 'list', '--config', to, '--json']);
     assert.equal(sessions.trim().split('\n').length, 1, sessions);
-    const events = (await mustRun(launcher, ['audit', 'export', '--config', to]))
+    const events = (await mustRunShared(['audit', 'export', '--config', to]))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));

@@ -5,6 +5,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../support/command.ts';
+import { runShared } from '../support/command-process.ts';
 import { gatewayPair } from '../support/gateway-pair.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { launcher, waitUntil } from '../support/program.ts';
@@ -21,7 +22,7 @@ test(
     const { set, database } = pair;
     const rows = async (sql: string) => (await database.run(sql, 'state')).rows;
     const lines = async (...args: string[]) => {
-      const { code, stdout, stderr } = await runCommand(launcher, [...args, '--config', set.configFile]);
+      const { code, stdout, stderr } = await runShared([...args, '--config', set.configFile]);
       assert.equal(code, 0, stderr);
       return stdout.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
     };

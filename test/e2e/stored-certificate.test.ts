@@ -9,7 +9,8 @@ import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { stringify } from 'yaml';
 
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -45,9 +46,9 @@ for (const workers of [1, 2])
       const issued = createTestAuthority().issue('gateway.test');
       await writeFile(certificate, issued.cert);
       await writeFile(key, issued.key, { mode: 0o600 });
-      return await mustRun(launcher, ['identity', 'certificate', certificate, key, '--config', configFile]);
+      return await mustRunShared(['identity', 'certificate', certificate, key, '--config', configFile]);
     };
-    await mustRun(launcher, ['identity', 'make', '--config', configFile]);
+    await mustRunShared(['identity', 'make', '--config', configFile]);
     const { code, stderr } = await runCommand(launcher, ['gateway', '--config', configFile]);
     assert.equal(code, 78, stderr);
     assert.match(
@@ -63,6 +64,6 @@ for (const workers of [1, 2])
     await writeFile(key, createTestAuthority().issue('gateway.test').key);
     const wrong = ['identity', 'certificate', certificate, key, '--config', configFile];
     assert.match((await runCommand(launcher, wrong)).stderr, /are no certificate and its key/);
-    const foreign = await runCommand(launcher, ['ca', 'show', '--server', '--config', configFile]);
+    const foreign = await runShared(['ca', 'show', '--server', '--config', configFile]);
     assert.match(foreign.stderr, /the certificate of the gateway's port is your own; pin its authority/);
   });

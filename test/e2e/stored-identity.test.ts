@@ -17,7 +17,8 @@ import { openSession, type OpenSession } from '../../src/agent/session.ts';
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { silentLogger } from '../../src/system/logger.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { gatewayPair, type GatewayPair } from '../support/gateway-pair.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
 import { launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
@@ -87,8 +88,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     client.destroy();
     return body;
   };
-  const command = (...args: readonly string[]) =>
-    mustRun(launcher, [...args, '--config', pair.set.configFile]);
+  const command = (...args: readonly string[]) => mustRunShared([...args, '--config', pair.set.configFile]);
   /** Its configuration with another one of these keys. */
   const configWith = async (name: string, changes: Readonly<Record<string, unknown>>): Promise<string> => {
     const file = join(pair.set.directory, `${name}.yaml`);
@@ -126,7 +126,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     );
     await Promise.all(files.map(async (file) => own.use(await startGatewayProcess(file))));
     const shown = await Promise.all(
-      files.map((file) => mustRun(launcher, ['ca', 'show', '--server', '--config', file])),
+      files.map((file) => mustRunShared(['ca', 'show', '--server', '--config', file])),
     );
     assert.equal(new Set(shown).size, 1);
     const { rows: stored } = await pair.database.run('SELECT version FROM identity', 'fresh');
@@ -199,7 +199,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
           gateway.log().includes(`version ${version} of the identity in the store was taken`),
         );
     };
-    const early = await runCommand(launcher, ['keys', 'switch', '--config', pair.set.configFile]);
+    const early = await runShared(['keys', 'switch', '--config', pair.set.configFile]);
     assert.match(early.stderr, /there is no next key: make it first \[signing_key_unusable\]/);
 
     await command('keys', 'next');
@@ -214,7 +214,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     await command('keys', 'switch', '--at-once');
     for (const which of [[], ['--peers']]) await command('ca', 'switch', ...which, '--at-once');
     // Running sessions hear of it when they renew.
-    const unheard = await runCommand(launcher, ['ca', 'switch', '--server', '--config', pair.set.configFile]);
+    const unheard = await runShared(['ca', 'switch', '--server', '--config', pair.set.configFile]);
     assert.match(unheard.stderr, /until it is 900 s old, running sessions may lack it \[ca_key_unusable\]/);
     await taken(8);
     await waitUntil('the other one signs', () =>
@@ -267,7 +267,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
     await pair.database.run('GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader', 'state');
     const store = pair.database.url('state', 'reader');
     const file = await configWith('reader', { store });
-    assert.equal(await mustRun(launcher, ['ca', 'show', '--config', file]), published().join(''));
+    assert.equal(await mustRunShared(['ca', 'show', '--config', file]), published().join(''));
     const before = await rows();
     for (const step of [
       ['keys', 'next'],
@@ -287,7 +287,7 @@ describe('two gateways whose identity is in their database', { skip }, () => {
       identity: Readonly<Record<string, unknown>>,
       ...more: readonly string[]
     ) =>
-      await runCommand(launcher, [
+      await runShared([
         'identity',
         'rewrap',
         ...more,

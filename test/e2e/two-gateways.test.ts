@@ -11,7 +11,8 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import type { AgentProcess } from '../support/deployment.ts';
 import { gatewayPair, type GatewayPair } from '../support/gateway-pair.ts';
 import { postgresBinaries, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
@@ -81,7 +82,7 @@ describe('two gateways with the same mounted identity on one database', { skip }
     const begin = async (): Promise<string> => {
       const doomed = stack.use(await set.startAgent({ gatewayUrl: pair.balancerUrl }));
       assert.ok(doomed.relayPort);
-      const listed = await mustRun(launcher, ['session', 'list', '--json', '--config', set.configFile]);
+      const listed = await mustRunShared(['session', 'list', '--json', '--config', set.configFile]);
       const [newest] = listed
         .trim()
         .split('\n')
@@ -89,7 +90,7 @@ describe('two gateways with the same mounted identity on one database', { skip }
       return newest?.id ?? '';
     };
     const revoke = (id: string, ...more: string[]): Promise<string> =>
-      mustRun(launcher, ['session', 'revoke', id, '--config', set.configFile, ...more]);
+      mustRunShared(['session', 'revoke', id, '--config', set.configFile, ...more]);
     assert.match(await revoke(await begin()), /^revoked \S+\nconfirmed by 2 of 2 gateways in \d\.\d s\n$/);
     // Before the other one is stopped: one that is away for long is no gateway that is waited for.
     const next = await begin();
@@ -171,7 +172,7 @@ describe('gateways on one database that have keys of their own', { skip }, () =>
     // Alone it would have served for ever; with the same database it does so once somebody says that it is to.
     const { value: winner } = outcomes.find((one) => one.status === 'fulfilled') ?? assert.fail();
     await winner.close();
-    await mustRun(launcher, ['identity', 'claim', '--config', files[lost] ?? '']);
+    await mustRunShared(['identity', 'claim', '--config', files[lost] ?? '']);
     const claimed = stack.use(await startGatewayProcess(files[lost] ?? ''));
     assert.match(await refusal(files[1 - lost] ?? ''), /another signing key/);
     await claimed.close();
@@ -202,7 +203,7 @@ describe('gateways on one database that have keys of their own', { skip }, () =>
     const store = server.url('moved');
     const before = await configOf('moved', { store });
     const old = own.use(await startGatewayProcess(before));
-    const shown = await mustRun(launcher, ['ca', 'show', '--config', before]);
+    const shown = await mustRunShared(['ca', 'show', '--config', before]);
     const keyFile = join(folder, 'identity-key');
     await writeFile(keyFile, randomBytes(32).toString('base64url'), { mode: 0o600 });
     const identity = { store: true, keyEncryptionKey: { file: keyFile } };
@@ -211,9 +212,9 @@ describe('gateways on one database that have keys of their own', { skip }, () =>
       await refusal(moved),
       /have their identity in files.*"upstreamproxy identity import" \[identity_unusable\]$/,
     );
-    await mustRun(launcher, ['identity', 'import', join(folder, 'moved'), '--config', moved]);
+    await mustRunShared(['identity', 'import', join(folder, 'moved'), '--config', moved]);
     own.use(await startGatewayProcess(moved));
-    assert.equal(await mustRun(launcher, ['ca', 'show', '--config', moved]), shown);
+    assert.equal(await mustRunShared(['ca', 'show', '--config', moved]), shown);
     await old.close();
     assert.match(await refusal(before), /have their keys in it: write identity: \{ store: true/);
     // Its state folder still has the keys of before: on a new store they are asked about first.
@@ -223,9 +224,9 @@ describe('gateways on one database that have keys of their own', { skip }, () =>
       await refusal(again),
       /signing-key\.pem is there, and the store has no identity: restore it/,
     );
-    await mustRun(launcher, ['identity', 'make', '--config', again]);
+    await mustRunShared(['identity', 'make', '--config', again]);
     own.use(await startGatewayProcess(again));
-    assert.notEqual(await mustRun(launcher, ['ca', 'show', '--config', again]), shown);
+    assert.notEqual(await mustRunShared(['ca', 'show', '--config', again]), shown);
   });
 });
 

@@ -17,7 +17,8 @@ import type { OutputOf } from '../../src/api/admin/routes.ts';
 import type { TunnelLink } from '../../src/net/tunnel-link.ts';
 import type { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
 import { askOn, GatewaySession } from '../support/gateway-session.ts';
@@ -192,7 +193,7 @@ test('a revocation and another policy reach every worker within 2 s', async () =
   await writeFile(join(set.directory, 'policy.yaml'), stringify({ rules }, { aliasDuplicateObjects: false }));
   for (const link of tunnels)
     await waitUntil('the policy is there', async () => (await statusOn(link, 'later')) === 200);
-  await mustRun(launcher, ['session', 'revoke', sessions[0]!.id, '--config', set.configFile]);
+  await mustRunShared(['session', 'revoke', sessions[0]!.id, '--config', set.configFile]);
   await Promise.all([tunnels[0]!.closed, tunnels[2]!.closed]);
   assert.equal(await statusOn(tunnels[1]!, 'api'), 200);
   assert.equal(await statusOn(tunnels[3]!, 'api'), 200);

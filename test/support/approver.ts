@@ -6,8 +6,8 @@ import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import type { OutputOf } from '../../src/api/admin/routes.ts';
-import { mustRun } from './command.ts';
-import { launcher, waitUntil } from './program.ts';
+import { mustRunShared } from './command-process.ts';
+import { waitUntil } from './program.ts';
 
 export type Access = OutputOf<'accessRequest'>;
 
@@ -31,7 +31,7 @@ export class Approver {
   /** With a token of their own. Nobody is there to be asked before they look. */
   static async of({ configFile, stateDirectory, name = 'ada' }: ApproverPlace): Promise<Approver> {
     const made = ['operator', 'token', '--name', name, '--role', 'approver', '--for', '1h'];
-    return new Approver(stateDirectory, (await mustRun(launcher, [...made, '--config', configFile])).trim());
+    return new Approver(stateDirectory, (await mustRunShared([...made, '--config', configFile])).trim());
   }
 
   async call<T>(method: string, path: string, body?: object): Promise<{ status: number; value: T }> {

@@ -11,6 +11,7 @@ import { loadGatewayConfig } from '../../src/gateway/config/config.ts';
 import { placesOfConfig } from '../../src/cli/gateway/identity-access.ts';
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { mustRun } from './command.ts';
+import { mustRunShared } from './command-process.ts';
 import { endChild, launcher, startGatewayProcess, waitForFile, type GatewayProcess } from './program.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority, type TestAuthority } from './test-authority.ts';
@@ -93,14 +94,17 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     options.start ?? ((file: string) => startGatewayProcess(file, options.environment, [], program));
   const gateway = stack.use(await start(configFile));
   const gatewayCaFile = join(directory, 'gateway-ca.pem');
-  await writeFile(gatewayCaFile, await mustRun(program, ['ca', 'show', '--server', '--config', configFile]));
+  // Another program than that of this checkout is started for each.
+  const operate = (args: readonly string[]): Promise<string> =>
+    program === launcher ? mustRunShared(args) : mustRun(program, args);
+  await writeFile(gatewayCaFile, await operate(['ca', 'show', '--server', '--config', configFile]));
   let tokens = 0;
   const issueToken = async (): Promise<string> => {
     tokens += 1;
     const file = join(directory, `token-${tokens}`);
     const args = ['token', 'issue', '--config', configFile, '--subject', 'test', '--out', file];
-    // The first as an operator does it; of the others, a program for each would be most of the time of some tests.
-    if (tokens === 1) await mustRun(program, args);
+    // Of the others, a program for each would be most of the time of some tests.
+    if (tokens === 1) await operate(args);
     else await writeFile(file, await furtherToken(configFile), { mode: 0o600, flag: 'wx' });
     return file;
   };
@@ -130,7 +134,7 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     },
     audit: async () => {
       const args = ['audit', 'tail', '--config', configFile, '--json', '--number', '10000'];
-      const lines = (await mustRun(program, args)).split('\n').filter((line) => line !== '');
+      const lines = (await operate(args)).split('\n').filter((line) => line !== '');
       // Printed by our own command: an object a line.
       return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
     },

@@ -9,12 +9,12 @@ import { text } from 'node:stream/consumers';
 import { parse, stringify } from 'yaml';
 
 import { AuditHistory } from './audit-history.ts';
-import { mustRun } from './command.ts';
+import { mustRunShared } from './command-process.ts';
 import { deploy, type AgentProcess, type Deployment } from './deployment.ts';
 import { freePort } from './free-port.ts';
 import { type LongOrigin, longOrigin } from './long-exchanges.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import { type GatewayProcess, launcher, startGatewayProcess, waitUntil } from './program.ts';
+import { type GatewayProcess, startGatewayProcess, waitUntil } from './program.ts';
 import type { ProxyTarget } from './proxy-client.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority } from './test-authority.ts';
@@ -143,7 +143,7 @@ export async function openFleet(count: number, options: FleetOptions = {}): Prom
       const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
       return { agent, target: { relayPort: agent.relayPort, host, port: origin.port, ca } };
     },
-    command: (number, ...args) => mustRun(launcher, [...args, '--config', configFiles[number] ?? '']),
+    command: (number, ...args) => mustRunShared([...args, '--config', configFiles[number] ?? '']),
     check: async () => {
       const { receipts } = origin;
       await waitUntil('the audit has all', async () => {
@@ -167,7 +167,7 @@ async function makeIdentity(folder: string, config: object): Promise<void> {
   await writeFile(join(folder, 'policy.yaml'), stringify({ rules: [] }));
   const base = { publicNames: ['127.0.0.1'], stateDirectory: 'state', policy: 'policy.yaml' };
   await writeFile(file, stringify({ ...base, ...config }));
-  await mustRun(launcher, ['identity', 'make', '--config', file]);
+  await mustRunShared(['identity', 'make', '--config', file]);
 }
 
 /** A configuration like that of the first gateway, with a state folder of its own. */

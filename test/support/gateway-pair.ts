@@ -3,11 +3,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { mustRun } from './command.ts';
+import { mustRunShared } from './command-process.ts';
 import { cuttingRelay, type CuttingRelay } from './cutting-relay.ts';
 import { deploy, type Deployment, type DeploymentOptions } from './deployment.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
-import { launcher, startGatewayProcess, type GatewayProcess } from './program.ts';
+import { startGatewayProcess, type GatewayProcess } from './program.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface GatewayPair extends AsyncDisposable {
@@ -41,7 +41,7 @@ export async function gatewayPair(
   await mkdir(identityDirectory, { mode: 0o700 });
   const makerFile = join(shared, 'maker.yaml');
   await writeFile(makerFile, stringify({ identity: { directory: identityDirectory }, policy: 'observe' }));
-  await mustRun(launcher, ['identity', 'make', '--config', makerFile]);
+  await mustRunShared(['identity', 'make', '--config', makerFile]);
   const config = {
     store: database.url('state'),
     identity: { directory: identityDirectory },
