@@ -66,9 +66,19 @@ export interface Counts {
   readonly gauges: Gauges | undefined;
 }
 
+/** How many events have these labels. */
+interface EventCount {
+  readonly kind: string;
+  readonly verdict: string;
+  readonly code: string;
+  readonly action: string;
+  count: number;
+}
+
 /** Counts what passes through the audit. No host, path or principal becomes a label. */
 export class Metrics {
-  readonly #events = new Map<string, number>();
+  readonly #events = new Map<string, EventCount>();
+  #lastCount: EventCount | undefined;
   readonly #limitHits = new Map<LimitName, number>();
   readonly #resumes = new Map<string, number>();
   readonly #telemetry = new Map<string, number>();
@@ -87,18 +97,29 @@ export class Metrics {
   }
 
   count(event: AuditEvent): void {
-    const { kind, verdict, errorCode: code = '', action = '' } = event;
-    // Words of ours, none of which has a quotation mark.
-    const key = `kind="${kind}",verdict="${verdict}",code="${code}",action="${action}"`;
-    const known = this.#events.get(key);
-    if (known !== undefined || this.#events.size < defaultLimits.metricsSeriesMax)
-      this.#events.set(key, (known ?? 0) + 1);
+    const ofEvent = this.#countOf(event);
+    if (ofEvent !== undefined) ofEvent.count += 1;
     if (isLimitName(event.limit)) this.countLimit(event.limit);
     if (event.llm !== undefined) this.#countModel(event.llm);
     for (const one of event.deciders ?? []) this.#countDecider(one, event);
     this.#requestBytes += event.requestBytes ?? 0;
     this.#responseBytes += event.responseBytes ?? 0;
     if (event.kind === 'exchange' && event.durationMs !== undefined) this.#record(event, event.durationMs);
+  }
+
+  /** Undefined where there are too many series. The one before is the one again, as a rule. */
+  #countOf({ kind, verdict, errorCode: code = '', action = '' }: AuditEvent): EventCount | undefined {
+    const last = this.#lastCount;
+    const isLast =
+      last?.kind === kind && last.verdict === verdict && last.code === code && last.action === action;
+    if (isLast) return last;
+    // Words of ours, none of which has a quotation mark.
+    const key = `kind="${kind}",verdict="${verdict}",code="${code}",action="${action}"`;
+    let known = this.#events.get(key);
+    if (known === undefined && this.#events.size < defaultLimits.metricsSeriesMax)
+      this.#events.set(key, (known = { kind, verdict, code, action, count: 0 }));
+    if (known !== undefined) this.#lastCount = known;
+    return known;
   }
 
   /** The APIs are words of ours. */
@@ -161,7 +182,7 @@ export class Metrics {
 
   counts(gauges?: Gauges): Counts {
     return {
-      events: new Map(this.#events),
+      events: new Map([...this.#events].map(([key, { count }]) => [key, count])),
       limitHits: new Map(this.#limitHits),
       resumes: new Map(this.#resumes),
       telemetry: new Map(this.#telemetry),

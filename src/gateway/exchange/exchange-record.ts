@@ -393,6 +393,9 @@ export class ExchangeRecord implements OpenExchange {
     if (aliases.length > 0) this.#facts.aliases = aliases;
     this.#facts.times = this.#times.event();
     // The same id in the marker and in the event.
-    return Object.assign(this.#facts, { id: this.eventId, verdict });
+    const id = this.eventId;
+    this.#facts.verdict = verdict;
+    // It has all that an event has now.
+    return this.#facts as OpenFacts & { readonly id: typeof id; readonly verdict: typeof verdict };
   }
 }

@@ -21,7 +21,10 @@ export class ExchangeTimes {
   }
 
   decided(): void {
-    this.#over('decidedMs', this.#now());
+    const decidedMs = this.#offset(this.#now());
+    // The first stage of nearly all.
+    if (this.#times === undefined) this.#times = { decidedMs };
+    else this.#times.decidedMs = decidedMs;
   }
 
   /** A connection takes the request: what it took to open it counts where this request waited for it. */
@@ -32,19 +35,25 @@ export class ExchangeTimes {
       this.#over('dialledMs', dialledMs);
       if (securedMs !== undefined) this.#over('securedMs', securedMs);
     }
-    this.#over('sentMs', this.#now());
+    this.sent();
   }
 
   sent(): void {
-    this.#over('sentMs', this.#now());
+    const sentMs = this.#offset(this.#now());
+    if (this.#times === undefined) this.#times = { sentMs };
+    else this.#times.sentMs = sentMs;
   }
 
   responded(): void {
-    this.#over('firstByteMs', this.#now());
+    const firstByteMs = this.#offset(this.#now());
+    if (this.#times === undefined) this.#times = { firstByteMs };
+    else this.#times.firstByteMs = firstByteMs;
   }
 
   completed(): void {
-    this.#over('lastByteMs', this.#now());
+    const lastByteMs = this.#offset(this.#now());
+    if (this.#times === undefined) this.#times = { lastByteMs };
+    else this.#times.lastByteMs = lastByteMs;
   }
 
   /** What is known so far; what becomes known later is in it too. */

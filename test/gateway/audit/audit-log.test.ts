@@ -484,6 +484,16 @@ test('event ids sort by time and trace ids do not repeat', async () => {
   while (Date.now() === madeMs) await nextTurn();
   const second = newEventId();
   assert.ok(first < second);
+  // Behind all random octets that are drawn at once, too.
+  const ids = Array.from({ length: 600 }, newEventId);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const id of ids) {
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const age = Date.now() - Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+    assert.ok(age >= 0 && age < 60_000);
+  }
+  // Each random digit is one.
+  for (const at of [15, 16, 17, 20, 21, 22, 24, 30, 35]) assert.ok(new Set(ids.map((id) => id[at])).size > 8);
   assert.match(newTraceId(), /^[0-9a-f]{32}$/);
   assert.notEqual(newTraceId(), newTraceId());
   // It begins with the second in which it was made, also behind all ids that are drawn at once.
