@@ -24,6 +24,11 @@ export interface AuditPayload extends Omit<AuditFacts, 'json'> {
   readonly json: Uint8Array<ArrayBuffer>;
 }
 
+/** And the octets that say it: a view, not a copy. */
+export interface StoredPayload extends AuditPayload {
+  readonly octets: Uint8Array<ArrayBuffer>;
+}
+
 const verdicts = [
   'allow',
   'deny',
@@ -48,39 +53,64 @@ export function putAuditPayload(writer: RecordWriter, facts: AuditFacts): void {
 }
 
 /** Undefined for octets that `putAuditPayload` did not write. */
-export function readAuditPayload(payload: Uint8Array<ArrayBuffer>): AuditPayload | undefined {
-  if (payload.length < fixedBytes) return undefined;
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const [verdict, kind] = [verdicts[view.getUint8(0)], kinds[view.getUint8(1)]];
+export function readAuditPayload(octets: Uint8Array<ArrayBuffer>): StoredPayload | undefined {
+  if (octets.length < fixedBytes) return undefined;
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  const verdict = verdicts[view.getUint8(0)];
+  const kind = kinds[view.getUint8(1)];
   const flags = view.getUint8(2);
   if (verdict === undefined || kind === undefined || flags > wasOpenFlag) return undefined;
-  const id = readShortText(payload, view, fixedBytes);
-  const session = id === undefined ? undefined : readShortText(payload, view, id.end);
+  const idEnd = endOfShortText(view, fixedBytes);
+  const sessionEnd = idEnd === undefined ? undefined : endOfShortText(view, idEnd);
+  if (idEnd === undefined || sessionEnd === undefined) return undefined;
+  const id = shortText(octets, fixedBytes, idEnd);
+  const session = sessionText(octets, idEnd, sessionEnd);
   if (id === undefined || session === undefined) return undefined;
-  return {
-    id: id.text,
-    ...(session.text === '' ? {} : { sessionId: session.text }),
+  const payload: { -readonly [Name in keyof StoredPayload]: StoredPayload[Name] } = {
+    id,
     verdict,
     kind,
     timeMs: view.getFloat64(3),
-    json: payload.subarray(session.end),
-    ...(flags === wasOpenFlag ? { wasOpen: true } : {}),
+    json: octets.subarray(sessionEnd),
+    octets,
   };
+  if (session !== '') payload.sessionId = session;
+  if (flags === wasOpenFlag) payload.wasOpen = true;
+  return payload;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function readShortText(
-  payload: Uint8Array<ArrayBuffer>,
-  view: DataView,
-  at: number,
-): { readonly text: string; readonly end: number } | undefined {
-  if (at + 2 > payload.length) return undefined;
+function endOfShortText(view: DataView, at: number): number | undefined {
+  if (at + 2 > view.byteLength) return undefined;
   const end = at + 2 + view.getUint16(at);
-  if (end > payload.length) return undefined;
+  return end > view.byteLength ? undefined : end;
+}
+
+function shortText(octets: Uint8Array, at: number, end: number): string | undefined {
   try {
-    return { text: decoder.decode(payload.subarray(at + 2, end)), end };
+    return decoder.decode(octets.subarray(at + 2, end));
   } catch {
     return undefined;
   }
+}
+
+let sessionOctets = new Uint8Array(0);
+let sessionRead = '';
+
+/** As a rule the one of the event before, whose text is known. */
+function sessionText(octets: Uint8Array, at: number, end: number): string | undefined {
+  if (isSession(octets, at + 2, end)) return sessionRead;
+  const text = shortText(octets, at, end);
+  if (text === undefined) return undefined;
+  sessionOctets = octets.slice(at + 2, end);
+  sessionRead = text;
+  return text;
+}
+
+function isSession(octets: Uint8Array, begin: number, end: number): boolean {
+  const { length } = sessionOctets;
+  if (end - begin !== length) return false;
+  for (let i = 0; i < length; i += 1) if (octets[begin + i] !== sessionOctets[i]) return false;
+  return true;
 }

@@ -6,32 +6,31 @@ const lanes = 8;
 /** `tables[256 * n + octet]`: what the octet does to the sum if `n` others follow it. */
 const tables = tablesOf();
 
-/** The sum of the octets from `start` up to `end`, as an unsigned number. */
-export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
+/** The sum of the octets from `start` up to `end`, as an unsigned number. Who sums many parts makes `view`, of all the octets, once. */
+export function crc32c(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+  view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+): number {
   let sum = -1;
   let at = start;
   for (; at + lanes <= end; at += lanes) {
-    sum ^=
-      octet(bytes, at) |
-      (octet(bytes, at + 1) << 8) |
-      (octet(bytes, at + 2) << 16) |
-      (octet(bytes, at + 3) << 24);
+    // Two reads of four octets: in half of the time of eight reads of one.
+    sum ^= view.getInt32(at, true);
+    const later = view.getInt32(at + 4, true);
     sum =
       word(7, sum & 0xff) ^
       word(6, (sum >>> 8) & 0xff) ^
       word(5, (sum >>> 16) & 0xff) ^
       word(4, sum >>> 24) ^
-      word(3, octet(bytes, at + 4)) ^
-      word(2, octet(bytes, at + 5)) ^
-      word(1, octet(bytes, at + 6)) ^
-      word(0, octet(bytes, at + 7));
+      word(3, later & 0xff) ^
+      word(2, (later >>> 8) & 0xff) ^
+      word(1, (later >>> 16) & 0xff) ^
+      word(0, later >>> 24);
   }
-  for (; at < end; at += 1) sum = (sum >>> 8) ^ word(0, (sum ^ octet(bytes, at)) & 0xff);
+  for (; at < end; at += 1) sum = (sum >>> 8) ^ word(0, (sum ^ (bytes[at] ?? 0)) & 0xff);
   return ~sum >>> 0;
-}
-
-function octet(bytes: Uint8Array, at: number): number {
-  return bytes[at] ?? 0;
 }
 
 function word(lane: number, value: number): number {

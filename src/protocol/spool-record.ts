@@ -44,7 +44,7 @@ export function readRecord(
   if (length < recordHeaderBytes - prefixBytes || length > recordBytesMax) return 'corrupt';
   const [begin, end] = [at + prefixBytes, at + prefixBytes + length];
   if (end > bytes.length) return 'torn';
-  if (crc32c(bytes, begin, end) !== view.getUint32(at + 4)) return 'corrupt';
+  if (crc32c(bytes, begin, end, view) !== view.getUint32(at + 4)) return 'corrupt';
   const kind = kindByNumber.get(view.getUint8(begin));
   const sequence = view.getUint32(begin + 1) * 2 ** 32 + view.getUint32(begin + 5);
   if (kind === undefined || !Number.isSafeInteger(sequence)) return 'corrupt';
@@ -84,7 +84,7 @@ export class RecordWriter {
       throw new RangeError(`a record of ${length} octets is longer than ${recordBytesMax}`);
     }
     this.#view.setUint32(at, length);
-    this.#view.setUint32(at + 4, crc32c(this.#bytes, at + prefixBytes, this.#length));
+    this.#view.setUint32(at + 4, crc32c(this.#bytes, at + prefixBytes, this.#length, this.#view));
   }
 
   /** Gives up what was begun. */

@@ -1,17 +1,12 @@
 // A batch of the audit as records in one buffer, which is how it goes to whoever stores it.
 
-import { type AuditPayload, putAuditPayload, readAuditPayload } from '../api/audit-payload.ts';
+import { putAuditPayload, readAuditPayload, type StoredPayload } from '../api/audit-payload.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { readRecord, type RecordKind, RecordWriter } from '../protocol/spool-record.ts';
 import type { AuditEntry } from './store.ts';
 
 /** Room for a batch of events of the usual size. */
 const batchBytesInitial = 128 * 1024;
-
-/** What a record says, and the octets that say it: a view, not a copy. */
-export interface StoredPayload extends AuditPayload {
-  readonly octets: Uint8Array<ArrayBuffer>;
-}
 
 /** What a record of the audit says. */
 export interface AuditRecord {
@@ -48,8 +43,9 @@ export class AuditRecordWriter {
 /** @throws ProxyError store_unavailable for octets that are no whole records, or whose records are not in sequence */
 export function* auditRecords(bytes: Uint8Array<ArrayBuffer>): Generator<AuditRecord> {
   let expected: number | undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length;) {
-    const record = readRecord(bytes, at);
+    const record = readRecord(bytes, at, view);
     if (typeof record === 'string') throw damaged(record);
     const { kind, sequence, end } = record;
     const payload = kind === 'head' ? undefined : readAuditPayload(record.payload);
@@ -57,7 +53,7 @@ export function* auditRecords(bytes: Uint8Array<ArrayBuffer>): Generator<AuditRe
     if (sequence !== (expected ?? sequence)) throw damaged('out of sequence');
     expected = sequence + 1;
     at = end;
-    yield { kind, payload: { ...payload, octets: record.payload } };
+    yield { kind, payload };
   }
 }
 

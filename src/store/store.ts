@@ -20,6 +20,7 @@ import type { QuestionStore } from './question-store.ts';
 import type { PolicyStore } from './policy-store.ts';
 import type { TreeHeadStore } from './tree-head-store.ts';
 import type { UseStore } from './use-store.ts';
+import type { UsedFacts } from './uses/shared-use.ts';
 
 /** How many rows one call of a `prune` or an `expire` takes at the most: it holds up other writers, and a backlog must not outlast the deadline of a statement. */
 export const pruneBatch = 1000;
@@ -253,7 +254,10 @@ export interface ProofStore {
 }
 
 /** An event as it is stored. */
-export interface AuditEntry extends AuditFacts {}
+export interface AuditEntry extends AuditFacts {
+  /** What it used, where whoever made the JSON said so too; else the JSON says it. */
+  readonly used?: UsedFacts;
+}
 
 export interface AuditStore {
   /** Of a store that is another process and can be away. Absent: what it has stored is as durable as a file of this machine. */

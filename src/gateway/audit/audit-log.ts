@@ -5,10 +5,9 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../../store/store.ts';
+import { AuditEntries } from './audit-entries.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditRates } from './audit-rates.ts';
-import { boundedEventJson } from './bounded-event.ts';
-import { parseIsoTime } from './event-identity.ts';
 import { lostEvent } from './lost-event.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 import { QueueShare } from './queue-share.ts';
@@ -105,6 +104,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   readonly #roomWaiters = new RoomWaiters(defaultLimits.auditRoomTimeoutMs);
   readonly #open: OpenExchanges;
   readonly #rates: AuditRates;
+  readonly #entries: AuditEntries;
   #batch: Batch | undefined;
   #appended = 0;
   #written = 0;
@@ -122,6 +122,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#store = options.store;
     this.#file = file;
     this.#limits = options.limits ?? defaultLimits;
+    this.#entries = new AuditEntries(this.#limits.auditEventBytesMax);
     this.#open = new OpenExchanges(this.#limits.auditFlushDelayMs);
     this.#onFault = options.onFault ?? (() => {});
     this.#onLimit = options.onLimit ?? (() => {});
@@ -129,7 +130,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#rates = new AuditRates(
       this.#limits,
       () => performance.now(),
-      (event, ended) => this.#append(this.#entryOf(event, this.#open.leave(ended)), event),
+      (event, ended) => this.#append(this.#entries.of(event, this.#open.leave(ended)), event),
       (one) => this.keep(one),
     );
   }
@@ -146,7 +147,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   append(event: AuditEvent, ended?: OpenExchange): void {
-    const entry = this.#entryOf(event, ended !== undefined && this.#open.leave(ended));
+    const entry = this.#entries.of(event, ended !== undefined && this.#open.leave(ended));
     if (entry.sessionId !== undefined) this.#rates.charge(entry.sessionId, entry.json.length);
     this.#append(entry, event);
   }
@@ -191,7 +192,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       const events = await this.#store.leftOpen(defaultLimits.auditRecoveredBatchMax);
       if (events.length === 0) return;
       for (const event of events) {
-        this.#append(this.#entryOf(event, true), event);
+        this.#append(this.#entries.of(event, true), event);
         onEvent(event);
       }
       await this.flush();
@@ -333,7 +334,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #nextBatch(): Batch {
     const entries = this.#queue.slice(0, defaultLimits.auditBatchEventsMax);
     const due = this.#open.takeDue(defaultLimits.auditBatchEventsMax, performance.now());
-    const open = due.map((one) => this.#entryOf(one.unfinished(), false));
+    const open = due.map((one) => this.#entries.of(one.unfinished(), false));
     const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
     return { entries, open, stored: false, fileBytes: Buffer.from(lines) };
   }
@@ -358,7 +359,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     const count = this.#lost;
     this.#lost = 0;
     const event = lostEvent(count);
-    this.#push(this.#entryOf(event), event);
+    this.#push(this.#entries.of(event), event);
   }
 
   #failed(error: ProxyError): void {
@@ -379,21 +380,5 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       `The audit cannot be written, so ${what}; the gateway's log says why.`,
       { cause },
     );
-  }
-
-  /** Snapshot at the time of the call: what the caller changes later is not in it. */
-  #entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
-    const { id, sessionId, verdict, kind, time } = event;
-    const json = boundedEventJson(event, this.#limits.auditEventBytesMax);
-    const entry: { -readonly [Name in keyof AuditEntry]: AuditEntry[Name] } = {
-      id,
-      verdict,
-      kind,
-      timeMs: parseIsoTime(time),
-      json,
-    };
-    if (sessionId !== undefined) entry.sessionId = sessionId;
-    if (wasOpen) entry.wasOpen = true;
-    return entry;
   }
 }

@@ -26,10 +26,18 @@ const texts = [
 
 /** The JSON of an event in at most `bytesMax` bytes. */
 export function boundedEventJson(event: AuditEvent, bytesMax: number): string {
+  return storedEvent(event, bytesMax).json;
+}
+
+/** The same, and whether nothing was cut. */
+export function storedEvent(
+  event: AuditEvent,
+  bytesMax: number,
+): { readonly json: string; readonly isWhole: boolean } {
   const json = jsonOf(event);
   // A UTF-16 unit is three bytes at most: most events need not be counted.
-  if (json.length * 3 <= bytesMax || Buffer.byteLength(json) <= bytesMax) return json;
-  return jsonOf(boundedEvent(JSON.parse(json) as Fields, bytesMax));
+  if (json.length * 3 <= bytesMax || Buffer.byteLength(json) <= bytesMax) return { json, isWhole: true };
+  return { json: jsonOf(boundedEvent(JSON.parse(json) as Fields, bytesMax)), isWhole: false };
 }
 
 function boundedEvent(event: Fields, bytesMax: number): Fields {

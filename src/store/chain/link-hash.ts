@@ -17,20 +17,21 @@ export class LinkHasher {
   #bytes = Buffer.alloc(bytesInitial);
   readonly #records = new RecordWriter(bytesInitial);
 
-  /** @param payload of a record; as it is written, and left as it is */
-  ofPayload(before: Uint8Array, link: number, payload: Uint8Array): Buffer {
+  /** As base64url, as `before` is. @param payload of a record; as it is written, and left as it is */
+  ofPayload(before: string, link: number, payload: Uint8Array): string {
     const length = payloadAt + payload.length;
     if (length > this.#bytes.length) this.#bytes = Buffer.alloc(length * 2);
     const bytes = this.#bytes;
-    bytes.set(before);
+    bytes.write(before, 0, hashBytes, 'base64url');
     bytes.writeUInt32BE(Math.floor(link / 2 ** 32), 32);
     bytes.writeUInt32BE(link % 2 ** 32, 36);
     bytes.set(payload, payloadAt);
     bytes[flagsAt] = 0;
-    return hash('sha256', bytes.subarray(0, length), 'buffer');
+    // As the text that the next row has: what makes a buffer of it first takes half as long again.
+    return hash('sha256', bytes.subarray(0, length), 'base64url');
   }
 
-  ofFacts(before: Uint8Array, link: number, facts: AuditFacts): Buffer {
+  ofFacts(before: string, link: number, facts: AuditFacts): string {
     this.#records.begin('event', link);
     putAuditPayload(this.#records, facts);
     return this.ofPayload(before, link, this.#records.take().subarray(recordHeaderBytes));
@@ -38,10 +39,9 @@ export class LinkHasher {
 
   /** Of a row, as base64url; undefined for what can't have been stored. */
   ofStored(before: string, link: number, facts: AuditFacts): string | undefined {
-    const from = Buffer.from(before, 'base64url');
-    if (from.length !== hashBytes || link < 1) return undefined;
+    if (Buffer.from(before, 'base64url').length !== hashBytes || link < 1) return undefined;
     try {
-      return this.ofFacts(from, link, facts).toString('base64url');
+      return this.ofFacts(before, link, facts);
     } catch (error) {
       // An id or a session that is longer than any.
       if (error instanceof RangeError) return undefined;

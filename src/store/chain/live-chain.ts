@@ -101,7 +101,8 @@ export class ChainCursor {
   readonly number: number;
   readonly #hasher: LinkHasher;
   link: number;
-  hash: Buffer;
+  /** What the next link goes on from, as a row has it. */
+  before: string;
   /** The place in the store of its last event. */
   sequence: number;
 
@@ -109,25 +110,20 @@ export class ChainCursor {
     this.#hasher = hasher;
     this.number = at.number;
     this.link = at.link;
-    this.hash = at.hash;
+    this.before = at.hash.toString('base64url');
     this.sequence = at.sequence;
-  }
-
-  /** What the next link goes on from, as a row has it. */
-  get before(): string {
-    return this.hash.toString('base64url');
   }
 
   /** The event was stored as the next link. */
   passPayload(payload: Uint8Array, sequence: number): void {
     this.link += 1;
-    this.hash = this.#hasher.ofPayload(this.hash, this.link, payload);
+    this.before = this.#hasher.ofPayload(this.before, this.link, payload);
     this.sequence = sequence;
   }
 
   passFacts(facts: AuditFacts): void {
     this.link += 1;
-    this.hash = this.#hasher.ofFacts(this.hash, this.link, facts);
+    this.before = this.#hasher.ofFacts(this.before, this.link, facts);
   }
 }
 
@@ -162,9 +158,9 @@ export class LiveChain implements ChainFacts {
   }
 
   /** What was passed is committed. */
-  advance({ link, hash, sequence }: ChainCursor): void {
+  advance({ link, before, sequence }: ChainCursor): void {
     this.link = link;
-    this.hash = hash;
+    this.hash = Buffer.from(before, 'base64url');
     this.sequence = sequence;
   }
 

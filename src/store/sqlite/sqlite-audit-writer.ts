@@ -3,11 +3,11 @@
 
 import type { KeyObject } from 'node:crypto';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { AuditPayload } from '../../api/audit-payload.ts';
+import type { AuditPayload, StoredPayload } from '../../api/audit-payload.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
-import { auditRecords, type StoredPayload } from '../audit-records.ts';
+import { auditRecords } from '../audit-records.ts';
 import type { ChainWitness } from '../chain/chain-statements.ts';
 import type { ChainCursor, ChainFacts, LiveChain } from '../chain/live-chain.ts';
 import { SqliteChain } from './sqlite-audit-chain.ts';
@@ -16,6 +16,7 @@ import { AuditSums } from './sqlite-audit-sums.ts';
 import { BatchUses } from './sqlite-uses.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds } from '../store.ts';
+import type { BatchUsed, UsedFacts } from '../uses/shared-use.ts';
 
 const checkpointIntervalMs = 1000;
 
@@ -24,6 +25,8 @@ export interface AuditBatch {
   readonly records: Uint8Array<ArrayBuffer>;
   /** Whose the markers are. */
   readonly holder: string;
+  /** What its events used. Absent: their JSON says it. */
+  readonly used?: BatchUsed;
 }
 
 /** A running thread. */
@@ -69,22 +72,26 @@ interface Outcome {
 /** Stores the batch in one transaction. Gives how many records it had. */
 export function writeAudit(
   database: SqliteDatabase,
-  { records, holder }: AuditBatch,
+  { records, holder, used }: AuditBatch,
   chain?: LiveChain,
 ): number {
   const cursor = chain?.cursor();
   const stored = database.transaction(() => {
-    const counts = { sums: new AuditSums(), uses: new BatchUses() };
-    let count = 0;
+    const counts = { sums: new AuditSums(), uses: new BatchUses(), cursor };
+    let [events, markers] = [0, 0];
     for (const { kind, payload } of auditRecords(records)) {
-      if (kind === 'opened') writeMarker(database, payload, holder);
-      else writeEvent(database, payload, { ...counts, cursor });
-      count += 1;
+      if (kind === 'opened') {
+        writeMarker(database, payload, holder);
+        markers += 1;
+        continue;
+      }
+      writeEvent(database, payload, used?.facts[(used.places[events] ?? 0) - 1], counts);
+      events += 1;
     }
     counts.sums.write(database);
     counts.uses.write(database);
     markTime(database);
-    return count;
+    return events + markers;
   });
   if (cursor !== undefined) chain?.advance(cursor);
   return stored;
@@ -117,6 +124,7 @@ function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holde
 function writeEvent(
   database: SqliteDatabase,
   event: StoredPayload,
+  used: UsedFacts | undefined,
   {
     sums,
     uses,
@@ -141,7 +149,7 @@ function writeEvent(
     cursor?.passPayload(event.octets, sequence);
     const holder = sessionId ?? `:${verdict}`;
     sums.add(holder, { sequence, bytes: json.byteLength });
-    uses.add(sequence, event);
+    uses.add(sequence, event, used);
   }
   if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
 }

@@ -22,6 +22,7 @@ import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts
 import type { SearchEngine } from '../audit-engine.ts';
 import type { AuditQuery } from '../audit-search.ts';
 import { part } from '../audit-statement.ts';
+import { batchUsed } from '../uses/shared-use.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;
@@ -57,7 +58,7 @@ export class SqliteAudit implements AuditStore {
   async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
     if (entries.length === 0 && open.length === 0) return;
     const holder = open.length === 0 ? '' : (this.#holders?.own() ?? '');
-    const batch = { records: this.#records.write(entries, open), holder };
+    const batch = { records: this.#records.write(entries, open), holder, used: batchUsed(entries) };
     this.#batches += 1;
     const isLarge = entries.length + open.length > eventsBeforeWriter;
     if (this.#path !== undefined && (isLarge || this.#batches > batchesBeforeWriter)) {

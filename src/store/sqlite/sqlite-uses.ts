@@ -17,6 +17,7 @@ import {
 } from '../use-store.ts';
 import { hourMs, useFields, UseTally } from '../uses/event-uses.ts';
 import { jsonFields } from '../uses/json-fields.ts';
+import type { UsedFacts } from '../uses/shared-use.ts';
 import { countsOf, useOf } from '../uses/use-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -31,11 +32,11 @@ export class BatchUses {
   #first: number | undefined;
   #last = 0;
 
-  /** An event that was stored at that place; in the order of storing. */
-  add(sequence: number, payload: AuditPayload): void {
+  /** An event that was stored at that place; in the order of storing. Without `used` its JSON says it. */
+  add(sequence: number, payload: AuditPayload, used?: UsedFacts): void {
     this.#first ??= sequence;
     this.#last = sequence;
-    this.#tally.add(payload, jsonFields(payload.json, useFields));
+    this.#tally.add(payload, used ?? jsonFields(payload.json, useFields));
   }
 
   /** In the transaction that stored them. */

@@ -45,7 +45,7 @@ export interface SumOfUse extends UseName {
 }
 
 /** Members of an event that say what it used. */
-export const useFields = new FieldNames([
+const useFieldNames = [
   'rule',
   'policyName',
   'observed',
@@ -55,7 +55,12 @@ export const useFields = new FieldNames([
   'status',
   'errorCode',
   'traceId',
-]);
+] as const;
+type UseField = (typeof useFieldNames)[number];
+export const useFields = new FieldNames(useFieldNames);
+
+/** What JSON says, unless the gateway said it itself. */
+type UseFields = { readonly [Name in UseField]?: unknown };
 
 /** As an event is stored; what this version does not know of is not counted. */
 interface Counted {
@@ -80,16 +85,16 @@ export class UseTally {
   }
 
   /** `fields` are its members of `useFields`. */
-  add({ verdict, kind, timeMs }: Counted, fields: Readonly<Record<string, unknown>>): void {
+  add({ verdict, kind, timeMs }: Counted, fields: UseFields): void {
     const outcome = outcomes.get(verdict);
     if (outcome === undefined || (kind !== 'exchange' && kind !== 'stream')) return;
     const { rule, observed, injected, failedCredential, status, errorCode } = fields;
-    const policy = textOr(fields['policyName'], '');
+    const policy = textOr(fields.policyName, '');
     const ms = Math.min(timeMs, this.#nowMs);
     const code = textOr(errorCode, verdict);
     const failure =
-      outcome === 'failed' || status === 401 ? { ms, code, trace: textOr(fields['traceId'], '') } : undefined;
-    const one = { ms, hour: Math.floor(ms / hourMs), weight: weightOf(fields['count']), failure };
+      outcome === 'failed' || status === 401 ? { ms, code, trace: textOr(fields.traceId, '') } : undefined;
+    const one = { ms, hour: Math.floor(ms / hourMs), weight: weightOf(fields.count), failure };
     const silent = failure === undefined ? one : { ...one, failure: undefined };
     this.#count('all', nameless, outcome, silent);
     if (isText(rule)) this.#count('rule', { policy, name: rule }, outcome, one);
@@ -98,7 +103,7 @@ export class UseTally {
     if (isText(failedCredential))
       this.#count('credential', { policy: '', name: failedCredential }, 'failed', {
         ...one,
-        failure: failure ?? { ms, code, trace: textOr(fields['traceId'], '') },
+        failure: failure ?? { ms, code, trace: textOr(fields.traceId, '') },
       });
   }
 

@@ -131,15 +131,11 @@ const tamperings: Readonly<Record<string, Tampering>> = {
     const without = withoutPlace(row);
     const facts = { ...row.facts, id: 'inserted' };
     const last = snapshot.rows.findLast(({ place }) => place?.number === row.place!.number)!;
-    const hash = new LinkHasher().ofFacts(
-      Buffer.from(last.place!.before, 'base64url'),
-      last.place!.link,
-      last.facts,
-    );
+    const before = new LinkHasher().ofFacts(last.place!.before, last.place!.link, last.facts);
     const goesOn = {
       number: last.place!.number,
       link: last.place!.link + 1,
-      before: hash.toString('base64url'),
+      before,
     };
     const placed = [
       { ...without, facts },
@@ -260,8 +256,7 @@ function putIn(snapshot: ChainSnapshot, timeMs: number, place: NonNullable<Chain
 function nextPlace({ rows }: ChainSnapshot): NonNullable<ChainedRow['place']> {
   const { place, facts } = rows.at(-1)!;
   const { number, link, before: from } = place!;
-  const hash = new LinkHasher().ofFacts(Buffer.from(from, 'base64url'), link, facts);
-  return { number, link: link + 1, before: hash.toString('base64url') };
+  return { number, link: link + 1, before: new LinkHasher().ofFacts(from, link, facts) };
 }
 
 /** A chain whose process was killed behind link 25; its last head is at 20. */
