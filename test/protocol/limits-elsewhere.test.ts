@@ -73,7 +73,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/admin/log-in-sessions.ts groupsShownMax',
     'gateway/admin/person.ts shownCharactersMax',
     'gateway/databases/postgres/open-session.ts errorCharactersMax',
-    'gateway/databases/redis/counted-commands.ts namesMax',
+    'gateway/databases/counted-commands.ts namesMax',
     'gateway/databases/redis/server-login.ts responseBytesMax',
     'gateway/databases/redis/server-replies.ts errorBytesMax',
     'gateway/databases/redis/stand-in.ts commandNameBytesMax',

@@ -1,5 +1,6 @@
 // Which commands of a client go on. Those that do are sent in the pieces in which they come; of the others a stand-in is, in their place.
 
+import type { CommandWatcher } from '../counted-commands.ts';
 import { withoutLogin } from './hello.ts';
 import { RequestReader } from './request-reader.ts';
 import { commandOf, loginArgumentBytesMax, loginArgumentsMax } from './resp.ts';
@@ -11,12 +12,6 @@ export interface CommandRule {
   isContainer(name: string): boolean;
   /** @param name as `get` or `client|kill`, in lower case */
   allows(name: string): boolean;
-}
-
-export interface CommandWatcher {
-  passed(name: string): void;
-  /** @param name undefined: no command is called so */
-  refused(name: string | undefined): void;
 }
 
 export interface TakenCommands {

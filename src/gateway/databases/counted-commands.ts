@@ -1,6 +1,10 @@
 // What the audit is told of the commands of one connection: their names, and how often each came. Never an argument.
 
-import type { CommandWatcher } from './client-commands.ts';
+export interface CommandWatcher {
+  passed(name: string): void;
+  /** @param name undefined: no command is called so */
+  refused(name: string | undefined): void;
+}
 
 /** Names in one event; a client may choose names of commands that a rule lets through whole, and of those that are refused. */
 const namesMax = 64;
