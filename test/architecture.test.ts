@@ -81,7 +81,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/emulation', 'credentials/sources', 'credentials/request', 'credentials/inside'],
     ['leaks'],
     ['databases/postgres'],
-    ['databases/redis'],
+    ['databases/redis', 'databases/mysql'],
     ['databases/postgres/sql'],
     ['databases'],
     ['datagrams'],

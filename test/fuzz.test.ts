@@ -32,6 +32,7 @@ test('parsers of foreign bytes each have a target', () => {
     'frames',
     'git-object',
     'policy',
+    'mysql-session',
     'postgres-session',
     'request-head',
     'request-parser',

@@ -112,6 +112,6 @@ export const knownAbbreviations: ReadonlySet<string> = new Set(
 export const headingNames: ReadonlySet<string> = new Set(
   `Anthropic Apache Bedrock Bun C CEL Chromium Claude Cloud Code Codex Cloudflare CodeMirror Compose Content-Length Debian Deno Docker Envoy Firecracker
   Gemini Git GitHub GitLab Go Gradle HAProxy Helm Host I InvokeModel Java JavaScript Kubernetes Landlock Linux Maven Node Node's OAuth OpenBao OpenCode OpenID
-  MySQL OpenShell OpenTelemetry VitePress Apps PgBouncer Podman PostgreSQL PostgreSQL's PowerShell Prometheus Python Redis Rust Schema SQLite SigV4 Squid Transfer-Encoding TypeScript
+  MariaDB MySQL OpenShell OpenTelemetry VitePress Apps PgBouncer Podman PostgreSQL PostgreSQL's PowerShell Prometheus Python Redis Rust Schema SQLite SigV4 Squid Transfer-Encoding TypeScript
   Unix Upgrade V8 V8's Vault Via WebSocket WebSockets WebSocket's Windows macOS`.split(/\s+/),
 );

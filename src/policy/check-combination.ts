@@ -19,6 +19,7 @@ const uncountable = [
 const ofAllowing = [
   'protocol',
   'postgres',
+  'mysql',
   'redis',
   'ssh',
   'inject',

@@ -1,5 +1,6 @@
 // `protocol` of a rule as it is written, to how its connections are ended.
 
+import { compileMysql } from './compile-mysql.ts';
 import { compilePostgres } from './compile-postgres.ts';
 import { compileRedis } from './compile-redis.ts';
 import type { RuleDocument } from './policy-schema.ts';
@@ -20,7 +21,7 @@ interface ProtocolContext {
 }
 
 /** Keys that say more about one protocol; each goes with that one alone. */
-const ownKeys: readonly ProtocolEnd['protocol'][] = ['postgres', 'redis', 'ssh'];
+const ownKeys: readonly ProtocolEnd['protocol'][] = ['postgres', 'mysql', 'redis', 'ssh'];
 
 export function compileProtocol(document: RuleDocument, context: ProtocolContext): ProtocolEnd | undefined {
   const { report, effect } = context;
@@ -39,6 +40,8 @@ export function compileProtocol(document: RuleDocument, context: ProtocolContext
   switch (protocol) {
     case 'postgres':
       return compilePostgres(document, report);
+    case 'mysql':
+      return compileMysql(document);
     case 'redis':
       return compileRedis(document);
     case 'ssh':

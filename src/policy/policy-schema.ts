@@ -17,6 +17,7 @@ import { logInSchema } from './log-in-schema.ts';
 import { mcpSchema } from './mcp-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import { postgresSchema, protocolSchema } from './protocol-schema.ts';
+import { mysqlSchema } from './mysql-schema.ts';
 import { redisSchema } from './redis-schema.ts';
 import { signSchema } from './sign-schema.ts';
 import { sshSchema } from './ssh-schema.ts';
@@ -166,6 +167,7 @@ const ruleSchema = strictMap(
         'What is spoken instead of HTTP: the gateway ends its start-up and logs in with the credential of the rule.',
       ),
     postgres: postgresSchema.optional().describe('For protocol postgres: databases and settings.'),
+    mysql: mysqlSchema.optional().describe('For protocol mysql: databases, and how the gateway logs in.'),
     redis: redisSchema.optional().describe('For protocol redis: which commands go on.'),
     ssh: sshSchema.optional().describe('For protocol ssh: keys of the server, and what may be run.'),
     ports: portsSchema

@@ -21,8 +21,8 @@ const settingValue = z.union([z.string().regex(/^[^\0]{0,1000}$/), z.number(), z
 const methodsHint = `write ${postgresLoginMethods.join(', ')}, or a list of them`;
 const statementsHint = `write kinds of statements, such as [select, insert]: ${ruleStatementKinds.join(', ')}`;
 
-export const protocolSchema = z.enum(['postgres', 'redis', 'ssh'], {
-  error: 'write postgres, redis or ssh',
+export const protocolSchema = z.enum(['postgres', 'mysql', 'redis', 'ssh'], {
+  error: 'write postgres, mysql, redis or ssh',
 });
 
 export const postgresSchema = strictMap(

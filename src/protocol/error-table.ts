@@ -191,7 +191,7 @@ export const errorTable = {
     403,
     65,
     77,
-    'The bytes are neither TLS nor HTTP and no rule allows raw TCP there, or a client of PostgreSQL or Redis sends a message that is not passed on.',
+    'The bytes are neither TLS nor HTTP and no rule allows raw TCP there, or a client of PostgreSQL, MySQL or Redis sends a message that is not passed on.',
   ),
   name_not_found: row(502, 66, 68, 'The name of the origin does not resolve.'),
   origin_unreachable: row(502, 67, 68, 'The origin refuses the connection or cannot be reached.'),

@@ -70,6 +70,7 @@ const others = new Set([
   'catalog',
   'protocol',
   'postgres',
+  'mysql',
   'redis',
   'ssh',
   'sign',

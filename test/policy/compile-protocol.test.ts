@@ -67,7 +67,14 @@ test('what a rule with a protocol cannot mean is refused, and what goes with it 
     [`protocol: postgres, ${postgres}, inject: orders, tls: passthrough`, /never opened/],
     [`protocol: postgres, ${postgres}, inject: orders, limits: { requestsPerSession: 1 }`, /bytesPerSession/],
     [`protocol: postgres, ${postgres}, deny: true`, /no meaning in a rule that denies/],
-    ['protocol: mysql, inject: orders', /write postgres, redis or ssh/],
+    ['protocol: mongodb, inject: orders', /write postgres, mysql, redis or ssh/],
+    ['protocol: mysql', /logs in with one credential/],
+    ['mysql: {}, scheme: tcp, ports: 1', /goes with protocol: mysql/],
+    ['protocol: mysql, inject: orders, mysql: { databases: [] }', /name of a database/],
+    [
+      'protocol: mysql, inject: orders, mysql: { authentication: sha256_password }',
+      /write caching_sha2_password, client_ed25519/,
+    ],
     ['protocol: redis', /logs in with one credential/],
     ['redis: {}, scheme: tcp, ports: 1', /goes with protocol: redis/],
     [`protocol: redis, inject: orders, ${postgres}`, /goes with protocol: postgres/],
@@ -109,6 +116,18 @@ test('one rule for a host and port ends its protocol: raw TCP or HTTP beside it 
     assert.ok('problems' in result, other);
     assert.match(result.problems.map(({ message }) => message).join('; '), said);
   }
+});
+
+test('the rule for MySQL in the guide is a rule', () => {
+  const guide = new URL('../../docs/guides/database-without-a-password.md', import.meta.url);
+  const keys = /```yaml\n( {4}protocol: mysql\n[^]*?)```/.exec(readFileSync(guide, 'utf8'))?.[1] ?? '';
+  const text = `version: 1\nrules:\n  - name: shop-db\n    hosts: shop-db.example.com\n${keys}`;
+  const result = parsePolicy([{ file: 'p.yaml', text }], {
+    credentials: ['shop-login'],
+    logins: ['shop-login'],
+  });
+  assert.ok('policy' in result, JSON.stringify(result));
+  assert.match(text, /mysql: \{ databases: shop \}/);
 });
 
 test('the rules of the guides are rules, and each logs in with the credential beside it', () => {

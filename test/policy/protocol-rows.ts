@@ -2,6 +2,7 @@
 
 import type { Decision } from '../../src/policy/decision.ts';
 import type { PostgresEnd } from '../../src/policy/postgres-end.ts';
+import type { MysqlEnd } from '../../src/policy/mysql-end.ts';
 import type { RedisEnd } from '../../src/policy/redis-end.ts';
 import type { SshEnd } from '../../src/policy/ssh-end.ts';
 
@@ -25,6 +26,23 @@ const row = (
   without: one,
   asked,
   sees: seen(see),
+  expected,
+});
+
+const mysqlRule = (keys = ''): string =>
+  `rules: [{ name: r, hosts: a.example.com, protocol: mysql, ports: 5432, inject: orders${keys} }]`;
+const mysqlRow = (
+  key: string,
+  more: string,
+  see: (end: MysqlEnd) => unknown,
+  expected: readonly [unknown, unknown],
+) => ({
+  key: `rules[].mysql${key}`,
+  with: mysqlRule(`, mysql: ${more}`),
+  without: mysqlRule(),
+  asked,
+  sees: (decision: Decision): unknown =>
+    decision.effect === 'allow' && decision.end?.protocol === 'mysql' ? see(decision.end) : undefined,
   expected,
 });
 
@@ -127,6 +145,18 @@ export const protocolRows = [
   row(
     'dangerouslyAllowPlaintext',
     'databases: a, dangerouslyAllowPlaintext: true',
+    ({ allowsPlaintext }) => allowsPlaintext,
+    [true, false],
+  ),
+  mysqlRow('', '{ databases: a }', ({ databases }) => databases, [['a'], []]),
+  mysqlRow('.databases', '{ databases: [b, a, b] }', ({ databases }) => databases, [['b', 'a'], []]),
+  mysqlRow('.authentication', '{ authentication: client_ed25519 }', ({ authentication }) => authentication, [
+    ['client_ed25519'],
+    ['caching_sha2_password', 'client_ed25519', 'mysql_native_password'],
+  ]),
+  mysqlRow(
+    '.dangerouslyAllowPlaintext',
+    '{ dangerouslyAllowPlaintext: true }',
     ({ allowsPlaintext }) => allowsPlaintext,
     [true, false],
   ),

@@ -8,6 +8,7 @@ import { allowWithin } from '../../src/policy/within-ceiling.ts';
 import { access, nowMs, policyOf, principal } from './fixture.ts';
 import type { PostgresEnd } from '../../src/policy/postgres-end.ts';
 import type { ProtocolEnd } from '../../src/policy/protocol-rule.ts';
+import type { MysqlEnd } from '../../src/policy/mysql-end.ts';
 import type { RedisEnd } from '../../src/policy/redis-end.ts';
 
 type Part = Partial<AllowDecision>;
@@ -68,6 +69,15 @@ const ownRoot = { scheme: 'https', host: 'npm.test', port: 443, path: '/own' } a
 const ids = (at: string): GraphqlIds => ({ from: { repository: { owner: 'acme' } }, at: [at], text: [] });
 
 const raw = { handling: 'raw' } as const;
+const mysql = (more: Partial<MysqlEnd> = {}): { readonly end: ProtocolEnd } => ({
+  end: {
+    protocol: 'mysql',
+    databases: ['a'],
+    authentication: ['client_ed25519'],
+    allowsPlaintext: false,
+    ...more,
+  },
+});
 const redis = (more: Partial<RedisEnd> = {}): { readonly end: ProtocolEnd } => ({
   end: { protocol: 'redis', allow: ['default'], deny: [], isPlaintext: false, ...more },
 });
@@ -110,6 +120,22 @@ const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect' | 'narrowe
     [{ ...raw, ...ended({ authentication: ['md5'] }) }, { ...raw, ...ended() }, 'deny'],
     [{ ...raw, ...ended({ allowsPlaintext: true }) }, { ...raw, ...ended() }, 'deny'],
     [{ ...raw, ...redis() }, { ...raw, ...ended() }, 'deny'],
+    [{ ...raw, ...mysql() }, { ...raw, ...ended() }, 'deny'],
+    ...(
+      [
+        [{}, {}, true],
+        [{}, { databases: [] }, true],
+        [{ databases: [] }, {}, false],
+        [{ databases: ['a', 'b'] }, {}, false],
+        [{}, { databases: ['a', 'b'] }, true],
+        [{ authentication: ['mysql_native_password'] }, {}, false],
+        [{ allowsPlaintext: true }, {}, false],
+        [{}, { allowsPlaintext: true }, true],
+      ] as const
+    ).map(([own, bound, isCovered]): Case => {
+      const inner = { ...raw, ...mysql(own) };
+      return [inner, { ...raw, ...mysql(bound) }, isCovered ? inner : 'deny'];
+    }),
     [{ ...raw, ...ended() }, { ...raw, ...redis() }, 'deny'],
     ...(
       [

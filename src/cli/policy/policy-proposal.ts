@@ -12,6 +12,7 @@ import { RefusedRaw } from './refused-raw.ts';
 import { recordedDecision, type RecordedDecision } from '../../gateway/policies/recorded-decision.ts';
 import { SeenDatabases } from './seen-databases.ts';
 import { type PathRule, SeenPaths } from './seen-paths.ts';
+import { SeenMysql } from './seen-mysql.ts';
 import { SeenRedis } from './seen-redis.ts';
 
 /** What is seen of one destination with the same credentials. */
@@ -23,6 +24,7 @@ interface Seen {
   readonly paths: SeenPaths;
   readonly git: GitSeen;
   readonly databases: SeenDatabases;
+  readonly mysql: SeenMysql;
   readonly redis: SeenRedis;
   count: number;
 }
@@ -108,6 +110,7 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
   const { destination } = access;
   // A request to cancel, or a session that did not begin, shows no rule.
   if (event.protocol === 'postgres' && !SeenDatabases.has(event)) return;
+  if (event.protocol === 'mysql' && !SeenMysql.has(event)) return;
   if (event.protocol === 'redis' && !SeenRedis.has(event)) return;
   // Which keys a server has is for a person to find out.
   if (event.protocol === 'ssh') return;
@@ -122,12 +125,14 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
     paths: new SeenPaths(),
     git: new GitSeen(),
     databases: new SeenDatabases(),
+    mysql: new SeenMysql(),
     redis: new SeenRedis(),
     count: 0,
   };
   seen.set(key, entry);
   entry.count += 1;
   entry.databases.note(event);
+  entry.mysql.note(event);
   entry.redis.note(event);
   const network = privateNetwork(event.address);
   if (network !== undefined) entry.networks.add(network);
@@ -158,7 +163,7 @@ function rulesOf(
 const standardPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, names: Set<string>): string {
-  const { destination, handling, injected, networks, databases, redis } = entry;
+  const { destination, handling, injected, networks, databases, mysql, redis } = entry;
   const { scheme, host, port } = destination;
   const what = handling === 'intercept' ? 'request' : 'connection';
   const lines = [
@@ -166,7 +171,7 @@ function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, nam
     `  - name: ${nameFor(destination, names)}`,
     `    hosts: ${scalar(host)}`,
   ];
-  const ofProtocol = [...databases.lines(scalar), ...redis.lines(scalar)];
+  const ofProtocol = [...databases.lines(scalar), ...mysql.lines(scalar), ...redis.lines(scalar)];
   if (ofProtocol.length > 0) lines.push(...ofProtocol);
   else if (handling === 'raw') lines.push('    scheme: tcp');
   else if (scheme === 'http') lines.push('    scheme: http');

@@ -109,6 +109,8 @@ function connectionOf(ended: Ended, spendBytes: SpendBytes | undefined, progress
       }),
     hold: (octets) => parts.held.reserve(principal.sessionId, octets),
     dial: async (request) => {
+      // One that was dialled before has ended by now.
+      progress.release();
       const dialed = await dial(ended, request);
       progress.release = holds(ended, dialed, progress);
       return dialed;

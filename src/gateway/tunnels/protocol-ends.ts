@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EndedConnection, EndOutcome } from '../databases/protocol-end.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { MysqlServer } from '../databases/mysql/mysql-server.ts';
 import { StatementReader } from '../databases/postgres/sql/statement-reader.ts';
 import { PostgresServer } from '../databases/postgres/postgres-server.ts';
 import { RedisServer } from '../databases/redis/redis-server.ts';
@@ -11,6 +12,7 @@ import type { SshServer } from '../ssh/ssh-server.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 
 export class ProtocolEnds {
+  readonly #mysql = new MysqlServer(randomBytes);
   readonly #redis = new RedisServer(randomBytes);
   readonly #signingKey: Pick<SigningKey, 'signText'>;
   readonly #statements: StatementReader;
@@ -29,6 +31,8 @@ export class ProtocolEnds {
     switch (end.protocol) {
       case 'postgres':
         return await this.#postgres.serve({ ...connection, end });
+      case 'mysql':
+        return await this.#mysql.serve({ ...connection, end });
       case 'redis':
         return await this.#redis.serve({ ...connection, end });
       case 'ssh':

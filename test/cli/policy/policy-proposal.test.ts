@@ -402,3 +402,33 @@ test('of a Redis that was logged in to becomes a rule with the commands that pas
   policyOf(plain);
   policyOf(proposePolicy([connection({ user: 'agent', tls: true })]));
 });
+
+test('of a MySQL that was logged in to becomes a rule with the databases that clients began with', () => {
+  const connection = (database: Readonly<Record<string, unknown>>): AuditEvent =>
+    exchange({
+      kind: 'stream',
+      scheme: 'tcp',
+      host: 'db.example.com',
+      port: 3306,
+      protocol: 'mysql',
+      injected: ['shop-login'],
+      details: { database },
+    });
+  const login = { user: 'agent', authentication: 'client_ed25519', tls: true };
+  const began = [
+    connection({ ...login, name: 'shop' }),
+    connection({ ...login, name: 'a b' }),
+    connection({}),
+  ];
+  const text = proposePolicy(began);
+  assert.match(
+    text,
+    /# 2 connections\n[^]*protocol: mysql\n {4}mysql:\n {6}databases: \["a b", shop\]\n {6}authentication: \[client_ed25519\]\n {4}ports: 3306\n/,
+  );
+  policyOf(text);
+  const any = proposePolicy([...began, connection({ ...login, tls: false })]);
+  assert.doesNotMatch(any, /databases/);
+  assert.match(any, /dangerouslyAllowPlaintext: true/);
+  policyOf(any);
+  assert.equal(proposePolicy([connection({})]).includes('protocol:'), false);
+});

@@ -8,6 +8,16 @@ import {
   readError,
   readUint32,
 } from '../../../src/gateway/databases/postgres/message.ts';
+import { ClientPackets } from '../../../src/gateway/databases/mysql/client-packets.ts';
+import { CommandRule } from '../../../src/gateway/databases/mysql/command-rule.ts';
+import { readGreeting } from '../../../src/gateway/databases/mysql/greeting.ts';
+import { readHandshakeResponse } from '../../../src/gateway/databases/mysql/handshake-response.ts';
+import { readKill } from '../../../src/gateway/databases/mysql/kill-statement.ts';
+import { okStatus, readError as readMysqlError } from '../../../src/gateway/databases/mysql/packet.ts';
+import { passwordProof } from '../../../src/gateway/databases/mysql/password-proofs.ts';
+import { ServerLogin as MysqlServerLogin } from '../../../src/gateway/databases/mysql/server-login.ts';
+import { ServerPackets } from '../../../src/gateway/databases/mysql/server-packets.ts';
+import { StandIns as MysqlStandIns } from '../../../src/gateway/databases/mysql/stand-in.ts';
 import { ClientCommands } from '../../../src/gateway/databases/redis/client-commands.ts';
 import { withoutLogin } from '../../../src/gateway/databases/redis/hello.ts';
 import { commandOf, errorReply, headNumber } from '../../../src/gateway/databases/redis/resp.ts';
@@ -28,6 +38,7 @@ import {
   startPacketBytes,
   startUpPacket,
 } from '../../../src/gateway/databases/postgres/start-packet.ts';
+import { Secret } from '../../../src/protocol/secret.ts';
 import { bothWays, latin1, tried, type GrowthCases } from './growth-case.ts';
 
 export const databaseCases: GrowthCases = {
@@ -101,6 +112,60 @@ export const databaseCases: GrowthCases = {
     read: (text) => {
       const options = { password: 'a', nonce: 'a', salt: latin1('a'), binding: undefined };
       tried(() => new ScramServer(options).first('SCRAM-SHA-256', text));
+    },
+  },
+  'packets of a client of MySQL': {
+    pieces: [
+      '\u0001\0\0\0\u000e',
+      '\u0007\0\0\0\u0003KILL 7',
+      '\u0005\0\0\0\u0011root',
+      '\u0003',
+      'kill ',
+      '\0',
+    ],
+    read: (text) => {
+      const standIns = new MysqlStandIns('ab', 'rule');
+      bothWays(text, () => {
+        const watcher = { passed: () => undefined, refused: () => undefined };
+        const end = { databases: ['a'] };
+        const rule = new CommandRule({ end, standIns, address: 'a', findThread: () => undefined, watcher });
+        const packets = new ClientPackets(rule);
+        return (bytes) => packets.take(bytes);
+      });
+      readKill(latin1(text), true);
+      readHandshakeResponse(latin1(text));
+    },
+  },
+  'what a server of MySQL says': {
+    pieces: [
+      '\u0003\0\0\u0001\u00ff\0\0',
+      '\u0001\0\0\u0001a',
+      'upstreamproxy_ab_command',
+      '\n',
+      '\u00fc',
+      '#42000',
+      '\u00femysql_native_password\0',
+    ],
+    read: (text) => {
+      const standIns = new MysqlStandIns('ab', 'rule');
+      bothWays(text, () => {
+        const packets = new ServerPackets((payload, sequence) => standIns.response(payload, sequence));
+        return (bytes) => packets.take(bytes);
+      });
+      const login = new MysqlServerLogin({
+        password: new Secret('a'),
+        methods: ['caching_sha2_password', 'mysql_native_password'],
+        isVerified: true,
+        greeting: { method: text, nonce: latin1(text) },
+        errorCharactersMax: 500,
+      });
+      login.first();
+      login.receive(latin1(text));
+      passwordProof('mysql_native_password', text, latin1(text));
+      standIns.response(latin1(text), 1);
+      readGreeting(latin1(text));
+      readMysqlError(latin1(text), 500);
+      okStatus(latin1(text));
     },
   },
   'commands of a client of Redis': {

@@ -309,6 +309,9 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'a response of a registry is taken whole, of at most the bound that its caller names': [
     'src/gateway/packages/collect-octets.ts CollectOctets',
   ],
+  'what a server sends for it is taken by its first 32 octets': [
+    'src/gateway/databases/mysql/ed25519-proof.ts ed25519Proof',
+  ],
   'a statement of databaseStatementBytesMax, parsed on a thread that is given up after databaseStatementTimeoutMs':
     [
       'src/gateway/databases/postgres/sql/parse-statement.ts StatementParser',
