@@ -113,6 +113,11 @@ export const environmentTable: readonly EnvironmentRow[] = [
     (facts) => signingVariables(facts)['GIT_CONFIG_COUNT'],
     'git where the gateway signs; with GIT_CONFIG_KEY_0, GIT_CONFIG_VALUE_0 and so on',
   ),
+  row(
+    'SSH_AUTH_SOCK',
+    ({ files }) => files.sshAgent,
+    'ssh, scp, ssh-add, ssh-keygen and git where the gateway signs for an agent',
+  ),
   row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt before version 3'),
   row('CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE', bundle, 'gcloud'),
   row('JULIA_SSL_CA_ROOTS_PATH', bundle, 'julia'),

@@ -1,5 +1,7 @@
 // The life of a session in its fixed order; each step is real before the next one begins.
 
+import { dirname } from 'node:path';
+
 import type { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
@@ -22,6 +24,7 @@ import { ClientTls } from './relay/client-tls.ts';
 import { serveDatagramPorts } from './relay/datagram-ports.ts';
 import type { DatagramMapping } from './relay/datagram-mapping.ts';
 import { type Relay, startRelay } from './relay/relay.ts';
+import type { SshAgentSocket } from './relay/ssh-agent-socket.ts';
 import { laterTunnel } from './relay/later-tunnel.ts';
 import { SessionEnd } from './session-end.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
@@ -171,7 +174,7 @@ export async function openSession(
   const relay = await listening;
   const capture = stack.use(await openSessionCapture(options, relay, session, { tunnel: client, clientTls }));
   await serveDatagramPorts(options, { tunnel: client, udp: capture?.udp, stack });
-  stack.use(await placeOutside(options, relay.port, trust));
+  const sshAgent = await openBeside(options, { relay, session, trust, client, stack });
   await atStep('relay-up');
   const tlsEndsIn = await proof;
   await atStep('proven');
@@ -188,7 +191,7 @@ export async function openSession(
   void superviseRenewal({ session, client, following, trust, limits, logger, signal: life.signal });
   // From here on it is the end that tells the gateway, in its order.
   endsByItself = true;
-  const known = { session, client, relay, capture, trust };
+  const known = { session, client, relay, capture, trust, ...(sshAgent === undefined ? {} : { sshAgent }) };
   const end = new SessionEnd({ ...known, life, logger, stack: stack.move() });
   const running = new RunningSession({ ...known, end, options, erased, posture: { ...posture, tlsEndsIn } });
   children.begin({ session, clientTls, ...running.forChildren });
@@ -211,6 +214,27 @@ function openSessionCapture(
     onLoopback: captureLoopback === true,
     base,
   });
+}
+
+interface Beside {
+  readonly relay: Relay;
+  readonly session: AgentSession;
+  readonly trust: TrustFiles;
+  readonly client: TunnelClient;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** Files outside, and an agent for clients of SSH, where the session may have something signed for them. Both are seldom. */
+async function openBeside(
+  options: SessionOptions,
+  { relay, session, trust, client: tunnel, stack }: Beside,
+): Promise<SshAgentSocket | undefined> {
+  stack.use(await placeOutside(options, relay.port, trust));
+  if (session.response.ssh_agent !== true) return undefined;
+  const { limits, logger } = options;
+  const { openSshAgentSocket } = await import('./relay/ssh-agent-socket.ts');
+  const directory = dirname(trust.paths.bundle);
+  return stack.use(await openSshAgentSocket({ directory, tunnel, limits, logger }));
 }
 
 /** Without TLS to the gateway there is nothing that could be proven. */
@@ -271,6 +295,7 @@ interface RunningParts {
   readonly capture: Capture | undefined;
   readonly end: SessionEnd;
   readonly trust: TrustFiles;
+  readonly sshAgent?: SshAgentSocket;
   readonly posture: Posture;
   readonly options: SessionOptions;
   readonly erased: boolean;
@@ -293,7 +318,7 @@ class RunningSession implements OpenSession {
   readonly #end: SessionEnd;
 
   constructor({ end, ...parts }: RunningParts) {
-    const { session, client, relay, capture, trust, posture, options, erased } = parts;
+    const { session, client, relay, capture, trust, sshAgent, posture, options, erased } = parts;
     this.#client = client;
     this.#session = session;
     this.#end = end;
@@ -312,8 +337,10 @@ class RunningSession implements OpenSession {
       placeholders: session.response.placeholders,
       signing: session.response.signing,
     };
-    const environment = workloadEnvironment(facts);
-    this.displaced = displacedVariables(facts, environment, systemBundlePaths);
+    const ofAgent = sshAgent === undefined ? {} : { sshAgent: sshAgent.path };
+    const own = { ...facts, files: { ...facts.files, ...ofAgent } };
+    const environment = workloadEnvironment(own);
+    this.displaced = displacedVariables(own, environment, systemBundlePaths);
     this.environment = {
       ...environment,
       ...(capture === undefined ? {} : { [captureVariable]: '1' }),
@@ -325,7 +352,8 @@ class RunningSession implements OpenSession {
           workloadEnvironment({ ...facts, port, placeholders, signing }),
         own: () => Object.keys(this.environment),
       },
-      relaySockets: relay.socketPath === undefined ? [] : [relay.socketPath],
+      // What it signs is for this session.
+      relaySockets: [relay.socketPath, sshAgent?.path].filter((path) => path !== undefined),
     };
   }
 

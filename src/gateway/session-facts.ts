@@ -29,6 +29,7 @@ export function factsOf(
   modes: readonly string[];
   knownHosts: string;
   signing: SessionSigningKey | undefined;
+  hasSshAgent: boolean;
 } {
   const known = knownHosts(policy.sshHosts(principal), signingKey);
   if (known.leftOut > 0) onFault(tooManyHosts(principal, known.leftOut));
@@ -38,6 +39,7 @@ export function factsOf(
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
     knownHosts: known.text,
     signing: signingKeyOf(principal, policy, credentials),
+    hasSshAgent: policy.signing(principal)?.agent !== undefined,
     modes: ['raw', 'tls', 'proxy', 'refusals'],
   };
 }
@@ -49,7 +51,8 @@ function signingKeyOf(
   credentials: Pick<CredentialSet, 'publicKeyOf'>,
 ): SessionSigningKey | undefined {
   const signing = policy.signing(principal);
-  const key = signing === undefined ? undefined : credentials.publicKeyOf(signing.credential);
+  const credential = signing?.credential;
+  const key = credential === undefined ? undefined : credentials.publicKeyOf(credential);
   return signing === undefined || key === undefined ? undefined : { key, automatic: signing.automatic };
 }
 

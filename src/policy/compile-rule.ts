@@ -27,7 +27,7 @@ import type { PolicyDocument, RuleDocument } from './policy-schema.ts';
 import { budgetOf } from './rule-budget.ts';
 import { compileRewrite } from './compile-rewrite.ts';
 import { compileScreen } from './compile-screen.ts';
-import { compileSign } from './compile-sign.ts';
+import { type AgentKeyNames, compileSign } from './compile-sign.ts';
 import { parseRuleTime } from './rule-times.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -59,6 +59,8 @@ export interface RuleContext {
   readonly sshKeys: ReadonlySet<string>;
   /** Those that sign commits and tags. */
   readonly signingKeys: ReadonlySet<string>;
+  /** Those of the agent of SSH. */
+  readonly agentKeys: AgentKeyNames;
   /** It is a policy by which a session is narrowed. */
   readonly isNarrowing: boolean;
   /** Names of the known trust; undefined if it is not known here. */

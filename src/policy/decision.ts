@@ -7,7 +7,6 @@ import type { GraphqlRequest } from '../understand/graphql-request.ts';
 import type { UnreadableBody } from '../understand/json-value.ts';
 import type { FoundAdvisory, PackageAdvisories } from '../understand/packages/advisory.ts';
 import type { PackageRegistry, PublishOperation } from '../understand/packages/package-request.ts';
-import type { GitObject } from '../understand/git-object.ts';
 import type { ReadBody } from '../understand/read-body.ts';
 import type { AskedOf } from './ask-rule.ts';
 import type { RefUpdate } from './git-commands.ts';
@@ -18,7 +17,7 @@ import type { RuleLeaks } from './leak-rule.ts';
 import type { RuleRewrite } from './rewrite-rule.ts';
 import type { RuleScreen } from './screen-rule.ts';
 import type { ProtocolEnd } from './protocol-rule.ts';
-import type { SessionSigning } from './sign-condition.ts';
+import type { SessionSigning, Signable } from './sign-condition.ts';
 import type { LlmBudget, LlmCondition } from './llm-condition.ts';
 import type { RuleLogIn } from './log-in-rule.ts';
 import type { KnownPackage, KnownPublication, NamedRegistry, RegistryRoot } from './known-package.ts';
@@ -80,7 +79,7 @@ export interface RequestAccess {
   /** Its operations of GraphQL; absent while nobody has read them. */
   readonly graphql?: GraphqlRequest | UnreadableBody;
   /** What the gateway is asked to sign, of a request to itself; rules with `sign` are for nothing else. */
-  readonly signs?: GitObject;
+  readonly signs?: Signable;
   /** It is a message on a WebSocket that the rest of this opened. */
   readonly ofWebSocket?: true;
   /** What is known of the package that it asks for; absent while nobody has asked. */

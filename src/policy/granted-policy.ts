@@ -18,6 +18,7 @@ import { gitText } from './git-condition.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
 import { identityPath } from '../protocol/identity-address.ts';
+import { sshAgentPath } from '../protocol/ssh-agent.ts';
 import type { SessionSigning } from './sign-condition.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
@@ -53,7 +54,7 @@ export class GrantedPolicy implements Policy {
   readonly #signLimits: RuleLimits;
   readonly #emulated: ReadonlySet<string>;
 
-  /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there, `signLimits` what to `signPath`. */
+  /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there, `signLimits` what to `signPath` and the agent of SSH. */
   constructor(
     base: Policy,
     grants: readonly AccessGrant[],
@@ -132,7 +133,8 @@ export class GrantedPolicy implements Policy {
     const { scheme, port } = access.destination;
     if (!((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80))) return otherPort;
     if (access.depth !== 'request') return allowed(accessRequestsName);
-    if (access.path === signPath) return { ...allowed(signingName), limits: this.#signLimits };
+    if (access.path === signPath || access.path === sshAgentPath)
+      return { ...allowed(signingName), limits: this.#signLimits };
     if (access.path.startsWith(identityPath)) return { ...allowed(identityName), limits: this.#doctorLimits };
     return isDoctorPath(access.path)
       ? { ...allowed(doctorName), limits: this.#doctorLimits }

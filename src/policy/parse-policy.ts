@@ -36,6 +36,9 @@ export interface KnownNames {
   readonly sshKeys?: Iterable<string>;
   /** Of those that sign commits and tags. */
   readonly signingKeys?: Iterable<string>;
+  /** Of those of the agent of SSH: for log-ins, and for hashes. */
+  readonly logInKeys?: Iterable<string>;
+  readonly hashKeys?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
   /** Of the exits. Absent: they are not checked. */
@@ -69,9 +72,10 @@ export type ParsePolicyResult =
 /** The names alone, as data that can be given to another thread. */
 export function plainNames(given: KnownNames): KnownNames {
   const { credentials, placeholders, signing, logins, trust, exits, deciders, requestDeciders } = given;
-  const { advisories, provenance, issuers, sshKeys, signingKeys } = given;
+  const { advisories, provenance, issuers, sshKeys, signingKeys, logInKeys, hashKeys } = given;
   const ofGateway = { trust, exits, deciders, requestDeciders, advisories, provenance, issuers };
-  const all = { credentials, placeholders, signing, logins, sshKeys, signingKeys, ...ofGateway };
+  const keys = { sshKeys, signingKeys, logInKeys, hashKeys };
+  const all = { credentials, placeholders, signing, logins, ...keys, ...ofGateway };
   const names = Object.entries(all);
   return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
 }
@@ -291,6 +295,7 @@ function compileFiles(
   const logins = new Set(options.logins);
   const sshKeys = new Set(options.sshKeys);
   const signingKeys = new Set(options.signingKeys);
+  const agentKeys = { logIn: new Set(options.logInKeys), hashes: new Set(options.hashKeys) };
   const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
@@ -313,6 +318,7 @@ function compileFiles(
         logins,
         sshKeys,
         signingKeys,
+        agentKeys,
         isNarrowing: options.isNarrowing === true,
         trust,
         exits,

@@ -1,4 +1,4 @@
-// What is said where no rule has an object signed.
+// What is said where no rule has something signed.
 
 import type { SignCondition } from './sign-condition.ts';
 import { signText } from './sign-rule.ts';
@@ -20,5 +20,5 @@ export function signRemedy(rules: readonly Signing[]): string {
 export function signNote({ sign }: Pick<Signing, 'sign'>): string {
   return sign === undefined
     ? 'is for requests, and signs nothing'
-    : `signs other objects (${signText(sign)})`;
+    : `signs something else, or with another key (${signText(sign)})`;
 }

@@ -1,11 +1,13 @@
-// What a policy is asked about where the gateway is to sign: the object, and none of the request that it came in.
+// What a policy is asked about where the gateway is to sign: that, and none of the request that it came in.
 
 import { HeaderList } from '../http/header-list.ts';
-import type { GitObject } from '../understand/git-object.ts';
 import type { RequestAccess } from './decision.ts';
 import { accessHost, signPath } from './granted-policy.ts';
+import type { Signable } from './sign-condition.ts';
 
-export function signingAccess(signs: GitObject): RequestAccess & { readonly signs: GitObject } {
+export function signingAccess<Signed extends Signable>(
+  signs: Signed,
+): RequestAccess & { readonly signs: Signed } {
   return {
     depth: 'request',
     destination: { scheme: 'https', host: accessHost, port: 443 },

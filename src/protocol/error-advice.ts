@@ -157,6 +157,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
     'The message says what cannot be signed, and what to send instead. With AWS, the client should most often sign the body in chunks or not at all; see the reference of credentials.',
   object_unsignable:
     'The message says what of it is not as git writes it. The gateway signs commits and tags for git and nothing else; other signatures need a key of their own.',
+  ssh_agent_refused:
+    'The message says what is wrong. Log-ins need a client that names the server (OpenSSH 8.9), and no agent that is forwarded. The agent signs log-ins of rules with `sign.logIn`, and hashes for git with `sign.hashes`; it takes no keys.',
   loop_detected:
     'The request would come back to the gateway. Check proxy settings of the gateway and names that point to it.',
   expectation_failed: 'Leave out the header `Expect`, or send `100-continue`, which is known.',

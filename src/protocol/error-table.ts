@@ -273,6 +273,12 @@ export const errorTable = {
     65,
     'A commit or tag to sign is not exactly as git writes it, or the signature would be for something other than git; the message says why.',
   ),
+  ssh_agent_refused: denial(
+    422,
+    119,
+    65,
+    'A client of SSH asks the agent of its session for what it does not do, such as a log-in that is bound to no server; the message says why.',
+  ),
   loop_detected: denial(
     508,
     78,

@@ -90,6 +90,8 @@ export interface SessionResponse {
   readonly known_hosts?: string;
   /** What git can have signed; absent: nothing. */
   readonly signing?: SessionSigningKey;
+  /** Clients of SSH can have something signed by an agent; absent: nothing. */
+  readonly ssh_agent?: true;
   /** What may sign the gateway's own certificate from now on, PEM: in a rotation the next one too, before it signs. */
   readonly gateway_ca?: string;
   /** Ed25519 keys by one of which the gateway signs what it agrees on for a tunnel: 32 octets each, base64url. */

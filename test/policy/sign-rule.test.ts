@@ -9,6 +9,7 @@ import { NarrowedPolicy } from '../../src/policy/narrowed-policy.ts';
 import { parseNarrowing } from '../../src/policy/parse-narrowing.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';
 import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
+import type { Signable } from '../../src/policy/sign-condition.ts';
 import type { GitObject } from '../../src/understand/git-object.ts';
 
 const known = { credentials: ['key', 'token'], signingKeys: ['key'] };
@@ -33,7 +34,7 @@ function problemsOf(...rules: readonly string[]): string {
 
 const principal: Principal = { id: 'i|s', sessionId: 's', claims: { sub: 's' }, posture: [] };
 
-function accessOf(signs?: GitObject): RequestAccess {
+function accessOf(signs?: Signable): RequestAccess {
   return {
     depth: 'request',
     destination: { scheme: 'https', host: accessHost, port: 443 },
@@ -45,7 +46,7 @@ function accessOf(signs?: GitObject): RequestAccess {
   };
 }
 
-const effectOf = (policy: Policy, signs?: GitObject, who = principal): string =>
+const effectOf = (policy: Policy, signs?: Signable, who = principal): string =>
   policy.decide(who, accessOf(signs), 0).effect;
 
 test('a rule signs commits of its committer, with its key, and nothing else', () => {
@@ -158,4 +159,70 @@ test('what a rule with sign cannot keep is an error that says what to write', ()
     ['{ name: none, sign: { objects: tag, automatic: true }, deny: true }', /has no meaning/],
   ] as const)
     assert.match(problemsOf(text), said, text);
+});
+
+const hostKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'a'.repeat(43)}`;
+const atServer = (keys = `hostKeys: '${hostKey}', users: [a, b]`): string =>
+  `logIn: { server: s.test, ${keys} }`;
+
+test('a session is told that it has an agent of SSH, and what narrows it leaves what both have', () => {
+  const known = { credentials: ['key', 'own'], logInKeys: ['own'] };
+  const text = `rules: [{ name: s, sign: { ${atServer()} }, inject: own }]`;
+  const result = parsePolicy([{ file: 'p.yaml', text }], known);
+  assert.ok(!('problems' in result), JSON.stringify(result));
+  const { policy } = result;
+  assert.deepEqual(policy.signing(principal), {
+    credential: undefined,
+    objects: [],
+    automatic: [],
+    agent: { credentials: ['own'], servers: [{ server: 's.test', hostKey }] },
+  });
+  const logIn = (user: string, key = 'own'): Signable => ({
+    kind: 'log-in',
+    user,
+    hostKey,
+    credentials: [key],
+  });
+  assert.equal(effectOf(policy, logIn('a')), 'allow');
+  assert.equal(effectOf(policy, logIn('c')), 'deny');
+  assert.equal(effectOf(policy, logIn('a', 'other')), 'deny');
+  const narrowing = parseNarrowing({
+    file: 'n.yaml',
+    text: `rules: [{ name: n, sign: { ${atServer(`hostKeys: '${hostKey}', users: a`)} } }]`,
+  });
+  assert.ok('policy' in narrowing, JSON.stringify(narrowing));
+  const steps = [{ sessionId: 'child', policy: narrowing.policy }];
+  const child: Principal = { ...principal, sessionId: 'child', narrowed: { rootId: 's', steps } };
+  const both = ['a', 'b'].map((user) => effectOf(new NarrowedPolicy(policy), logIn(user), child));
+  assert.deepEqual(both, ['allow', 'deny']);
+});
+
+test('a rule for the agent of SSH says which server, as whom, and has a key for that alone', () => {
+  const known = {
+    credentials: ['key', 'own', 'hashes'],
+    signingKeys: ['key'],
+    logInKeys: ['own'],
+    hashKeys: ['hashes'],
+  };
+  const problems = (sign: string, inject = 'own'): string => {
+    const text = `rules: [{ name: s, sign: { ${sign} }, inject: ${inject} }]`;
+    const result = parsePolicy([{ file: 'p.yaml', text }], known);
+    return 'problems' in result ? result.problems.map(({ message }) => message).join('\n') : '';
+  };
+  assert.equal(problems(atServer()), '');
+  assert.equal(problems('hashes: git', 'hashes'), '');
+  assert.match(problems(atServer('users: a')), /which server it is/);
+  assert.match(problems(atServer(`hostKeys: '${hostKey}'`)), /as whom/);
+  assert.match(problems(atServer(), 'key'), /"sign\.logIn" needs one of kind agent-key with use: log-in/);
+  assert.match(problems(atServer(), 'hashes'), /agent-key with use: log-in/);
+  assert.match(problems('hashes: git'), /agent-key with use: hashes/);
+  assert.match(problems(ofAgent), /needs one of kind signing-key/);
+  assert.match(problems(`${atServer()}, hashes: git`), /two rules/);
+  assert.match(problems(`${atServer()}, ${ofAgent}`), /an agent of SSH sees none/);
+  assert.match(problems('hashes: file', 'hashes'), /write hashes: git/);
+  const put = parsePolicy(
+    [{ file: 'p.yaml', text: 'rules: [{ name: r, hosts: a.test, inject: own }]' }],
+    known,
+  );
+  assert.match(JSON.stringify(put), /kind agent-key, which is put on no request/);
 });

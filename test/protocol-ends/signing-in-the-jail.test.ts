@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -14,6 +14,7 @@ import { mustRun } from '../support/command.ts';
 import { patienceMs } from '../support/patience.ts';
 import { launcher } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { processesOf } from './support/process-tree.ts';
 
 const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
@@ -192,27 +193,6 @@ test(
     assert.doesNotMatch(out, /BEGIN SSH/);
   },
 );
-
-/** The process and what it started, and of them what is the gateway. */
-function processesOf(pid: number): readonly { readonly pid: number; readonly isGateway: boolean }[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  const isBelow = (one: number): boolean => one === pid || isBelowParent(parents.get(one));
-  const isBelowParent = (parent: number | undefined): boolean =>
-    parent !== undefined && parent > 1 && isBelow(parent);
-  return [...parents.keys()].filter(isBelow).map((one) => ({
-    pid: one,
-    isGateway: readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('embedded-gateway'),
-  }));
-}
 
 test(
   'the key is in the memory of the gateway, and of no process beside it',

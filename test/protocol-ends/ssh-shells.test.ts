@@ -155,9 +155,9 @@ test(
     );
     assert.doesNotMatch(seen, /behind\r/);
     const { cast, event } = await opened.recorded();
-    // All of what was seen of it, and of that the first part alone.
-    const count = (all: string): number => all.split('visible\r').length;
-    assert.ok(count(recordingText(cast).replaceAll('\n', '\r\n')) >= count(seen));
+    // All of what was seen of it: the last line may be cut, and the words of the gateway stand on one of their own.
+    const count = (all: string): number => all.split('visible').length;
+    assert.ok(count(recordingText(cast)) >= count(seen));
     assert.deepEqual([event?.errorCode, event?.limit], ['limit_exceeded', 'capturedFilesMax']);
   },
 );

@@ -9,7 +9,7 @@ import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { type Logger, silentLogger } from '../../system/logger.ts';
 import type { ClientTls } from './client-tls.ts';
 import { serveRelayConnection } from './relay-connection.ts';
-import { listenRelaySocket } from './relay-socket.ts';
+import { listenPrivateSocket } from './relay-socket.ts';
 
 export interface RelayOptions extends RelayPlace {
   readonly tunnel: RelayTunnel;
@@ -68,7 +68,8 @@ export async function startRelay(
     throw new ProxyError('usage', 'a relay without a port needs a Unix socket');
   const onRefused = (reason: string): void => logger.warn(`a connection to the relay was refused: ${reason}`);
   // First what is named: a free port cannot be taken.
-  const local = path === undefined ? undefined : await listenRelaySocket({ path, limits, accept, onRefused });
+  const own = { name: 'the relay socket', connectionsMax: limits.streamsMax, accept, onRefused };
+  const local = path === undefined ? undefined : await listenPrivateSocket({ path, ...own });
   try {
     const servers =
       port === 'off' ? [] : await listenLoopback({ host: options.host ?? 'localhost', port }, limits, accept);

@@ -42,6 +42,8 @@ export interface WorkloadFiles {
   readonly knownHosts?: string;
   /** What git calls to have something signed. */
   readonly gitSign?: string;
+  /** Where clients of SSH find an agent. */
+  readonly sshAgent?: string;
 }
 
 export interface StoreContents {
@@ -56,7 +58,7 @@ export interface StoreContents {
   readonly base: Readonly<Record<string, string | undefined>>;
 }
 
-type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa' | 'knownHosts' | 'gitSign'>;
+type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa' | 'knownHosts' | 'gitSign' | 'sshAgent'>;
 
 interface StoreFile {
   readonly place: string;

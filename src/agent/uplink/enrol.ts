@@ -284,6 +284,7 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     ...(knownHosts === undefined ? {} : { known_hosts: knownHosts }),
     modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
     ...(signing === undefined ? {} : { signing }),
+    ...(json['ssh_agent'] === true ? { ssh_agent: true as const } : {}),
     ...(gatewayCa === undefined ? {} : { gateway_ca: gatewayCa }),
     link_keys: listOf(json['link_keys'], isLinkKey) ?? refuse('link_keys'),
   };

@@ -160,6 +160,11 @@ export function signsObjects({ kind }: CredentialConfig): boolean {
   return kindOf(kind).signsObjects === true;
 }
 
+/** What clients of the agent of SSH may have signed with it; undefined: it is of another kind. */
+export function agentUseOf(config: CredentialConfig): 'log-in' | 'hashes' | undefined {
+  return config.kind === 'agent-key' ? config.use : undefined;
+}
+
 /** The environment variables that the workload gets for it; none if it sees nothing. */
 export function placeholderVariables(
   name: string,

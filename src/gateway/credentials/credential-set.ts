@@ -291,6 +291,34 @@ export class CredentialSet implements AsyncDisposable {
     }
   }
 
+  /** With what the credential signs for clients of the agent of SSH. @throws ProxyError credential_unavailable */
+  async agentKey(credential: string, nowMs: number): Promise<SigningCredential> {
+    try {
+      const key = await this.#entries.get(credential)?.agentKey?.(nowMs);
+      if (key === undefined)
+        throw new ProxyError(
+          'credential_unavailable',
+          `there is no credential ${credential} of the agent of SSH`,
+        );
+      return key;
+    } catch (error) {
+      throw withCredential(error, credential);
+    }
+  }
+
+  /** What others know of such a key; undefined: there is no such credential, or it is of another kind. */
+  agentPublicKeyOf(credential: string): string | undefined {
+    const config = this.#entries.get(credential)?.config;
+    return config?.kind === 'agent-key' ? config.publicKey : undefined;
+  }
+
+  /** Names of the credentials with this key, type and base64. */
+  agentKeysWith(publicKey: string): readonly string[] {
+    return [...this.#entries].flatMap(([name, { config }]) =>
+      config.kind === 'agent-key' && config.publicKey === publicKey ? [name] : [],
+    );
+  }
+
   /** What others know of a key that signs; undefined: there is no such credential, or it is of another kind. */
   publicKeyOf(credential: string): string | undefined {
     const config = this.#entries.get(credential)?.config;

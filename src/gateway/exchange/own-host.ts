@@ -15,6 +15,7 @@ import {
   signPath,
 } from '../../policy/granted-policy.ts';
 import { identityPath } from '../../protocol/identity-address.ts';
+import { sshAgentPath } from '../../protocol/ssh-agent.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
@@ -25,6 +26,7 @@ import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { serveSshAgent } from './serve-ssh-agent.ts';
 import { signObject, type SigningExchange } from './sign-object.ts';
 import { policyPath, sessionPolicy, sharedBudgets } from './session-policy.ts';
 
@@ -56,20 +58,20 @@ export async function respondForOwnHost(
 ): Promise<void> {
   const { client, head, record, principal, parts, limits } = exchange;
   const { method } = head;
-  const signs = head.destination.host === accessHost && head.path === signPath;
-  const bound = signs ? bodyBounds.signing : bodyBounds.access;
+  const signer = signerOf(head);
+  const bound = signer?.bound ?? bodyBounds.access;
   // Many of them at once are large enough to be counted.
-  const room = signs ? parts.held.reserve(principal.sessionId, limits[bound.limit]) : undefined;
+  const room =
+    signer === undefined ? undefined : parts.held.reserve(principal.sessionId, limits[bound.limit]);
   if (room !== undefined) record.keeps(() => room.release());
   client.sendContinue();
   const body = await readBody(exchange, bound);
-  const response: EmulatedResponse = signs
-    ? await signObject(exchange, body)
-    : await ownResponse(desk, exchange, body);
+  const response: EmulatedResponse =
+    signer === undefined ? await ownResponse(desk, exchange, body) : await signer.respond(exchange, body);
   const bytes = Buffer.from(response.text);
   const responseBytes = method === 'HEAD' ? 0 : bytes.length;
   record.servedHere(response.status, { request: body.length, response: responseBytes });
-  if (signs) record.passed();
+  if (signer !== undefined) record.passed();
   client.sendHead({
     status: response.status,
     headers: new HeaderList([
@@ -82,6 +84,18 @@ export async function respondForOwnHost(
   });
   if (method !== 'HEAD') client.sendData(bytes);
   client.sendEnd([]);
+}
+
+interface Signer {
+  readonly bound: BodyBound;
+  readonly respond: typeof signObject;
+}
+
+/** Who signs what is sent there; undefined: nothing is signed. */
+function signerOf({ destination, path }: RequestHead): Signer | undefined {
+  if (destination.host !== accessHost) return undefined;
+  if (path === signPath) return { bound: bodyBounds.signing, respond: signObject };
+  return path === sshAgentPath ? { bound: bodyBounds.agent, respond: serveSshAgent } : undefined;
 }
 
 async function ownResponse(
@@ -156,13 +170,14 @@ function proofResponse(request: Parameters<typeof doctorResponse>[0], traceId: s
 }
 
 interface BodyBound {
-  readonly limit: 'accessBodyBytesMax' | 'signedObjectBytesMax';
+  readonly limit: 'accessBodyBytesMax' | 'signedObjectBytesMax' | 'sshAgentBodyBytesMax';
   readonly what: string;
 }
 
 const bodyBounds = {
   access: { limit: 'accessBodyBytesMax', what: 'a request for access' },
   signing: { limit: 'signedObjectBytesMax', what: 'a commit or tag to sign' },
+  agent: { limit: 'sshAgentBodyBytesMax', what: 'a request to the agent of SSH' },
 } as const satisfies Record<string, BodyBound>;
 
 async function readBody({ client, limits, absence }: AccessExchange, bound: BodyBound): Promise<Buffer> {

@@ -80,7 +80,7 @@ async function signed(
 }
 
 /** What lets requests through that no rule allows gives no key. */
-function keyOf({ inject, observed, rule }: AllowDecision): string {
+export function keyOf({ inject, observed, rule }: AllowDecision): string {
   const [injection] = inject;
   if (injection !== undefined && observed === undefined) return injection.credential;
   throw new ProxyError(

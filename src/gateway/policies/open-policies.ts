@@ -10,7 +10,13 @@ import type { PolicyVersion } from '../../store/policy-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
-import { foreignDefaults, logsInWith, signsObjects, signsRequests } from '../credentials/credential-kinds.ts';
+import {
+  agentUseOf,
+  foreignDefaults,
+  logsInWith,
+  signsObjects,
+  signsRequests,
+} from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import { keepFiles, keepPublished } from './kept-policies.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
@@ -76,6 +82,8 @@ export function policyNames({
     logins: loggingIn(credentials, 'password'),
     sshKeys: loggingIn(credentials, 'key'),
     signingKeys: Object.entries(credentials).flatMap(([name, one]) => (signsObjects(one) ? [name] : [])),
+    logInKeys: ofAgent(credentials, 'log-in'),
+    hashKeys: ofAgent(credentials, 'hashes'),
     trust: Object.keys(trust),
     exits: Object.keys(upstream.exits),
     deciders: Object.keys(deciders),
@@ -88,6 +96,10 @@ export function policyNames({
     issuers: issuers.flatMap((one) => (one.for === undefined ? [one.issuer] : [])),
     discover: hostDiscovery(discover),
   };
+}
+
+function ofAgent(credentials: GatewayConfig['credentials'], use: 'log-in' | 'hashes'): readonly string[] {
+  return Object.entries(credentials).flatMap(([name, one]) => (agentUseOf(one) === use ? [name] : []));
 }
 
 function loggingIn(credentials: GatewayConfig['credentials'], by: 'password' | 'key'): readonly string[] {

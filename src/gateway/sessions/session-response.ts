@@ -18,6 +18,7 @@ export interface SessionFacts {
   readonly knownHosts?: string;
   /** The key that signs commits and tags; undefined: none does. */
   readonly signing?: SessionSigningKey | undefined;
+  readonly hasSshAgent?: boolean;
   /** What may have signed the gateway's own certificate, PEM; undefined where the operator gives that. */
   readonly gatewayCa?: string | undefined;
 }
@@ -69,6 +70,7 @@ export function sessionResponse(
     modes: facts.modes,
     ...(facts.knownHosts === undefined || facts.knownHosts === '' ? {} : { known_hosts: facts.knownHosts }),
     ...(facts.signing === undefined ? {} : { signing: facts.signing }),
+    ...(facts.hasSshAgent === true ? { ssh_agent: true as const } : {}),
     ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
     link_keys: linkKeysOf(signingKey),
   };

@@ -1,5 +1,5 @@
-// Signatures of SSH over files (PROTOCOL.sshsig of OpenSSH), for git alone: the namespace is fixed, so nothing that is signed here is a log-in, or
-// a signature for another purpose.
+// Signatures of SSH. Those over files (PROTOCOL.sshsig of OpenSSH) are for git alone: the namespace is fixed, so none of them is a log-in, or a
+// signature for another purpose. For clients of the agent of SSH the octets are given, and were read before.
 
 import { createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -29,11 +29,22 @@ export async function signForGit(
   const { key, type, blob } = openKey(privateKey, publicKey);
   const digest = createHash(hashName).update(octets).digest();
   const common = [field(namespace), field(''), field(hashName)];
-  const signed = await signatureOf(Buffer.concat([magic, ...common, field(digest)]), key, type);
+  const signed = await signatureOf(Buffer.concat([magic, ...common, field(digest)]), key, { type });
   const version = Buffer.from([0, 0, 0, 1]);
   const whole = Buffer.concat([magic, version, field(blob), ...common, field(signed)]);
   const lines = whole.toString('base64').match(/.{1,70}/g) ?? [];
   return ['-----BEGIN SSH SIGNATURE-----', ...lines, '-----END SSH SIGNATURE-----', ''].join('\n');
+}
+
+/** As an agent of SSH responds: the algorithm and the signature. @throws ProxyError credential_unavailable */
+export async function signForAgent(
+  { data, algorithm }: { readonly data: Uint8Array; readonly algorithm: string },
+  { privateKey, publicKey }: SigningPair,
+): Promise<Buffer> {
+  const { key, type } = openKey(privateKey, publicKey);
+  const hash = type === 'ssh-rsa' ? /^rsa-sha2-(256|512)$/.exec(algorithm)?.[1] : undefined;
+  if (hash === undefined && algorithm !== type) throw unusable(`it makes no signatures of ${algorithm}`);
+  return await signatureOf(data, key, { type, ...(hash === undefined ? {} : { rsaHash: `sha${hash}` }) });
 }
 
 /** The id that git gives the object with this signature in it. */
@@ -84,19 +95,26 @@ function unusable(why: string): ProxyError {
 }
 
 /** Of ECDSA the hash follows from the curve (RFC 5656 §6.2.1). */
-const curveHashes: ReadonlyMap<string, string> = new Map([
-  ['ecdsa-sha2-nistp256', 'sha256'],
-  ['ecdsa-sha2-nistp384', 'sha384'],
-  ['ecdsa-sha2-nistp521', 'sha512'],
+export const curves: ReadonlyMap<string, { readonly hash: string; readonly octets: number }> = new Map([
+  ['ecdsa-sha2-nistp256', { hash: 'sha256', octets: 32 }],
+  ['ecdsa-sha2-nistp384', { hash: 'sha384', octets: 48 }],
+  ['ecdsa-sha2-nistp521', { hash: 'sha512', octets: 66 }],
 ]);
 
 /** Type and signature in one text (RFC 8709 §6, RFC 8332 §3, RFC 5656 §3.1.2). */
-async function signatureOf(data: Buffer, key: KeyObject, type: string): Promise<Buffer> {
+async function signatureOf(
+  data: Uint8Array,
+  key: KeyObject,
+  { type, rsaHash = 'sha512' }: { readonly type: string; readonly rsaHash?: string },
+): Promise<Buffer> {
   if (type === 'ssh-ed25519') return Buffer.concat([field(type), field(await signAsync(null, data, key))]);
   if (type === 'ssh-rsa')
-    return Buffer.concat([field('rsa-sha2-512'), field(await signAsync('sha512', data, key))]);
-  const hash = curveHashes.get(type);
-  if (hash === undefined) throw unusable(`no commits are signed with a key of type ${type}`);
+    return Buffer.concat([
+      field(`rsa-sha2-${rsaHash.slice('sha'.length)}`),
+      field(await signAsync(rsaHash, data, key)),
+    ]);
+  const hash = curves.get(type)?.hash;
+  if (hash === undefined) throw unusable(`nothing is signed with a key of type ${type}`);
   const both = await signAsync(hash, data, { key, dsaEncoding: 'ieee-p1363' });
   const half = both.length / 2;
   return Buffer.concat([

@@ -1,8 +1,33 @@
 // SSH that the gateway ends.
 
-import { MiB, row } from './limit-row.ts';
+import { fixedRow, KiB, MiB, row } from './limit-row.ts';
 
 export const sshLimits = {
+  sshAgentMessageOctetsMax: fixedRow(
+    16 * KiB,
+    'ssh_agent_refused',
+    'A message to the agent of SSH: a log-in with a key of RSA has 2 KiB. A request to the gateway has two at most.',
+  ),
+  sshAgentBodyBytesMax: row(
+    40 * KiB,
+    'body_too_large',
+    'A request of a session to the agent of SSH: the bind of a connection, and a message.',
+  ),
+  sshAgentMessagesMax: fixedRow(
+    256,
+    'ssh_agent_refused',
+    'Messages of one connection to the agent of SSH, which is then closed: a log-in has three, and a client tries a few keys.',
+  ),
+  sshAgentConnectionsMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'Connections to the agent of SSH of one session at once. A client has one while it logs in.',
+  ),
+  sshAgentIdleTimeoutMs: fixedRow(
+    600_000,
+    'timeout',
+    'How long a connection to the agent of SSH may say nothing: a person may be asked for something else meanwhile.',
+  ),
   sshLoginTimeoutMs: row(
     30_000,
     'timeout',

@@ -250,7 +250,7 @@ describe('what is wrong is told with its place and what to write', () => {
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
       [
-        /write one of the kinds bearer, basic, header, query, placeholder, oauth, github-app, google, azure, publish-token, oauth-login, oauth-exchange, mtls, sigv4, login, ssh-key, signing-key, hmac, http-signature$/,
+        /write one of the kinds bearer, basic, header, query, placeholder, oauth, github-app, google, azure, publish-token, oauth-login, oauth-exchange, mtls, sigv4, login, ssh-key, signing-key, agent-key, hmac, http-signature$/,
       ],
     ],
     [

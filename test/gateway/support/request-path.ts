@@ -11,6 +11,7 @@ import type { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
 import type { QuestionDesk } from '../../../src/gateway/access/question-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import {
+  agentUseOf,
   type CredentialConfig,
   logsInWith,
   signsObjects,
@@ -54,7 +55,7 @@ import { BoundPolicies, ceilingName, mainName } from '../../../src/policy/bound-
 import { CompiledPolicy } from '../../../src/policy/compiled-policy.ts';
 import type { Policy, Principal } from '../../../src/policy/decision.ts';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
-import { parsePolicy } from '../../../src/policy/parse-policy.ts';
+import { type KnownNames, parsePolicy } from '../../../src/policy/parse-policy.ts';
 import { BlindHosts, blindHostsText } from '../../../src/protocol/blind-hosts.ts';
 import { asProxyError, ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
@@ -131,11 +132,9 @@ export interface RequestPath extends AsyncDisposable {
 export function compilePolicy(
   text: string,
   credentials: Iterable<string> = [],
-  logins: Iterable<string> = [],
-  sshKeys: Iterable<string> = [],
-  signingKeys: Iterable<string> = [],
+  byKind: KnownNames = {},
 ): CompiledPolicy {
-  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials, logins, sshKeys, signingKeys });
+  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials, ...byKind });
   if ('problems' in result) throw new Error(result.problems.map((one) => one.message).join('\n'));
   return result.policy;
 }
@@ -177,15 +176,16 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   });
   const audit = sink.events;
   const credentialNames = Object.keys(options.credentials ?? {});
-  const [logins, sshKeys] = (['password', 'key'] as const).map((by) =>
-    Object.entries(options.credentials ?? {}).flatMap(([name, one]) =>
-      logsInWith(one) === by ? [name] : [],
-    ),
-  );
-  const signingKeys = Object.entries(options.credentials ?? {}).flatMap(([name, one]) =>
-    signsObjects(one) ? [name] : [],
-  );
-  let policy: Policy = compilePolicy(options.policy, credentialNames, logins, sshKeys, signingKeys);
+  const ofKind = (is: (one: CredentialConfig) => boolean): readonly string[] =>
+    Object.entries(options.credentials ?? {}).flatMap(([name, one]) => (is(one) ? [name] : []));
+  const byKind = {
+    logins: ofKind((one) => logsInWith(one) === 'password'),
+    sshKeys: ofKind((one) => logsInWith(one) === 'key'),
+    signingKeys: ofKind(signsObjects),
+    logInKeys: ofKind((one) => agentUseOf(one) === 'log-in'),
+    hashKeys: ofKind((one) => agentUseOf(one) === 'hashes'),
+  };
+  let policy: Policy = compilePolicy(options.policy, credentialNames, byKind);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({
     issuer: authority,
@@ -307,7 +307,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     parts,
     events: (count) => waitForEvents(audit, waiters, count),
     setPolicy: (text) => {
-      policy = compilePolicy(text, credentialNames, logins, sshKeys, signingKeys);
+      policy = compilePolicy(text, credentialNames, byKind);
       common.live.review(granted(), Date.now());
     },
     open,

@@ -354,6 +354,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'a commit or tag that readGitObject, with a case, has read': [
     'src/gateway/exchange/sign-object.ts signObject',
+    'src/gateway/exchange/serve-ssh-agent.ts serveSshAgent',
     'src/gateway/ssh/ssh-signature.ts signForGit',
     'src/gateway/ssh/ssh-signature.ts signedId',
   ],

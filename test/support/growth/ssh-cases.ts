@@ -7,6 +7,9 @@ import { isKnownHosts } from '../../../src/protocol/known-hosts.ts';
 import { isSigningKey } from '../../../src/protocol/signing-key.ts';
 import { readIdentity } from '../../../src/understand/git-identity.ts';
 import { readGitObject } from '../../../src/understand/git-object.ts';
+import { readAgentRequest } from '../../../src/understand/ssh-agent-request.ts';
+import { agentFrame, AgentMessages } from '../../../src/protocol/ssh-agent.ts';
+import { publicKeyText } from '../../../src/gateway/ssh/session-bind.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { latin1, type GrowthCases } from './growth-case.ts';
 
@@ -25,6 +28,16 @@ export const sshCases: GrowthCases = {
       for (const octet of latin1(text)) whole.take(Uint8Array.of(octet));
       whole.end();
       whole.take(latin1(text));
+    },
+  },
+  'messages to the agent of SSH': {
+    pieces: ['\0\0\0\x01\x0b', '\0\0\0\x05\x0d\0\0\0\0', '\0', '\0\0\0\x04', 'SSHSIG', '\xff'],
+    read: (text) => {
+      const octets = latin1(text);
+      readAgentRequest(octets);
+      for (const type of [13, 27]) readAgentRequest(agentFrame(Uint8Array.of(type, ...octets)));
+      new AgentMessages().push(octets);
+      publicKeyText(octets);
     },
   },
   'a commit or tag to sign': {

@@ -85,6 +85,8 @@ export interface Credential {
   close?(): void;
   /** With what commits and tags are signed, where it does nothing else. @throws as `apply` */
   signingKey?(nowMs: number): Promise<SigningCredential>;
+  /** The same, of what clients of the agent of SSH ask for. @throws as `apply` */
+  agentKey?(nowMs: number): Promise<SigningCredential>;
 }
 
 /** What of the client's own goes from requests that get the credential, where `strip` says nothing. */

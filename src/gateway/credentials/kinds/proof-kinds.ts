@@ -183,4 +183,44 @@ const signingKey = credentialKind({
   },
 });
 
-export const proofKinds = [mtls, sigv4, login, sshKey, signingKey] as const;
+const agentUseHint = needed(
+  'agent-key',
+  'use',
+  'write log-in for log-ins at servers of SSH, or hashes for hashes of git; a key is for one of them',
+);
+const agentKeyHint = needed(
+  'agent-key',
+  'publicKey',
+  'write the public half of the key as its file .pub has it, such as ssh-ed25519 AAAAC3Nza…',
+);
+
+/** The same source as `signing-key`. It signs what clients of the agent of SSH ask for, by rules with `sign.logIn` or `sign.hashes`. */
+const agentKey = credentialKind({
+  kind: 'agent-key',
+  summary: 'A private key of SSH, for clients that ask an agent.',
+  shape: {
+    use: z
+      .enum(['log-in', 'hashes'], { error: agentUseHint })
+      .describe('For kind agent-key: what is signed with it, and nothing else.'),
+    publicKey: sshPublicKey(agentKeyHint).describe(
+      'For kind agent-key: its public half, which clients in the container are told. The source has the private one.',
+    ),
+  },
+  foreign: { what: 'none' },
+  placeholder: standIn(),
+  settings: ({ use, publicKey }) => ({ use, publicKey: publicKey.split(' ').slice(0, 2).join(' ') }),
+  open: (name, { source, publicKey }, context) => {
+    const key = openSource(name, source, context, 'pem');
+    return {
+      applies: () => false,
+      values: () => Promise.resolve([]),
+      apply: () =>
+        Promise.reject(
+          new ProxyError('credential_unavailable', `the credential ${name} is put on no request`),
+        ),
+      agentKey: async (nowMs) => ({ publicKey, privateKey: await key.read(nowMs) }),
+    };
+  },
+});
+
+export const proofKinds = [mtls, sigv4, login, sshKey, signingKey, agentKey] as const;

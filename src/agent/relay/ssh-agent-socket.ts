@@ -1,0 +1,60 @@
+// The socket to which `SSH_AUTH_SOCK` leads: an agent of SSH without a key, for this user alone.
+
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { Logger } from '../../system/logger.ts';
+import { askSshAgent } from './ask-ssh-agent.ts';
+import type { RelayTunnel } from './relay-connection.ts';
+import { listenPrivateSocket } from './relay-socket.ts';
+import { serveSshAgent } from './ssh-agent-connection.ts';
+
+/** Its folder in that of the session. */
+const sshAgentFolder = 'ssh-agent';
+
+export interface SshAgentSocket extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Throws config_invalid where it cannot be made. */
+export async function openSshAgentSocket({
+  directory,
+  tunnel,
+  limits,
+  logger,
+}: {
+  /** Of the session. */
+  readonly directory: string;
+  readonly tunnel: RelayTunnel;
+  readonly limits: Limits;
+  readonly logger: Logger;
+}): Promise<SshAgentSocket> {
+  const folder = join(directory, sshAgentFolder);
+  const path = join(folder, 'socket');
+  const sockets = new Set<Socket>();
+  const ask = (octets: Uint8Array): Promise<Uint8Array> => askSshAgent(tunnel, octets, limits);
+  const server = await listenPrivateSocket({
+    path,
+    name: 'the socket of the agent of SSH',
+    connectionsMax: defaultLimits.sshAgentConnectionsMax,
+    accept: (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      void serveSshAgent(socket, { ask, limits, logger });
+    },
+    onRefused: (reason) => logger.warn(`a connection to the agent of SSH was refused: ${reason}`),
+  });
+  server.on('error', (error) => logger.warn(`the agent of SSH: ${error.message}`));
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
