@@ -179,7 +179,8 @@ class GuardedDialer implements Dialer {
     };
   }
 
-  async #open(request: DialRequest): Promise<OpenedSocket> {
+  async #open(asked: DialRequest): Promise<OpenedSocket> {
+    const request = withEarlierAddress(asked);
     const { destination, principalId, signal } = request;
     const exit = this.#exitOf(request);
     const hops = await exit.hops(destination, { principalId, signal });
@@ -233,11 +234,7 @@ class GuardedDialer implements Dialer {
       const socket = await chain.connect(destination, { signal, via, target, onReached });
       return { socket, address: chain.label, aliases: undefined };
     }
-    const { address: earlier = '', ...open } = request;
-    const [known = ''] = earlier.split(' ');
-    const addresses = await this.#resolveAndCheck(
-      isAddressLiteral(known) === 0 ? open : { ...open, address: known },
-    );
+    const addresses = await this.#resolveAndCheck(request);
     let last: unknown;
     for (const target of interleaveFamilies(addresses).slice(0, defaultLimits.proxyAddressesMax)) {
       try {
@@ -359,6 +356,13 @@ async function startsTls(socket: Socket, { destination, startTls }: DialRequest)
 
 /** Exits of the configuration have other names. */
 const directName = 'direct';
+
+/** An earlier dial may have gone by a proxy, of which its address tells. Where that one resolved the name, none is known here. */
+function withEarlierAddress(request: DialRequest): DialRequest {
+  const { address: earlier, ...open } = request;
+  const [known = ''] = (earlier ?? '').split(' ');
+  return isAddressLiteral(known) === 0 ? open : { ...open, address: known };
+}
 
 function usableFrom(from: LocalAddresses, addresses: readonly string[]): readonly string[] {
   return addresses.filter((address) => localAddressFor(from, address) !== undefined);

@@ -52,7 +52,7 @@ const request = (host: string, port: number, exit?: string) => ({
 
 async function seenFrom(
   dialer: ReturnType<typeof createDialer>,
-  asked: ReturnType<typeof request>,
+  asked: Parameters<ReturnType<typeof createDialer>['dial']>[0],
 ): Promise<string> {
   const { socket } = await dialer.dial(asked);
   const chunks: Buffer[] = [];
@@ -195,4 +195,22 @@ test('the next of several is tried where a proxy is not there, and not where it 
       name,
     );
   await assert.rejects(dialer.dial(request('four.test', origin.port, 'none')), { code: 'exit_unavailable' });
+});
+
+test('what an earlier dial reached is reached again, whichever way the script chooses then', async () => {
+  await using origin = await mirror();
+  const changing: Exit = { name: 'changing', hops: () => Promise.resolve(['direct']) };
+  const dialer = dialerOf([changing]);
+  // By a proxy that was asked for an address, by one that resolved the name, and without one.
+  for (const [host, address] of [
+    ['127.0.0.1', '127.0.0.1 via 192.0.2.1:1080'],
+    ['127.0.0.1', 'via 192.0.2.1:3128'],
+    ['four.test', 'via 192.0.2.1:3128'],
+    ['both.test', '127.0.0.1'],
+  ] as const)
+    assert.equal(
+      await seenFrom(dialer, { ...request(host, origin.port, 'changing'), address }),
+      '127.0.0.1',
+      address,
+    );
 });
