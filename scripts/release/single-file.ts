@@ -30,7 +30,7 @@ export const programs = {
   gateway: { name: 'upstreamproxy-gateway', entry: 'src/cli/single-file-gateway.ts', execArgv: [] },
 } as const;
 
-/** What src/gateway/databases/postgres/sql/statement-reader.ts and src/gateway/exits/pac-script.ts look for. */
+/** What src/gateway/databases/postgres/sql/statement-reader.ts and src/gateway/exits/pac-lane.ts look for. */
 const parserAsset: Readonly<Record<string, string>> = {
   'libpg-query.wasm': join(root, 'node_modules/libpg-query/wasm/libpg-query.wasm'),
   'quickjs.wasm': join(root, 'node_modules/quickjs-wasi/quickjs.wasm'),

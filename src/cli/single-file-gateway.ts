@@ -17,7 +17,7 @@ async function runThread(data: unknown): Promise<void> {
   if (typeof data !== 'object' || data === null) return;
   if (auditWriterMarker in data) await import('../store/sqlite/sqlite-audit-writer.ts');
   if (statementThreadMarker in data) await import('../gateway/databases/postgres/sql/statement-reader.ts');
-  if (pacThreadMarker in data) await import('../gateway/exits/pac-script.ts');
+  if (pacThreadMarker in data) await import('../gateway/exits/pac-lane.ts');
   if (policyThreadMarker in data) await import('../gateway/policies/policy-thread.ts');
 }
 

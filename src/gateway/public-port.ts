@@ -139,7 +139,7 @@ function keepCertificate(
 }
 
 function stopListening(server: Server, place: WorkerPlace | undefined): void {
-  place?.seat.onConnection(undefined);
+  place?.seat.onConnection('public', undefined);
   server.close();
 }
 
@@ -172,7 +172,7 @@ export async function openAdmission(
     requiresProxyProtocol: config.listen.proxyProtocol === 'required',
     onLimit,
   });
-  const count = place?.seat.failures ?? openFailures(config, clock);
+  const count = place?.seat.failuresAt('public') ?? openFailures(config, clock);
   return { connections, failures: new EnrolmentFailures(count, limits.enrolFailureDelayMs) };
 }
 
@@ -180,7 +180,7 @@ export async function openAdmission(
 function serveHanded(server: Server, { seat, port }: WorkerPlace): number {
   // The deadlines of heads and requests begin with this event, and this server never listens itself.
   server.emit('listening');
-  seat.onConnection((socket) => {
+  seat.onConnection('public', (socket) => {
     // As the server's own option has it for connections that it accepts itself.
     socket.setNoDelay(true);
     server.emit('connection', socket);

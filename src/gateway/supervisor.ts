@@ -2,20 +2,20 @@
 // each connection to a worker, and counts what holds over all of them.
 
 import { rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { GatewayConfig } from './config/config.ts';
 import { type MetricsFormat, metricsText } from './metrics-text.ts';
 import { listenMetrics } from './metrics-server.ts';
+import { HandedPorts } from './handed-ports.ts';
 import type { ListeningSockets } from './listening-sockets.ts';
-import { listen, localUrl, openFailures, openStrangers } from './public-listener.ts';
+import { localUrl, openFailures } from './public-listener.ts';
 import { SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
 import { openPassageFolder, type PassageFolder } from './passage-folder.ts';
 import { ProofMemory } from './sessions/proof-memory.ts';
 import { newNonceKey } from './sessions/proof-nonces.ts';
 import { newGatewayName } from './tunnels/incarnation.ts';
-import { HandedConnections, type Taker } from './workers/handed-connections.ts';
+import type { HandedPort } from './workers/handed-connections.ts';
 import { SessionPlaces } from './workers/session-places.ts';
 import type { Responders } from './workers/worker-channel.ts';
 import { limitsOfWorker } from './workers/worker-limits.ts';
@@ -56,13 +56,12 @@ interface Shared {
   readonly nonceKey: Uint8Array;
   /** Those with a nonce. */
   readonly proofs: ProofMemory;
-  readonly port: number;
   readonly identity: SharedIdentity;
   readonly passage: PassageFolder;
-  readonly hands: HandedConnections;
+  readonly ports: HandedPorts;
   readonly places: SessionPlaces;
   readonly counts: WorkerCounts;
-  readonly failures: ReturnType<typeof openFailures>;
+  readonly failures: Readonly<Record<HandedPort, ReturnType<typeof openFailures>>>;
   readonly operatorPorts: WorkerStart['operatorPorts'];
 }
 
@@ -79,41 +78,45 @@ export async function startSupervisor(
   const startedMs = clock();
   // Connections and questions may come before there are any.
   let workers: WorkerProcesses | undefined;
-  const takers = (): readonly Taker[] => workers?.serving ?? [];
   const counts = stack.use(new WorkerCounts(() => workers ?? { serving: [], restarts: 0 }));
-  const hands = new HandedConnections({
-    strangers: await openStrangers(config),
-    waitMs: config.limits.handshakeTimeoutMs,
-    onLimit: (limit) => counts.own.countLimit(limit),
-  });
-  const server = createServer({ pauseOnConnect: true, noDelay: true });
-  server.on('connection', (socket) => hands.hand(socket, takers()));
-  const port = await listen(server, config, sockets.gateway);
-  stack.defer(() => stopListening(server, hands));
-  const operatorPorts = await openOperatorPorts(config, { stack, counts, descriptor: sockets.metrics });
-  options.beforeWorkers?.();
-  const [failures, places] = [openFailures(config, clock), new SessionPlaces()];
-  const nonces = { nonceKey: newNonceKey(), proofs: new ProofMemory() };
-  const passing = { identity, passage, hands, places, counts, failures, ...nonces };
-  const opened = openWorkers(
-    { config, options, startedMs, gatewayName: newGatewayName(), port, operatorPorts, ...passing },
-    takers,
+  const ports = stack.use(
+    await HandedPorts.open(config, {
+      descriptor: sockets.gateway,
+      takers: () => workers?.serving ?? [],
+      onLimit: (limit) => counts.own.countLimit(limit),
+    }),
   );
+  const operatorPorts = await openOperatorPorts(config, {
+    stack,
+    counts,
+    descriptor: sockets.metrics,
+    proxyPort: ports.proxyPort,
+  });
+  options.beforeWorkers?.();
+  const failures = { public: openFailures(config, clock), proxy: openFailures(config, clock) };
+  const places = new SessionPlaces();
+  const nonces = { nonceKey: newNonceKey(), proofs: new ProofMemory() };
+  const passing = { identity, passage, ports, places, counts, failures, ...nonces };
+  const gatewayName = newGatewayName();
+  const opened = openWorkers({ config, options, startedMs, gatewayName, operatorPorts, ...passing });
   workers = opened;
   stack.defer(() => opened.close(0));
   await unlessAborted(opened, options.signal);
+  if (ports.proxyPort !== undefined)
+    log('info', `clients without an agent are served on ${config.proxy?.address}:${ports.proxyPort}`);
   identity.follow((fresh) => opened.tell({ kind: 'identity', identity: fresh }), log);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>
     (closing ??= (async () => {
+      ports.stopProxy();
       // Workers take tunnels that come back until they end.
       await opened.close(drainMs);
-      server.close();
+      ports.stopListening();
       await owned.disposeAsync();
     })());
   return {
-    url: localUrl(config, port),
+    url: localUrl(config, ports.port),
     failed: opened.failed,
     reload: async () => {
       opened.tell({ kind: 'reload' });
@@ -144,21 +147,25 @@ async function openOperatorPorts(
     stack,
     counts,
     descriptor,
+    proxyPort,
   }: {
     readonly stack: AsyncDisposableStack;
     readonly counts: WorkerCounts;
     readonly descriptor: number | undefined;
+    readonly proxyPort: number | undefined;
   },
 ): Promise<WorkerStart['operatorPorts']> {
-  const ports = [admin?.listen, callbacks?.listen, proxy].filter((place) => place !== undefined);
+  const ways =
+    proxy === undefined || proxyPort === undefined ? undefined : { address: proxy.address, port: proxyPort };
+  const ports = [admin?.listen, callbacks?.listen, ways].filter((place) => place !== undefined);
   if (metrics === undefined) return ports;
   const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts.all(), format);
   const { address, port } = stack.use(await listenMetrics({ ...metrics, text, descriptor }));
   return [...ports, { address, port }];
 }
 
-function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProcesses {
-  const { options, hands, places, counts, identity, passage } = shared;
+function openWorkers(shared: Shared): WorkerProcesses {
+  const { options, ports, places, counts, identity, passage } = shared;
   // A worker that was killed left its socket, at whatever step of its life.
   const removeSocket = (number: number): void =>
     rmSync(join(passage.folder, passage.nameOf(number)), { force: true });
@@ -171,17 +178,14 @@ function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProc
       return startOf(shared, number, isOnDuty);
     },
     responders: (number) => respondersOf(shared, number),
-    onReport: (number, report) => {
-      heed(shared, number, report);
-      if (report.kind === 'taken' || report.kind === 'closed') hands.handWaiting(takers());
-    },
+    onReport: (number, report) => heed(shared, number, report),
     onServing: (worker) => {
       // It may have changed since the worker was started.
       worker.channel.tell({ kind: 'identity', identity: identity.now.identity });
-      hands.handWaiting(takers());
+      ports.handWaiting();
     },
     onGone: (number) => {
-      hands.leave(number);
+      ports.leave(number);
       places.leave(number);
       counts.leave(number);
       removeSocket(number);
@@ -190,13 +194,12 @@ function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProc
 }
 
 function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart {
-  const { options, startedMs, gatewayName, nonceKey, port, identity, passage, operatorPorts } = shared;
-  // Metrics are served here, for all; the admin API, callbacks and clients without an agent by one worker, for all.
-  const { metrics: _, admin, callbacks, proxy, ...rest } = shared.config;
+  const { options, startedMs, gatewayName, nonceKey, ports, identity, passage, operatorPorts } = shared;
+  // Metrics are served here, for all; the admin API and callbacks by one worker, for all.
+  const { metrics: _, admin, callbacks, ...rest } = shared.config;
   const first = {
     ...(admin === undefined ? {} : { admin }),
     ...(callbacks === undefined ? {} : { callbacks }),
-    ...(proxy === undefined ? {} : { proxy }),
   };
   const config = number === 1 ? { ...rest, ...first } : rest;
   const { folder, secret, nameOf } = passage;
@@ -209,7 +212,8 @@ function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart
     config: { ...config, limits: limitsOfWorker(config.limits, options.workers) },
     gatewayLimits: shared.config.limits,
     environment: options.environment,
-    port,
+    port: ports.port,
+    proxyPort: ports.proxyPort,
     operatorPorts: operatorPorts.map(({ address, port: at }) => ({ address, port: at })),
     ...identity.now,
     passage: { folder, secret, name: nameOf(number) },
@@ -218,31 +222,21 @@ function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart
 }
 
 function respondersOf(shared: Shared, number: number): Responders {
-  const { places, hands, counts, failures, passage, proofs, config, options } = shared;
+  const { places, ports, counts, failures, passage, proofs, config, options } = shared;
   return {
     place: (sessionId) => {
       const at = places.place(sessionId, number);
       return at === number ? undefined : passage.nameOf(at);
     },
-    source: ({ connection, address }) => {
-      const limit = hands.readmit(number, connection, address);
-      if (limit !== undefined) counts.own.countLimit(limit);
-      return limit;
-    },
-    failure: (source) => failures.take(source),
+    source: ({ connection, address }) => ports.readmit(number, connection, address),
+    failure: ({ source, port }) => failures[port].take(source),
     proof: (proof) => proofs.remember(proof, { nowMs: (options.clock ?? Date.now)(), ...config.limits }),
     all: () => counts.all(),
   };
 }
 
-function heed({ hands, places }: Shared, number: number, report: WorkerReport): void {
-  if (report.kind === 'taken') hands.taken(number, report.connection);
-  else if (report.kind === 'shown') hands.shown(number, report.connection);
-  else if (report.kind === 'closed') hands.closed(number, report.connection);
-  else if (report.kind === 'ended') places.end(report.sessionId, number);
-}
-
-function stopListening(server: Server, hands: HandedConnections): void {
-  hands.close();
-  server.close();
+function heed({ ports, places }: Shared, number: number, report: WorkerReport): void {
+  if (report.kind === 'ended') places.end(report.sessionId, number);
+  else if (report.kind === 'taken' || report.kind === 'shown' || report.kind === 'closed')
+    ports.heard(number, report);
 }

@@ -9,6 +9,7 @@ import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import type { DialTimes } from './dial-times.ts';
 import { type AddressVerdict, checkAddress, plainAddress } from './address-guard.ts';
 import { deniedAddress } from './denied-address.ts';
+import { earlierAddress } from './earlier-address.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
 import { type DialTls, cancelled, secureOrigin } from './origin-handshake.ts';
 import { OwnAddresses, checkConnected } from './own-addresses.ts';
@@ -179,8 +180,8 @@ class GuardedDialer implements Dialer {
     };
   }
 
-  async #open(asked: DialRequest): Promise<OpenedSocket> {
-    const request = withEarlierAddress(asked);
+  async #open({ address, ...asked }: DialRequest): Promise<OpenedSocket> {
+    const request = { ...asked, ...earlierAddress(address) };
     const { destination, principalId, signal } = request;
     const exit = this.#exitOf(request);
     const hops = await exit.hops(destination, { principalId, signal });
@@ -356,13 +357,6 @@ async function startsTls(socket: Socket, { destination, startTls }: DialRequest)
 
 /** Exits of the configuration have other names. */
 const directName = 'direct';
-
-/** An earlier dial may have gone by a proxy, of which its address tells. Where that one resolved the name, none is known here. */
-function withEarlierAddress(request: DialRequest): DialRequest {
-  const { address: earlier, ...open } = request;
-  const [known = ''] = (earlier ?? '').split(' ');
-  return isAddressLiteral(known) === 0 ? open : { ...open, address: known };
-}
 
 function usableFrom(from: LocalAddresses, addresses: readonly string[]): readonly string[] {
   return addresses.filter((address) => localAddressFor(from, address) !== undefined);

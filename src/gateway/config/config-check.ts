@@ -214,10 +214,7 @@ function meet(one: string, other: string): boolean {
   return one === other || [one, other].some((address) => address === '0.0.0.0' || address === '::');
 }
 
-function checkWorkers(
-  { workers = 1, store, admin, metrics, proxy }: GatewayConfigDocument,
-  report: Report,
-): void {
+function checkWorkers({ workers = 1, store, admin, metrics }: GatewayConfigDocument, report: Report): void {
   if (workers === 1) return;
   if (storeUrlOf(store) === 'sqlite::memory:')
     report(
@@ -226,8 +223,6 @@ function checkWorkers(
     );
   if (admin?.listen?.port === 0)
     report(['admin', 'listen', 'port'], 'every worker has to know the port; write one, or workers: 1');
-  if (proxy?.port === 0)
-    report(['proxy', 'port'], 'every worker has to know the port; write one, or workers: 1');
   if (metrics?.address !== undefined && isIP(metrics.address) === 0)
     report(
       ['metrics', 'address'],

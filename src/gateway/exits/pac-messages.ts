@@ -24,4 +24,9 @@ export interface PacThreadData {
 export type PacMessage =
   | { readonly ask: Asked; readonly ownAddress: string }
   | { readonly address: string | null };
-export type PacResponse = { readonly resolve: string } | { readonly reading: PacReading };
+export type PacResponse =
+  /** The thread can be asked. */
+  | { readonly ready: true }
+  | { readonly resolve: string }
+  /** `spentMs`: with the names that it asked for. */
+  | { readonly reading: PacReading; readonly spentMs: number };

@@ -1,22 +1,12 @@
-// A PAC script on a thread of its own, in an interpreter that has no object of the host: a module of WebAssembly with a bounded memory. One
-// question at a time; the sessions take turns, and whatever takes too long is given up with its thread.
+// A PAC script, asked on a few threads. Whoever asks has one at a time; and those whose questions take long, as for want of names that they
+// own, share one, so that the others never wait for them twice.
 
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { MessageChannel, Worker, isMainThread, workerData } from 'node:worker_threads';
-import type { MessagePort } from 'node:worker_threads';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { defaultLimits, type Limits } from '../../protocol/limits.ts';
-import type { Asked, PacMessage, PacReading, PacResponse, PacThreadData } from './pac-messages.ts';
-import { pacThreadMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { interpreterCode, over, PacLane, type PacLaneOptions } from './pac-lane.ts';
+import type { Asked, PacReading } from './pac-messages.ts';
 
-export interface PacScriptOptions {
-  readonly script: string;
-  readonly limits: Limits;
-  /** The IPv4 address of a name, as `dnsResolve` gives it; null: there is none. Never rejects. */
-  readonly resolve: (host: string, principalId: string) => Promise<string | null>;
-  readonly ownAddress: () => string;
-}
+export type PacScriptOptions = Omit<PacLaneOptions, 'code'>;
 
 interface Waiting {
   readonly asked: Asked;
@@ -25,21 +15,32 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-const codeFile = 'quickjs.wasm';
-const over = { kind: 'failed', reason: 'the gateway ends' } as const;
+interface Place {
+  readonly lane: PacLane;
+  /** For those who were slow, and for nobody else. */
+  readonly isForSlow: boolean;
+  isBusy: boolean;
+}
 
 export class PacScript implements Disposable {
   readonly #options: PacScriptOptions;
   /** By owner, in the order of their turns; none is empty. */
   readonly #waiting = new Map<string, Waiting[]>();
-  #code: Promise<WebAssembly.Module> | undefined;
-  #thread: { readonly worker: Worker; readonly port: MessagePort; readonly signal: Int32Array } | undefined;
-  #isBusy = false;
+  readonly #places: readonly Place[];
+  /** Those whose question is being asked. */
+  readonly #asking = new Set<string>();
+  /** Those that were slow, until when they count as such; the one that was so longest ago first. */
+  readonly #slow = new Map<string, number>();
   #isClosed = false;
-  #stop: (() => void) | undefined;
 
   constructor(options: PacScriptOptions) {
     this.#options = options;
+    const code = sharedCode();
+    this.#places = Array.from({ length: defaultLimits.pacThreadsMax }, (_, i) => ({
+      lane: new PacLane({ ...options, code }),
+      isForSlow: i === 0,
+      isBusy: false,
+    }));
   }
 
   /**
@@ -65,7 +66,7 @@ export class PacScript implements Disposable {
     const waiting: Waiting = { asked, settle: resolve, timer };
     queue.push(waiting);
     this.#waiting.set(principalId, queue);
-    void this.#work();
+    this.#work();
     return await promise;
   }
 
@@ -76,36 +77,55 @@ export class PacScript implements Disposable {
       settle(over);
     }
     this.#waiting.clear();
-    this.#stop?.();
-    this.#end();
+    for (const { lane } of this.#places) lane[Symbol.dispose]();
   }
 
-  async #work(): Promise<void> {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const { principalId, waiting } = next;
-      const reading = await this.#ask(principalId, waiting.asked).catch((error: unknown): PacReading => ({
-        kind: 'failed',
-        reason: asProxyError(error).message,
-      }));
-      // A thread that failed once is not asked again: nobody knows in which state the script is.
-      if (reading.kind === 'failed') this.#end();
-      waiting.settle(reading);
+  #work(): void {
+    for (const place of this.#places) {
+      if (place.isBusy) continue;
+      const next = this.#next(place.isForSlow);
+      if (next !== undefined) void this.#serve(place, next);
     }
-    this.#isBusy = false;
   }
 
-  /** Of the owner that waits longest for its turn. */
-  #next(): { readonly principalId: string; readonly waiting: Waiting } | undefined {
-    const [first] = this.#waiting;
-    if (first === undefined) return undefined;
-    const [principalId, queue] = first;
-    const waiting = queue.shift();
-    clearTimeout(waiting?.timer);
-    this.#waiting.delete(principalId);
-    if (queue.length > 0) this.#waiting.set(principalId, queue);
-    return waiting === undefined ? undefined : { principalId, waiting };
+  /** Never rejects. */
+  async #serve(place: Place, { principalId, waiting }: Next): Promise<void> {
+    place.isBusy = true;
+    this.#asking.add(principalId);
+    const { reading, spentMs } = await place.lane.ask(principalId, waiting.asked);
+    // What fails costs a thread, which takes its time to begin again.
+    if (reading.kind === 'failed' || spentMs >= this.#options.limits.pacSlowMs) this.#wasSlow(principalId);
+    waiting.settle(reading);
+    this.#asking.delete(principalId);
+    place.isBusy = false;
+    this.#work();
+  }
+
+  /** Of the owner that waits longest for its turn, of those that may have a turn there. */
+  #next(isForSlow: boolean): Next | undefined {
+    for (const [principalId, queue] of this.#waiting) {
+      if (this.#asking.has(principalId) || this.#isSlow(principalId) !== isForSlow) continue;
+      const waiting = queue.shift();
+      clearTimeout(waiting?.timer);
+      this.#waiting.delete(principalId);
+      if (queue.length > 0) this.#waiting.set(principalId, queue);
+      return waiting === undefined ? undefined : { principalId, waiting };
+    }
+    return undefined;
+  }
+
+  #isSlow(principalId: string): boolean {
+    const untilMs = this.#slow.get(principalId);
+    if (untilMs === undefined || performance.now() < untilMs) return untilMs !== undefined;
+    this.#slow.delete(principalId);
+    return false;
+  }
+
+  #wasSlow(principalId: string): void {
+    this.#slow.delete(principalId);
+    this.#slow.set(principalId, performance.now() + defaultLimits.pacSlowAgeMs);
+    const [oldest] = this.#slow.keys();
+    if (this.#slow.size > defaultLimits.pacSlowOwnersMax && oldest !== undefined) this.#slow.delete(oldest);
   }
 
   #forget(principalId: string, waiting: Waiting): void {
@@ -114,92 +134,21 @@ export class PacScript implements Disposable {
     if (rest.length > 0) this.#waiting.set(principalId, rest);
     else this.#waiting.delete(principalId);
   }
+}
 
-  async #ask(principalId: string, asked: Asked): Promise<PacReading> {
-    const { limits, resolve: resolveName, ownAddress } = this.#options;
-    this.#code ??= interpreterCode();
-    this.#code.catch(() => {
-      // Another question tries again.
-      this.#code = undefined;
+/** Compiled once for all threads; where that failed, the next question tries again. */
+function sharedCode(): () => Promise<WebAssembly.Module> {
+  let code: Promise<WebAssembly.Module> | undefined;
+  return () => {
+    const begun = (code ??= interpreterCode());
+    begun.catch(() => {
+      if (code === begun) code = undefined;
     });
-    const code = await this.#code;
-    if (this.#isClosed) return over;
-    const { worker, port, signal } = (this.#thread ??= startThread(code, this.#options.script));
-    const { promise, resolve } = Promise.withResolvers<PacReading>();
-    let lookups = 0;
-    const onMessage = (message: PacResponse): void => {
-      if ('reading' in message) return resolve(message.reading);
-      lookups += 1;
-      if (lookups > defaultLimits.pacLookupsMax)
-        return resolve({ kind: 'failed', reason: 'it asks for too many names (pacLookupsMax)' });
-      void resolveName(message.resolve, principalId).then((address) => {
-        port.postMessage({ address } satisfies PacMessage);
-        Atomics.store(signal, 0, 1);
-        Atomics.notify(signal, 0);
-      });
-    };
-    const onExit = (): void =>
-      resolve({ kind: 'failed', reason: 'its thread ended, maybe for want of memory' });
-    port.on('message', onMessage);
-    worker.once('exit', onExit);
-    const timer = setTimeout(
-      () => resolve({ kind: 'failed', reason: 'it takes too long (pacTimeoutMs)' }),
-      limits.pacTimeoutMs,
-    );
-    this.#stop = () => resolve(over);
-    port.postMessage({ ask: asked, ownAddress: ownAddress() } satisfies PacMessage);
-    const reading = await promise;
-    clearTimeout(timer);
-    this.#stop = undefined;
-    port.off('message', onMessage);
-    worker.off('exit', onExit);
-    return reading;
-  }
-
-  #end(): void {
-    this.#thread?.port.close();
-    void this.#thread?.worker.terminate();
-    this.#thread = undefined;
-  }
+    return begun;
+  };
 }
 
-function startThread(
-  code: WebAssembly.Module,
-  script: string,
-): { readonly worker: Worker; readonly port: MessagePort; readonly signal: Int32Array } {
-  const { program, isText } = threadProgram(import.meta.url);
-  const { port1, port2 } = new MessageChannel();
-  const signal = new Int32Array(new SharedArrayBuffer(4));
-  const data: PacThreadData = { code, script, port: port2, signal };
-  const worker = new Worker(isText ? program : new URL(program), {
-    eval: isText,
-    workerData: { [marker]: data },
-    transferList: [port2],
-    execArgv: [],
-    env: {},
-    resourceLimits: { maxOldGenerationSizeMb: defaultLimits.pacMemoryBytesMax / 1024 / 1024 },
-  });
-  worker.unref();
-  port1.unref();
-  worker.on('error', () => {
-    // Its end, which follows, refuses what it had.
-  });
-  return { worker, port: port1, signal };
-}
-
-/** The single file has it in itself. */
-async function interpreterCode(): Promise<WebAssembly.Module> {
-  const inside = process.versions['bun'] === undefined ? process.getBuiltinModule('node:sea') : undefined;
-  const code =
-    inside?.isSea() === true
-      ? new Uint8Array(inside.getRawAsset(codeFile))
-      : await readFile(createRequire(import.meta.url).resolve(`quickjs-wasi/${codeFile}`));
-  return await WebAssembly.compile(code);
-}
-
-// The module is its own thread's entry, so that its name need not be known twice.
-if (!isMainThread && typeof workerData === 'object' && workerData !== null && marker in workerData) {
-  // Given by `startThread`, and by nobody else.
-  const data = workerData[marker] as PacThreadData;
-  void import('./pac-thread.ts').then(({ servePac }) => servePac(data));
+interface Next {
+  readonly principalId: string;
+  readonly waiting: Waiting;
 }

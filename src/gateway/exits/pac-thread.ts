@@ -60,8 +60,11 @@ export async function servePac({ code, script, port, signal }: PacThreadData): P
   port.on('message', (message: PacMessage) => {
     if (!('ask' in message)) return;
     ({ ownAddress } = message);
-    say({ reading: find(message.ask) });
+    const beganMs = performance.now();
+    const reading = find(message.ask);
+    say({ reading, spentMs: performance.now() - beganMs });
   });
+  say({ ready: true });
 }
 
 function failed(reason: string): PacReading {

@@ -10,7 +10,6 @@ import { encodeResponseHead } from '../../http/response-writer.ts';
 import { type SocksOutcome, SocksServer, socksReply } from '../../http/socks-server.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { handleStream } from '../tunnels/stream-handler.ts';
 import type { StreamParts, StreamPort } from '../tunnels/stream-scene.ts';
 import { neededToken, type ProxyDesk, type ProxyPass } from './proxy-desk.ts';
 import { encodeRefusalOf } from './proxy-response.ts';
@@ -22,6 +21,8 @@ export interface ProxyScene {
   readonly address: string;
   /** It showed a token. */
   readonly onPass: () => void;
+  /** Serves a stream to its end, here or at the worker that has its session; never throws. */
+  readonly serve: (port: StreamPort, pass: ProxyPass) => Promise<void>;
 }
 
 type WholeRequest = Extract<ProxyRequest, { state: 'whole' }>;
@@ -84,7 +85,7 @@ async function serveRequest(
           established: encodeResponseHead(200),
           parts,
         });
-  void handleStream(port, pass.principal, parts);
+  void scene.serve(port, pass);
   return undefined;
 }
 
@@ -130,7 +131,6 @@ function connectPort(
   };
 }
 
-/** Requests in absolute form. Each shows the token again: a proxy between could have others' on the same connection. */
 function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
   return {
     duplex: socket,
@@ -139,9 +139,14 @@ function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
     accept: () => undefined,
     refuse: (error) => void socket.destroy(error),
     reset: (error) => void socket.destroy(error),
-    refusalOf: ({ raw, target }) =>
-      pass.isShownIn(HeaderList.fromRaw(raw).all('proxy-authorization'), target) ? undefined : neededToken(),
+    refusalOf: eachShows(pass),
   };
+}
+
+/** Each request in absolute form shows the token again: a proxy between could have others' on the same connection. */
+export function eachShows(pass: ProxyPass): NonNullable<StreamPort['refusalOf']> {
+  return ({ raw, target }) =>
+    pass.isShownIn(HeaderList.fromRaw(raw).all('proxy-authorization'), target) ? undefined : neededToken();
 }
 
 /** SOCKS5 inside TLS: RFC 1929 sends the token as it is. */
@@ -205,7 +210,7 @@ function openSocks(
     refusal: ({ httpStatus }) => socksReply(httpStatus === 403 ? 'notAllowed' : 'failed'),
     parts: scene.parts,
   });
-  void handleStream(port, pass.principal, scene.parts);
+  void scene.serve(port, pass);
 }
 
 function hasBody({ fields }: WholeRequest): boolean {

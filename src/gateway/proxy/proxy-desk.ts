@@ -25,6 +25,8 @@ export interface ProxyDeskOptions {
 /** A connection, or a stream of one, that showed a token. */
 export interface ProxyPass {
   readonly principal: Principal;
+  /** Of the token. */
+  readonly digest: string;
   /** Whether another request shows the same token, and shows it nowhere else. */
   isShownIn(values: readonly string[], target: string): boolean;
   /** It is over. */
@@ -72,17 +74,25 @@ export class ProxyDesk implements Disposable {
       if (hasToken(target, digest))
         throw new ProxyError('token_malformed', 'The token stands in the URL as well.');
       const principal = await this.#options.tokens.admit(token, address, traceId);
-      const release = this.#seat(principal.sessionId, end);
-      try {
-        await this.#options.sessions.requireAlive(principal.sessionId, true);
-      } catch (error) {
-        release();
-        throw error;
-      }
-      return { principal, release, isShownIn: (shown, at) => isSameToken(shown, at, digest) };
+      return await this.take({ principal, digest }, end);
     } catch (error) {
       throw await this.#told(asProxyError(error), address, traceId);
     }
+  }
+
+  /** Takes what was admitted here, or at another worker. Throws as `admit` does. */
+  async take(
+    { principal, digest }: Pick<ProxyPass, 'principal' | 'digest'>,
+    end: (error: ProxyError) => void,
+  ): Promise<ProxyPass> {
+    const release = this.#seat(principal.sessionId, end);
+    try {
+      await this.#options.sessions.requireAlive(principal.sessionId, true);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { principal, digest, release, isShownIn: (shown, at) => isSameToken(shown, at, digest) };
   }
 
   /** Takes what came in the clear. Gives whether a token in it is good for nothing from now on. */

@@ -8,7 +8,6 @@ import type { Authority } from '../../http/destination.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { Http2Floods, resetOptions } from '../front/http2-floods.ts';
-import { handleStream } from '../tunnels/stream-handler.ts';
 import type { StreamPort } from '../tunnels/stream-scene.ts';
 import type { ProxyScene } from './proxy-connection.ts';
 import type { ProxyPass } from './proxy-desk.ts';
@@ -93,7 +92,7 @@ export class ProxyHttp2 {
         adopted.passes -= 1;
         release();
       });
-      void handleStream(connectPort(stream, fields), pass.principal, adopted.scene.parts);
+      void adopted.scene.serve(connectPort(stream, fields), pass);
     } catch (error) {
       pass?.release();
       this.#refuse(stream, asProxyError(error), adopted);

@@ -2,22 +2,25 @@
 
 import { constants } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { encodeLastResponse } from '../../http/response-writer.ts';
 import { peekFirstBytes } from '../../intercept/peek.ts';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { asProxyError } from '../../protocol/error.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { PublicConnections } from '../admission/public-connections.ts';
-import type { ProxySettings } from '../config/proxy-settings.ts';
+import { handleStream } from '../tunnels/stream-handler.ts';
+import type { SessionStream, StreamPlaces } from '../tunnels/stream-places.ts';
 import type { StreamParts } from '../tunnels/stream-scene.ts';
-import { type ProxyScene, serveProxyConnection } from './proxy-connection.ts';
+import { eachShows, type ProxyScene, serveProxyConnection } from './proxy-connection.ts';
 import type { ProxyDesk } from './proxy-desk.ts';
 import { ProxyHttp2 } from './proxy-http2.ts';
 
 export interface ProxyListenerOptions {
-  readonly listen: ProxySettings;
+  /** Where it listens, or another process for it. */
+  readonly at: Pick<StreamPlaces, 'onConnection' | 'port'> | ListeningPort;
   /** The gateway's own certificate. */
   readonly certificatePem: string;
   readonly keyPem: string;
@@ -25,6 +28,12 @@ export interface ProxyListenerOptions {
   readonly desk: ProxyDesk;
   readonly parts: StreamParts;
   readonly onLimit: (limit: LimitName) => void;
+  readonly serve: ProxyScene['serve'];
+}
+
+/** Begins to listen, and gives the number of the port. @throws ProxyError gateway_port_unusable */
+export interface ListeningPort {
+  readonly listen: (server: Server) => Promise<number>;
 }
 
 /** In the order of preference. Clients offer HTTP/2 to a proxy and then write HTTP/1.1 all the same (Go 1.24, Node 26): they get that. */
@@ -38,7 +47,9 @@ export class ProxyListener implements AsyncDisposable {
   readonly #server: Server;
   readonly #tls: TlsServer;
   readonly #http2: ProxyHttp2;
-  readonly #sockets = new Set<Socket>();
+  /** Connections, and streams that other workers passed on. */
+  readonly #sockets = new Set<Duplex>();
+  #port = 0;
 
   private constructor(options: ProxyListenerOptions) {
     this.#options = options;
@@ -64,32 +75,20 @@ export class ProxyListener implements AsyncDisposable {
     });
   }
 
-  /** Listens at once. @throws ProxyError gateway_port_unusable */
+  /** Takes connections at once. @throws ProxyError gateway_port_unusable */
   static async open(options: ProxyListenerOptions): Promise<ProxyListener> {
     const listener = new ProxyListener(options);
-    const { address, port } = options.listen;
-    try {
-      const listening = once(listener.#server, 'listening');
-      // Where they come at once, the system holds those that the process has not taken yet.
-      const backlog = options.parts.limits.proxyStrangersMax;
-      listener.#server.listen({ host: address, port, backlog });
-      await listening;
-      return listener;
-    } catch (error) {
-      const reason = asProxyError(error).message;
-      throw new ProxyError(
-        'gateway_port_unusable',
-        `the proxy cannot listen on ${address}:${port}: ${reason}`,
-        {
-          cause: error,
-        },
-      );
-    }
+    await listener.#begin();
+    return listener;
   }
 
   get port(): number {
-    // A server that listens on TCP has a port.
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
+  }
+
+  /** Serves a stream that came in at another worker. */
+  takePassed({ principal, digest, port }: SessionStream): void {
+    void this.#servePassed({ principal, digest, port });
   }
 
   /** Of connections from then on. */
@@ -99,7 +98,7 @@ export class ProxyListener implements AsyncDisposable {
 
   /** Takes nothing new. Resolves when what runs is over, or the time is. */
   async drain(deadlineMs: number): Promise<void> {
-    this.#server.close();
+    this.#stop();
     const over = [...this.#sockets].map((socket) => once(socket, 'close'));
     const late = new AbortController();
     const wait = sleep(deadlineMs, undefined, { signal: late.signal }).catch(() => undefined);
@@ -109,9 +108,43 @@ export class ProxyListener implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#stop();
     for (const socket of this.#sockets) socket.destroy();
     this.#http2.close();
     await closed;
+  }
+
+  async #begin(): Promise<void> {
+    const { at } = this.#options;
+    if ('listen' in at) this.#port = await at.listen(this.#server);
+    else {
+      this.#port = at.port;
+      at.onConnection((socket) => {
+        // As the server's own option has it for connections that it accepts itself.
+        socket.setNoDelay(true);
+        this.#server.emit('connection', socket);
+      });
+    }
+  }
+
+  #stop(): void {
+    const { at } = this.#options;
+    if ('listen' in at) this.#server.close();
+    else at.onConnection(undefined);
+  }
+
+  async #servePassed({ principal, digest, port }: SessionStream): Promise<void> {
+    const { duplex } = port;
+    this.#sockets.add(duplex);
+    duplex.once('close', () => this.#sockets.delete(duplex));
+    try {
+      const pass = await this.#options.desk.take({ principal, digest }, (error) => port.reset(error));
+      duplex.once('close', () => pass.release());
+      if (duplex.destroyed) return pass.release();
+      void handleStream({ ...port, refusalOf: eachShows(pass) }, principal, this.#options.parts);
+    } catch (error) {
+      port.refuse(asProxyError(error));
+    }
   }
 
   /** Never throws. */
@@ -134,10 +167,11 @@ export class ProxyListener implements AsyncDisposable {
   }
 
   #serve(socket: TLSSocket): void {
-    const { desk, parts, connections } = this.#options;
+    const { desk, parts, connections, serve } = this.#options;
     const scene: ProxyScene = {
       desk,
       parts,
+      serve,
       address: connections.peerOf(socket),
       onPass: () => connections.showedSession(socket),
     };

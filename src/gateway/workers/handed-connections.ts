@@ -1,4 +1,4 @@
-// Connections of the public port, handed to the worker that has fewest. Strangers among them are counted here, over all workers.
+// Connections of a port, handed to the worker that has fewest. Strangers among them are counted here, over all workers.
 
 import type { Socket } from 'node:net';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -6,18 +6,28 @@ import { plainAddress } from '../admission/networks.ts';
 import type { StrangerConnections, StrangerLimit } from '../admission/stranger-connections.ts';
 import { UntakenConnections } from './untaken-connections.ts';
 
+/** The port for agents, or the one for clients without. */
+export type HandedPort = 'public' | 'proxy';
+
+export type HandedLimit = StrangerLimit | 'connectionsMax';
+
 export interface HandedConnectionsOptions {
+  readonly port: HandedPort;
   readonly strangers: StrangerConnections;
+  /** At a time, over all workers. */
+  readonly connectionsMax?: number;
+  /** What a connection is called; no other of the gateway, at whichever port, is called so. */
+  readonly newNumber: () => number;
   /** How long a connection waits for a worker that serves, and then until it takes the connection. */
   readonly waitMs: number;
-  readonly onLimit: (limit: StrangerLimit) => void;
+  readonly onLimit: (limit: HandedLimit) => void;
 }
 
 /** A worker that can take connections. */
 export interface Taker {
   readonly number: number;
   /** The socket stays the caller's, who ends it when the worker has one of its own. */
-  take(connection: number, socket: Socket): void;
+  take(connection: number, socket: Socket, port: HandedPort): void;
 }
 
 export class HandedConnections {
@@ -26,7 +36,6 @@ export class HandedConnections {
   readonly #taken = new Map<number, Set<number>>();
   readonly #waiting = new Map<number, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
   readonly #untaken: UntakenConnections;
-  #count = 0;
 
   constructor(options: HandedConnectionsOptions) {
     this.#options = options;
@@ -39,9 +48,8 @@ export class HandedConnections {
   hand(socket: Socket, takers: readonly Taker[]): void {
     // Reset before anybody looked at it, or while it is on its way.
     socket.on('error', () => socket.destroy());
-    const connection = (this.#count += 1);
-    const address = plainAddress(socket.remoteAddress ?? '');
-    const limit = this.#options.strangers.admit(String(connection), address);
+    const connection = this.#options.newNumber();
+    const limit = this.#admit(connection, plainAddress(socket.remoteAddress ?? ''));
     if (limit !== undefined) {
       this.#options.onLimit(limit);
       return void socket.destroy();
@@ -49,6 +57,12 @@ export class HandedConnections {
     const taker = this.#chosen(takers);
     if (taker === undefined) this.#wait(connection, socket);
     else this.#give(connection, socket, taker);
+  }
+
+  #admit(connection: number, address: string): HandedLimit | undefined {
+    const { strangers, connectionsMax = Infinity } = this.#options;
+    const taken = [...this.#taken.values()].reduce((sum, { size }) => sum + size, this.#waiting.size);
+    return taken >= connectionsMax ? 'connectionsMax' : strangers.admit(String(connection), address);
   }
 
   /** One of these serves now, or takes again: those that wait go to it. */
@@ -116,7 +130,7 @@ export class HandedConnections {
     if (socket.destroyed) return this.#options.strangers.release(String(connection));
     this.#of(taker.number).add(connection);
     this.#untaken.add(taker.number, connection, socket);
-    taker.take(connection, socket);
+    taker.take(connection, socket, this.#options.port);
   }
 
   #wait(connection: number, socket: Socket): void {

@@ -11,6 +11,8 @@ import { endBehind } from '../forward/end-half-open.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { encodePassedStart, readPassedStart } from '../tunnels/passed-start.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
+import type { Principal } from '../../policy/decision.ts';
+import type { OpenFields } from '../../protocol/frame.ts';
 
 /** An upgrade whose session is known, as it goes from worker to worker. */
 export interface PassedUpgrade {
@@ -31,12 +33,22 @@ export interface Passing<Connection extends Duplex = Duplex> {
   readonly head: Buffer;
 }
 
+/** A stream of a client without an agent, as it goes from worker to worker. */
+export interface PassedStreamFacts {
+  readonly stream: OpenFields;
+  readonly principal: Principal;
+  /** Of the token that was shown for it. */
+  readonly digest: string;
+}
+
 type PassageListener = (passing: Passing<Socket>) => void;
+type StreamListener = (facts: PassedStreamFacts, socket: Socket, head: Buffer) => void;
 
 /** The sockets of all workers, by their names in one folder. */
 export class Passages implements Disposable {
   readonly #folder: number;
   readonly #secret: Buffer;
+  #onStream: StreamListener | undefined;
 
   /** The folder is for its owner alone; every worker knows the secret. */
   constructor(folder: string, secret: Uint8Array) {
@@ -60,6 +72,16 @@ export class Passages implements Disposable {
     };
   }
 
+  /** Takes streams that other workers pass on, under the name that is listened on; until then they are cut off. */
+  onStream(listener: StreamListener | undefined): void {
+    this.#onStream = listener;
+  }
+
+  /** A way to the worker of that name, for one stream. Throws `shutting_down` as `pass` does. */
+  async open(name: string, facts: PassedStreamFacts): Promise<Socket> {
+    return await this.#connect(name, facts, Buffer.alloc(0));
+  }
+
   /**
    * Passes an upgrade on to the worker of that name, and gives when it has ended. Throws `shutting_down` if the worker is not there
    * any more.
@@ -69,6 +91,18 @@ export class Passages implements Disposable {
     { upgrade, socket, head }: Passing,
     { closeTimeoutMs }: Pick<Limits, 'closeTimeoutMs'>,
   ): Promise<{ readonly ended: Promise<void> }> {
+    const onward = await this.#connect(name, upgrade, head);
+    socket.on('error', () => onward.destroy());
+    if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
+    endBehind(socket, onward, closeTimeoutMs);
+    return { ended: pipeBoth(socket, onward).then(() => undefined) };
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#folder);
+  }
+
+  async #connect(name: string, facts: object, head: Uint8Array): Promise<Socket> {
     const onward = connect({ path: this.#path(name), allowHalfOpen: true });
     try {
       await connected(onward);
@@ -78,15 +112,8 @@ export class Passages implements Disposable {
         cause: error,
       });
     }
-    onward.write(encodePassedStart(this.#secret, upgrade, head));
-    socket.on('error', () => onward.destroy());
-    if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
-    endBehind(socket, onward, closeTimeoutMs);
-    return { ended: pipeBoth(socket, onward).then(() => undefined) };
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#folder);
+    onward.write(encodePassedStart(this.#secret, facts, head));
+    return onward;
   }
 
   /** By way of the descriptor: the address of a socket has 107 octets, the path of a state folder may have more (`man 7 unix`). */
@@ -101,8 +128,10 @@ export class Passages implements Disposable {
       const read = await readPassedStart(socket, this.#secret);
       if (read === undefined) return void socket.destroy();
       // Written by a worker of this gateway, as the secret shows.
-      const upgrade = JSON.parse(read.facts.toString('utf8')) as PassedUpgrade;
-      onUpgrade({ upgrade, socket, head: read.head });
+      const facts = JSON.parse(read.facts.toString('utf8')) as PassedUpgrade | PassedStreamFacts;
+      if (!('stream' in facts)) onUpgrade({ upgrade: facts, socket, head: read.head });
+      else if (this.#onStream === undefined) socket.destroy();
+      else this.#onStream(facts, socket, read.head);
     } catch {
       socket.destroy();
     } finally {

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../protocol/error-table.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { SeenProof } from '../../store/store.ts';
 import type { GatewayConfig } from '../config/config.ts';
+import type { HandedPort } from './handed-connections.ts';
 
 /** The certificate of the public port with its key: the same for all workers. */
 export interface PortIdentity {
@@ -30,6 +31,8 @@ export interface WorkerStart {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where the supervisor listens. */
   readonly port: number;
+  /** For clients without an agent. */
+  readonly proxyPort: number | undefined;
   /** Where other processes of the gateway serve operators: nothing of a workload leads there. */
   readonly operatorPorts: readonly { readonly address: string; readonly port: number }[];
   readonly identity: PortIdentity & { readonly caPem: string; readonly notAfterMs: number };
@@ -44,7 +47,7 @@ export interface WorkerStart {
 export type WorkerOrder =
   | { readonly kind: 'start'; readonly start: WorkerStart }
   /** Comes with its socket. */
-  | { readonly kind: 'connection'; readonly connection: number }
+  | { readonly kind: 'connection'; readonly connection: number; readonly port: HandedPort }
   /** The worker does from now on what one of all does, and what a worker that is gone left open is its to close. */
   | { readonly kind: 'duty' }
   | { readonly kind: 'identity'; readonly identity: PortIdentity }
@@ -74,8 +77,11 @@ export interface Questions {
     readonly asked: { readonly connection: number; readonly address: string };
     readonly told: 'strangersMax' | 'strangersPerSourceMax' | undefined;
   };
-  /** Of the supervisor: an enrolment from there failed. Seconds until the next may. */
-  readonly failure: { readonly asked: string; readonly told: number };
+  /** Of the supervisor: an enrolment, or a proxy token, from there failed. Seconds until the next may. */
+  readonly failure: {
+    readonly asked: { readonly source: string; readonly port: HandedPort };
+    readonly told: number;
+  };
   /** Of the supervisor: whether a proof with a nonce of the gateway is new. */
   readonly proof: { readonly asked: SeenProof; readonly told: 'new' | 'seen' | 'full' };
   /** Of the supervisor: what all processes have counted. */

@@ -23,6 +23,8 @@ export interface WorkerPlace {
   readonly startedMs: number;
   /** Where the supervisor listens. */
   readonly port: number;
+  /** For clients without an agent. */
+  readonly proxyPort: number | undefined;
   readonly operatorPorts: WorkerStart['operatorPorts'];
   readonly identity: WorkerStart['identity'];
   readonly renewable: WorkerStart['renewable'];

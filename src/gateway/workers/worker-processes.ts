@@ -1,6 +1,5 @@
 // The worker processes of one gateway: started one after the other, started again when they die, ended together.
 
-import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -163,8 +162,8 @@ export class WorkerProcesses {
     } finally {
       clearTimeout(timer);
     }
-    const take = (connection: number, socket: Socket): void =>
-      channel.tell({ kind: 'connection', connection }, socket);
+    const take: Taker['take'] = (connection, socket, port) =>
+      channel.tell({ kind: 'connection', connection, port }, socket);
     const worker = { number, channel, process, take };
     this.#serving.set(number, worker);
     if (!this.#serving.has(this.#onDuty)) this.#onDuty = number;

@@ -5,6 +5,7 @@ import type { ProofStore } from '../../store/store.ts';
 import type { FailureCount } from '../admission/enrolment-failures.ts';
 import { connectionKey } from '../admission/public-connections.ts';
 import type { StrangerCount } from '../admission/stranger-connections.ts';
+import type { HandedPort } from './handed-connections.ts';
 import { WorkerChannel, type ChannelPort } from './worker-channel.ts';
 import type { PortIdentity, WorkerOrder, WorkerReport, WorkerStart } from './worker-messages.ts';
 
@@ -23,7 +24,7 @@ export class WorkerSeat {
   /** What the supervisor calls the connections that are open. */
   readonly #connections = new Map<string, number>();
   readonly #sessions = new Set<string>();
-  #accept: ((socket: Socket) => void) | undefined;
+  readonly #accept = new Map<HandedPort, (socket: Socket) => void>();
   #onDuty: (() => void) | undefined;
   #onIdentity: ((identity: PortIdentity) => void) | undefined;
   #isOnDuty = false;
@@ -61,10 +62,10 @@ export class WorkerSeat {
     };
   }
 
-  /** Failed enrolments are counted for all workers. */
-  get failures(): FailureCount {
+  /** Failed enrolments are counted for all workers, and so are tokens that were refused at the other port. */
+  failuresAt(port: HandedPort): FailureCount {
     // A source that cannot be counted is too fast.
-    return { take: (source) => this.#channel.ask('failure', source).catch(() => 1) };
+    return { take: (source) => this.#channel.ask('failure', { source, port }).catch(() => 1) };
   }
 
   /** Proofs with a nonce of the gateway are remembered for all workers. */
@@ -91,9 +92,10 @@ export class WorkerSeat {
     if (this.#sessions.delete(sessionId)) this.#channel.tell({ kind: 'ended', sessionId });
   }
 
-  /** From now on connections come to the listener; until then, and without one, they are cut off. */
-  onConnection(accept: ((socket: Socket) => void) | undefined): void {
-    this.#accept = accept;
+  /** From now on connections of the port come to the listener; until then, and without one, they are cut off. */
+  onConnection(port: HandedPort, accept: ((socket: Socket) => void) | undefined): void {
+    if (accept === undefined) this.#accept.delete(port);
+    else this.#accept.set(port, accept);
   }
 
   /** Called when this worker has the duties, and again when another one is gone. */
@@ -119,7 +121,7 @@ export class WorkerSeat {
         this.#isOnDuty = order.start.isOnDuty;
         return this.#options.onStart(order.start);
       case 'connection':
-        return this.#take(order.connection, socket);
+        return this.#take(order, socket);
       case 'duty':
         this.#isOnDuty = true;
         return this.#onDuty?.();
@@ -132,7 +134,10 @@ export class WorkerSeat {
     }
   }
 
-  #take(connection: number, socket: Socket | undefined): void {
+  #take(
+    { connection, port }: WorkerOrder & { readonly kind: 'connection' },
+    socket: Socket | undefined,
+  ): void {
     const closed = (): void => this.#channel.tell({ kind: 'closed', connection });
     // It may have been reset on its way here.
     if (socket === undefined) return closed();
@@ -144,7 +149,8 @@ export class WorkerSeat {
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
       closed();
     });
-    if (this.#accept === undefined) socket.destroy();
-    else this.#accept(socket);
+    const accept = this.#accept.get(port);
+    if (accept === undefined) socket.destroy();
+    else accept(socket);
   }
 }

@@ -27,9 +27,34 @@ export const networkLimits = {
   pacTimeoutMs: row(
     5_000,
     'exit_unavailable',
-    'What a proxy script may take for one host, with the names that it resolves. Then its thread is ended. Principals take turns; a host whose turn does not come within `connectTimeoutMs` is refused.',
+    'What a proxy script may take for one host, with the names that it resolves. Then its thread is ended. Principals take turns on `pacThreadsMax` threads; a host whose turn does not come within `connectTimeoutMs` is refused.',
   ),
   pacBytesMax: fixedRow(1 * MiB, 'config_invalid', 'A proxy script. Large companies have some of 200 KB.'),
+  pacThreadsMax: fixedRow(
+    4,
+    'exit_unavailable',
+    'Threads of one proxy script, each begun when it is needed. A principal has one at a time; one of them is for those whose questions were slow.',
+  ),
+  pacStartTimeoutMs: fixedRow(
+    30_000,
+    'exit_unavailable',
+    'What a thread of a proxy script may take to begin. A busy machine takes seconds, for which the script is not to blame.',
+  ),
+  pacSlowMs: row(
+    500,
+    'exit_unavailable',
+    'From then on a question to a proxy script is slow, and so is one that fails, because a thread has to begin again. The usual one takes some milliseconds.',
+  ),
+  pacSlowAgeMs: fixedRow(
+    60_000,
+    'exit_unavailable',
+    'So long the questions of a principal that had a slow one go to the thread for those. What the script says of a host is kept as long.',
+  ),
+  pacSlowOwnersMax: fixedRow(
+    1_024,
+    'exit_unavailable',
+    'Principals that are remembered as slow. Beyond it, the one that was slow longest ago is forgotten.',
+  ),
   pacMemoryBytesMax: fixedRow(
     32 * MiB,
     'exit_unavailable',

@@ -86,7 +86,10 @@ interface Crowd {
 /** Connections of one source that are taken at once, each by the worker that is told. */
 function crowded({ arrivals, workers }: Crowd): Finding {
   const taken: { readonly worker: number; readonly connection: number }[] = [];
+  let count = 0;
   const hands = new HandedConnections({
+    port: 'public',
+    newNumber: () => (count += 1),
     strangers: new StrangerConnections(bounds),
     waitMs: 1000,
     onLimit: () => undefined,

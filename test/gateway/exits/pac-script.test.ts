@@ -5,7 +5,7 @@ import type { PacReading } from '../../../src/gateway/exits/pac-messages.ts';
 import { PacScript } from '../../../src/gateway/exits/pac-script.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
-const patient = { ...defaultLimits, pacTimeoutMs: 60_000, connectTimeoutMs: 60_000 };
+const patient = { ...defaultLimits, pacTimeoutMs: 60_000, connectTimeoutMs: 60_000, pacSlowMs: 60_000 };
 
 function open(script: string, more: Partial<ConstructorParameters<typeof PacScript>[0]> = {}): PacScript {
   return new PacScript({
@@ -157,7 +157,7 @@ test('a script without the function, or that is no JavaScript, fails', async () 
   }
 });
 
-test('owners take turns, and the end settles all that wait', async () => {
+test('an owner has one thread at a time, in the order of its questions, and the end settles all that wait', async () => {
   const script = open('function FindProxyForURL(url, host) { return host; }');
   const order: string[] = [];
   const ask = (who: string, host: string): Promise<unknown> =>
@@ -165,36 +165,91 @@ test('owners take turns, and the end settles all that wait', async () => {
       .find(who, about(host))
       .then((reading) => order.push(reading.kind === 'found' ? reading.text : 'over'));
   await Promise.all([ask('a', 'a1'), ask('a', 'a2'), ask('a', 'a3'), ask('b', 'b1')]);
-  assert.deepEqual(order, ['a1', 'a2', 'b1', 'a3']);
+  assert.deepEqual(
+    order.filter((host) => host !== 'b1'),
+    ['a1', 'a2', 'a3'],
+  );
   const last = ask('a', 'a4');
   script[Symbol.dispose]();
   await last;
   assert.equal(order.at(-1), 'over');
 });
 
-test('questions that dials left behind are bounded in number and in time, each principal for itself', async () => {
-  const held = Promise.withResolvers<string | null>();
-  const begun = Promise.withResolvers<void>();
-  using script = open('function FindProxyForURL(url, host) { return dnsResolve(host) || "none"; }', {
-    limits: { ...patient, dialsPendingMax: 2, connectTimeoutMs: 50 },
-    resolve: () => {
-      begun.resolve();
-      return held.promise;
+/** A script that asks for each host, of which those of `slow.test` come only when they are let go. */
+function withSlowNames(limits = patient): {
+  readonly script: PacScript;
+  /** Slow hosts that are being asked for. */
+  readonly heldCount: () => number;
+  readonly letGo: () => void;
+  /** Resolves when so many are being asked for. */
+  readonly holds: (count: number) => Promise<void>;
+} {
+  const held = new Map<string, () => void>();
+  let look = (): void => undefined;
+  const script = open('function FindProxyForURL(url, host) { return dnsResolve(host) || "none"; }', {
+    limits,
+    resolve: (host) => {
+      if (!host.endsWith('slow.test')) return Promise.resolve('10.0.0.1');
+      const { promise, resolve } = Promise.withResolvers<string>();
+      held.set(host, () => resolve('10.0.0.2'));
+      look();
+      return promise;
     },
   });
-  const first = script.find('p', about('h0.test'));
-  await begun.promise;
-  const waiting = ['h1.test', 'h2.test'].map((host) =>
-    script.find('p', about(host)).catch((error: unknown) => error),
-  );
-  await assert.rejects(script.find('p', about('h3.test')), {
+  return {
+    script,
+    heldCount: () => held.size,
+    letGo: () => {
+      for (const resolve of held.values()) resolve();
+      held.clear();
+    },
+    holds: (count) =>
+      new Promise((resolve) => {
+        look = () => {
+          if (held.size >= count) resolve();
+        };
+        look();
+      }),
+  };
+}
+
+test('nobody waits for a slow question of another, and those who were slow share one thread', async () => {
+  // Everybody was slow who was asked for once.
+  const { script, letGo, holds, heldCount } = withSlowNames({ ...patient, pacSlowMs: 0 });
+  using _ = script;
+  const quick = (who: string): Promise<PacReading> => script.find(who, about('quick.test'));
+  const slow = (who: string): Promise<PacReading> => script.find(who, about(`${who}.slow.test`));
+  const first = ['a', 'b'].map(slow);
+  await holds(2);
+  assert.deepEqual(await quick('c'), { kind: 'found', text: '10.0.0.1' });
+  letGo();
+  await Promise.all(first);
+  const again = ['a', 'b'].map(slow);
+  await holds(1);
+  assert.deepEqual(await quick('d'), { kind: 'found', text: '10.0.0.1' });
+  assert.equal(heldCount(), 1);
+  script[Symbol.dispose]();
+  await Promise.all(again);
+});
+
+test('questions that dials left behind are bounded in number and in time, each principal for itself', async () => {
+  const { script, letGo, holds } = withSlowNames({ ...patient, dialsPendingMax: 2, connectTimeoutMs: 50 });
+  using _ = script;
+  const slow = (who: string, host: string): Promise<unknown> =>
+    script.find(who, about(`${host}.slow.test`)).catch((error: unknown) => error);
+  const first = slow('p', 'h0');
+  await holds(1);
+  const waiting = ['h1', 'h2'].map((host) => slow('p', host));
+  await assert.rejects(script.find('p', about('h3.slow.test')), {
     code: 'limit_exceeded',
     limit: 'dialsPendingMax',
   });
-  const other = script.find('q', about('h3.test'));
-  await assert.rejects(other, { code: 'timeout', limit: 'connectTimeoutMs' });
   for (const error of await Promise.all(waiting)) assert.equal((error as { code?: string }).code, 'timeout');
-  held.resolve('10.0.0.1');
-  assert.deepEqual(await first, { kind: 'found', text: '10.0.0.1' });
-  assert.deepEqual(await script.find('p', about('h4.test')), { kind: 'found', text: '10.0.0.1' });
+  // All threads but the one for those who were slow.
+  const others = ['q', 'r'].map((who) => slow(who, who));
+  await holds(3);
+  await assert.rejects(script.find('s', about('s.test')), { code: 'timeout', limit: 'connectTimeoutMs' });
+  letGo();
+  assert.deepEqual(await first, { kind: 'found', text: '10.0.0.2' });
+  await Promise.all(others);
 });

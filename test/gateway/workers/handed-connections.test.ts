@@ -17,6 +17,7 @@ const waitMs = 10_000;
 function scene(
   strangersMax = 100,
   strangersPerSourceMax = 100,
+  more: { readonly connectionsMax?: number } = {},
 ): {
   readonly hands: HandedConnections;
   readonly strangers: StrangerConnections;
@@ -26,7 +27,15 @@ function scene(
 } {
   const strangers = new StrangerConnections({ strangersMax, strangersPerSourceMax });
   const [taken, limits]: [Taken[], string[]] = [[], []];
-  const hands = new HandedConnections({ strangers, waitMs, onLimit: (limit) => limits.push(limit) });
+  let count = 0;
+  const hands = new HandedConnections({
+    port: 'proxy',
+    strangers,
+    waitMs,
+    ...more,
+    newNumber: () => (count += 1),
+    onLimit: (limit) => limits.push(limit),
+  });
   const taker = (worker: number) => ({
     number: worker,
     take: (connection: number) => void taken.push({ worker, connection }),
@@ -146,4 +155,21 @@ test('a worker that takes nothing costs its connections no more than the wait fo
   } finally {
     mock.timers.reset();
   }
+});
+
+test('no more connections than may be at a time are handed to all workers together', () => {
+  const { hands, taken, limits, taker } = scene(100, 100, { connectionsMax: 3 });
+  const takers = [taker(1), taker(2)];
+  const refused = (): boolean => {
+    const socket = fakeSocket('192.0.2.1');
+    hands.hand(socket, takers);
+    return socket.destroyed;
+  };
+  assert.deepEqual([refused(), refused(), refused(), refused()], [false, false, false, true]);
+  assert.deepEqual(limits, ['connectionsMax']);
+  // One that showed a session counts as well; one that ended does not.
+  hands.shown(taken[0]!.worker, taken[0]!.connection);
+  assert.equal(refused(), true);
+  hands.closed(taken[0]!.worker, taken[0]!.connection);
+  assert.equal(refused(), false);
 });
