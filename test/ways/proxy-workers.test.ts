@@ -165,7 +165,7 @@ describe('the listener for clients without an agent, behind two workers', { skip
     assert.equal(statuses.filter((status) => status === '429').length, 14, statuses.join(' '));
   });
 
-  test('a revocation ends the connections at every worker, and no worker takes the token again', async () => {
+  test('a revocation ends the connections at every worker, and no worker takes the token again', async (context) => {
     end();
     const [token, other] = [await tokenOf('revoked'), await tokenOf('stays')];
     const target = `echo.test:${echoPort()}`;
@@ -179,7 +179,9 @@ describe('the listener for clients without an agent, behind two workers', { skip
     // Printed by our own command.
     const { id } = JSON.parse(line) as { readonly id: string };
     await mustRun(launcher, ['session', 'revoke', id, '--config', set.configFile]);
+    const revokedMs = performance.now();
     await Promise.all(closed);
+    context.diagnostic(`all were closed ${Math.round(performance.now() - revokedMs)} ms later`);
     for (const socket of await connections(4))
       assert.match(await ask(socket, target, basic(token)), /^HTTP\/1\.1 407 /);
     kept!.write('still there');
