@@ -75,13 +75,17 @@ export async function injectOfInside(
     return scene.used.length === 0 ? undefined : injectedOf(own, scene);
   }
   const asked = await withField(head, true, scene);
-  const placed = await withBody(asked, input.body, scene, credentials.bodies);
+  const placed = await withBody(asked, input.body, scene, credentials.bodies).catch(async (error: unknown) => {
+    // Nothing went out. Without a store it ends by itself (keptTokenClaimMs).
+    await scene.claim?.letGo(false).catch(() => undefined);
+    throw error;
+  });
   const exchange = new InsideExchange({
     tokens: inside,
     owner,
     origin: originOf(head),
     used: scene.used,
-    claim: placed.claim,
+    claim: scene.claim,
     onKept: (kinds) => record.noted({ keptTokens: [...kinds] }),
   });
   record.keeps(() => exchange[Symbol.dispose]());
@@ -107,6 +111,8 @@ interface Scene {
   readonly signal: AbortSignal;
   /** What stands on the request, as it is found. */
   readonly used: FoundInside[];
+  /** Of its refresh token. */
+  claim?: RefreshClaim | undefined;
 }
 
 function originOf({ destination: { scheme, host, port } }: RequestHead): string {
@@ -136,7 +142,6 @@ async function withField(head: RequestHead, isIssuer: boolean, scene: Scene): Pr
 interface PlacedBody {
   readonly head: RequestHead;
   readonly body?: BodyRewrite;
-  readonly claim?: RefreshClaim | undefined;
 }
 
 async function withBody(
@@ -150,34 +155,34 @@ async function withBody(
   const { bytes, sendOn } = await held.hold(facts, defaultLimits.insideBodyBytesMax);
   const document = readRequest(bytes, form);
   if (document instanceof UnreadableBody) throw unreadable(head, document.reason);
-  const { values, claim } = await placedIn(document, head, scene);
+  const values = await placedIn(document, head, scene);
   if (values.size === 0) return { head, body: sendOn(bytes) };
   const octets: Buffer = document.write(values);
   const headers = head.headers.without(...bodyDigests);
-  return { head: { ...head, headers }, body: sendOn(octets), claim };
+  return { head: { ...head, headers }, body: sendOn(octets) };
 }
 
 async function placedIn(
   { mentioned, grantType }: RequestDocument,
   head: RequestHead,
-  { owner, inside, signal, used }: Scene,
-): Promise<{ readonly values: ReadonlyMap<string, string>; readonly claim: RefreshClaim | undefined }> {
+  scene: Scene,
+): Promise<ReadonlyMap<string, string>> {
+  const { owner, inside, signal, used } = scene;
   const values = new Map<string, string>();
-  let claim: RefreshClaim | undefined;
   for (const { name, value } of mentioned) {
     const found = await inside.find(owner, value);
     if (found === undefined || !isPlaceOf(name, found.kind) || found.origin !== originOf(head)) continue;
     let own: FoundInside | undefined = found;
     if (name === 'refresh_token' && grantType === 'refresh_token') {
-      claim = await inside.claim(owner, value, signal);
-      own = claim?.found;
+      scene.claim = await inside.claim(owner, value, signal);
+      own = scene.claim?.found;
     }
     // Of no use any more: the server says so of what the tool sends.
     if (own === undefined) continue;
     used.push(own);
     values.set(name, own.token.reveal());
   }
-  return { values, claim };
+  return values;
 }
 
 function formOf(head: RequestHead): 'json' | 'form' {

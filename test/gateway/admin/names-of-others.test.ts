@@ -67,6 +67,17 @@ async function openScene(mode: 'files' | 'published'): Promise<Scene> {
     },
     defaultLimits,
   );
+  const { leases } = store;
+  const bounds = { leasesPerSessionMax: 9, leasesPerPrincipalMax: 9, leasesMax: 9 };
+  const lease = {
+    id: 'canary-blue-lease',
+    sessionId: blueSession,
+    principalId: 'issuer|canary-blue-session',
+    credential: 'canary-blue-credential',
+    holderId: 'gateway-1',
+  };
+  assert.deepEqual(await leases.ask(lease, bounds), { kind: 'asked' });
+  await leases.hold(lease.id, { sealed: 'canary-blue-sealed', lifetimeMs: 3_600_000 });
   const policies = mode === 'files' ? filePolicies() : await storePolicies(scene, stack);
   Object.assign(parts, { policies: { ...parts.policies, ...policies }, policy: policies.current });
   Object.assign(parts.config.credentials, {
@@ -238,6 +249,7 @@ for (const mode of ['files', 'published'] as const) {
       'exportEvents',
       'policy',
       'session',
+      'sessionLeases',
       'sessions',
       'tokens',
     ];

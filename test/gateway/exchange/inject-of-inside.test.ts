@@ -248,6 +248,48 @@ test('the end of a session forgets what its tools logged in to', async () => {
   assert.equal(used.status, 401);
 });
 
+test('of several refresh tokens in a response the one of that name takes the place of the one before', async () => {
+  let next = '';
+  await using scene = await openInsideScene({
+    instead: (request, body, response) => {
+      if (request.url !== '/token' || !body.includes('grant_type=refresh_token')) return false;
+      const given = new URLSearchParams(body).get('refresh_token') ?? '';
+      assert.equal(next === '' || next === given, true, 'the tool refreshes with the token of before');
+      next = scene.server.token();
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const before = { previous_refresh_token: scene.server.token(), old: { refreshTokenBefore: 'x' } };
+      response.end(JSON.stringify({ access_token: scene.server.token(), refresh_token: next, ...before }));
+      return true;
+    },
+  });
+  const { refresh_token: refresh = '' } = await scene.logIn();
+  const asked = { grant_type: 'refresh_token', client_id: 'cli', refresh_token: refresh };
+  for (let n = 0; n < 3; n++) {
+    const given = await scene.form('/token', asked);
+    assert.equal(membersOf(given)['refresh_token'], refresh);
+    assertNoSecret(scene, given);
+  }
+});
+
+test('a request that comes to nothing before it goes out lets its refresh token go at once', async () => {
+  await using scene = await openInsideScene();
+  const { refresh_token: refresh = '' } = await scene.logIn();
+  const claim = scene.store.claim.bind(scene.store);
+  scene.store.claim = async (...asked) => {
+    scene.store.fail('read', 1);
+    return await claim(...asked);
+  };
+  const asked = { grant_type: 'refresh_token', refresh_token: refresh, client_secret: 'x'.repeat(40) };
+  const before = scene.server.seen.length;
+  assert.equal((await scene.form('/token', asked)).status, 502);
+  assert.equal(scene.server.seen.length, before);
+  scene.store.claim = claim;
+  const rows = [...scene.store.rows.values()];
+  assert.deepEqual(new Set(rows.map(({ claimedBy }) => claimedBy)), new Set([undefined]));
+  assert.deepEqual(new Set(rows.map(({ attempts }) => attempts)), new Set([0]));
+  assert.equal((await scene.form('/token', asked, { gateway: 1 })).status, 200);
+});
+
 interface Odd {
   readonly status?: number;
   readonly type?: string | undefined;
@@ -323,6 +365,9 @@ const hidden: Readonly<Record<string, Odd>> = {
   'an address': { body: (token) => `{"redirect":"https://x.test/#access_token=${token}&state=1"}` },
   'an error': { status: 400, body: (token) => `{"error":"x","access_token":"${token}"}` },
   'a form': { type: 'application/x-www-form-urlencoded', body: (token) => `access%5Ftoken=${token}` },
+  'a token that is encrypted, under a name of the server': {
+    body: (token) => `{"session":"eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXZpdml2.${token}.dGFn"}`,
+  },
   'a Location': { status: 302, fields: { location: '/cb?x=1#/a?access_token=' }, body: () => '' },
   'a Location below the path': { status: 302, fields: { location: 'cb/a?code=' }, body: () => '' },
   coded: { fields: { 'content-encoding': 'gzip' }, body: (token) => gzipSync(`{"access_token":"${token}"}`) },

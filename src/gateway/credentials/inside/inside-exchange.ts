@@ -100,7 +100,7 @@ export class InsideExchange implements Disposable {
     const isGiven = status >= 200 && status <= 299;
     const kinds = [...found.values()];
     if (isGiven && kinds.includes('access')) {
-      const next = [...found].findLast(([, kind]) => kind === 'refresh')?.[0];
+      const next = document?.nextRefresh;
       await claim.commit(next);
       if (next !== undefined) placeholders.set(next, claim.found.placeholder);
     } else if (document?.error === 'invalid_grant') await claim.refuse('invalid_grant');

@@ -8,10 +8,12 @@ import { readJson } from '../../../understand/read-json.ts';
 import { isList, writeJson } from '../../../understand/write-json.ts';
 import { readAddress, writeAddress } from './token-address.ts';
 import { type FormFields, formOctets, readForm } from './token-form.ts';
-import { type FoundToken, jsonWebTokenPattern, type TokenKind, tokenKindOf } from './token-members.ts';
+import { type FoundToken, isNextRefresh, jsonWebTokenPattern, type TokenKind, tokenKindOf } from './token-members.ts';
 
 export interface TokenDocument {
   readonly tokens: readonly FoundToken[];
+  /** What a tool refreshes with next; undefined: the server gives no other one. */
+  readonly nextRefresh: string | undefined;
   /** Of the access token, where the server says it. */
   readonly expiresInSeconds: number | undefined;
   /** In lower case. */
@@ -53,7 +55,7 @@ function ofJson(octets: Uint8Array, options: ReadTokensOptions): TokenDocument |
     value instanceof JsonObject ? value.members.get(name) : undefined;
   const write: TokenDocument['write'] = (placeholderOf) =>
     Buffer.from(writeJson(search.written('', value, placeholderOf)));
-  return { tokens: search.tokens, ...factsOf(member), write };
+  return { tokens: search.tokens, nextRefresh: search.nextRefresh, ...factsOf(member), write };
 }
 
 function ofForm(octets: Uint8Array, options: ReadTokensOptions): TokenDocument | UnreadableBody {
@@ -64,7 +66,12 @@ function ofForm(octets: Uint8Array, options: ReadTokensOptions): TokenDocument |
   if (search.fault !== undefined) return search.fault;
   const write: TokenDocument['write'] = (placeholderOf) =>
     formOctets(replaced(fields, (name, value) => String(search.written(name, value, placeholderOf))));
-  return { tokens: search.tokens, ...factsOf((name) => fields.get(name)), write };
+  return {
+    tokens: search.tokens,
+    nextRefresh: search.nextRefresh,
+    ...factsOf((name) => fields.get(name)),
+    write,
+  };
 }
 
 function replaced(fields: FormFields, to: (name: string, value: string) => string): FormFields {
@@ -88,6 +95,8 @@ class TokenSearch {
   readonly #options: ReadTokensOptions;
   readonly #tokens = new Map<string, TokenKind>();
   fault: UnreadableBody | undefined;
+  /** The last one that has the name itself. */
+  nextRefresh: string | undefined;
 
   constructor(options: ReadTokensOptions) {
     this.#options = options;
@@ -151,6 +160,9 @@ class TokenSearch {
       this.fault ??= new UnreadableBody(`has a text in ${shown} that cannot be a token`);
     else if (!this.#tokens.has(value) && this.#tokens.size >= tokensMax)
       this.fault ??= new UnreadableBody(`has more than ${String(tokensMax)} tokens`);
-    else this.#tokens.set(value, this.#tokens.get(value) ?? kind);
+    else {
+      this.#tokens.set(value, this.#tokens.get(value) ?? kind);
+      if (isNextRefresh(name)) this.nextRefresh = value;
+    }
   }
 }

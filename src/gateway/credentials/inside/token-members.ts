@@ -45,8 +45,12 @@ const kindsByEnd: readonly (readonly [end: string, kind: TokenKind])[] = [
 
 /** Undefined: no token stands under that name. */
 export function tokenKindOf(name: string): TokenKind | undefined {
-  const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  const plain = plainName(name);
   return kindsByEnd.find(([end]) => plain.endsWith(end))?.[1];
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
 /** What an address hands out in its query or its fragment (RFC 6749 §4.1.2, §4.2.2; RFC 9207 and `state` are no secrets). */
@@ -79,5 +83,14 @@ export function isPlace(name: string): boolean {
   return places.has(name);
 }
 
-/** What a server gives in a token's place where it gives none. */
-export const jsonWebTokenPattern = /^eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*$/;
+/**
+ * JSON Web Tokens in the compact form: signed ones of three parts (RFC 7515 §7.1), and encrypted ones of five (RFC 7516 §7.1), whose second part is
+ * empty where the key is agreed on directly.
+ */
+export const jsonWebTokenPattern =
+  /^eyJ[A-Za-z0-9_-]{2,}\.(?:[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*|[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)$/;
+
+/** Whether it is the one that the tool refreshes with from now on; `previous_refresh_token` is not. */
+export function isNextRefresh(name: string): boolean {
+  return plainName(name) === 'refreshtoken';
+}

@@ -48,10 +48,12 @@ const keptClaims: ReadonlySet<string> = new Set([
 ]);
 const claimBounds = { depthMax: 8, valuesMax: 512 };
 const signatureOctetsMin = 32;
+/** Behind the header. */
+const encryptedPart = 2;
 
 export function placeholderForToken(token: string, random: RandomOctets): string {
   return (
-    (jsonWebTokenPattern.test(token) ? webTokenPlaceholder(token, random) : undefined) ??
+    (jsonWebTokenPattern.test(token) ? webTokenPlaceholder(token.split('.'), random) : undefined) ??
     opaque(token, random)
   );
 }
@@ -78,16 +80,18 @@ function randomText(alphabet: string, count: number, random: RandomOctets): stri
 }
 
 /** Header, claims, and random octets as its signature, by which it is told from all others; undefined: it says nothing that can be read. */
-function webTokenPlaceholder(token: string, random: RandomOctets): string | undefined {
-  const [head = '', body = '', signature = ''] = token.split('.');
+function webTokenPlaceholder(token: readonly string[], random: RandomOctets): string | undefined {
+  const [head = '', body = '', signature = '', ...more] = token;
   const header = objectIn(head);
-  const claims = objectIn(body);
-  if (header === undefined || claims === undefined) return undefined;
+  if (header === undefined) return undefined;
   const shown = new Map<string, JsonValue>();
-  for (const name of ['alg', 'typ'] as const) {
+  for (const name of ['alg', 'enc', 'typ'] as const) {
     const value = header.members.get(name);
     if (typeof value === 'string' && value.length <= 64) shown.set(name, value);
   }
+  if (more.length > 0) return encryptedPlaceholder(shown, token.slice(1), random);
+  const claims = objectIn(body);
+  if (claims === undefined) return undefined;
   const kept = new Map<string, JsonValue>();
   for (const [name, value] of claims.members)
     if (keptClaims.has(name) && isPlain(value)) kept.set(name, value);
@@ -101,6 +105,22 @@ function webTokenPlaceholder(token: string, random: RandomOctets): string | unde
     Buffer.from(random(octets)),
   ];
   return parts.map((part) => part.toString('base64url')).join('.');
+}
+
+/** Of a token that is encrypted nobody but its server reads more than the header: parts as long as its own, of random octets. */
+function encryptedPlaceholder(
+  shown: ReadonlyMap<string, JsonValue>,
+  parts: readonly string[],
+  random: RandomOctets,
+): string {
+  const own = parts.map((part, at) => {
+    const octets = Math.min(Math.floor((part.length * 3) / 4), defaultLimits.insideSignatureBytesMax);
+    // The third is what is encrypted: by it the placeholder is told from all others.
+    return Buffer.from(random(at === encryptedPart ? Math.max(octets, signatureOctetsMin) : octets));
+  });
+  return [Buffer.from(writeJson(new JsonObject(shown))), ...own]
+    .map((part) => part.toString('base64url'))
+    .join('.');
 }
 
 function objectIn(part: string): JsonObject | undefined {

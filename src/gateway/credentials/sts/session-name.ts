@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 
 /** Of STS for `RoleSessionName`. */
 const nameCharacters = 64;
-const markCharacters = 12;
+/** 96 bits: nobody makes a subject with the mark of another one. */
+const markCharacters = 24;
 
 /** `principalId` is issuer and subject, with a bar between. The mark is of both, so that no other session has the name. */
 export function sessionNameOf(principalId: string): string {

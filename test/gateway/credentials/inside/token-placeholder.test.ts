@@ -46,6 +46,29 @@ test(`opaque tokens keep the beginning of their kind and their length, and nothi
   }
 });
 
+test('of an encrypted JSON Web Token how it is encrypted stays, and five parts of its lengths', () => {
+  const head = part({ alg: 'RSA-OAEP-256', enc: 'A256GCM', cty: 'JWT', kid: 'k', epk: { x: 'secret' } });
+  for (const key of [randomBytes(256).toString('base64url'), '']) {
+    const rest = [key, ...[12, 400, 16].map((octets) => randomBytes(octets).toString('base64url'))];
+    const token = [head, ...rest].join('.');
+    const [one, other] = [placeholderForToken(token, random), placeholderForToken(token, random)];
+    assert.notEqual(one, other);
+    const [shown = '', ...parts] = one.split('.');
+    assert.deepEqual(JSON.parse(Buffer.from(shown, 'base64url').toString()), {
+      alg: 'RSA-OAEP-256',
+      enc: 'A256GCM',
+    });
+    assert.deepEqual(
+      parts.map(({ length }) => length),
+      rest.map(({ length }) => length),
+    );
+    for (const own of rest) assert.ok(own === '' || !one.includes(own));
+  }
+  // Whatever is empty or long: enough of it is random.
+  const least = placeholderForToken(`${head}....`, random);
+  assert.match(least, /^eyJ[A-Za-z0-9_-]+\.\.\.[A-Za-z0-9_-]{43}\.$/);
+});
+
 test('of a JSON Web Token the claims stay that clients read, and its signature is another one each time', () => {
   const claims = {
     iss: 'https://as.test',

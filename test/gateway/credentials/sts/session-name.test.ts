@@ -5,10 +5,10 @@ import { sessionNameOf } from '../../../../src/gateway/credentials/sts/session-n
 import { seededBelow } from '../../../support/seeded.ts';
 
 test('a name shows the subject in the letters of STS, and is of one issuer and subject', () => {
-  assert.match(sessionNameOf('gateway|build-1'), /^build-1-[0-9a-f]{12}$/);
+  assert.match(sessionNameOf('gateway|build-1'), /^build-1-[0-9a-f]{24}$/);
   assert.match(
     sessionNameOf('https://token.example.com|repo:example/one:ref:refs/heads/main'),
-    /^repo-example-one-ref-refs-heads-main-[0-9a-f]{12}$/,
+    /^repo-example-one-ref-refs-heads-main-[0-9a-f]{24}$/,
   );
   assert.notEqual(sessionNameOf('one|build'), sessionNameOf('two|build'));
   assert.notEqual(sessionNameOf('one|a/b'), sessionNameOf('one|a:b'));
