@@ -7,6 +7,8 @@ import { RepeatedLook } from '../system/repeated-look.ts';
 import type { Store } from '../store/store.ts';
 import { InsideTokens } from './credentials/inside/inside-tokens.ts';
 import { KeptSeal, type KeptSigner } from './credentials/kept/kept-seal.ts';
+import { type RevokedToken, revokeToken } from './credentials/inside/token-revocation.ts';
+import type { ServiceFetch } from './forward/service-fetch.ts';
 import type { Start } from './gateway-start.ts';
 import type { SessionService } from './sessions/session-service.ts';
 
@@ -14,20 +16,21 @@ export interface InsideNeeds {
   readonly store: Pick<Store, 'keptTokens'>;
   readonly signingKey: KeptSigner;
   readonly sessions: Pick<SessionService, 'onEnded'>;
+  readonly upstream: { readonly fetch: ServiceFetch };
 }
 
 export function openInside(
-  { config: { limits }, stack, clock, incarnation: holderId, onFault }: Start,
-  { store: { keptTokens: store }, signingKey, sessions }: InsideNeeds,
+  { config: { limits }, stack, incarnation: holderId, onFault }: Start,
+  { store: { keptTokens: store }, signingKey, sessions, upstream: { fetch } }: InsideNeeds,
 ): InsideTokens {
   const seal = new KeptSeal(store, signingKey);
   const random = (count: number): Uint8Array => randomBytes(count);
-  const inside = new InsideTokens({ store, seal, holderId, limits, random, clock });
+  const revoke = (revoked: RevokedToken): Promise<boolean> => revokeToken(fetch, revoked);
+  const inside = new InsideTokens({ store, seal, holderId, limits, random, revoke, onFault });
   sessions.onEnded((sessionId) => {
     inside.forget(sessionId).catch((error: unknown) => onFault(asProxyError(error)));
   });
-  // Of sessions that ended while no gateway ran, or whose last response came behind their end.
-  const look = async (): Promise<void> => void (await store.forgetOver());
+  const look = (signal: AbortSignal): Promise<void> => inside.lookForEnded(signal);
   stack.use(new RepeatedLook({ look, intervalMs: defaultLimits.insideOverMs, onFault })).start();
   return inside;
 }

@@ -18,7 +18,8 @@ export function compileLogIn(
 ): RuleLogIn | undefined {
   const { logIn, inject, paths } = document;
   if (logIn === undefined) return undefined;
-  const { name, issuer } = typeof logIn === 'string' ? { name: logIn, issuer: undefined } : logIn;
+  const { name, issuer, revoke } =
+    typeof logIn === 'string' ? { name: logIn, issuer: undefined, revoke: undefined } : logIn;
   if (inject !== undefined)
     report(
       ['logIn'],
@@ -39,5 +40,10 @@ export function compileLogIn(
       ['logIn', 'issuer'],
       'name the endpoints of the server in "paths", such as /oauth/token: all that they respond with is read, and pages are not passed on',
     );
-  return issuer === true ? { name, isIssuer: true } : { name };
+  if (revoke !== undefined && (issuer !== true || hosts.some((host) => host.kind !== 'exact')))
+    report(
+      ['logIn', 'revoke'],
+      'tokens are revoked at a server that the rule names: write issuer: true, and hosts without a wildcard',
+    );
+  return issuer === true ? { name, isIssuer: true, ...(revoke === undefined ? {} : { revoke }) } : { name };
 }

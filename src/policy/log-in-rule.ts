@@ -5,11 +5,14 @@ export interface RuleLogIn {
   readonly name: string;
   /** The requests are for a server of OAuth, which hands out tokens. Absent: for hosts that take them. */
   readonly isIssuer?: true;
+  /** At its end the session's tokens are revoked there (RFC 7009): a path at the server that gave them. */
+  readonly revoke?: string;
 }
 
 /** For people. */
-export function logInText({ name, isIssuer }: RuleLogIn): string {
-  return isIssuer === true ? `${name}, whose tokens it hands out` : name;
+export function logInText({ name, isIssuer, revoke }: RuleLogIn): string {
+  const revoked = revoke === undefined ? '' : `, revoked at ${revoke} when the session ends`;
+  return isIssuer === true ? `${name}, whose tokens it hands out${revoked}` : name;
 }
 
 /** Whether a session has no more by `inner`: tokens of another name, or tokens themselves in place of placeholders. */

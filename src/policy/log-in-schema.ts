@@ -6,6 +6,7 @@ import { strictMap } from './yaml-source.ts';
 
 const nameHint = 'write a name such as github: lower-case letters, digits and hyphens';
 const nameSchema = text(nameHint).regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, { error: nameHint });
+const revokeHint = 'write the path of the revocation endpoint, such as revoke: /oauth/revoke';
 const issuerHint = 'write issuer: true, or leave it out where tokens are only used';
 
 export const logInSchema = z
@@ -23,10 +24,22 @@ export const logInSchema = z
             .describe(
               'The paths of the rule are endpoints of a server of OAuth: tokens in their responses are kept, and placeholders handed out.',
             ),
+          revoke: text(revokeHint)
+            .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,255}$/, { error: revokeHint })
+            .optional()
+            .describe(
+              'A path at the server: when a session ends, tokens that it gave are revoked there (RFC 7009). Needs issuer: true and hosts without a wildcard.',
+            ),
         },
         {
           hint: 'write logIn: { name: github, issuer: true }',
-          synonyms: { of: 'name', server: 'issuer', tokens: 'issuer', keep: 'issuer' },
+          synonyms: {
+            of: 'name',
+            server: 'issuer',
+            tokens: 'issuer',
+            keep: 'issuer',
+            revocationUrl: 'revoke',
+          },
         },
       ),
     ],

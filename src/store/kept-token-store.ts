@@ -27,6 +27,12 @@ export interface KeptWrite {
   readonly lifetimeMs?: number | undefined;
 }
 
+export interface KeptSessionWrite extends KeptWrite {
+  readonly sessionId: string;
+  /** So many rows a session has at most. */
+  readonly max: number;
+}
+
 export interface KeptClaim {
   /** The version that is asked with. */
   readonly version: number;
@@ -56,7 +62,12 @@ export interface KeptTokenStore {
   /** By their ids. */
   list(limit: number): Promise<readonly KeptToken[]>;
   /** Of a log-in, whatever was there before. Gives the version. */
-  put(id: string, written: KeptWrite & { readonly sessionId?: string | undefined }): Promise<number>;
+  put(id: string, written: KeptWrite): Promise<number>;
+  /**
+   * A row that is of one session, under an id that none has. Beyond `max` rows of that session the one that ends soonest makes room, by its
+   * `lifetimeMs`. False: none of them ends, and nothing was written.
+   */
+  putOfSession(id: string, written: KeptSessionWrite): Promise<boolean>;
   /** Before the server is asked, so that one asks at a time, and so that it is known if nobody wrote down what came of it. */
   claim(id: string, claim: KeptClaim): Promise<KeptClaimOutcome>;
   /** Nothing came of it. `isSent`: the server may have seen the question. */
@@ -72,8 +83,10 @@ export interface KeptTokenStore {
   forget(id: string): Promise<boolean>;
   /** What was of that session alone. Gives how many. */
   forgetSession(sessionId: string): Promise<number>;
-  /** What was of sessions that do not live: of those that ended while nobody could say so. Gives how many. */
-  forgetOver(): Promise<number>;
+  /** What is of that session alone, by their ids. */
+  ofSession(sessionId: string, limit: number): Promise<readonly KeptToken[]>;
+  /** Sessions that do not live and have something here: those that ended while nobody could say so. */
+  sessionsOver(limit: number): Promise<readonly string[]>;
   readKey(): Promise<KeptKey | undefined>;
   /** `version`: of the one that it takes the place of, 0 for the first. False if another one is there. */
   writeKey(document: string, version: number): Promise<boolean>;

@@ -62,8 +62,17 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
     await using store = await open();
     const kept = store.keptTokens;
     await kept.put('b', { sealed: 's' });
-    await kept.put('a', { sealed: 's', sessionId: 'one' });
-    await kept.put('c', { sealed: 's', sessionId: 'two' });
+    assert.equal(await kept.putOfSession('a', { sealed: 's', sessionId: 'one', max: 9 }), true);
+    assert.equal(await kept.putOfSession('c', { sealed: 't', sessionId: 'two', max: 9 }), true);
+    assert.deepEqual(
+      (await kept.ofSession('two', 9)).map(({ id, sealed, version, sessionId }) => [
+        id,
+        sealed,
+        version,
+        sessionId,
+      ]),
+      [['c', 't', 1, 'two']],
+    );
     assert.deepEqual(
       (await kept.list(2)).map(({ id }) => id),
       ['a', 'b'],
@@ -77,7 +86,50 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
     assert.equal(await kept.forget('b'), false);
   });
 
-  test('kept tokens of sessions that do not live go, and no others', async () => {
+  test('a session has so many kept tokens at most, whoever writes them: what ends soonest makes room', async () => {
+    await using store = await open();
+    const kept = store.keptTokens;
+    const ids = async (sessionId = 's'): Promise<readonly string[]> =>
+      (await kept.ofSession(sessionId, 99)).map(({ id }) => id);
+    const put = (id: string, lifetimeMs?: number, sessionId = 's'): Promise<boolean> =>
+      kept.putOfSession(id, { sealed: id, lifetimeMs, sessionId, max: 3 });
+    await put('other', 1, 'of another one');
+    await kept.put('of none', { sealed: 'x', lifetimeMs: 1 });
+    for (const [id, lifetimeMs] of [
+      ['a', undefined],
+      ['b', 2 * hourMs],
+      ['c', hourMs],
+    ] as const)
+      assert.equal(await put(id, lifetimeMs), true);
+    assert.equal(await put('d', 3 * hourMs), true);
+    assert.deepEqual(await ids(), ['a', 'b', 'd']);
+    assert.equal(await put('e'), true);
+    assert.equal(await put('f'), true);
+    assert.deepEqual(await ids(), ['a', 'e', 'f']);
+    assert.equal(await put('g', hourMs), false, 'none of them ends');
+    assert.equal(await put('h'), false);
+    assert.deepEqual(await ids(), ['a', 'e', 'f']);
+    assert.deepEqual(await ids('of another one'), ['other']);
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => put(`at once ${String(n).padStart(2, '0')}`, hourMs, 'many')),
+    );
+    assert.equal(
+      all.every((one) => one),
+      true,
+    );
+    assert.equal((await ids('many')).length, 3);
+    const lasting = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => put(`lasts ${String(n)}`, undefined, 'lasting')),
+    );
+    assert.equal(lasting.filter((one) => one).length, 3);
+    assert.equal((await ids('lasting')).length, 3);
+    assert.equal(
+      (await kept.list(99)).some(({ id }) => id === 'of none'),
+      true,
+    );
+  });
+
+  test('sessions that do not live and have kept tokens are told, and no others', async () => {
     await using store = await open();
     const kept = store.keptTokens;
     for (const id of ['a', 'b'])
@@ -85,14 +137,14 @@ export function keptTokenConformance(open: () => Promise<Store>): void {
         enrolmentsPerTokenMax: 9,
       });
     await store.sessions.end('b', { state: 'revoked', reason: 'x' }, 1);
-    for (const sessionId of ['a', 'b', 'nobody', undefined])
-      await kept.put(`of ${String(sessionId)}`, { sealed: 's', sessionId });
-    assert.equal(await kept.forgetOver(), 2);
-    assert.equal(await kept.forgetOver(), 0);
-    assert.deepEqual(
-      (await kept.list(9)).map(({ id }) => id),
-      ['of a', 'of undefined'],
-    );
+    await kept.put('of none', { sealed: 's' });
+    for (const sessionId of ['a', 'b', 'nobody'])
+      for (const one of [1, 2])
+        await kept.putOfSession(`of ${sessionId} ${String(one)}`, { sealed: 's', sessionId, max: 9 });
+    assert.deepEqual(await kept.sessionsOver(9), ['b', 'nobody']);
+    assert.deepEqual(await kept.sessionsOver(1), ['b']);
+    assert.equal(await kept.forgetSession('b'), 2);
+    assert.deepEqual(await kept.sessionsOver(9), ['nobody']);
   });
 
   test('of two that make the key of kept tokens, one does, and a change names what it takes the place of', async () => {

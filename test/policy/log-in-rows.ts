@@ -35,4 +35,14 @@ export const logInRows: readonly Row[] = [
     sees,
     expected: [{ name: 'github', isIssuer: true }, { name: 'github' }],
   },
+  {
+    key: 'rules[].logIn.revoke',
+    with: rule(', logIn: { name: github, issuer: true, revoke: /oauth/revoke }'),
+    without: rule(', logIn: { name: github, issuer: true }'),
+    sees,
+    expected: [
+      { name: 'github', isIssuer: true, revoke: '/oauth/revoke' },
+      { name: 'github', isIssuer: true },
+    ],
+  },
 ];

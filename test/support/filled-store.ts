@@ -48,7 +48,7 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
   await store.treeHeads.advance(odd, undefined, odd);
   await fillLeases(store);
   await store.keptTokens.put('credential/odd', { sealed: odd, lifetimeMs: 1000 });
-  await store.keptTokens.put('other', { sealed: odd, sessionId: 'living' });
+  await store.keptTokens.putOfSession('other', { sealed: odd, sessionId: 'living', max: 9 });
   await store.keptTokens.claim('other', { version: 1, holderId: odd, claimMs: 1000 });
   await store.keptTokens.writeKey(odd, 0);
   await fileAccess(store);

@@ -1,7 +1,7 @@
 // Kept tokens in memory, as the contract has them, with calls that can be made to fail.
 
 import { ProxyError } from '../../src/protocol/error.ts';
-import type { KeptToken, KeptTokenStore } from '../../src/store/kept-token-store.ts';
+import type { KeptToken, KeptTokenStore, KeptWrite } from '../../src/store/kept-token-store.ts';
 
 type Row = { -readonly [Name in keyof KeptToken]: KeptToken[Name] } & { claimUntilMs: number };
 
@@ -30,6 +30,12 @@ export function memoryKeptTokens(clock: () => number = Date.now): MemoryKeptToke
     });
     Object.assign(row, { attempts: 0, claimUntilMs: 0 });
   };
+  const insert = (id: string, { sealed, lifetimeMs }: KeptWrite, sessionId?: string): number => {
+    const version = (rows.get(id)?.version ?? 0) + 1;
+    const fresh = { id, sessionId, version, sealed, state: 'held', word: undefined, lifetimeMs } as const;
+    rows.set(id, { ...fresh, ageMs: 0, claimedBy: undefined, attempts: 0, claimUntilMs: 0 });
+    return version;
+  };
   const held = (id: string, version: number): Row | undefined => {
     const row = rows.get(id);
     return row?.version === version ? row : undefined;
@@ -39,21 +45,17 @@ export function memoryKeptTokens(clock: () => number = Date.now): MemoryKeptToke
     fail: (name, times) => void failing.set(name, times),
     read: (id) => call('read', () => (rows.has(id) ? { ...(rows.get(id) as Row) } : undefined)),
     list: (limit) => call('list', () => [...rows.values()].slice(0, limit)),
-    put: (id, { sealed, sessionId, lifetimeMs }) =>
-      call('put', () => {
-        const version = (rows.get(id)?.version ?? 0) + 1;
-        const fresh = {
-          id,
-          sessionId,
-          version,
-          sealed,
-          state: 'held',
-          word: undefined,
-          lifetimeMs,
-          ageMs: 0,
-        } as const;
-        rows.set(id, { ...fresh, claimedBy: undefined, attempts: 0, claimUntilMs: 0 });
-        return version;
+    put: (id, written) => call('put', () => insert(id, written)),
+    putOfSession: (id, { sessionId, max, ...written }) =>
+      call('putOfSession', () => {
+        const own = [...rows.values()].filter((row) => row.sessionId === sessionId);
+        const ending = own
+          .filter(({ lifetimeMs }) => lifetimeMs !== undefined)
+          .toSorted((a, b) => (a.lifetimeMs ?? 0) - (b.lifetimeMs ?? 0));
+        for (const row of ending.slice(0, Math.max(0, own.length + 1 - max))) rows.delete(row.id);
+        if ([...rows.values()].filter((row) => row.sessionId === sessionId).length >= max) return false;
+        insert(id, written, sessionId);
+        return true;
       }),
     claim: (id, { version, holderId, claimMs }) =>
       call('claim', () => {
@@ -96,7 +98,11 @@ export function memoryKeptTokens(clock: () => number = Date.now): MemoryKeptToke
         for (const { id } of own) rows.delete(id);
         return own.length;
       }),
-    forgetOver: () => Promise.resolve(0),
+    ofSession: (sessionId, limit) =>
+      call('ofSession', () =>
+        [...rows.values()].filter((row) => row.sessionId === sessionId).slice(0, limit),
+      ),
+    sessionsOver: () => Promise.resolve([]),
     readKey: () => Promise.resolve(undefined),
     writeKey: () => Promise.resolve(false),
   };

@@ -19,6 +19,7 @@ import type {
   RefreshClaim,
 } from '../credentials/inside/inside-tokens.ts';
 import { isPlaceOf } from '../credentials/inside/token-members.ts';
+import { revocationSchema, type TokenRevocation } from '../credentials/inside/token-revocation.ts';
 import { mentionedInField, readRequest, type RequestDocument } from '../credentials/inside/token-request.ts';
 import type { BodyFacts, BodyRewrite } from '../credentials/request/body-rewrite.ts';
 import type { HeldBodies } from '../credentials/request/held-bodies.ts';
@@ -75,17 +76,20 @@ export async function injectOfInside(
     return scene.used.length === 0 ? undefined : injectedOf(own, scene);
   }
   const asked = await withField(head, true, scene);
-  const placed = await withBody(asked, input.body, scene, credentials.bodies).catch(async (error: unknown) => {
-    // Nothing went out. Without a store it ends by itself (keptTokenClaimMs).
-    await scene.claim?.letGo(false).catch(() => undefined);
-    throw error;
-  });
+  const placed = await withBody(asked, input.body, scene, credentials.bodies).catch(
+    async (error: unknown) => {
+      // Nothing went out. Without a store it ends by itself (keptTokenClaimMs).
+      await scene.claim?.letGo(false).catch(() => undefined);
+      throw error;
+    },
+  );
   const exchange = new InsideExchange({
     tokens: inside,
     owner,
     origin: originOf(head),
     used: scene.used,
     claim: scene.claim,
+    revocation: revocationOf(logIn, placed),
     onKept: (kinds) => record.noted({ keptTokens: [...kinds] }),
   });
   record.keeps(() => exchange[Symbol.dispose]());
@@ -142,6 +146,7 @@ async function withField(head: RequestHead, isIssuer: boolean, scene: Scene): Pr
 interface PlacedBody {
   readonly head: RequestHead;
   readonly body?: BodyRewrite;
+  readonly client?: RequestDocument['client'];
 }
 
 async function withBody(
@@ -156,10 +161,27 @@ async function withBody(
   const document = readRequest(bytes, form);
   if (document instanceof UnreadableBody) throw unreadable(head, document.reason);
   const values = await placedIn(document, head, scene);
-  if (values.size === 0) return { head, body: sendOn(bytes) };
+  const secret = values.get('client_secret') ?? document.client.secret;
+  const client = { ...document.client, ...(secret === undefined ? {} : { secret }) };
+  if (values.size === 0) return { head, client, body: sendOn(bytes) };
   const octets: Buffer = document.write(values);
   const headers = head.headers.without(...bodyDigests);
-  return { head: { ...head, headers }, body: sendOn(octets) };
+  return { head: { ...head, headers }, client, body: sendOn(octets) };
+}
+
+/** The server takes a token back from whoever it gave it to. */
+function revocationOf({ revoke }: RuleLogIn, { head, client = {} }: PlacedBody): TokenRevocation | undefined {
+  if (revoke === undefined) return undefined;
+  const { id: clientId, secret: clientSecret } = client;
+  const [field = '', ...more] = head.headers.all('authorization');
+  const isClient = more.length === 0 && /^basic /i.test(field);
+  const read = revocationSchema.safeParse({
+    path: revoke,
+    clientId,
+    clientSecret,
+    authorization: isClient ? field : undefined,
+  });
+  return read.success ? read.data : undefined;
 }
 
 async function placedIn(

@@ -171,7 +171,7 @@ export const credentialLimits = {
   insideTokensPerSessionMax: row(
     512,
     'limit_exceeded',
-    'Tokens that one process keeps for the log-ins of a session. What has ended, and then the oldest access token, goes first.',
+    'Tokens that gateways keep for the log-ins of a session. What ends soonest makes room; refresh tokens and what a client registered with do not.',
   ),
   insideTokensKnownMax: fixedRow(
     1_024,
@@ -223,6 +223,21 @@ export const credentialLimits = {
     3,
     'credential_unavailable',
     'How often a refresh token is sent without a response that could be read. Then the tool has to log in again.',
+  ),
+  insideLifetimeMs: fixedRow(
+    366 * 86_400_000,
+    'limit_exceeded',
+    'So long a token of a log-in counts whose server does not say when it ends: others make room first.',
+  ),
+  insideEndedWaitingMax: fixedRow(
+    1_000,
+    'credential_unavailable',
+    'Sessions whose end waits until the tokens of their log-ins are forgotten or revoked, in one process. Others are found at the next look (insideOverMs).',
+  ),
+  insideRevocationsMax: fixedRow(
+    3,
+    'credential_unavailable',
+    'How often a server is asked to revoke a token of a session that is over. Then the log says so, and the token ends by itself.',
   ),
   insideOverMs: fixedRow(
     600_000,

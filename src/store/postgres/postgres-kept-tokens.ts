@@ -5,12 +5,14 @@ import type {
   KeptClaim,
   KeptClaimOutcome,
   KeptKey,
+  KeptSessionWrite,
   KeptToken,
   KeptTokenStore,
   KeptWrite,
 } from '../kept-token-store.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
+import { lock } from './postgres-lock.ts';
 
 /** The tables, as a migration. */
 export const keptTokenScript = `
@@ -58,19 +60,38 @@ export class PostgresKeptTokens implements KeptTokenStore {
     return rows.map(keptTokenOf);
   }
 
-  async put(
-    id: string,
-    { sealed, lifetimeMs, sessionId }: Parameters<KeptTokenStore['put']>[1],
-  ): Promise<number> {
+  async put(id: string, { sealed, lifetimeMs }: KeptWrite): Promise<number> {
     const row = await this.#database.get(
       `INSERT INTO kept_token AS kept (id, session_id, version, sealed, state, ends_ms, changed_ms, attempts)
-       VALUES ($1, $2, 1, $3, 'held', ${nowMs} + $4::bigint, ${nowMs}, 0)
+       VALUES ($1, NULL, 1, $2, 'held', ${nowMs} + $3::bigint, ${nowMs}, 0)
        ON CONFLICT (id) DO UPDATE SET session_id = excluded.session_id, version = kept.version + 1, sealed = excluded.sealed,
          state = 'held', word = NULL, ends_ms = excluded.ends_ms, changed_ms = excluded.changed_ms, ${unclaimed}
        RETURNING version`,
-      [id, sessionId ?? null, sealed, lifetimeMs ?? null],
+      [id, sealed, lifetimeMs ?? null],
     );
     return row === undefined ? 0 : integerOf(row, 'version');
+  }
+
+  putOfSession(id: string, { sealed, lifetimeMs, sessionId, max }: KeptSessionWrite): Promise<boolean> {
+    return this.#database.transaction(async (statements) => {
+      const count = 'SELECT count(*) AS kept FROM kept_token WHERE session_id = $1';
+      // Two gateways that write at once would both find room.
+      await lock(statements, 'keptTokens', sessionId);
+      await statements.run(
+        `DELETE FROM kept_token WHERE id IN (
+           SELECT id FROM kept_token WHERE session_id = $1 AND ends_ms IS NOT NULL ORDER BY ends_ms, id
+           LIMIT greatest(0, (${count}) + 1 - $2::bigint))`,
+        [sessionId, max],
+      );
+      const row = await statements.get(count, [sessionId]);
+      if (row === undefined || integerOf(row, 'kept') >= max) return false;
+      await statements.run(
+        `INSERT INTO kept_token (id, session_id, version, sealed, state, ends_ms, changed_ms, attempts)
+         VALUES ($1, $2, 1, $3, 'held', ${nowMs} + $4::bigint, ${nowMs}, 0)`,
+        [id, sessionId, sealed, lifetimeMs ?? null],
+      );
+      return true;
+    });
   }
 
   claim(id: string, { version, holderId, claimMs }: KeptClaim): Promise<KeptClaimOutcome> {
@@ -135,12 +156,22 @@ export class PostgresKeptTokens implements KeptTokenStore {
     return this.#database.run('DELETE FROM kept_token WHERE session_id = $1', [sessionId]);
   }
 
-  forgetOver(): Promise<number> {
-    return this.#database.run(
-      `DELETE FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
-         (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))`,
-      [],
+  async ofSession(sessionId: string, limit: number): Promise<readonly KeptToken[]> {
+    const rows = await this.#database.all(
+      `SELECT ${columns} FROM kept_token WHERE session_id = $1 ORDER BY id LIMIT $2`,
+      [sessionId, limit],
     );
+    return rows.map(keptTokenOf);
+  }
+
+  async sessionsOver(limit: number): Promise<readonly string[]> {
+    const rows = await this.#database.all(
+      `SELECT DISTINCT session_id FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))
+       ORDER BY session_id LIMIT $1`,
+      [limit],
+    );
+    return rows.map((row) => textOf(row, 'session_id'));
   }
 
   async readKey(): Promise<KeptKey | undefined> {

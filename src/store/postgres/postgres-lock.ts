@@ -16,6 +16,7 @@ export const lockClasses = {
   questions: 1_970_432_008,
   filling: 1_970_432_009,
   leases: 1_970_432_010,
+  keptTokens: 1_970_432_011,
 } as const;
 
 /** Held until the transaction ends. What is read behind it is as those who had it before have left it. */

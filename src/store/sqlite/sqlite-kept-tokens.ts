@@ -5,6 +5,7 @@ import type {
   KeptClaim,
   KeptClaimOutcome,
   KeptKey,
+  KeptSessionWrite,
   KeptToken,
   KeptTokenStore,
   KeptWrite,
@@ -59,19 +60,36 @@ export class SqliteKeptTokens implements KeptTokenStore {
       .map(keptTokenOf);
   }
 
-  async put(
-    id: string,
-    { sealed, lifetimeMs, sessionId }: Parameters<KeptTokenStore['put']>[1],
-  ): Promise<number> {
+  async put(id: string, { sealed, lifetimeMs }: KeptWrite): Promise<number> {
     const row = this.#database.get(
       `INSERT INTO kept_token (id, session_id, version, sealed, state, ends_ms, changed_ms, attempts)
-       VALUES (:id, :sessionId, 1, :sealed, 'held', ${nowMs} + :lifetimeMs, ${nowMs}, 0)
+       VALUES (:id, NULL, 1, :sealed, 'held', ${nowMs} + :lifetimeMs, ${nowMs}, 0)
        ON CONFLICT (id) DO UPDATE SET session_id = excluded.session_id, version = version + 1, sealed = excluded.sealed,
          state = 'held', word = NULL, ends_ms = excluded.ends_ms, changed_ms = excluded.changed_ms, ${unclaimed}
        RETURNING version`,
-      { id, sealed, lifetimeMs: lifetimeMs ?? null, sessionId: sessionId ?? null },
+      { id, sealed, lifetimeMs: lifetimeMs ?? null },
     );
     return row === undefined ? 0 : integerOf(row, 'version');
+  }
+
+  async putOfSession(id: string, { sealed, lifetimeMs, sessionId, max }: KeptSessionWrite): Promise<boolean> {
+    return this.#database.transaction(() => {
+      const count = 'SELECT count(*) AS kept FROM kept_token WHERE session_id = :sessionId';
+      this.#database.run(
+        `DELETE FROM kept_token WHERE id IN (
+           SELECT id FROM kept_token WHERE session_id = :sessionId AND ends_ms IS NOT NULL ORDER BY ends_ms, id
+           LIMIT max(0, (${count}) + 1 - :max))`,
+        { sessionId, max },
+      );
+      const row = this.#database.get(count, { sessionId });
+      if (row === undefined || integerOf(row, 'kept') >= max) return false;
+      this.#database.run(
+        `INSERT INTO kept_token (id, session_id, version, sealed, state, ends_ms, changed_ms, attempts)
+         VALUES (:id, :sessionId, 1, :sealed, 'held', ${nowMs} + :lifetimeMs, ${nowMs}, 0)`,
+        { id, sealed, lifetimeMs: lifetimeMs ?? null, sessionId },
+      );
+      return true;
+    });
   }
 
   async claim(id: string, { version, holderId, claimMs }: KeptClaim): Promise<KeptClaimOutcome> {
@@ -137,12 +155,24 @@ export class SqliteKeptTokens implements KeptTokenStore {
     return this.#database.run('DELETE FROM kept_token WHERE session_id = :sessionId', { sessionId });
   }
 
-  async forgetOver(): Promise<number> {
-    return this.#database.run(
-      `DELETE FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
-         (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))`,
-      {},
-    );
+  async ofSession(sessionId: string, limit: number): Promise<readonly KeptToken[]> {
+    return this.#database
+      .all(`SELECT ${columns} FROM kept_token WHERE session_id = :sessionId ORDER BY id LIMIT :limit`, {
+        sessionId,
+        limit,
+      })
+      .map(keptTokenOf);
+  }
+
+  async sessionsOver(limit: number): Promise<readonly string[]> {
+    return this.#database
+      .all(
+        `SELECT DISTINCT session_id FROM kept_token WHERE session_id IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM session WHERE session.id = kept_token.session_id AND session.state IN ('enrolled', 'committed'))
+         ORDER BY session_id LIMIT :limit`,
+        { limit },
+      )
+      .map((row) => textOf(row, 'session_id'));
   }
 
   async readKey(): Promise<KeptKey | undefined> {

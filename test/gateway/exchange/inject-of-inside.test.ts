@@ -215,7 +215,7 @@ test('a store that is away for a moment loses no refresh token, and one that sta
   scene.store.fail('commit', 2);
   assert.equal((await scene.form('/token', asked)).status, 200);
   assert.equal((await scene.form('/token', asked)).status, 200);
-  scene.store.fail('put', 1);
+  scene.store.fail('putOfSession', 1);
   const refused = await scene.form('/token', asked);
   assert.notEqual(refused.status, 200);
   assertNoSecret(scene, refused);

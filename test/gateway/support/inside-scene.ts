@@ -1,7 +1,10 @@
 // A server of OAuth behind the request path of a gateway, and a tool that logs in there.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { InsideTokens, type TokenSeal } from '../../../src/gateway/credentials/inside/inside-tokens.ts';
+import { InsideTokens } from '../../../src/gateway/credentials/inside/inside-tokens.ts';
+import type { TokenSeal } from '../../../src/gateway/credentials/inside/kept-inside.ts';
+import { type RevokedToken, revokeToken } from '../../../src/gateway/credentials/inside/token-revocation.ts';
+import type { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { openOctets, sealOctets } from '../../../src/system/sealed-octets.ts';
 import {
@@ -14,6 +17,7 @@ import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { type RawResponse, sendRaw } from './raw-http.ts';
 import { openRequestPath, type RequestPath } from './request-path.ts';
+import { openTestServices } from './service-fetch.ts';
 
 const authority = createTestAuthority();
 
@@ -23,6 +27,8 @@ export interface InsideScene extends AsyncDisposable {
   /** Of two gateways on one store. */
   readonly paths: readonly [RequestPath, RequestPath];
   readonly tokens: InsideTokens;
+  /** Of the other gateway. */
+  readonly otherTokens: InsideTokens;
   readonly port: number;
   ask(asked: Asked): Promise<RawResponse>;
   form(
@@ -44,20 +50,30 @@ export interface Asked {
   readonly body?: string | Buffer;
 }
 
+export interface InsideSceneOptions {
+  /** The rule for the server says where tokens are revoked. */
+  readonly revoke?: string;
+  readonly onFault?: (error: ProxyError) => void;
+}
+
 const issuerPaths = '[/token, /register, /register/*, /authorize, /device, /revoke, /introspect, /odd]';
 
 export async function openInsideScene(
   options: AuthorizationServerOptions = {},
   limits: Partial<Limits> = {},
+  more: InsideSceneOptions = {},
 ): Promise<InsideScene> {
   const server = authorizationServer(options);
   const origin = await httpsOrigin({ authority, handler: server.handler });
   const store = memoryKeptTokens();
   const seal = keySeal();
-  const policy = policyOf(origin.port);
+  const services = openTestServices([authority.caPem], ['as.test', 'second.test']);
+  const revoke = (revoked: RevokedToken): Promise<boolean> => revokeToken(services.fetch, revoked);
+  const policy = policyOf(origin.port, more.revoke);
   const open = (holderId: string): { readonly path: RequestPath; readonly tokens: InsideTokens } => {
     const own = { store, seal, holderId, limits: { ...defaultLimits, ...limits } };
-    const tokens = new InsideTokens({ ...own, random: (count) => randomBytes(count), clock: Date.now });
+    const { onFault = () => undefined } = more;
+    const tokens = new InsideTokens({ ...own, revoke, onFault, random: (count) => randomBytes(count) });
     const hosts = ['as.test', 'api.test', 'other.test', 'second.test'];
     return {
       tokens,
@@ -107,22 +123,25 @@ export async function openInsideScene(
     store,
     paths,
     tokens: one.tokens,
+    otherTokens: two.tokens,
     port: origin.port,
     ask,
     form,
     logIn,
     [Symbol.asyncDispose]: async () => {
       for (const path of paths) await path[Symbol.asyncDispose]();
+      await services[Symbol.asyncDispose]();
       await origin.close();
     },
   };
 }
 
-function policyOf(port: number): string {
+function policyOf(port: number, revoke: string | undefined): string {
+  const rule = revoke === undefined ? '' : `, revoke: ${revoke}`;
   const common = `ports: ${String(port)}, addresses: 127.0.0.0/8`;
   return `
 rules:
-  - { name: log-in, hosts: [as.test, second.test], ${common}, paths: ${issuerPaths}, logIn: { name: tool, issuer: true } }
+  - { name: log-in, hosts: [as.test, second.test], ${common}, paths: ${issuerPaths}, logIn: { name: tool, issuer: true${rule} } }
   - { name: use, hosts: [as.test, api.test], ${common}, logIn: tool }
   - { name: other, hosts: other.test, ${common}, paths: /token, logIn: { name: second, issuer: true } }
   - { name: plain, hosts: other.test, ${common} }

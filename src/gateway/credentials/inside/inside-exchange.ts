@@ -5,6 +5,7 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 import type { FoundInside, InsideOwner, InsideTokens, RefreshClaim } from './inside-tokens.ts';
 import type { TokenDocument } from './token-document.ts';
 import type { FoundToken, TokenKind } from './token-members.ts';
+import { isRevocable, type TokenRevocation } from './token-revocation.ts';
 
 export interface InsideExchangeOptions {
   readonly tokens: InsideTokens;
@@ -14,6 +15,8 @@ export interface InsideExchangeOptions {
   /** What stands on the request. */
   readonly used: readonly FoundInside[];
   readonly claim: RefreshClaim | undefined;
+  /** How what it gives is taken back at the end of the session. */
+  readonly revocation?: TokenRevocation | undefined;
   readonly onKept: (kinds: readonly TokenKind[]) => void;
 }
 
@@ -101,7 +104,7 @@ export class InsideExchange implements Disposable {
     const kinds = [...found.values()];
     if (isGiven && kinds.includes('access')) {
       const next = document?.nextRefresh;
-      await claim.commit(next);
+      await claim.commit(next, this.#options.revocation);
       if (next !== undefined) placeholders.set(next, claim.found.placeholder);
     } else if (document?.error === 'invalid_grant') await claim.refuse('invalid_grant');
     else await claim.letGo(isGiven);
@@ -112,14 +115,15 @@ export class InsideExchange implements Disposable {
     document: TokenDocument | undefined,
     placeholders: Map<string, string>,
   ): Promise<readonly TokenKind[]> {
-    const { tokens, owner, origin, used } = this.#options;
+    const { tokens, owner, origin, used, revocation: ofClient } = this.#options;
     const known = new Set(used.map(({ token }) => token.reveal()));
     const kept: TokenKind[] = [];
     for (const [value, kind] of found) {
       if (!known.has(value)) kept.push(kind);
       if (placeholders.has(value)) continue;
       const lifetimeMs = lifetimeOf(kind, document);
-      placeholders.set(value, await tokens.keep(owner, { kind, value, origin, lifetimeMs }));
+      const revocation = isRevocable(kind) ? ofClient : undefined;
+      placeholders.set(value, await tokens.keep(owner, { kind, value, origin, lifetimeMs, revocation }));
     }
     return kept;
   }
@@ -136,7 +140,7 @@ function lifetimeOf(kind: TokenKind, document: TokenDocument | undefined): numbe
   if (kind === 'code') return codeLifetimeMs;
   if (kind === 'refresh' || kind === 'client' || kind === 'registration') return undefined;
   const seconds = document?.expiresInSeconds;
-  return seconds === undefined ? undefined : Math.min(seconds, 366 * 86_400) * 1_000;
+  return seconds === undefined ? undefined : Math.min(seconds * 1_000, defaultLimits.insideLifetimeMs);
 }
 
 /** A token that is bound to a key of the tool (RFC 9449) is of no use with another one in its place: proofs name it by its hash. */

@@ -3,14 +3,16 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
 import { asProxyError, ProxyError } from '../../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../../protocol/limits.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import type { KeptTokenStore } from '../../../store/kept-token-store.ts';
 import { SearchedCredential, TableBudget } from '../../scrub/searched-credential.ts';
 import { placeholderForToken, type RandomOctets } from './token-placeholder.ts';
-import { type TokenKind, tokenKinds } from './token-members.ts';
+import { EndedSessions } from './ended-sessions.ts';
+import { keptInside, type TokenSeal } from './kept-inside.ts';
+import type { TokenKind } from './token-members.ts';
+import type { RevokedToken, TokenRevocation } from './token-revocation.ts';
 
 /** Of whom a token is: by a session under the name of a log-in, from one server. */
 export interface InsideOwner {
@@ -24,14 +26,9 @@ export interface GivenToken {
   /** `https://host:port` of the server that gave it. */
   readonly origin: string;
   readonly lifetimeMs?: number | undefined;
+  /** Where it is taken back when its session ends. */
+  readonly revocation?: TokenRevocation | undefined;
 }
-
-const keptSchema = z.strictObject({
-  logIn: z.string(),
-  kind: z.enum(tokenKinds),
-  origin: z.string(),
-  token: z.string().min(1),
-});
 
 export interface FoundInside {
   readonly id: string;
@@ -44,13 +41,6 @@ export interface FoundInside {
   readonly searched: SearchedCredential;
 }
 
-/** How rows are sealed. */
-export interface TokenSeal {
-  seal(id: string, value: object): Promise<string>;
-  /** Undefined for what was sealed for another row, by another key, or was changed. */
-  open(id: string, sealed: string): Promise<unknown>;
-}
-
 export interface InsideTokensOptions {
   readonly store: KeptTokenStore;
   readonly seal: TokenSeal;
@@ -58,20 +48,16 @@ export interface InsideTokensOptions {
   readonly holderId: string;
   readonly limits: Limits;
   readonly random: RandomOctets;
-  readonly clock: () => number;
-}
-
-interface Made {
-  readonly id: string;
-  readonly kind: TokenKind;
-  readonly endsAtMs: number;
+  /** As `revokeToken`. Absent: no server is asked to take a token back. */
+  readonly revoke?: (revoked: RevokedToken) => Promise<boolean>;
+  readonly onFault?: (error: ProxyError) => void;
 }
 
 /** A refresh token that this exchange alone asks with. */
 export interface RefreshClaim {
   readonly found: FoundInside;
-  /** Before the new ones are used; `undefined`: the server gave no other one. @throws ProxyError credential_unavailable */
-  commit(next: string | undefined): Promise<void>;
+  /** Before the new ones are used; `next` is undefined where the server gave no other one. @throws ProxyError credential_unavailable */
+  commit(next: string | undefined, revocation: TokenRevocation | undefined): Promise<void>;
   /** The server does not take it. */
   refuse(word: string): Promise<void>;
   /** Nothing came of it. `isSent`: the server may have seen it. Harmless behind the others. */
@@ -83,12 +69,13 @@ export class InsideTokens {
   readonly #tables: TableBudget;
   /** Of this process, by id; the one that was used last is the last. Rows of refresh tokens are read each time. */
   readonly #known = new Map<string, FoundInside>();
-  /** Rows that this process made for a session and did not forget, the oldest first. */
-  readonly #made = new Map<string, Made[]>();
+  readonly #ended: EndedSessions;
 
   constructor(options: InsideTokensOptions) {
     this.#options = options;
     this.#tables = new TableBudget(options.limits);
+    const { onFault = () => undefined, ...ended } = options;
+    this.#ended = new EndedSessions({ ...ended, onFault });
   }
 
   /** Undefined: nothing stands behind it for this session and log-in. @throws ProxyError credential_unavailable */
@@ -108,9 +95,9 @@ export class InsideTokens {
       throw withoutStore(error);
     });
     if (row?.state !== 'held') return undefined;
-    const opened = keptSchema.safeParse(await this.#options.seal.open(id, row.sealed));
-    if (!opened.success || opened.data.logIn !== owner.logIn) return undefined;
-    const { kind, origin, token } = opened.data;
+    const opened = keptInside(await this.#options.seal.open(id, row.sealed));
+    if (opened?.logIn !== owner.logIn) return undefined;
+    const { kind, origin, token } = opened;
     const searched = new SearchedCredential(owner.logIn, this.#tables);
     const found = { id, placeholder, kind, origin, token: new Secret(token), version: row.version, searched };
     if (kind !== 'refresh') this.#remember(found);
@@ -133,24 +120,38 @@ export class InsideTokens {
   }
 
   /** What the tool gets in its place. @throws ProxyError credential_unavailable, limit_exceeded */
-  async keep(owner: InsideOwner, { kind, value, origin, lifetimeMs }: GivenToken): Promise<string> {
-    const made = await this.#withRoom(owner);
-    const placeholder = placeholderForToken(value, this.#options.random);
+  async keep(
+    owner: InsideOwner,
+    { kind, value, origin, lifetimeMs = defaultLimits.insideLifetimeMs, revocation }: GivenToken,
+  ): Promise<string> {
+    const { seal, store, limits, random } = this.#options;
+    const placeholder = placeholderForToken(value, random);
     const id = rowId(owner, placeholder);
     const { logIn, sessionId } = owner;
-    made.push({ id, kind, endsAtMs: this.#options.clock() + (lifetimeMs ?? Number.POSITIVE_INFINITY) });
+    const max = limits.insideTokensPerSessionMax;
+    let isKept: boolean;
     try {
-      const sealed = await this.#options.seal.seal(id, { logIn, kind, origin, token: value });
-      await this.#options.store.put(id, { sealed, lifetimeMs, sessionId });
+      const sealed = await seal.seal(id, { logIn, kind, origin, token: value, revocation });
+      // What has no end there makes room for nothing.
+      const ending = lastingKinds.has(kind) ? {} : { lifetimeMs };
+      isKept = await store.putOfSession(id, { sealed, ...ending, sessionId, max });
     } catch (error) {
       throw withoutStore(error);
     }
-    return placeholder;
+    if (isKept) return placeholder;
+    throw new ProxyError(
+      'limit_exceeded',
+      `the session has ${String(max)} tokens of log-ins (insideTokensPerSessionMax)`,
+      { limit: 'insideTokensPerSessionMax' },
+    );
   }
 
   /** It was used up, or has ended: nobody needs it any more. */
   async drop(owner: InsideOwner, placeholder: string): Promise<void> {
-    await this.#dropRow(owner.sessionId, rowId(owner, placeholder));
+    const id = rowId(owner, placeholder);
+    this.#forgetKnown(id);
+    // What stays goes with the session.
+    await this.#options.store.forget(id).catch(() => false);
   }
 
   /**
@@ -186,11 +187,15 @@ export class InsideTokens {
     );
   }
 
-  /** The session is over. */
+  /** The session is over. Its tokens are revoked where the rule says so. */
   async forget(sessionId: string): Promise<void> {
     for (const id of this.#known.keys()) if (id.startsWith(sessionPrefix(sessionId))) this.#forgetKnown(id);
-    this.#made.delete(sessionId);
-    await this.#options.store.forgetSession(sessionId);
+    await this.#ended.end(sessionId);
+  }
+
+  /** Tokens of sessions that are over, though nobody said so to a gateway. */
+  lookForEnded(signal?: AbortSignal): Promise<void> {
+    return this.#ended.look(signal);
   }
 
   #claimOf(owner: InsideOwner, found: FoundInside): RefreshClaim {
@@ -204,10 +209,10 @@ export class InsideTokens {
     };
     return {
       found,
-      commit: (next = token.reveal()) =>
+      commit: (next = token.reveal(), revocation) =>
         once(async () => {
           const { logIn } = owner;
-          const sealed = await seal.seal(id, { logIn, kind: 'refresh', origin, token: next });
+          const sealed = await seal.seal(id, { logIn, kind: 'refresh', origin, token: next, revocation });
           const written = await committed(() => store.commit(id, { version, sealed }));
           if (!written)
             throw new ProxyError(
@@ -230,34 +235,6 @@ export class InsideTokens {
   #forgetKnown(id: string): void {
     this.#known.get(id)?.searched.close();
     this.#known.delete(id);
-  }
-
-  /** What ended first goes first, then the oldest that a tool can get anew. @throws ProxyError limit_exceeded */
-  async #withRoom({ sessionId }: InsideOwner): Promise<Made[]> {
-    const made = this.#made.get(sessionId) ?? [];
-    this.#made.set(sessionId, made);
-    const max = this.#options.limits.insideTokensPerSessionMax;
-    if (made.length < max) return made;
-    const nowMs = this.#options.clock();
-    const dropped =
-      made.find(({ endsAtMs }) => endsAtMs <= nowMs) ?? made.find(({ kind }) => !lastingKinds.has(kind));
-    if (dropped === undefined)
-      throw new ProxyError(
-        'limit_exceeded',
-        `the session has ${String(max)} tokens of log-ins (insideTokensPerSessionMax)`,
-        { limit: 'insideTokensPerSessionMax' },
-      );
-    await this.#dropRow(sessionId, dropped.id);
-    return made;
-  }
-
-  async #dropRow(sessionId: string, id: string): Promise<void> {
-    this.#forgetKnown(id);
-    const made = this.#made.get(sessionId);
-    const at = made?.findIndex((one) => one.id === id) ?? -1;
-    if (at >= 0) made?.splice(at, 1);
-    // What stays goes with the session.
-    await this.#options.store.forget(id).catch(() => false);
   }
 }
 

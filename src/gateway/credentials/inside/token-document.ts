@@ -8,7 +8,13 @@ import { readJson } from '../../../understand/read-json.ts';
 import { isList, writeJson } from '../../../understand/write-json.ts';
 import { readAddress, writeAddress } from './token-address.ts';
 import { type FormFields, formOctets, readForm } from './token-form.ts';
-import { type FoundToken, isNextRefresh, jsonWebTokenPattern, type TokenKind, tokenKindOf } from './token-members.ts';
+import {
+  type FoundToken,
+  isNextRefresh,
+  jsonWebTokenPattern,
+  type TokenKind,
+  tokenKindOf,
+} from './token-members.ts';
 
 export interface TokenDocument {
   readonly tokens: readonly FoundToken[];

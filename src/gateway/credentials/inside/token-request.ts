@@ -20,6 +20,8 @@ export interface RequestDocument {
   /** By name, in order: no name stands there twice. */
   readonly mentioned: readonly Mentioned[];
   readonly grantType: string | undefined;
+  /** As which the tool asks (RFC 6749 §2.3.1). */
+  readonly client: { readonly id?: string; readonly secret?: string };
   /** Values of parameters by their name; all others stay. */
   write(values: ReadonlyMap<string, string>): Buffer;
 }
@@ -35,6 +37,7 @@ function ofForm(octets: Uint8Array): RequestDocument | UnreadableBody {
   return {
     mentioned,
     grantType: fields.get('grant_type'),
+    client: clientOf((name) => fields.get(name)),
     write: (values) =>
       formOctets(new Map([...fields].map(([name, value]) => [name, values.get(name) ?? value]))),
   };
@@ -46,7 +49,7 @@ function ofJson(octets: Uint8Array): RequestDocument | UnreadableBody {
   if (text instanceof UnreadableBody) return text;
   const { value } = text;
   if (!(value instanceof JsonObject))
-    return { mentioned: [], grantType: undefined, write: () => Buffer.from(octets) };
+    return { mentioned: [], grantType: undefined, client: {}, write: () => Buffer.from(octets) };
   const mentioned: Mentioned[] = [];
   for (const [name, member] of value.members)
     if (isPlace(name) && typeof member === 'string') mentioned.push({ name, value: member });
@@ -54,11 +57,20 @@ function ofJson(octets: Uint8Array): RequestDocument | UnreadableBody {
   return {
     mentioned,
     grantType: typeof grantType === 'string' ? grantType : undefined,
+    client: clientOf((name) => value.members.get(name)),
     write: (values) => {
       const members = new Map(value.members);
       for (const [name, one] of values) members.set(name, one);
       return Buffer.from(writeJson(new JsonObject(members)));
     },
+  };
+}
+
+function clientOf(member: (name: string) => unknown): RequestDocument['client'] {
+  const [id, secret] = [member('client_id'), member('client_secret')];
+  return {
+    ...(typeof id === 'string' ? { id } : {}),
+    ...(typeof secret === 'string' ? { secret } : {}),
   };
 }
 
