@@ -114,6 +114,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'store/audit-search.ts tracesMax hostsMax hostsBelowMax',
     'store/chain/gathered-runs.ts stretchesMax',
     'store/sqlite/sqlite-uses.ts leftBatchesMax',
+    'store/uses/shared-use.ts knownMax',
     'gateway/front/http1-client.ts joinBytesMax',
     'net/block-writer.ts spareBytesMax',
     'net/lent-block.ts pieceBytesMax countMax',

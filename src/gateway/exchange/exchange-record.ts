@@ -64,7 +64,6 @@ export class ExchangeRecord implements OpenExchange {
   refusedPush: RefusedPush | undefined;
   #hidden = 0;
   #aliases: OriginConnection['aliases'];
-
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
     this.#sink = sink;
     this.#principal = principal;

@@ -8,8 +8,8 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-import { type CommandResult } from '../../support/command.ts';
-import { runShared } from '../../support/command-process.ts';
+
+import { type CommandOutcome, runShared } from '../../support/command-process.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const source = '["go","https","proxy.test",443,"/go"]';
@@ -56,7 +56,7 @@ test('what packages forget shows without forgetting is what it forgets, in the s
   await writeFile(few, await scene.token('operator'));
   const here = ['--config', config];
   const server = ['--server', `http://127.0.0.1:${scene.port}`, '--token-file'];
-  const forget = (...args: readonly string[]): Promise<CommandResult> =>
+  const forget = (...args: readonly string[]): Promise<CommandOutcome> =>
     runShared(['packages', 'forget', '--registry', 'go', ...args]);
   const index = ['--index', 'https://proxy.test/go/'];
   for (const place of [here, [...server, token]]) {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-import { type CommandResult } from '../../support/command.ts';
-import { runShared } from '../../support/command-process.ts';
+
+import { type CommandOutcome, runShared } from '../../support/command-process.ts';
 import { billEvents } from '../../support/package-events.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -34,7 +34,7 @@ test('the report of a session is the same from the store and by the admin API', 
   await writeFile(token, await scene.token('viewer'));
   const here = ['--config', config];
   const there = ['--server', `http://127.0.0.1:${scene.port}`, '--token-file', token];
-  const report = (session: string, ...args: readonly string[]): Promise<CommandResult> =>
+  const report = (session: string, ...args: readonly string[]): Promise<CommandOutcome> =>
     runShared(['packages', 'report', session, ...args]);
   const [text, json, bill, ...others] = await Promise.all([
     report('s', ...here),
@@ -64,7 +64,7 @@ test('the report of a session is the same from the store and by the admin API', 
     components.map(({ purl }) => purl),
     ['pkg:npm/%40acme/app@1.0.0', 'pkg:npm/lodash@4.17.21'],
   );
-  const withoutTime = ({ stdout }: CommandResult): string => stdout.replace(/"timestamp":"[^"]*"/, '');
+  const withoutTime = ({ stdout }: CommandOutcome): string => stdout.replace(/"timestamp":"[^"]*"/, '');
   assert.deepEqual(others.map(withoutTime), [text, json, bill].map(withoutTime));
   assert.equal((await report('other', ...here)).code, 77);
   assert.equal((await report('s', ...here, '--json', '--format', 'cyclonedx')).code, 64);

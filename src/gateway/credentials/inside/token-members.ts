@@ -88,7 +88,7 @@ export function isPlace(name: string): boolean {
  * empty where the key is agreed on directly.
  */
 export const jsonWebTokenPattern =
-  /^eyJ[A-Za-z0-9_-]{2,}\.(?:[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*|[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)$/;
+  /^eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)?$/;
 
 /** Whether it is the one that the tool refreshes with from now on; `previous_refresh_token` is not. */
 export function isNextRefresh(name: string): boolean {
