@@ -84,7 +84,7 @@ test('a role is taken once by the token of the source, its keys sign all request
   assert.deepEqual(identity.sts.asked, ['AssumeRoleWithWebIdentity']);
   assert.deepEqual(new Set(identity.s3.verdicts.map(({ code }) => code)), new Set(['ok']));
   const [keys] = identity.sts.issued;
-  assert.match(keys?.sessionName ?? '', /^alice-[0-9a-f]{12}$/);
+  assert.match(keys?.sessionName ?? '', /^alice-[0-9a-f]{24}$/);
   // Positive control: the S3 was shown the session token, and repeated it.
   assert.notDeepEqual(findCanary(JSON.stringify(identity.s3.seen), keys?.sessionToken ?? ''), []);
   for (const secret of [keys?.secretAccessKey ?? '', keys?.sessionToken ?? '', token])
