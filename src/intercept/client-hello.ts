@@ -71,7 +71,7 @@ function collectMessage(bytes: Uint8Array, bytesMax: number): Uint8Array | numbe
   let offset = 0;
   for (let records = 0; records < defaultLimits.clientHelloRecordsMax; records++) {
     if (bytes.length - offset < recordHeaderBytes) return offset + recordHeaderBytes;
-    const record = new ByteReader(bytes.subarray(offset));
+    const record = new ByteReader(bytes, offset);
     if (record.number(1) !== 22) throw malformed('it does not begin with a handshake record');
     if (record.number(2) >> 8 !== 3) throw malformed('the version of a record is not one of TLS');
     const length = record.number(2);
@@ -84,7 +84,7 @@ function collectMessage(bytes: Uint8Array, bytesMax: number): Uint8Array | numbe
     offset += recordHeaderBytes + length;
     const total = messageBytes(fragments, bytesMax);
     if (total !== undefined && collected >= total) {
-      return Buffer.concat(fragments).subarray(handshakeHeaderBytes, total);
+      return joined(fragments).subarray(handshakeHeaderBytes, total);
     }
     needed(offset, bytesMax);
   }
@@ -94,11 +94,17 @@ function collectMessage(bytes: Uint8Array, bytesMax: number): Uint8Array | numbe
 /** Header and body of the message together; undefined while the header itself is incomplete. */
 function messageBytes(fragments: readonly Uint8Array[], bytesMax: number): number | undefined {
   // At most four fragments matter, each has an octet at least.
-  const start = Buffer.concat(fragments.slice(0, handshakeHeaderBytes));
+  const start = joined(fragments.slice(0, handshakeHeaderBytes));
   if ((start[0] ?? 1) !== 1) throw malformed('the first handshake message is not a ClientHello');
   if (start.length < handshakeHeaderBytes) return undefined;
-  const header = new ByteReader(start.subarray(1, handshakeHeaderBytes));
+  const header = new ByteReader(start, 1, handshakeHeaderBytes);
   return needed(handshakeHeaderBytes + header.number(3), bytesMax);
+}
+
+/** Most hellos are in one record. */
+function joined(fragments: readonly Uint8Array[]): Uint8Array {
+  const [only] = fragments;
+  return fragments.length === 1 && only !== undefined ? only : Buffer.concat(fragments);
 }
 
 function needed(bytes: number, bytesMax: number): number {
@@ -157,7 +163,8 @@ function readServerName(extension: ByteReader): string {
   if (name.length === 0 || name.length > 255) throw malformed('the server name has no allowed length');
   if (!name.every((octet) => octet > 0x20 && octet < 0x7f))
     throw malformed('the server name has octets that are not visible ASCII');
-  return Buffer.from(name).toString('latin1').toLowerCase().replace(/\.$/, '');
+  const text = String.fromCharCode(...name).toLowerCase();
+  return text.endsWith('.') ? text.slice(0, -1) : text;
 }
 
 /** RFC 7301 §3.1. */
@@ -185,15 +192,18 @@ function readVersions(extension: ByteReader): string[] {
 
 /** GREASE values (RFC 8701) and versions of the future have no name and are left out. */
 function nameVersions(versions: readonly number[]): string[] {
-  return versions.flatMap((version) => versionNames.get(version) ?? []);
+  return versions.map((version) => versionNames.get(version)).filter((name) => name !== undefined);
 }
 
 function printable(bytes: Uint8Array): string {
+  if (bytes.every(isPrintable)) return String.fromCharCode(...bytes);
   return Array.from(bytes, (octet) =>
-    octet > 0x20 && octet < 0x7f && octet !== 0x5c
-      ? String.fromCharCode(octet)
-      : `\\x${octet.toString(16).padStart(2, '0')}`,
+    isPrintable(octet) ? String.fromCharCode(octet) : `\\x${octet.toString(16).padStart(2, '0')}`,
   ).join('');
+}
+
+function isPrintable(octet: number): boolean {
+  return octet > 0x20 && octet < 0x7f && octet !== 0x5c;
 }
 
 function malformed(what: string, limit?: 'clientHelloBytesMax'): ProxyError {

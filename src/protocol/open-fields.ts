@@ -50,13 +50,13 @@ export function decodeText(bytes: Uint8Array, what: string): string {
 
 /** The payload of an `open` frame. Throws frame_too_large if a field does not fit its 16-bit length. */
 export function encodeOpenFields(fields: OpenFields): Uint8Array {
-  const values: [number, Uint8Array][] = [
-    [openFieldNumbers.authority, encoder.encode(fields.authority)],
+  const values: [number, Uint8Array | string][] = [
+    [openFieldNumbers.authority, octetsOf(fields.authority)],
     [openFieldNumbers.mode, Uint8Array.of(streamModeNumbers[fields.mode])],
   ];
   for (const name of ['sni', 'alpn', 'tlsVersion', 'via', 'alpnOffer'] as const) {
     const value = fields[name];
-    if (value !== undefined) values.push([openFieldNumbers[name], encoder.encode(value)]);
+    if (value !== undefined) values.push([openFieldNumbers[name], octetsOf(value)]);
   }
   const payload = new Uint8Array(values.reduce((sum, [, value]) => sum + fieldHeaderBytes + value.length, 0));
   let offset = 0;
@@ -70,10 +70,19 @@ export function encodeOpenFields(fields: OpenFields): Uint8Array {
     payload[offset + 1] = number;
     payload[offset + 2] = value.length >>> 8;
     payload[offset + 3] = value.length;
-    payload.set(value, offset + fieldHeaderBytes);
-    offset += fieldHeaderBytes + value.length;
+    offset += fieldHeaderBytes;
+    if (typeof value !== 'string') payload.set(value, offset);
+    else for (let index = 0; index < value.length; index++) payload[offset + index] = value.charCodeAt(index);
+    offset += value.length;
   }
   return payload;
+}
+
+/** UTF-8; a text of ASCII alone is its octets already, and shorter than what the encoder costs. */
+function octetsOf(text: string): Uint8Array | string {
+  for (let index = 0; index < text.length; index++)
+    if (text.charCodeAt(index) > 0x7f) return encoder.encode(text);
+  return text;
 }
 
 /** The fields of an `open` payload. Throws frame_malformed for one that is cut, repeated, missing or unreadable. */
