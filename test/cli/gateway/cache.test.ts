@@ -1,7 +1,6 @@
 // `upstreamproxy cache` beside a folder that a gateway filled: what it says to a person, and to a program, with the commands of docs/guides/packages.md.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,8 +8,8 @@ import { test } from 'node:test';
 import { openTestCache } from '../../gateway/support/cache-scene.ts';
 import { fetchBy, promiseOf, scriptedOrigin } from '../../gateway/support/scripted-origin.ts';
 import { openS3Server, s3Keys } from '../../gateway/support/s3-server.ts';
-import { runCommand } from '../../support/command.ts';
-import { launcher, waitUntil } from '../../support/program.ts';
+import { runShared } from '../../support/command-process.ts';
+import { waitUntil } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 test('cache stats, verify and prune say what is there, what was damaged and what went', () =>
@@ -19,9 +18,9 @@ test('cache stats, verify and prune say what is there, what was damaged and what
     writeFileSync(join(folder, 'gateway.yaml'), 'policy: policy.yaml\nstateDirectory: state\ncache: {}\n');
     writeFileSync(join(folder, 'none.yaml'), 'policy: policy.yaml\nstateDirectory: state\n');
     const run = (config: string, ...args: readonly string[]) =>
-      spawnSync(launcher, ['cache', ...args, '--config', config], { cwd: folder, encoding: 'utf8' });
-    assert.equal(run('none.yaml', 'stats').status, 64);
-    assert.match(run('gateway.yaml', 'stats').stderr, /is not there/);
+      runShared(['cache', ...args, '--config', config], { cwd: folder });
+    assert.equal((await run('none.yaml', 'stats')).code, 64);
+    assert.match((await run('gateway.yaml', 'stats')).stderr, /is not there/);
     const octets = Buffer.alloc(10_000, 'an archive');
     const path = join(folder, 'state', 'cache');
     let file = '';
@@ -32,16 +31,16 @@ test('cache stats, verify and prune say what is there, what was damaged and what
       await waitUntil('it is stored', () => cached.counts.get('stored') === 1);
       for await (const one of cached.folder.files()) if (one.kind === 'object') file = one.path;
     }
-    const stats = run('gateway.yaml', 'stats');
+    const stats = await run('gateway.yaml', 'stats');
     assert.match(stats.stdout, /1 archives, 16384 of 9395240960 bytes[^]*npm +1 +10000/, stats.stderr);
-    assert.equal(run('gateway.yaml', 'verify').status, 0);
+    assert.equal((await run('gateway.yaml', 'verify')).code, 0);
     writeFileSync(file, Buffer.alloc(10_000, 'changed'));
-    const verified = run('gateway.yaml', 'verify', '--json');
-    assert.equal(verified.status, 1);
+    const verified = await run('gateway.yaml', 'verify', '--json');
+    assert.equal(verified.code, 1);
     assert.match(verified.stdout, /"archives":0,.*"damaged":\["npm \/a"\]/);
-    assert.equal(run('gateway.yaml', 'prune').status, 64);
-    assert.equal(run('gateway.yaml', 'prune', '--unused-for', '1d').stdout, 'removed 0 files\n');
-    assert.equal(run('gateway.yaml', 'prune', '--all').stdout, 'removed 0 files\n');
+    assert.equal((await run('gateway.yaml', 'prune')).code, 64);
+    assert.equal((await run('gateway.yaml', 'prune', '--unused-for', '1d')).stdout, 'removed 0 files\n');
+    assert.equal((await run('gateway.yaml', 'prune', '--all')).stdout, 'removed 0 files\n');
   }));
 
 test('cache stats counts the bucket too, and says why it cannot', () =>
@@ -60,7 +59,7 @@ cache:
     );
     await using _ = await openTestCache(join(folder, 'state', 'cache'));
     const run = (secret: string, ...args: readonly string[]) =>
-      runCommand(launcher, ['cache', 'stats', '--config', 'gateway.yaml', ...args], {
+      runShared(['cache', 'stats', '--config', 'gateway.yaml', ...args], {
         cwd: folder,
         env: { ...process.env, BUCKET_ID: s3Keys.accessKeyId, BUCKET_SECRET: secret },
       });
