@@ -21,6 +21,8 @@ test('every definition has its command, and every command its definition', async
   }
 });
 
+const compileCache = new URL('../support/compile-cache.mjs', import.meta.url).href;
+
 /** In one process, for each would load a gateway: gives the exit codes on descriptor 3. */
 const script = `
   const { commands } = await import(${JSON.stringify(table)});
@@ -38,11 +40,18 @@ test('command lines end as they did before commands had definitions', async () =
   await withTemporaryDirectory(async (directory) => {
     const printed = await mustRun(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+      [
+        '--disable-warning=ExperimentalWarning',
+        `--import=${compileCache}`,
+        '--input-type=module',
+        '-e',
+        script,
+      ],
       {
         env: {
           PATH: process.env['PATH'],
           HOME: directory,
+          TEST_RUN_FOLDER: process.env['TEST_RUN_FOLDER'],
           LINES: JSON.stringify(endedLines.map(([, line]) => line)),
         },
       },

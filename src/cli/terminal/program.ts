@@ -80,9 +80,10 @@ async function main(program: Program, args: readonly string[]): Promise<number> 
   if (name === 'help' || name === '--help' || name === '-h') return await printHelp(program, rest);
   const load = program.commands.get(name);
   if (load === undefined) throw await unknownCommand(program, name);
-  const command = await load();
   const own = ownWords(rest);
+  // A gateway need not be loaded to say what its options are.
   if (own.includes('--help') || own.includes('-h')) return await printHelp(program, [name, ...own]);
+  const command = await load();
   return await command.run(rest);
 }
 

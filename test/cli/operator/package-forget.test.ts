@@ -8,7 +8,6 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-
 import { type CommandOutcome, runShared } from '../../support/command-process.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openAdminScene } from '../../gateway/admin/admin-fixture.ts';
-
 import { type CommandOutcome, runShared } from '../../support/command-process.ts';
 import { billEvents } from '../../support/package-events.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
