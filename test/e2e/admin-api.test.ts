@@ -10,7 +10,8 @@ import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { OutputOf } from '../../src/api/admin/routes.ts';
 import { auditEventSchema } from '../../src/api/audit-event.ts';
-import { mustRun, runCommand } from '../support/command.ts';
+import { runCommand } from '../support/command.ts';
+import { mustRunShared } from '../support/command-process.ts';
 import { deploy, type AgentProcess, type Deployment } from '../support/deployment.ts';
 import { launcher, waitUntil } from '../support/program.ts';
 import { agentThrough } from '../support/proxy-client.ts';
@@ -36,7 +37,7 @@ after(async () => {
 });
 
 async function operator(...args: readonly string[]): Promise<string> {
-  return (await mustRun(launcher, ['operator', ...args, '--config', set.configFile])).trim();
+  return (await mustRunShared(['operator', ...args, '--config', set.configFile])).trim();
 }
 
 function ask(method: string, path: string, body?: object, by: string | undefined = token) {

@@ -5,10 +5,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
-import { mustRun, runCommand } from '../support/command.ts';
+import { mustRunShared, runShared } from '../support/command-process.ts';
 import { deploy } from '../support/deployment.ts';
 import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
-import { launcher, waitUntil } from '../support/program.ts';
+import { waitUntil } from '../support/program.ts';
 
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
@@ -41,7 +41,7 @@ test(
         store: server.url('state', 'ada'),
       }),
     );
-    const ada = (...args: string[]) => mustRun(launcher, [...args, '--config', config]);
+    const ada = (...args: string[]) => mustRunShared([...args, '--config', config]);
     const [session] = (await ada('session', 'list', '--json'))
       .trim()
       .split('\n')
@@ -67,7 +67,7 @@ test(
       'policy_published ada',
       'revoked ada',
     ]);
-    const refused = await runCommand(launcher, [
+    const refused = await runShared([
       'operator',
       'token',
       '--name',

@@ -5,8 +5,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { proxyEnvironment } from '../../../src/cli/gateway/proxy-environment.ts';
-import { runCommand } from '../../support/command.ts';
-import { launcher } from '../../support/program.ts';
+import { runShared } from '../../support/command-process.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const url = 'https://gateway.example.com:8444';
@@ -19,17 +18,7 @@ test('a proxy token has its own type and audience, its networks and its life', a
       'publicNames: [gateway.example.com]\nstateDirectory: state\nproxy: { port: 8444 }\n',
     );
     const issue = (...args: string[]) =>
-      runCommand(launcher, [
-        'token',
-        'issue',
-        '--config',
-        config,
-        '--kind',
-        'proxy',
-        '--subject',
-        'legacy-3',
-        ...args,
-      ]);
+      runShared(['token', 'issue', '--config', config, '--kind', 'proxy', '--subject', 'legacy-3', ...args]);
     const out = join(directory, 'proxy-token');
     const first = await issue('--networks', '10.1.0.0/16,192.0.2.1', '--lifetime', '8h', '--out', out);
     assert.equal(first.code, 0, first.stderr);

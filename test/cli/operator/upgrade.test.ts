@@ -15,7 +15,8 @@ import { releasedAtUrl } from '../../../src/cli/operator/released-at-url.ts';
 import { releasedOnNpm } from '../../../src/cli/operator/released-on-npm.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { packageVersion } from '../../../src/system/package-version.ts';
-import { type CommandResult, runCommand } from '../../support/command.ts';
+import { runCommand } from '../../support/command.ts';
+import { type CommandOutcome, runShared } from '../../support/command-process.ts';
 import { httpOrigin, httpsOrigin, type Origin } from '../../support/origin.ts';
 import { endChild, launcher, waitForFile, waitUntil } from '../../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -57,9 +58,9 @@ function publish(text: string | Buffer, key: KeyObject | 'unsigned' = privateKey
   };
 }
 
-const check = (...more: readonly string[]): Promise<CommandResult> => {
+const check = (...more: readonly string[]): Promise<CommandOutcome> => {
   const url = `https://127.0.0.1:${origin.port}/releases`;
-  return runCommand(launcher, ['upgrade', '--check', '--url', url, '--ca', file('ca.pem'), ...more]);
+  return runShared(['upgrade', '--check', '--url', url, '--ca', file('ca.pem'), ...more]);
 };
 
 test('a newer release is told with what it changes and whether it can be rolled out, and the exit code says it', async () => {
@@ -182,7 +183,7 @@ test('a redirect is not followed, and a server that is not trusted is not asked'
   assert.match((await check()).stderr, /it responds with status 302 \[release_unreachable\]/);
   const before = origin.requests.length;
   const url = `https://127.0.0.1:${origin.port}/releases/`;
-  const { code } = await runCommand(launcher, ['upgrade', '--check', '--url', url]);
+  const { code } = await runShared(['upgrade', '--check', '--url', url]);
   assert.equal(code, 69);
   assert.equal(origin.requests.length, before);
 });
@@ -196,7 +197,7 @@ test('options that make no sense are refused', async () => {
     [['--check', '--url', 'https://:secret@releases.test/'], /--url takes the https/],
     [['--check', '--url', 'https://releases.test/', '--key', file('p384.pem')], /no public key for ECDSA/],
   ] as const) {
-    const { stderr } = await runCommand(launcher, ['upgrade', ...args]);
+    const { stderr } = await runShared(['upgrade', ...args]);
     assert.match(stderr, said, args.join(' '));
     assert.doesNotMatch(stderr, /secret/);
   }
