@@ -114,11 +114,10 @@ export class ChainCursor {
     this.sequence = at.sequence;
   }
 
-  /** The event was stored as the next link. */
-  passPayload(payload: Uint8Array, sequence: number): void {
+  /** The event is stored as the next link; its place is said apart. */
+  passPayload(payload: Uint8Array): void {
     this.link += 1;
     this.before = this.#hasher.ofPayload(this.before, this.link, payload);
-    this.sequence = sequence;
   }
 
   passFacts(facts: AuditFacts): void {

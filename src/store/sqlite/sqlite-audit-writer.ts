@@ -3,20 +3,19 @@
 
 import type { KeyObject } from 'node:crypto';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { AuditPayload, StoredPayload } from '../../api/audit-payload.ts';
+import type { AuditPayload } from '../../api/audit-payload.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
 import { auditRecords } from '../audit-records.ts';
 import type { ChainWitness } from '../chain/chain-statements.ts';
-import type { ChainCursor, ChainFacts, LiveChain } from '../chain/live-chain.ts';
+import type { ChainFacts, LiveChain } from '../chain/live-chain.ts';
 import { SqliteChain } from './sqlite-audit-chain.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
-import { AuditSums } from './sqlite-audit-sums.ts';
-import { BatchUses } from './sqlite-uses.ts';
+import { AuditRows, SomeStoredBefore } from './sqlite-audit-rows.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds } from '../store.ts';
-import type { BatchUsed, UsedFacts } from '../uses/shared-use.ts';
+import type { BatchUsed } from '../uses/shared-use.ts';
 
 const checkpointIntervalMs = 1000;
 
@@ -70,14 +69,23 @@ interface Outcome {
 }
 
 /** Stores the batch in one transaction. Gives how many records it had. */
-export function writeAudit(
+export function writeAudit(database: SqliteDatabase, batch: AuditBatch, chain?: LiveChain): number {
+  try {
+    return writeRows(database, batch, { chain, isSingly: false });
+  } catch (error) {
+    if (!(error instanceof SomeStoredBefore)) throw error;
+    return writeRows(database, batch, { chain, isSingly: true });
+  }
+}
+
+function writeRows(
   database: SqliteDatabase,
   { records, holder, used }: AuditBatch,
-  chain?: LiveChain,
+  { chain, isSingly }: { readonly chain: LiveChain | undefined; readonly isSingly: boolean },
 ): number {
   const cursor = chain?.cursor();
   const stored = database.transaction(() => {
-    const counts = { sums: new AuditSums(), uses: new BatchUses(), cursor };
+    const rows = new AuditRows(database, { cursor, isSingly });
     let [events, markers] = [0, 0];
     for (const { kind, payload } of auditRecords(records)) {
       if (kind === 'opened') {
@@ -85,11 +93,11 @@ export function writeAudit(
         markers += 1;
         continue;
       }
-      writeEvent(database, payload, used?.facts[(used.places[events] ?? 0) - 1], counts);
+      rows.add(payload, used?.facts[(used.places[events] ?? 0) - 1]);
+      if (payload.wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id: payload.id });
       events += 1;
     }
-    counts.sums.write(database);
-    counts.uses.write(database);
+    rows.end();
     markTime(database);
     return events + markers;
   });
@@ -118,40 +126,6 @@ function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holde
      ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
     { id, holder, json },
   );
-}
-
-/** A batch whose outcome was uncertain is appended again, so the same id twice is one event. */
-function writeEvent(
-  database: SqliteDatabase,
-  event: StoredPayload,
-  used: UsedFacts | undefined,
-  {
-    sums,
-    uses,
-    cursor,
-  }: { readonly sums: AuditSums; readonly uses: BatchUses; readonly cursor: ChainCursor | undefined },
-): void {
-  const { id, timeMs, sessionId, verdict, kind, json, wasOpen } = event;
-  const sequence = database.insert(
-    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, counted, chain, link, link_before)
-     VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-    id,
-    timeMs,
-    sessionId ?? null,
-    verdict,
-    kind,
-    json,
-    cursor?.number ?? null,
-    cursor === undefined ? null : cursor.link + 1,
-    cursor?.before ?? null,
-  );
-  if (sequence !== undefined) {
-    cursor?.passPayload(event.octets, sequence);
-    const holder = sessionId ?? `:${verdict}`;
-    sums.add(holder, { sequence, bytes: json.byteLength });
-    uses.add(sequence, event, used);
-  }
-  if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
 }
 
 /** Starts the thread on the database file. A fault of the thread ends it; the entries it had not confirmed are refused. */

@@ -73,11 +73,11 @@ export class SqliteDatabase implements Disposable {
     return this.#attempt('written', () => Number(this.#statement(sql).run(parameters).changes));
   }
 
-  /** Inserts one row, its values in order. Gives its row id; undefined if the statement left what was there. */
-  insert(sql: string, ...values: readonly SQLInputValue[]): number | undefined {
+  /** Inserts rows, their values in order. Gives how many, and the row id of the last. */
+  insert(sql: string, values: readonly SQLInputValue[]): { readonly count: number; readonly last: number } {
     return this.#attempt('written', () => {
       const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
-      return Number(changes) === 0 ? undefined : Number(lastInsertRowid);
+      return { count: Number(changes), last: Number(lastInsertRowid) };
     });
   }
 

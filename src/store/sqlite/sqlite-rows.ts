@@ -114,7 +114,10 @@ function insert(database: SqliteDatabase, { table, columns, rows }: RowBatch): v
   const places = columns.map(() => '?').join(', ');
   const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`;
   for (const row of rows)
-    database.insert(sql, ...row.map((cell) => (typeof cell === 'boolean' ? Number(cell) : cell)));
+    database.insert(
+      sql,
+      row.map((cell) => (typeof cell === 'boolean' ? Number(cell) : cell)),
+    );
   if (table === 'audit') sumUp(database, columns, rows);
 }
 
