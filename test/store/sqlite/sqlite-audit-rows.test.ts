@@ -68,7 +68,8 @@ test('many rows a statement store what rows one by one do, also where some are t
     .map(({ id, session, verdict, rule }) => {
       const { sessionId: _, ...rest } = auditEntry(`${id}`);
       const json = JSON.stringify({ id: `${id}`, rule });
-      return { ...rest, verdict, timeMs: id, json, ...(session === undefined ? {} : { sessionId: session }) };
+      const of = session === undefined ? {} : { sessionId: session };
+      return Object.assign(rest, { verdict, timeMs: id, json }, of);
     });
   const batch = fc.oneof(
     // All of them new, with the last ones fewer than any statement takes at once.
