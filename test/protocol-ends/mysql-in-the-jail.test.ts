@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 
 import { missingMariadb } from '../support/mariadb-server.ts';
 import { patienceMs } from '../support/patience.ts';
 import { launcher } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { host, password, startMysqlServer } from './support/mysql-scene.ts';
+import { host, password, type StartedMariadb, startMysqlServer } from './support/mysql-scene.ts';
 
 const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
@@ -22,13 +22,21 @@ const skip =
         ? false
         : 'no network namespace can be made here'));
 
+const stack = new AsyncDisposableStack();
+let started: StartedMariadb;
+before(async () => {
+  if (skip === false) started = stack.use(await startMysqlServer());
+});
+after(async () => {
+  await stack.disposeAsync();
+});
+
 for (const tlsEndsIn of ['agent', 'gateway'] as const)
   test(
     `the command of MariaDB in the jail, with TLS of clients that ends in the ${tlsEndsIn}`,
     { skip, timeout: patienceMs },
     async () => {
       await using directory = await temporaryDirectory();
-      await using started = await startMysqlServer();
       const port = String(started.server.port);
       const at = (name: string): string => join(directory.path, name);
       writeFileSync(at('ca.pem'), started.caPem);
