@@ -18,6 +18,11 @@ export const databaseLimits = {
     'login_refused',
     'Rounds of hashing that a server asks for (SCRAM); PostgreSQL asks for 4,096. These take a thread of the gateway some 0.1 s.',
   ),
+  databaseLoginsPerSessionMax: row(
+    256,
+    'limit_exceeded',
+    'Log-ins at servers of MySQL that are under way at once, for a session and those that it made. They go on when their client has left; servers have 151 connections unless they are told otherwise.',
+  ),
   databasePartingMs: row(
     2000,
     'timeout',

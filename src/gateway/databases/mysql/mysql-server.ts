@@ -16,7 +16,8 @@ import { command } from './commands.ts';
 import { nonceBytes, type ServerFacts } from './greeting.ts';
 import type { HandshakeResponse } from './handshake-response.ts';
 import { KnownServers } from './known-servers.ts';
-import { openMysqlSession, type OpenedSession, ServerRefusal } from './open-session.ts';
+import { LoginsUnderWay } from './logins-under-way.ts';
+import { openMysqlSession, type OpenedSession, ServerRefusal, type WantedSession } from './open-session.ts';
 import { errorPacket, type MysqlRefusal, okPacket, packetOf } from './packet.ts';
 import { ServerPackets } from './server-packets.ts';
 import { StandIns } from './stand-in.ts';
@@ -29,6 +30,7 @@ const quit = packetOf(0, Uint8Array.of(command.quit));
 export class MysqlServer implements ProtocolServer<MysqlEnd> {
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #servers = new KnownServers();
+  readonly #logins = new LoginsUnderWay();
   readonly #threads: ThreadIds;
 
   constructor(randomBytes: (count: number) => Uint8Array) {
@@ -59,10 +61,19 @@ export class MysqlServer implements ProtocolServer<MysqlEnd> {
 
   /** By a log-in that is whole, for a server counts those that are broken off, and shuts out who has too many of them. */
   async #learn(connection: Connection, login: EndLogin): Promise<ServerFacts> {
-    const { socket, greeting } = await openMysqlSession(connection, login, undefined);
+    const { socket, greeting } = await this.#open(connection, login, undefined);
     this.#servers.add(connection, greeting);
     leave(socket, connection);
     return greeting;
+  }
+
+  async #open(
+    connection: Connection,
+    login: EndLogin,
+    wanted: WantedSession | undefined,
+  ): Promise<OpenedSession> {
+    using _ = this.#logins.begin(connection);
+    return await openMysqlSession(connection, login, wanted);
   }
 
   async #begin(
@@ -84,14 +95,19 @@ export class MysqlServer implements ProtocolServer<MysqlEnd> {
     let opened: OpenedSession;
     try {
       const wanted = { capabilities, characterSet, packetBytesMax, database };
-      opened = await openMysqlSession(connection, await login(), wanted);
+      opened = await this.#open(connection, await login(), wanted);
     } catch (error) {
       // It may be another server by now; the next client is told what it is.
       if (asProxyError(error).code === 'origin_unreachable') this.#servers.forget(connection);
       return tell(client, connection, error);
     }
     this.#servers.add(connection, opened.greeting);
-    if (!start.socket.destroyed) start.socket.write(okPacket(start.sequence, opened.status));
+    if (start.socket.destroyed || connection.client.destroyed) {
+      leave(opened.socket, connection);
+      closeClient(start.socket, connection);
+      return { kind: 'silent' };
+    }
+    start.socket.write(okPacket(start.sequence, opened.status));
     return await this.#serveSession(connection, start.socket, opened, threadId);
   }
 

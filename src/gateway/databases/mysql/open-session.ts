@@ -5,7 +5,6 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { MysqlEnd } from '../../../policy/mysql-end.ts';
 import { ProxyError } from '../../../protocol/error.ts';
-import { endsWithClient } from '../client-end.ts';
 import { ExactReader } from '../exact-reader.ts';
 import type { EndedConnection, EndLogin } from '../protocol-end.ts';
 import { askedFor, type Capabilities, canBeSpoken, capability, hasAll, isThere } from './capabilities.ts';
@@ -45,7 +44,12 @@ export class ServerRefusal extends ProxyError {
   }
 }
 
-/** @param wanted undefined: nothing of it matters, and the server is only to be known @throws ProxyError, ServerRefusal */
+/**
+ * To its end, also where the client has left: a server counts what is broken off.
+ *
+ * @param wanted undefined: nothing of it matters, and the server is only to be known
+ * @throws ProxyError, ServerRefusal
+ */
 export async function openMysqlSession(
   connection: Connection,
   login: EndLogin,
@@ -54,12 +58,8 @@ export async function openMysqlSession(
   const beginning = new Beginning(connection, login, wanted);
   const { socket, address } = await connection.dial({
     alpn: [],
-    startTls: async (plain) => {
-      using _ = endsWithClient(plain, connection);
-      return await beginning.greeted(plain);
-    },
+    startTls: async (plain) => await beginning.greeted(plain),
   });
-  using _ = endsWithClient(socket, connection);
   try {
     return { socket, address, ...(await beginning.logIn(socket)) };
   } catch (error) {

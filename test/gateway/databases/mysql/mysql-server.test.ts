@@ -24,14 +24,10 @@ import {
   readError,
   readHead,
 } from '../../../../src/gateway/databases/mysql/packet.ts';
-import type {
-  EndedConnection,
-  EndFacts,
-  EndOutcome,
-} from '../../../../src/gateway/databases/protocol-end.ts';
+import type { EndedConnection, EndFacts } from '../../../../src/gateway/databases/protocol-end.ts';
 import { pipeBoth } from '../../../../src/gateway/forward/pipe-both.ts';
 import { type MysqlEnd, mysqlLoginMethods } from '../../../../src/policy/mysql-end.ts';
-import { defaultLimits } from '../../../../src/protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../../../src/protocol/limits.ts';
 import { Secret } from '../../../../src/protocol/secret.ts';
 import { patienceMs } from '../../../support/patience.ts';
 
@@ -102,12 +98,12 @@ const greetingOfServer: Greeting = {
 type ServerPart = (server: Side, number: number) => Promise<void> | void;
 
 /** A gateway of one rule, and what its connections are served with. */
-function gateway(part: ServerPart, end: Partial<MysqlEnd> = {}) {
+function gateway(part: ServerPart, end: Partial<MysqlEnd> = {}, limits: Limits = defaultLimits) {
   const server = new MysqlServer((count) => new Uint8Array(count).fill(1));
   let dials = 0;
   const facts: EndFacts[] = [];
   const rejected: true[] = [];
-  const open = (sessionId = 'one'): { readonly client: Side; readonly outcome: Promise<EndOutcome> } => {
+  const open = (sessionId = 'one') => {
     const [near, far] = duplexPair();
     for (const side of [near, far]) side.on('error', () => undefined);
     const connection: EndedConnection<MysqlEnd> = {
@@ -124,7 +120,7 @@ function gateway(part: ServerPart, end: Partial<MysqlEnd> = {}) {
       rule: 'db',
       sessionId,
       ownerId: sessionId,
-      limits: defaultLimits,
+      limits,
       startDeadline: () => ({ clear: () => undefined }),
       terminate: unused,
       login: () =>
@@ -159,7 +155,7 @@ function gateway(part: ServerPart, end: Partial<MysqlEnd> = {}) {
     };
     // A client ends when its server has.
     far.on('end', () => far.end());
-    return { client: new Side(far), outcome: server.serve(connection) };
+    return { client: new Side(far), near, outcome: server.serve(connection) };
   };
   return { open, facts, rejected, dials: () => dials };
 }
@@ -487,5 +483,51 @@ test(
     again.client.stream.end();
     await again.outcome;
     assert.equal(dials(), 3);
+  },
+);
+
+test(
+  'log-ins whose clients have left are whole, and so many of them are under way at once',
+  options,
+  async () => {
+    const held = Promise.withResolvers<undefined>();
+    const quits: string[] = [];
+    const { open } = gateway(
+      async (server, number) => {
+        server.send(greetingPacket(greetingOfServer));
+        await server.next();
+        if (number > 1) await held.promise;
+        server.send(okPacket(2, 2));
+        quits.push((await server.payload()).toString('hex'));
+        server.stream.end();
+      },
+      {},
+      { ...defaultLimits, databaseLoginsPerSessionMax: 2 },
+    );
+    // The first learns what the server is, so that the others are greeted.
+    const left: ReturnType<typeof open>[] = [];
+    for (let at = 0; at < 2; at += 1) {
+      const one = open();
+      await one.client.next();
+      one.client.send(hello());
+      left.push(one);
+    }
+    const third = open();
+    await third.client.next();
+    third.client.send(hello());
+    assert.match(
+      readError(await third.client.payload(), 500).message,
+      /2 log-ins of the session are under way/,
+    );
+    for (const { near } of left) near.destroy();
+    held.resolve(undefined);
+    for (const { outcome } of left) assert.equal((await outcome).kind, 'silent');
+    const another = open();
+    await another.client.next();
+    another.client.send(hello());
+    isOk(await another.client.next(), 2);
+    another.client.send(packetOf(0, Uint8Array.of(1)));
+    assert.equal((await another.outcome).kind, 'served');
+    assert.deepEqual(quits, ['01', '01', '01', '01']);
   },
 );
