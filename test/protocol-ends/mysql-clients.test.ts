@@ -28,6 +28,8 @@ const options = { skip, timeout: patienceMs };
 const tools = process.env['TEST_PROTOCOL_END_TOOLS'];
 const withTools = {
   ...options,
+  // Programs that each start several times.
+  timeout: 3 * patienceMs,
   skip: skip !== false ? skip : tools === undefined ? 'the clients were not fetched' : false,
 };
 
