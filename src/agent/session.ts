@@ -234,7 +234,10 @@ async function openBeside(
   const { limits, logger } = options;
   const { openSshAgentSocket } = await import('./relay/ssh-agent-socket.ts');
   const directory = dirname(trust.paths.bundle);
-  return stack.use(await openSshAgentSocket({ directory, tunnel, limits, logger }));
+  const opened = await openSshAgentSocket({ directory, tunnel, limits, logger });
+  if (typeof opened !== 'string') return stack.use(opened);
+  logger.warn(`clients of SSH have no agent: ${opened}`);
+  return undefined;
 }
 
 /** Without TLS to the gateway there is nothing that could be proven. */

@@ -1,7 +1,6 @@
 // A connection of a client of SSH to the agent of its session: which server it is for it says once, and each message that asks for something
 // goes to the gateway, which has the keys and judges. What has no response there fails here.
 
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
@@ -43,7 +42,7 @@ export async function serveSshAgent(socket: Socket, context: SshAgentContext): P
         clearTimeout(timer);
         const response = await connection.respond(message);
         waitFor(limits.headTimeoutMs);
-        if (!socket.write(response)) await once(socket, 'drain');
+        if (!socket.write(response)) await drained(socket);
       }
       // A message that has begun comes at once; a person may have to be asked for a password in between.
       waitFor(messages.isWithin ? limits.headTimeoutMs : sshAgentIdleTimeoutMs);
@@ -55,6 +54,14 @@ export async function serveSshAgent(socket: Socket, context: SshAgentContext): P
     clearTimeout(timer);
     socket.destroySoon();
   }
+}
+
+/** Also one that was closed has. */
+function drained(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (socket.destroyed) resolve();
+  for (const event of ['drain', 'close']) socket.once(event, () => resolve());
+  return promise;
 }
 
 type BindState =

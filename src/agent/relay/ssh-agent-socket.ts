@@ -1,11 +1,12 @@
 // The socket to which `SSH_AUTH_SOCK` leads: an agent of SSH without a key, for this user alone.
 
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
-import { rm } from 'node:fs/promises';
+import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Logger } from '../../system/logger.ts';
+import { removeTree } from '../../system/remove-tree.ts';
 import { askSshAgent } from './ask-ssh-agent.ts';
 import type { RelayTunnel } from './relay-connection.ts';
 import { listenPrivateSocket } from './relay-socket.ts';
@@ -18,7 +19,7 @@ export interface SshAgentSocket extends AsyncDisposable {
   readonly path: string;
 }
 
-/** Throws config_invalid where it cannot be made. */
+/** Text: why it cannot be made, such as a path that is too long for a socket. */
 export async function openSshAgentSocket({
   directory,
   tunnel,
@@ -30,12 +31,12 @@ export async function openSshAgentSocket({
   readonly tunnel: RelayTunnel;
   readonly limits: Limits;
   readonly logger: Logger;
-}): Promise<SshAgentSocket> {
+}): Promise<SshAgentSocket | string> {
   const folder = join(directory, sshAgentFolder);
   const path = join(folder, 'socket');
   const sockets = new Set<Socket>();
   const ask = (octets: Uint8Array): Promise<Uint8Array> => askSshAgent(tunnel, octets, limits);
-  const server = await listenPrivateSocket({
+  const listening = listenPrivateSocket({
     path,
     name: 'the socket of the agent of SSH',
     connectionsMax: defaultLimits.sshAgentConnectionsMax,
@@ -46,6 +47,12 @@ export async function openSshAgentSocket({
     },
     onRefused: (reason) => logger.warn(`a connection to the agent of SSH was refused: ${reason}`),
   });
+  let server: Server;
+  try {
+    server = await listening;
+  } catch (error) {
+    return asProxyError(error).message;
+  }
   server.on('error', (error) => logger.warn(`the agent of SSH: ${error.message}`));
   return {
     path,
@@ -54,7 +61,7 @@ export async function openSshAgentSocket({
       server.close();
       for (const socket of sockets) socket.destroy();
       await closed;
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
     },
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
@@ -76,6 +76,7 @@ async function openScene() {
     limits: defaultLimits,
     logger: silentLogger,
   });
+  assert.ok(typeof agent !== 'string', String(agent));
   return {
     gateway,
     path: agent.path,
@@ -205,6 +206,22 @@ async function exchangeTwo(socket: Socket): Promise<Buffer> {
   }
   return received;
 }
+
+test('where no socket can be, it says so', async () => {
+  await using directory = await temporaryDirectory();
+  const long = join(directory.path, 'x'.repeat(90));
+  const tunnel = new TestGateway();
+  const opened = await openSshAgentSocket({
+    directory: long,
+    tunnel,
+    limits: defaultLimits,
+    logger: silentLogger,
+  });
+  assert.match(
+    String(opened),
+    /the socket of the agent of SSH \S+: it must be an absolute path of at most 107 bytes/,
+  );
+});
 
 test('a connection has so many messages', async () => {
   await using scene = await openScene();
