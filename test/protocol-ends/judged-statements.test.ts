@@ -19,7 +19,7 @@ const skip =
     : 'missing' in binaries
       ? binaries.missing
       : false;
-const options = { skip, timeout: patienceMs };
+const options = { skip, timeout: 4 * patienceMs };
 
 const stack = new AsyncDisposableStack();
 let scene: PostgresScene;

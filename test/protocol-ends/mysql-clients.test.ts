@@ -24,7 +24,7 @@ const skip =
   process.env['TEST_PROTOCOL_ENDS'] === undefined
     ? '`npm run test:protocol-ends` runs it'
     : (missingMariadb() ?? false);
-const options = { skip, timeout: patienceMs };
+const options = { skip, timeout: 4 * patienceMs };
 const tools = process.env['TEST_PROTOCOL_END_TOOLS'];
 const withTools = {
   ...options,

@@ -34,7 +34,7 @@ after(async () => {
 for (const tlsEndsIn of ['agent', 'gateway'] as const)
   test(
     `the command of MariaDB in the jail, with TLS of clients that ends in the ${tlsEndsIn}`,
-    { skip, timeout: 3 * patienceMs },
+    { skip, timeout: 4 * patienceMs },
     async () => {
       await using directory = await temporaryDirectory();
       const port = String(started.server.port);

@@ -83,7 +83,7 @@ function assertAll(out: string, client: string, expected: readonly string[]): vo
   assert.deepEqual(done, expected, out);
 }
 
-test('`pg` and `postgres` of npm', { skip, timeout: patienceMs * 2 }, async () => {
+test('`pg` and `postgres` of npm', { skip, timeout: 8 * patienceMs }, async () => {
   const out = await inJail([process.execPath, at('clients.cjs')]);
   assertAll(out, 'pg', ['disable', 'require', 'verify-full']);
   assertAll(out, 'postgres', ['disable', 'allow', 'prefer', 'require', 'verify-full']);
@@ -91,7 +91,7 @@ test('`pg` and `postgres` of npm', { skip, timeout: patienceMs * 2 }, async () =
 
 test(
   'psycopg',
-  { skip: skip === false && !hasPsycopg ? 'there is no psycopg' : skip, timeout: patienceMs * 2 },
+  { skip: skip === false && !hasPsycopg ? 'there is no psycopg' : skip, timeout: 8 * patienceMs },
   async () => {
     assertAll(await inJail(['env', `PYTHONPATH=${python}`, 'python3', at('clients.py')]), 'psycopg', modes);
   },
@@ -99,7 +99,7 @@ test(
 
 test(
   'the driver of JDBC',
-  { skip: skip === false && !hasJdbc ? 'there is no Java, or no driver' : skip, timeout: patienceMs * 2 },
+  { skip: skip === false && !hasJdbc ? 'there is no Java, or no driver' : skip, timeout: 8 * patienceMs },
   async () => {
     assertAll(await inJail(['java', '-cp', jar, at('Jdbc.java')]), 'jdbc', modes);
   },

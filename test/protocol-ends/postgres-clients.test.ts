@@ -33,7 +33,7 @@ const skip =
       : hasPsql
         ? false
         : 'psql is not installed (apt-get install postgresql-client)';
-const options = { skip, timeout: patienceMs };
+const options = { skip, timeout: 4 * patienceMs };
 
 const stack = new AsyncDisposableStack();
 let scene: PostgresScene;
@@ -281,7 +281,7 @@ test('psql cancels with an interrupt', options, async () => {
 
 test(
   'a reader that is slow holds the server back, and gets all of it',
-  { ...options, timeout: patienceMs * 2 },
+  { ...options, timeout: 8 * patienceMs },
   async () => {
     const socket = await connectTo(scene);
     const client = new RawClient(socket);
@@ -311,7 +311,7 @@ test(
   },
 );
 
-test('a GiB passes with a memory that stays', { ...options, timeout: patienceMs * 3 }, async () => {
+test('a GiB passes with a memory that stays', { ...options, timeout: 8 * patienceMs }, async () => {
   const file = join(folder.path, 'big.txt');
   // A GiB of it.
   const rows = 1_048_000;

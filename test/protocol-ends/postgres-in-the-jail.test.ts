@@ -32,7 +32,7 @@ for (const [tlsEndsIn, more, placeholder] of [
 ] as const)
   test(
     `psql in the jail, with TLS of clients that ends in the ${tlsEndsIn}`,
-    { skip, timeout: patienceMs },
+    { skip, timeout: 4 * patienceMs },
     async () => {
       await using directory = await temporaryDirectory();
       await using started = await startServer();

@@ -25,7 +25,7 @@ const skip =
 for (const tlsEndsIn of ['agent', 'gateway'] as const)
   test(
     `redis-cli in the jail, with TLS of clients that ends in the ${tlsEndsIn}`,
-    { skip, timeout: patienceMs },
+    { skip, timeout: 4 * patienceMs },
     async () => {
       await using directory = await temporaryDirectory();
       await using started = await startRedisServer();
