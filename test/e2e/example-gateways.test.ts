@@ -78,7 +78,7 @@ async function prepare(): Promise<void> {
   await put('etc/upstreamproxy/exits.pac', await example('exits.pac'), 0o644);
   const appKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   await put('etc/upstreamproxy/github-app.pem', appKey);
-  await put('run/secrets/commit-key', appKey);
+  for (const name of ['commit-key', 'bastion-key', 'hash-key']) await put(`run/secrets/${name}`, appKey);
   await put('var/run/secrets/kubernetes.io/serviceaccount/token', 'a.b.c\n');
   await put('var/run/secrets/tokens/gcp', 'a.b.c\n');
   await put('var/run/secrets/azure/tokens/azure-identity-token', 'a.b.c\n');
