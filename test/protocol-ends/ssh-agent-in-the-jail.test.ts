@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -43,6 +44,25 @@ interface Ran {
 
 const plain = (): string => '';
 const sftp = ['Subsystem sftp internal-sftp', 'AllowAgentForwarding yes'];
+
+/** An agent of the user that has everything, and that no command may reach. */
+async function startOwnAgent(path: string) {
+  let count = 0;
+  const server = createServer((socket) => {
+    count += 1;
+    socket.destroy();
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await once(server, 'close');
+      assert.equal(count, 0);
+    },
+  };
+}
 
 interface RunOptions {
   /** Keys of `sign.logIn` beside those of the server. */
@@ -86,11 +106,14 @@ async function runInJail(
   ];
   writeFileSync(at('known_hosts'), `${known.join('\n')}\n`);
   writeFileSync(at('allowed_signers'), `agent@example.com namespaces="git" ${publicKey}\n`);
+  await using ownAgent = await startOwnAgent(at('own-agent'));
   const lines = ['cd "$HOME"', 'exec 2>&1', ...script({ server, otherServer, publicKey })];
   const child = spawn(launcher, ['run', '--config', at('gateway.yaml'), '--', 'sh', '-c', lines.join('\n')], {
     env: {
       PATH: process.env['PATH'],
       HOME: directory.path,
+      // Of the user, which gives way.
+      SSH_AUTH_SOCK: ownAgent.path,
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_AUTHOR_NAME: 'Build Agent',
       GIT_AUTHOR_EMAIL: 'agent@example.com',
