@@ -23,6 +23,7 @@ import {
   requireContainerPlaces,
   type SessionWish,
   StartedSession,
+  type TokenWish,
 } from './started-session.ts';
 
 export { AdminError } from './admin-error.ts';
@@ -52,6 +53,7 @@ export type {
   Session,
   SessionWish,
   StartedSession,
+  TokenWish,
 } from './started-session.ts';
 
 export interface AdminOptions {
@@ -155,8 +157,11 @@ export class Admin extends AdminCalls implements AsyncDisposable {
     this.#over = over;
   }
 
-  /** A token that starts one session. The gateway must let this role issue them (`admin.sessionTokens`). */
-  issueToken(wish: SessionWish, options: CallOptions = {}): Promise<IssuedToken> {
+  /**
+   * A token that starts one session, or with `kind: 'proxy'` one for clients without an agent. The gateway must let this role issue them
+   * (`admin.sessionTokens`).
+   */
+  issueToken(wish: TokenWish, options: CallOptions = {}): Promise<IssuedToken> {
     return issueToken(this, wish, options);
   }
 

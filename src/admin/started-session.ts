@@ -22,10 +22,18 @@ export interface SessionWish {
   readonly seconds?: number;
 }
 
+/** What a token is for. */
+export interface TokenWish extends SessionWish {
+  /** `proxy`: for clients without an agent, which show it with each connection for `seconds`, an hour by default. */
+  readonly kind?: 'session' | 'proxy';
+  /** Of a proxy token: the addresses that it may come from, such as `10.1.0.0/16`. */
+  readonly networks?: readonly string[];
+}
+
 type ClaimValue = string | number | boolean;
 
 export interface IssuedToken {
-  /** Starts one session. */
+  /** Starts one session; one of kind `proxy` belongs to one for as long as it is good. */
   readonly token: Secret<string>;
   /** The claim `jti` of its session. */
   readonly id: string;
@@ -60,11 +68,13 @@ export interface EndedSession {
 /** @throws AdminError */
 export async function issueToken(
   { api }: AdminCalls,
-  { subject, claims, seconds }: SessionWish,
+  { subject, claims, seconds, kind, networks }: TokenWish,
   options: CallOptions,
 ): Promise<IssuedToken> {
   const body = {
     subject,
+    ...(kind === undefined ? {} : { kind }),
+    ...(networks === undefined ? {} : { networks: [...networks] }),
     ...(claims === undefined ? {} : { claims: copyOf(claims) }),
     ...(seconds === undefined ? {} : { seconds }),
   };

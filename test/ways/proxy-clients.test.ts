@@ -4,18 +4,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { proxyEnvironment } from '../../src/cli/gateway/proxy-environment.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
-import {
-  ask,
-  basic,
-  clearName,
-  openProxyScene,
-  originName,
-  type ProxyScene,
-} from '../gateway/proxy/proxy-scene.ts';
+import { ask, basic, openProxyScene, originName, type ProxyScene } from '../gateway/proxy/proxy-scene.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import * as clients from './clients.ts';
 
@@ -28,7 +20,7 @@ let caFile: string;
 before(async () => {
   if (skip !== false) return;
   temporary = await temporaryDirectory();
-  // Both ends of a thousand handshakes are on this one thread.
+  // Both ends of all handshakes are on this one thread, of a machine that may be busy.
   const ms = 120_000;
   const limits = { ...defaultLimits, handshakeTimeoutMs: ms, headTimeoutMs: ms, lingerTimeoutMs: ms };
   scene = await openProxyScene({ limits, handler: await clients.originOf(join(temporary.path, 'origin')) });
@@ -115,25 +107,4 @@ describe('a token in the clear', { skip }, () => {
       );
       assert.match(String(alarm?.details?.['userAgent']), agent);
     });
-});
-
-describe('many at once', { skip }, () => {
-  test('1,000 connections of one token are one session, and all of them are served', async () => {
-    const token = scene.token({ subject: 'many' });
-    const name = `${clearName}:${scene.clearOrigin.port}`;
-    const inside = `GET /hello HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`;
-    const sockets = await Promise.all(Array.from({ length: 1000 }, () => scene.connect()));
-    const heads = await Promise.all(sockets.map((socket) => ask(socket, name, basic(token))));
-    assert.ok(heads.every((head) => head.startsWith('HTTP/1.1 200 ')));
-    // All of them stand before the first one asks.
-    const bodies = await Promise.all(
-      sockets.map(async (socket) => {
-        socket.write(inside);
-        return await text(socket);
-      }),
-    );
-    assert.equal(bodies.filter((body) => body.startsWith('HTTP/1.1 200 ')).length, 1000);
-    const sessions = await scene.gateway.sessions.list({ living: true });
-    assert.equal(sessions.filter(({ principalId }) => principalId.endsWith('|many')).length, 1);
-  });
 });

@@ -1,6 +1,7 @@
 // Messages of DNS (RFC 1035, RFC 6891) as far as a resolver needs them that answers every question itself. Pure and
 // strict: what is not one plain question is refused or ignored, and nothing is allocated from a claimed length.
 
+import { dnsHeaderBytes, readDnsName } from '../../protocol/dns-name.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** One question, as a stub resolver asks it. */
@@ -43,9 +44,6 @@ export const dnsCode = {
 
 export type DnsCode = (typeof dnsCode)[keyof typeof dnsCode];
 
-const headerBytes = 12;
-const labelBytesMax = 63;
-const nameBytesMax = 255;
 /** What a client may send us (RFC 6891 §6.2.3); our own answers are all shorter than 512 octets. */
 const udpPayloadBytes = 1232;
 
@@ -56,11 +54,11 @@ const flag = {
   recursion: 0x0100,
   available: 0x0080,
 };
-const pointerToQuestion = 0xc000 | headerBytes;
+const pointerToQuestion = 0xc000 | dnsHeaderBytes;
 
 /** Reads one message of a client. */
 export function readDnsRequest(bytes: Uint8Array): DnsRequest {
-  if (bytes.length < headerBytes || bytes.length > defaultLimits.captureDnsRequestBytesMax)
+  if (bytes.length < dnsHeaderBytes || bytes.length > defaultLimits.captureDnsRequestBytesMax)
     return { kind: 'ignored' };
   const message = viewOf(bytes);
   const flags = message.getUint16(2);
@@ -68,7 +66,7 @@ export function readDnsRequest(bytes: Uint8Array): DnsRequest {
   if (((flags >> 11) & 15) !== 0) return refuse(message, dnsCode.notImplemented);
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => message.getUint16(at));
   const isPlain = questions === 1 && answers === 0 && authorities === 0 && (flags & flag.truncated) === 0;
-  const name = isPlain ? readName(bytes, headerBytes) : undefined;
+  const name = isPlain ? readDnsName(bytes, dnsHeaderBytes) : undefined;
   if (name === undefined || name.end + 4 > bytes.length) return refuse(message, dnsCode.formatError);
   const end = name.end + 4;
   const additional = readAdditional(bytes, end, additionals ?? 0);
@@ -81,7 +79,7 @@ export function readDnsRequest(bytes: Uint8Array): DnsRequest {
       name: name.text,
       type: message.getUint16(name.end),
       class: message.getUint16(name.end + 2),
-      question: bytes.slice(headerBytes, end),
+      question: bytes.slice(dnsHeaderBytes, end),
       ...additional,
     },
   };
@@ -98,7 +96,7 @@ export function writeDnsReply(
   const answers = isBadVersion ? [] : records;
   const answerBytes = answers.reduce((sum, { data }) => sum + 12 + data.length, 0);
   const optBytes = query.edns === undefined ? 0 : 11;
-  const bytes = new Uint8Array(headerBytes + query.question.length + answerBytes + optBytes);
+  const bytes = new Uint8Array(dnsHeaderBytes + query.question.length + answerBytes + optBytes);
   const message = viewOf(bytes);
   const recursion = query.recursionDesired ? flag.recursion : 0;
   message.setUint16(0, query.id);
@@ -109,8 +107,8 @@ export function writeDnsReply(
   message.setUint16(4, 1);
   message.setUint16(6, answers.length);
   message.setUint16(10, query.edns === undefined ? 0 : 1);
-  bytes.set(query.question, headerBytes);
-  let at = headerBytes + query.question.length;
+  bytes.set(query.question, dnsHeaderBytes);
+  let at = dnsHeaderBytes + query.question.length;
   for (const record of answers) at = writeRecord(bytes, at, record);
   if (query.edns !== undefined) {
     // Root name, OPT, payload size as the class; the first octet of the TTL is the extended code.
@@ -119,20 +117,6 @@ export function writeDnsReply(
     message.setUint8(at + 5, isBadVersion ? 1 : 0);
   }
   return bytes;
-}
-
-/** A name as a record's data. Throws a RangeError if it is no name of the length that DNS has. */
-export function encodeDnsName(name: string): Uint8Array {
-  const labels = name === '' ? [] : name.split('.');
-  const octets: number[] = [];
-  for (const label of labels) {
-    if (label.length === 0 || label.length > labelBytesMax)
-      throw new RangeError('a label has 1 to 63 octets');
-    octets.push(label.length, ...Array.from(label, (character) => character.charCodeAt(0) & 0xff));
-  }
-  octets.push(0);
-  if (octets.length > nameBytesMax) throw new RangeError('a name has at most 255 octets');
-  return Uint8Array.from(octets);
 }
 
 function writeRecord(bytes: Uint8Array, at: number, { type, ttlSeconds, data }: DnsRecord): number {
@@ -146,27 +130,6 @@ function writeRecord(bytes: Uint8Array, at: number, { type, ttlSeconds, data }: 
   return at + 12 + data.length;
 }
 
-/** A question has nothing that a name could point back to, so a pointer is malformed here. */
-function readName(
-  bytes: Uint8Array,
-  start: number,
-): { readonly text: string; readonly end: number } | undefined {
-  const labels: string[] = [];
-  let at = start;
-  for (;;) {
-    const length = bytes[at];
-    if (length === undefined || length > labelBytesMax) return undefined;
-    at += 1;
-    if (length === 0) return { text: labels.join('.').toLowerCase(), end: at };
-    if (at + length > bytes.length || at + length - start >= nameBytesMax) return undefined;
-    const label = String.fromCharCode(...bytes.subarray(at, at + length));
-    // A dot inside a label would look like two labels later.
-    if (label.includes('.')) return undefined;
-    labels.push(label);
-    at += length;
-  }
-}
-
 /** Looks for the OPT record; other additional records are passed over. Undefined: malformed. */
 function readAdditional(
   bytes: Uint8Array,
@@ -177,7 +140,7 @@ function readAdditional(
   let edns: number | undefined;
   let at = start;
   for (let index = 0; index < count; index++) {
-    const name = readName(bytes, at);
+    const name = readDnsName(bytes, at);
     if (name === undefined || name.end + 10 > bytes.length) return undefined;
     if (message.getUint16(name.end) === dnsType.opt) {
       // RFC 6891 §6.1.1: one, and its name is the root.
@@ -192,7 +155,7 @@ function readAdditional(
 
 /** The header alone, with the id and what was asked for copied. */
 function refuse(message: DataView, code: DnsCode): DnsRequest {
-  const reply = new Uint8Array(headerBytes);
+  const reply = new Uint8Array(dnsHeaderBytes);
   const answer = viewOf(reply);
   answer.setUint16(0, message.getUint16(0));
   answer.setUint16(2, flag.response | (message.getUint16(2) & 0x7900) | flag.available | code);

@@ -9,11 +9,11 @@ import {
   dnsClass,
   dnsCode,
   dnsType,
-  encodeDnsName,
   readDnsRequest,
   writeDnsReply,
 } from './dns-message.ts';
 import type { FakeAddresses } from './fake-addresses.ts';
+import { encodeDnsName } from '../../protocol/dns-name.ts';
 
 /** Clients that keep an address for longer than that are served as long as the name is remembered. */
 const ttlSeconds = 30;

@@ -190,7 +190,8 @@ export const adminRoutes = {
     path: '/v1/session-tokens',
     role: 'operator',
     ofAll: true,
-    summary: 'Makes a token that starts one session, where `admin.sessionTokens` lets this role.',
+    summary:
+      'Makes a token that starts one session, or one for clients without an agent, where `admin.sessionTokens` lets this role.',
     body: schemas.sessionTokenSchema,
     output: schemas.issuedSessionTokenSchema,
     status: 201,
@@ -200,7 +201,8 @@ export const adminRoutes = {
     path: '/v1/session-tokens/{id}/withdraw',
     role: 'operator',
     ofAll: true,
-    summary: 'Takes back a token that started no session yet; who may make one may take one back.',
+    summary:
+      'Takes back a token that started no session yet, and a proxy token with its session; who may make one may take one back.',
     body: schemas.revokeSchema,
     output: schemas.withdrawnSessionTokenSchema,
   },

@@ -1,6 +1,7 @@
 // What the admin API takes and gives. From these come its validation, its OpenAPI document, and the types of who calls it.
 
 import { z } from 'zod';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { adminRoles } from './roles.ts';
 import { anyTime, count, id, name, number, texts, time } from './schema-fields.ts';
 
@@ -76,6 +77,12 @@ export const sessionSchema = z
     lastSeen: time.optional(),
     tunnels: count.describe('How many tunnels it has now, over all gateways.'),
     posture: texts.describe('The facts of its posture that hold.'),
+    way: z
+      .enum(['agent', 'proxy'])
+      .optional()
+      .describe(
+        'How it came in: `proxy` is the listener for clients without an agent, whose token is in the container.',
+      ),
     notes: texts.describe('Why others do not.'),
     agentVersion: z.string(),
     expires: time,
@@ -347,7 +354,21 @@ export const sessionTokenSchema = z.strictObject({
     .min(1)
     .max(86_400)
     .optional()
-    .describe('Within what time the session must be started. As configured by default.'),
+    .describe(
+      'Within what time the session must be started, as configured by default; how long a proxy token is good, an hour by default.',
+    ),
+  kind: z
+    .enum(['session', 'proxy'])
+    .optional()
+    .describe(
+      '`session`, the default, for an agent; `proxy` for clients without one, which show it with each connection.',
+    ),
+  networks: z
+    .array(z.string().max(64))
+    .min(1)
+    .max(defaultLimits.proxyTokenNetworksMax)
+    .optional()
+    .describe('Of a proxy token: the addresses that it may come from, such as `10.1.0.0/16`.'),
 });
 
 const shownAgain = 'No store has it. For two minutes at the most, the same `Idempotency-Key` gets it again.';
@@ -366,13 +387,13 @@ export const withdrawnSessionTokenSchema = z
     id: z.string().describe('The `jti`.'),
     state: z
       .enum(['withdrawn', 'used'])
-      .describe('`used`: a session was committed by it before, and goes on until it is ended.'),
+      .describe(
+        '`used`: a session was committed by it before, and goes on until it is ended. That of a proxy token ends with it.',
+      ),
     session: z
       .string()
       .optional()
-      .describe(
-        'The session that used it; of a withdrawn one, that which was revoked with it before its commit.',
-      ),
+      .describe('The session that used it; of a withdrawn one, that which was revoked with it.'),
   })
   .readonly();
 

@@ -84,6 +84,7 @@ async function shownSession({ store }: AdminParts, session: SessionRecord, nowMs
     created,
     tunnels,
     posture,
+    way: session.posture.tokenInContainer === true ? 'proxy' : 'agent',
     agentVersion,
     expires,
     notes: session.posture.notes,

@@ -1,6 +1,7 @@
 // Messages of DNS (RFC 1035 §4) as far as it has to be known what they ask for. Pure and strict: what two readers could read in two ways is
 // no query.
 
+import { dnsHeaderBytes, readDnsName } from '../../protocol/dns-name.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 export interface DnsQuestion {
@@ -13,9 +14,6 @@ export interface DnsQuestion {
   readonly end: number;
 }
 
-const headerBytes = 12;
-const labelBytesMax = 63;
-const nameBytesMax = 255;
 const refusedCode = 5;
 
 /** Undefined for what is no plain query with one question in the class of the internet. */
@@ -37,39 +35,26 @@ export function readDnsResponse(bytes: Uint8Array): string | undefined {
 
 /** What a resolver says that does not serve the query: REFUSED, and the question again. */
 export function refusedDns(query: Uint8Array, { end }: DnsQuestion): Uint8Array {
-  const reply = query.slice(0, end);
+  // A copy: what a Buffer gives by `slice` is the query itself.
+  const reply = Uint8Array.from(query.subarray(0, end));
   reply[2] = 0x80 | ((query[2] ?? 0) & 0x01);
   reply[3] = refusedCode;
-  reply.fill(0, 6, headerBytes);
+  reply.fill(0, 6, dnsHeaderBytes);
   return reply;
 }
 
 function readQuestion(bytes: Uint8Array): DnsQuestion | undefined {
-  if (bytes.length < headerBytes || sixteen(bytes, 4) !== 1) return undefined;
-  const name = readName(bytes);
-  if (name === undefined || name.end + 4 > bytes.length || sixteen(bytes, name.end + 2) !== 1)
-    return undefined;
+  if (bytes.length < dnsHeaderBytes || sixteen(bytes, 4) !== 1) return undefined;
+  const name = readDnsName(bytes, dnsHeaderBytes);
+  // Other octets than those of names are no name that a rule has.
+  if (name === undefined || !/^[\w.-]*$/.test(name.text)) return undefined;
+  if (name.end + 4 > bytes.length || sixteen(bytes, name.end + 2) !== 1) return undefined;
   const end = name.end + 4;
   const type = sixteen(bytes, name.end);
   const id = sixteen(bytes, 0);
   // The case of letters is kept: resolvers repeat it, and some clients look at it.
-  const key = `${String(id)} ${Buffer.from(bytes.subarray(headerBytes, end)).toString('latin1')}`;
+  const key = `${String(id)} ${Buffer.from(bytes.subarray(dnsHeaderBytes, end)).toString('latin1')}`;
   return { id, name: name.text, type, key, end };
-}
-
-/** Without pointers: there is nothing before a question that one could point to. Other octets than those of names are no name that a rule has. */
-function readName(bytes: Uint8Array): { readonly text: string; readonly end: number } | undefined {
-  const labels: string[] = [];
-  for (let at = headerBytes; at < headerBytes + nameBytesMax;) {
-    const length = bytes[at];
-    if (length === undefined || length > labelBytesMax || at + 1 + length > bytes.length) return undefined;
-    if (length === 0) return { text: labels.join('.'), end: at + 1 };
-    const label = Buffer.from(bytes.subarray(at + 1, at + 1 + length)).toString('latin1');
-    if (!/^[\w-]+$/.test(label)) return undefined;
-    labels.push(label.toLowerCase());
-    at += 1 + length;
-  }
-  return undefined;
 }
 
 /** Behind the question there is nothing, or one record OPT (RFC 6891 §6.1.2) to the last octet. */

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  dnsCode,
-  dnsType,
-  encodeDnsName,
-  readDnsRequest,
-  writeDnsReply,
-} from '../../../src/agent/capture/dns-message.ts';
+import { dnsCode, dnsType, readDnsRequest, writeDnsReply } from '../../../src/agent/capture/dns-message.ts';
+import { encodeDnsName } from '../../../src/protocol/dns-name.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { dnsQuery } from './support/dns-client.ts';
 

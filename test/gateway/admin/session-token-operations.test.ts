@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutputOf } from '../../../src/api/admin/routes.ts';
 import { ownIssuer, tokenKeyOf, verifySessionToken } from '../../../src/gateway/sessions/session-token.ts';
+import { verifyProxyToken } from '../../../src/gateway/sessions/proxy-token.ts';
 import type { SigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
@@ -135,6 +136,63 @@ test('what had begun by a token is revoked with it before its commit, and named 
     const actions = scene.audit.events.slice(before).map(({ action }) => action);
     assert.deepEqual(actions, isCommitted ? [] : ['revoked', 'session_token_withdrawn']);
   }
+});
+
+test('a proxy token is one for the listener, from its networks alone, where there is one', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('operator');
+  const issue = async (body: object) =>
+    await scene.call('POST', path, { token, body: { subject: 'legacy', ...body } });
+  assert.match((await issue({ kind: 'proxy' })).text, /has no listener for clients without an agent/);
+  Object.assign(scene.parts.config, { proxy: { address: '127.0.0.1', port: 1, proxyProtocol: 'refused' } });
+  for (const [body, why] of [
+    [{ networks: ['10.0.0.0/8'] }, /networks are of proxy tokens/],
+    [{ kind: 'proxy', networks: ['everywhere'] }, /is not a network/],
+    [{ kind: 'proxy', networks: [] }, /networks/],
+    [{ kind: 'proxy', claims: { networks: ['0.0.0.0/0'] } }, /beside the claims/],
+    [{ kind: 'proxy', seconds: 86_401 }, /seconds/],
+  ] as const) {
+    const response = await issue(body);
+    assert.equal(response.status, 400, JSON.stringify(body));
+    assert.match(response.text, why);
+  }
+  const issued = (await issue({ kind: 'proxy', networks: ['10.1.0.0/16'] })).json as Issued;
+  assert.equal(Date.parse(issued.expires), scene.nowMs + 3_600_000);
+  const { issuer, audience } = scene.parts.config.tokens;
+  const key = scene.parts.signingKey as SigningKey;
+  const verified = await verifyProxyToken(issued.token, { key, issuer, audience, nowMs: scene.nowMs });
+  assert.deepEqual(
+    [verified.subject, verified.isFrom('10.1.2.3'), verified.isFrom('10.2.2.3')],
+    ['legacy', true, false],
+  );
+  // It starts no session of an agent.
+  await assert.rejects(
+    verifySessionToken(issued.token, { trust: [ownIssuer(key, issuer)], audience, nowMs: scene.nowMs }),
+  );
+  const event = scene.audit.events.find(({ action }) => action === 'session_token_issued');
+  assert.equal(event?.details?.['kind'], 'proxy');
+});
+
+test('a proxy token that is taken back ends its session, which is told as one of the listener', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('operator');
+  const { issuer } = scene.parts.config.tokens;
+  const id = '0f8fad5b-d9cb-469f-a165-708677289501';
+  const { posture, ...begun } = newSession(id, { tokenKey: tokenKeyOf(issuer, id) });
+  const session = { ...begun, posture: { ...posture, tokenInContainer: true } };
+  await scene.store.sessions.enrol(session, { enrolmentsPerTokenMax: 10 });
+  await scene.store.sessions.commit(id, 2000);
+  const shown = (await scene.call('GET', `/v1/sessions/${id}`, { token })).json as OutputOf<'session'>;
+  assert.deepEqual([shown.way, shown.posture.includes('token-in-container')], ['proxy', true]);
+  for (let i = 0; i < 2; i += 1) {
+    const { json } = await scene.call('POST', `${path}/${id}/withdraw`, {
+      token,
+      body: { reason: 'a test' },
+    });
+    assert.deepEqual(json, { id, state: 'withdrawn', session: id });
+  }
+  assert.equal((await scene.store.sessions.find(id))?.state, 'revoked');
+  assert.equal(scene.audit.events.filter(({ action }) => action === 'revoked').length, 1);
 });
 
 test('a token is given again for its tries alone, and never after it expired', async () => {

@@ -129,3 +129,11 @@ test('no octets make it throw, and what passes holds one name that the rule has'
     gate.response(octets);
   }
 });
+
+test('a refusal leaves the query as it came, also in a Buffer, whose slices share its octets', () => {
+  const query = Buffer.from(message('www.example.org'));
+  const before = query.toString('hex');
+  const gated = new DnsGate([[{ kind: 'suffix', suffix: 'example.com' }]]).query(query);
+  assert.equal(gated.kind, 'refused');
+  assert.equal(query.toString('hex'), before);
+});

@@ -12,7 +12,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Type, TypeVar, Union, cast
+from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Sequence, Type, TypeVar, Union, cast
 
 from ._connection import RESPONSE_TIMEOUT, Connection, Place, Response
 from ._events import SILENCE, EventItem, EventLines, Events, Gap
@@ -353,10 +353,23 @@ class Admin(Operations):
             self._sleep(pause)
 
     def issue_token(
-        self, subject: str, *, claims: Optional[Mapping[str, Any]] = None, seconds: Optional[int] = None
+        self,
+        subject: str,
+        *,
+        claims: Optional[Mapping[str, Any]] = None,
+        seconds: Optional[int] = None,
+        kind: Optional[Literal["session", "proxy"]] = None,
+        networks: Optional[Sequence[str]] = None,
     ) -> IssuedToken:
-        """A token that starts one session. The gateway must let this role issue them (``admin.sessionTokens``)."""
+        """A token that starts one session, or with ``kind="proxy"`` one for clients without an agent.
+
+        The gateway must let this role issue them (``admin.sessionTokens``).
+        """
         body: IssueSessionTokenBody = {"subject": subject}
+        if kind is not None:
+            body["kind"] = kind
+        if networks is not None:
+            body["networks"] = list(networks)
         if claims is not None:
             body["claims"] = dict(claims)
         if seconds is not None:

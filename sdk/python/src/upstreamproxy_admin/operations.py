@@ -980,6 +980,8 @@ _SessionMay = TypedDict(
     "_SessionMay",
     {
         "lastSeen": str,
+        # How it came in: `proxy` is the listener for clients without an agent, whose token is in the container.
+        "way": Literal["agent", "proxy"],
         "ended": str,
         # Version of the policy that it is judged by.
         "policy": str,
@@ -1025,7 +1027,7 @@ _WithdrawSessionTokenMust = TypedDict(
     {
         # The `jti`.
         "id": str,
-        # `used`: a session was committed by it before, and goes on until it is ended.
+        # `used`: a session was committed by it before, and goes on until it is ended. That of a proxy token ends with it.
         "state": Literal["withdrawn", "used"],
     },
 )
@@ -1034,7 +1036,7 @@ _WithdrawSessionTokenMust = TypedDict(
 _WithdrawSessionTokenMay = TypedDict(
     "_WithdrawSessionTokenMay",
     {
-        # The session that used it; of a withdrawn one, that which was revoked with it before its commit.
+        # The session that used it; of a withdrawn one, that which was revoked with it.
         "session": str,
     },
     total=False,
@@ -2496,8 +2498,12 @@ _IssueSessionTokenBodyMay = TypedDict(
     {
         # Further claims, for policies to look at.
         "claims": Dict[str, Union[Union[str, float, bool], List[Union[str, float, bool]]]],
-        # Within what time the session must be started. As configured by default.
+        # Within what time the session must be started, as configured by default; how long a proxy token is good, an hour by default.
         "seconds": int,
+        # `session`, the default, for an agent; `proxy` for clients without one, which show it with each connection.
+        "kind": Literal["session", "proxy"],
+        # Of a proxy token: the addresses that it may come from, such as `10.1.0.0/16`.
+        "networks": List[str],
     },
     total=False,
 )
@@ -2943,7 +2949,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "ExchangeBodies": [{}, {"request": ["is", "ExchangeBodiesRequest"], "response": ["is", "ExchangeBodiesRequest"], "recording": ["is", "ExchangeBodiesRecording"]}],
     "ExchangeBodiesRequest": [{"bytes": "int", "whole": "bool", "redacted": "int"}, {"type": "str", "coding": "str", "text": "str", "base64": "str", "note": "str"}],
     "ExchangeBodiesRecording": [{"cast": "str", "bytes": "int", "whole": "bool"}, {"next": "int"}],
-    "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "ended": "str", "policy": "str", "reason": "str"}],
+    "Session": [{"id": "str", "principal": "str", "claims": ["dict", "any"], "state": ["one", ["enrolled", "committed", "ended", "revoked"]], "created": "str", "tunnels": "int", "posture": ["list", "str"], "notes": ["list", "str"], "agentVersion": "str", "expires": "str"}, {"lastSeen": "str", "way": ["one", ["agent", "proxy"]], "ended": "str", "policy": "str", "reason": "str"}],
     "IssueSessionToken": [{"token": "str", "id": "str", "principal": "str", "expires": "str"}, {}],
     "WithdrawSessionToken": [{"id": "str", "state": ["one", ["withdrawn", "used"]]}, {"session": "str"}],
     "AccessRequest": [{"id": "str", "session": "str", "principal": "str", "state": ["one", ["pending", "granted", "denied", "revoked", "ended"]], "asked": ["is", "AccessRequestAsked"], "reason": "str", "created": "str", "pendingUntil": "str"}, {"kind": ["one", ["request", "question"]], "question": ["is", "AccessRequestQuestion"], "trace": "str", "decided": "str", "note": "str", "terms": ["is", "AccessRequestTerms"]}],
@@ -3004,7 +3010,7 @@ SHAPES: Dict[str, List[Dict[str, Any]]] = {
     "LogInBody": [{"secret": "str"}, {}],
     "VerifyAuditBody": [{}, {"since": "str", "until": "str"}],
     "RevokeSessionBody": [{}, {"reason": "str"}],
-    "IssueSessionTokenBody": [{"subject": "str"}, {"claims": ["dict", ["any_of", [["any_of", ["str", "float", "bool"]], ["list", ["any_of", ["str", "float", "bool"]]]]]], "seconds": "int"}],
+    "IssueSessionTokenBody": [{"subject": "str"}, {"claims": ["dict", ["any_of", [["any_of", ["str", "float", "bool"]], ["list", ["any_of", ["str", "float", "bool"]]]]]], "seconds": "int", "kind": ["one", ["session", "proxy"]], "networks": ["list", "str"]}],
     "GrantAccessBody": [{"seconds": "int"}, {"scope": ["one", ["host", "path", "exact"]], "subject": ["one", ["session", "principal"]], "refs": ["list", "str"], "note": "str"}],
     "DenyAccessBody": [{}, {"note": "str"}],
     "DecideQuestionBody": [{"decision": ["one", ["once", "session", "minutes", "always", "deny"]]}, {"note": "str"}],
@@ -3408,7 +3414,7 @@ class Operations:
         idempotency_key: Optional[str] = None,
         if_match: Optional[str] = None,
     ) -> IssueSessionToken:
-        """Makes a token that starts one session, where `admin.sessionTokens` lets this role. Role: operator."""
+        """Makes a token that starts one session, or one for clients without an agent, where `admin.sessionTokens` lets this role. Role: operator."""
         return cast(
             IssueSessionToken,
             self._call(
@@ -3433,7 +3439,7 @@ class Operations:
         idempotency_key: Optional[str] = None,
         if_match: Optional[str] = None,
     ) -> WithdrawSessionToken:
-        """Takes back a token that started no session yet; who may make one may take one back. Role: operator."""
+        """Takes back a token that started no session yet, and a proxy token with its session; who may make one may take one back. Role: operator."""
         return cast(
             WithdrawSessionToken,
             self._call(

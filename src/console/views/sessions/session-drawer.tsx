@@ -70,7 +70,8 @@ function isAlive({ state }: Session): boolean {
   return state === 'enrolled' || state === 'committed';
 }
 
-function stateText({ state, tunnels, reason }: Session): string {
+function stateText({ state, tunnels, reason, way }: Session): string {
+  if (state === 'committed' && way === 'proxy') return 'committed, by the proxy listener';
   if (state === 'committed') return `committed, ${plural(tunnels, 'tunnel', 'tunnels')}`;
   return reason === undefined ? state : `${state}: ${reason}`;
 }
@@ -78,7 +79,7 @@ function stateText({ state, tunnels, reason }: Session): string {
 function Head({ session, end }: { readonly session: Session; readonly end: () => void }): ReactElement {
   const { who } = useDesk();
   const now = useNow(10_000);
-  const { id, created, expires, agentVersion, ended } = session;
+  const { id, created, expires, agentVersion, ended, way } = session;
   const mayEnd = coversRole(who.role, 'operator');
   return (
     <>
@@ -90,12 +91,18 @@ function Head({ session, end }: { readonly session: Session; readonly end: () =>
           {ended === undefined ? 'ends by ' : 'ended '}
           <b>{momentText(Date.parse(ended ?? expires), now)}</b>
         </span>
-        <span>
-          agent{' '}
-          <b>
-            <Clean text={agentVersion} max={60} />
-          </b>
-        </span>
+        {way === 'proxy' ? (
+          <span>
+            <b>no agent</b>, its token is in the container
+          </span>
+        ) : (
+          <span>
+            agent{' '}
+            <b>
+              <Clean text={agentVersion} max={60} />
+            </b>
+          </span>
+        )}
         <span className="mono">{id}</span>
       </div>
       <div className="acts">

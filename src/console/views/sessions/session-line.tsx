@@ -24,7 +24,7 @@ interface SessionLineProps {
 const none: ReadonlyMap<number, GateBin> = new Map();
 
 export function SessionLine({ session, totals, isMarked, open }: SessionLineProps): ReactElement {
-  const { id, principal, created, tunnels, policy, posture, state } = session;
+  const { id, principal, created, tunnels, policy, posture, state, way } = session;
   const feed = useFeed();
   const now = useNow(10_000);
   const total = totals.bySession.get(id);
@@ -48,6 +48,12 @@ export function SessionLine({ session, totals, isMarked, open }: SessionLineProp
       <span className="sid" role="gridcell" title={plainText(id)}>
         <b>{sessionName(id)}</b>
         {state === 'committed' ? null : <span className="m"> {state}</span>}
+        {way === 'proxy' ? (
+          <span className="m" title="It came by the proxy listener; its token is in the container">
+            {' '}
+            no agent
+          </span>
+        ) : null}
       </span>
       <span className="pr m2" role="gridcell" title={plainText(principal)}>
         <Clean text={principal} max={120} />

@@ -1,0 +1,81 @@
+// Fuzz target: messages of DNS at a rule with `dns`, as latin1 text. What passes is what the resolver of the agent reads in the same way; a
+// refusal is a response to its very query; and no response passes twice, or without its query. Options as in run-target.ts.
+
+import assert from 'node:assert/strict';
+
+import { readDnsRequest } from '../src/agent/capture/dns-message.ts';
+import { DnsGate } from '../src/gateway/datagrams/dns-gate.ts';
+import { readDnsQuery, readDnsResponse } from '../src/gateway/datagrams/dns-message.ts';
+import { parseHostPattern } from '../src/policy/host-pattern.ts';
+import { defaultLimits } from '../src/protocol/limits.ts';
+import { dnsQuery } from '../test/agent/capture/support/dns-client.ts';
+import { pick, runTarget, type Random } from './run-target.ts';
+
+const names = [
+  'api.allowed.test',
+  'API.Allowed.TEST',
+  'allowed.test',
+  'a.b.allowed.test',
+  'other.test',
+  'xallowed.test',
+  'allowed.test.other.test',
+  '',
+  'under_score.allowed.test',
+  `${'b.'.repeat(110)}allowed.test`,
+  `${'x'.repeat(63)}.allowed.test`,
+  'a b.allowed.test',
+];
+const types = [1, 12, 16, 28, 41, 64, 65, 252, 255, 0];
+
+/** A question of a random name and type, with some octets changed, cut or added. */
+function generate(random: Random): string {
+  const query = dnsQuery(pick(random, names), types[random(types.length)] ?? 1, {
+    id: random(0x10000),
+    class: random(6) === 0 ? random(0x10000) : 1,
+    ...(random(2) === 0 ? { edns: random(3) === 0 ? 1 : 0 } : {}),
+  });
+  const bytes = [...query];
+  for (let edits = random(4); edits > 0; edits--) {
+    const at = random(bytes.length);
+    if (random(3) === 0) bytes.splice(at, random(3), ...Array.from({ length: random(3) }, () => random(256)));
+    else bytes[at] = random(256);
+  }
+  return Buffer.from(bytes).toString('latin1');
+}
+
+function patterns() {
+  const parsed = parseHostPattern('*.allowed.test', 'allow');
+  if (typeof parsed === 'string') assert.fail(parsed);
+  return [[parsed]];
+}
+
+await runTarget({
+  name: 'dns-gate',
+  generate,
+  check(input) {
+    const bytes = Buffer.from(input, 'latin1');
+    const gate = new DnsGate(patterns());
+    assert.equal(gate.response(bytes), false, 'nothing was asked');
+    const gated = gate.query(bytes);
+    const question = readDnsQuery(bytes);
+    assert.equal(gated.kind === 'dropped', question === undefined);
+    if (question === undefined) return false;
+    assert.ok(bytes.length <= defaultLimits.dnsQueryBytesMax);
+    const other = readDnsRequest(bytes);
+    if (other.kind !== 'query') assert.fail('another reader takes it for something else');
+    assert.deepEqual(
+      [other.query.name, other.query.type, other.query.class],
+      [question.name, question.type, 1],
+      'two readers read the same',
+    );
+    const isAllowed = question.name.endsWith('.allowed.test');
+    assert.equal(gated.kind, isAllowed ? 'passes' : 'refused', question.name);
+    const response = Buffer.from(gated.kind === 'refused' ? gated.reply : bytes);
+    response.writeUInt8(response.readUInt8(2) | 0x80, 2);
+    assert.equal(readDnsResponse(response), question.key, 'it responds to this query');
+    assert.equal(readDnsQuery(response), undefined, 'a response is no query');
+    assert.equal(gate.response(response), isAllowed, 'a refused query waits for nothing');
+    assert.equal(gate.response(response), false, 'one response for each query');
+    return true;
+  },
+});
