@@ -131,6 +131,18 @@ describe('the listener for clients without an agent, behind two workers', { skip
     assert.equal(sessions.split('\n').filter((line) => line.includes('|each"')).length, 1, sessions);
   });
 
+  test('a token that is first used at both workers at once begins one session', async () => {
+    end();
+    const token = await tokenOf('at-once');
+    const sockets = await connections(streamsMax);
+    const heads = await Promise.all(
+      sockets.map((socket) => ask(socket, `echo.test:${echoPort()}`, basic(token))),
+    );
+    for (const head of heads) assert.match(head, /^HTTP\/1\.1 200 /);
+    const listed = await mustRun(launcher, ['session', 'list', '--config', set.configFile, '--json']);
+    assert.equal(listed.split('\n').filter((line) => line.includes('|at-once"')).length, 1, listed);
+  });
+
   test('what is refused is told in the client’s words, wherever its session is', async () => {
     end();
     const token = await tokenOf('refused');

@@ -143,7 +143,9 @@ export class ProxyListener implements AsyncDisposable {
       if (duplex.destroyed) return pass.release();
       void handleStream({ ...port, refusalOf: eachShows(pass) }, principal, this.#options.parts);
     } catch (error) {
-      port.refuse(asProxyError(error));
+      const refusal = asProxyError(error);
+      if (refusal.limit !== undefined) this.#options.onLimit(refusal.limit);
+      port.refuse(refusal);
     }
   }
 

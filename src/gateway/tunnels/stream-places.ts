@@ -22,6 +22,4 @@ export interface StreamPlaces {
   passOn(stream: SessionStream): Promise<boolean>;
   /** Gives what others pass on to the one who serves it. */
   onPassed(serve: (stream: SessionStream) => void): void;
-  /** The session turned out to be over. */
-  ended(sessionId: string): void;
 }

@@ -51,10 +51,6 @@ export class WorkerStreams implements StreamPlaces {
     });
   }
 
-  ended(sessionId: string): void {
-    this.#place.seat.ended(sessionId);
-  }
-
   /** Never rejects. */
   async #carry(port: StreamPort, stream: PassedStream): Promise<void> {
     const { duplex } = port;
