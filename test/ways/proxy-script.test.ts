@@ -48,18 +48,21 @@ describe('a hostile proxy script', { skip }, () => {
     await using origin = await httpOrigin();
     await using parent = await socksParent(origin.port, undefined);
     const led: string[] = [];
+    await using stack = new AsyncDisposableStack();
     const trap = createServer((socket) => {
       led.push(String(socket.remotePort));
       socket.destroy();
     });
     trap.listen(0, '127.0.0.1');
     await once(trap, 'listening');
+    stack.defer(() => void trap.close());
     const file = join(directory.path, 'hostile.pac');
     await writeFile(file, scriptOf(parent.port, (trap.address() as AddressInfo).port));
     const base = embeddedConfig(directory.path);
     const proxies = [{ url: `socks5h://127.0.0.1:${parent.port}`, noProxy: [], ca: [] }];
+    const names = [...Object.keys(hostile), 'good', 'fine'];
     await using scene = await openProxyScene({
-      rules: [{ name: 'all', hosts: '**.test', ports: [80], scheme: 'http' }],
+      rules: [{ name: 'all', hosts: names.map((name) => `${name}.test`), ports: [80], scheme: 'http' }],
       // Long enough for a thread of a busy machine, and short for a loop.
       limits: { ...base.limits, pacTimeoutMs: 3_000, connectTimeoutMs: 120_000 },
       upstream: {
@@ -91,7 +94,6 @@ describe('a hostile proxy script', { skip }, () => {
       assert.equal(event?.errorCode, 'exit_unavailable', name);
       assert.match(JSON.stringify(event?.details), why, name);
     }
-    trap.close();
   });
 });
 
