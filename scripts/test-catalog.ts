@@ -1,5 +1,5 @@
 // `npm run test:catalog`: entries of the catalogue with the real clients of their services, before servers of their shape: git and gh (Debian
-// has both), and the SDKs of OpenAI and Anthropic, which come from npm for this command; `CATALOG_TOOLS=FOLDER` keeps them.
+// has both), the S3 client of AWS, and the SDKs of OpenAI and Anthropic, which come from npm for this command; `CATALOG_TOOLS=FOLDER` keeps them.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';

@@ -11,6 +11,7 @@ export interface CatalogHosts {
 
 export const catalogHosts: readonly CatalogHosts[] = [
   {"entry":"anthropic","title":"Anthropic API","hosts":["api.anthropic.com"],"hasGit":false},
+  {"entry":"aws-s3","title":"Amazon S3","hosts":["{tenant}.amazonaws.com"],"hasGit":false},
   {"entry":"bedrock","title":"Amazon Bedrock","hosts":["bedrock-runtime.{tenant}.amazonaws.com","bedrock.{tenant}.amazonaws.com"],"hasGit":false},
   {"entry":"bitbucket","title":"Bitbucket Cloud","hosts":["api.bitbucket.org","bitbucket.org"],"hasGit":true},
   {"entry":"cloudflare","title":"Cloudflare API","hosts":["api.cloudflare.com"],"hasGit":false},

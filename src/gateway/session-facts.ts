@@ -5,6 +5,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { SessionSigningKey } from '../protocol/session-messages.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
+import { mayHave } from './exchange/granted-credentials.ts';
 import type { SigningKey } from './sessions/signing-key.ts';
 import { knownHosts } from './ssh/host-key.ts';
 
@@ -34,7 +35,10 @@ export function factsOf(
   const known = knownHosts(policy.sshHosts(principal), signingKey);
   if (known.leftOut > 0) onFault(tooManyHosts(principal, known.leftOut));
   return {
-    placeholders: { ...credentials.emulations.variables, ...credentials.placeholders },
+    placeholders: {
+      ...credentials.emulations.variables(mayHave(principal, policy)),
+      ...credentials.placeholders,
+    },
     // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
     knownHosts: known.text,

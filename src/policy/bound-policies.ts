@@ -95,6 +95,11 @@ export class BoundPolicies implements Policy {
     return 'policy' in own ? own.policy.sshHosts(principal) : [];
   }
 
+  injected(principal: Principal): ReadonlySet<string> {
+    const own = this.#ownOf(principal);
+    return 'policy' in own ? own.policy.injected(principal) : new Set();
+  }
+
   /** As the ceiling bounds it. */
   signing(principal: Principal): SessionSigning | undefined {
     const own = this.#ownOf(principal);

@@ -239,6 +239,11 @@ export class CompiledPolicy implements Policy {
     return blindHostsOf(this.#blind, principal, 'ssh');
   }
 
+  injected(principal: Principal): ReadonlySet<string> {
+    const own = this.rules.filter((rule) => rule.effect === 'allow' && isForSession(rule, principal));
+    return new Set(own.flatMap(({ inject }) => inject));
+  }
+
   signing(principal: Principal): SessionSigning | undefined {
     return signingOf(this.#signing, principal);
   }

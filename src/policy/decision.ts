@@ -352,6 +352,8 @@ export interface Policy {
   blindHosts(principal: Principal): readonly string[];
   /** The same, of connections whose SSH the gateway ends. */
   sshHosts(principal: Principal): readonly string[];
+  /** Names of credentials that some rule may put on requests of this principal, whatever else it wants. */
+  injected(principal: Principal): ReadonlySet<string>;
   /** What rules have signed for this principal; undefined: nothing. Each object is judged by itself all the same. */
   signing(principal: Principal): SessionSigning | undefined;
   /**

@@ -117,6 +117,11 @@ export class GrantedPolicy implements Policy {
     return this.#base.sshHosts(principal);
   }
 
+  /** A grant gives no credential. */
+  injected(principal: Principal): ReadonlySet<string> {
+    return this.#base.injected(principal);
+  }
+
   signing(principal: Principal): SessionSigning | undefined {
     return this.#base.signing(principal);
   }

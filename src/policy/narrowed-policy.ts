@@ -67,6 +67,12 @@ export class NarrowedPolicy implements Policy {
     return this.#base.sshHosts(principal);
   }
 
+  /** Policies by which sessions are narrowed give none of their own. */
+  injected(principal: Principal): ReadonlySet<string> {
+    const { narrowed } = principal;
+    return this.#base.injected(narrowed === undefined ? principal : rootOf(principal, narrowed));
+  }
+
   signing(principal: Principal): SessionSigning | undefined {
     const steps = principal.narrowed?.steps ?? [];
     return steps.reduce<SessionSigning | undefined>(

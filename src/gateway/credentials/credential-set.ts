@@ -166,7 +166,11 @@ export class CredentialSet implements AsyncDisposable {
     this.#leases = leases;
     this.#ofSessions = new SessionCredentials({ vaults: this.#vaults, leases, open: openOwn });
     this.placeholders = placeholders;
-    this.emulations = new Emulations([...this.#entries.values()].flatMap(({ emulation }) => emulation ?? []));
+    this.emulations = new Emulations(
+      [...this.#entries].flatMap(([name, { emulation }]) =>
+        emulation === undefined ? [] : [[name, emulation] as const],
+      ),
+    );
     this.leaks = new LeakValues(leakSources({ configs, canaries, opened }, environment), limits);
   }
 

@@ -20,12 +20,13 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { acceptsJson, denialText } from './denial.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { CredentialSet } from '../credentials/credential-set.ts';
-import type { EmulatedResponse, Emulations } from '../credentials/emulation/emulations.ts';
+import type { EmulatedResponse, Emulations, IsFor } from '../credentials/emulation/emulations.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { mayHave } from './granted-credentials.ts';
 import { serveSshAgent } from './serve-ssh-agent.ts';
 import { signObject, type SigningExchange } from './sign-object.ts';
 import { policyPath, sessionPolicy, sharedBudgets } from './session-policy.ts';
@@ -106,7 +107,11 @@ async function ownResponse(
   const policy = parts.policy();
   const { method, path, query, destination } = head;
   if (destination.host !== accessHost || path.startsWith(identityPath))
-    return emulated(parts.credentials.emulations, head, { body, nowMs: clock() });
+    return emulated(parts.credentials.emulations, head, {
+      body,
+      nowMs: clock(),
+      isFor: mayHave(principal, policy),
+    });
   if (isDoctorPath(path)) {
     const { scheme } = destination;
     const protocol = record.facts.protocol ?? '';
@@ -143,7 +148,7 @@ async function ownResponse(
 function emulated(
   emulations: Emulations,
   { method, path, query, headers, destination: { host } }: RequestHead,
-  { body, nowMs }: { readonly body: Buffer; readonly nowMs: number },
+  { body, nowMs, isFor }: { readonly body: Buffer; readonly nowMs: number; readonly isFor: IsFor },
 ): EmulatedResponse {
   const field = (name: string): string | undefined => {
     const [value, ...others] = headers.all(name);
@@ -151,7 +156,7 @@ function emulated(
   };
   const request = { method, host, path, query: query ?? '', field, body: body.toString(), nowMs };
   const none = { status: 404, type: 'text/plain; charset=utf-8', text: 'upstreamproxy: not emulated here\n' };
-  return emulations.respond(request) ?? none;
+  return emulations.respond(request, isFor) ?? none;
 }
 
 /** A proof asks for what is not there too, as clients of Go do: that it is told so is the proof, and nothing that failed. */

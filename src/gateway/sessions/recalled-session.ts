@@ -114,6 +114,7 @@ function goneStep(sessionId: string): NarrowingStep {
     rulesFor: () => ({ rules: [], notShown: 0, isBounded: false, mayBeObserved: false }),
     blindHosts: () => [],
     sshHosts: () => [],
+    injected: () => new Set(),
     signing: () => undefined,
     changesBetween: () => false,
   };

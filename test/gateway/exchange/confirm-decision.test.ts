@@ -20,6 +20,7 @@ function counted(text: string): Policy & { readonly asked: () => number } {
     rulesFor: (...args) => policy.rulesFor(...args),
     blindHosts: (who) => policy.blindHosts(who),
     sshHosts: (who) => policy.sshHosts(who),
+    injected: (who) => policy.injected(who),
     signing: (who) => policy.signing(who),
     changesBetween: (...args) => policy.changesBetween(...args),
   };

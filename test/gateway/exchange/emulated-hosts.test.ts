@@ -25,9 +25,17 @@ const google: CredentialConfig = {
     projectNumber: '1',
   },
 };
-/** No rule opens anything. */
+/** Sessions of alice alone can have it; no rule opens the service itself. */
+const policy = `for: { sub: alice }
+rules: [{ name: storage, hosts: storage.test, inject: gcs }]`;
 const open = (credentials: Readonly<Record<string, CredentialConfig>>): RequestPath =>
-  openRequestPath({ policy: 'rules: []', hosts: [], trust: [], credentials, environment: { KEY: '{}' } });
+  openRequestPath({
+    policy: credentials['gcs'] === undefined ? 'rules: []' : policy,
+    hosts: [],
+    trust: [],
+    credentials,
+    environment: { KEY: '{}' },
+  });
 const flavour = 'Metadata-Flavor: Google';
 const token = '/computeMetadata/v1/instance/service-accounts/default/token';
 
@@ -55,6 +63,21 @@ test('the address of metadata is served by the gateway itself, with a placeholde
       ['emulated-identity', undefined],
       ['emulated-identity', undefined],
     ],
+  );
+});
+
+test('a session that cannot have the credential is told nothing of it, and the address stays closed to it', async () => {
+  await using path = open({ gcs: google });
+  for (const principal of ['bob', 'alice/again']) {
+    const { socket } = path.open({ authority: '169.254.169.254:80', mode: 'raw' }, principal);
+    const response = await sendRaw(socket, get('169.254.169.254', token, flavour));
+    assert.equal(response.status, principal === 'bob' ? 404 : 200);
+    if (principal === 'bob')
+      assert.doesNotMatch(response.body + response.head, /my-project|placeholder|Google/);
+  }
+  assert.deepEqual(
+    (await path.events(2)).map(({ rule, address }) => [rule, address]),
+    Array.from({ length: 2 }, () => ['emulated-identity', undefined]),
   );
 });
 

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { injectCredentials } from '../../../src/gateway/exchange/inject-credentials.ts';
-import { requireGranted } from '../../../src/gateway/exchange/granted-credentials.ts';
+import { mayHave, requireGranted } from '../../../src/gateway/exchange/granted-credentials.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
+import { policyOf } from '../../policy/fixture.ts';
 import { credentialsOf } from '../../../src/gateway/sessions/credentials-claim.ts';
 
 const asked = (credentials: unknown, ...names: readonly string[]): string => {
@@ -86,4 +87,23 @@ test('no source is asked for a credential that the token does not name', async (
   await injecting({ credentials: ['it'] });
   await injecting({});
   assert.deepEqual(asked, ['it', 'it']);
+});
+
+test('a session may have what a rule puts on its requests, where its token names it or names none', () => {
+  const policy = policyOf(
+    [
+      `rules:
+  - { name: a, hosts: a.example.com, inject: one }
+  - { name: b, hosts: b.example.com, inject: [two, three] }
+  - { name: c, hosts: c.example.com, deny: no }`,
+    ],
+    { credentials: ['one', 'two', 'three'] },
+  );
+  const had = (claims: Readonly<Record<string, unknown>>): readonly string[] => {
+    const isFor = mayHave({ id: 'p', sessionId: 's', claims, posture: [] }, policy);
+    return ['one', 'two', 'three', 'four'].filter(isFor);
+  };
+  assert.deepEqual(had({}), ['one', 'two', 'three']);
+  assert.deepEqual(had({ credentials: ['two', 'four'] }), ['two']);
+  assert.deepEqual(had({ credentials: [] }), []);
 });

@@ -343,6 +343,7 @@ test('and so does one that is counted for another session above its own', async 
       rulesFor: (...asked) => policy.rulesFor(...asked),
       blindHosts: (...asked) => policy.blindHosts(...asked),
       sshHosts: (...asked) => policy.sshHosts(...asked),
+      injected: (...asked) => policy.injected(...asked),
       signing: (...asked) => policy.signing(...asked),
       changesBetween: (...asked) => policy.changesBetween(...asked),
       decide: (...asked) => {

@@ -27,6 +27,7 @@ test('a branch of the grant is pushed; another one, a deletion, an option and a 
       rulesFor: (...args) => granted.rulesFor(...args),
       blindHosts: (principal) => granted.blindHosts(principal),
       sshHosts: (principal) => granted.sshHosts(principal),
+      injected: (principal) => granted.injected(principal),
       signing: (principal) => granted.signing(principal),
       changesBetween: (fromMs, toMs, host) => granted.changesBetween(fromMs, toMs, host),
     };

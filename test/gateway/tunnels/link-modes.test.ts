@@ -30,6 +30,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
     version: 'v',
     blindHosts: () => hosts,
     sshHosts: () => [],
+    injected: () => new Set(),
     signing: () => undefined,
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],

@@ -31,16 +31,22 @@ export interface Emulation {
   respond(request: EmulatedRequest): EmulatedResponse | undefined;
 }
 
-export class Emulations {
-  readonly #all: readonly Emulation[];
-  /** Whose requests never leave the gateway. */
-  readonly hosts: ReadonlySet<string>;
-  readonly variables: Readonly<Record<string, string>>;
+/** Whether the session can have a credential at all: of one that it cannot, nothing is told to it, not even who that is. */
+export type IsFor = (credential: string) => boolean;
 
-  constructor(all: readonly Emulation[]) {
+export class Emulations {
+  readonly #all: readonly (readonly [credential: string, Emulation])[];
+  /** Whose requests never leave the gateway, whoever asks. */
+  readonly hosts: ReadonlySet<string>;
+
+  constructor(all: readonly (readonly [credential: string, Emulation])[]) {
     this.#all = all;
-    this.hosts = new Set(all.flatMap(({ hosts }) => hosts));
-    this.variables = Object.assign({}, ...all.map(({ variables }) => variables)) as Record<string, string>;
+    this.hosts = new Set(all.flatMap(([, { hosts }]) => hosts));
+  }
+
+  variables(isFor: IsFor): Readonly<Record<string, string>> {
+    const own = this.#all.filter(([credential]) => isFor(credential));
+    return Object.fromEntries(own.flatMap(([, { variables }]) => Object.entries(variables)));
   }
 
   get isEmpty(): boolean {
@@ -48,9 +54,9 @@ export class Emulations {
   }
 
   /** The first that has the path; undefined: none has. */
-  respond(request: EmulatedRequest): EmulatedResponse | undefined {
-    for (const one of this.#all) {
-      const response = one.respond(request);
+  respond(request: EmulatedRequest, isFor: IsFor): EmulatedResponse | undefined {
+    for (const [credential, one] of this.#all) {
+      const response = isFor(credential) ? one.respond(request) : undefined;
       if (response !== undefined) return response;
     }
     return undefined;
