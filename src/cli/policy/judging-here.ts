@@ -2,6 +2,7 @@
 
 import { loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
 import { connectionAccess, judgedAccess, withAskedBody } from '../../gateway/policies/asked-access.ts';
+import { isGrantedTo } from '../../gateway/exchange/granted-credentials.ts';
 import { explainPolicy } from '../../gateway/policies/explain-policy.ts';
 import { readKept } from '../../gateway/policies/kept-policies.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
@@ -136,21 +137,40 @@ async function explainAll(
   const policy = await policyHere(wanted, options);
   const principal: Principal = { id: 'explain', sessionId: 'explain', ...asker };
   const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
+  const { credentials = {} } = (await configOf(options)) ?? {};
   const found: Explained[] = [];
-  for (const request of requests)
-    found.push(explained(policy, { principal, access: await accessOf(request, decide, options), nowMs }));
+  for (const request of requests) {
+    const access = await accessOf(request, decide, options);
+    found.push(explained(policy, { principal, access, nowMs }, credentials));
+  }
   return found;
 }
 
-function explained(policy: Policy, question: ExplanationQuestion): Explained {
-  const { decision, steps, body, text } = explainPolicy(new NarrowedPolicy(policy), policy, question);
+function explained(
+  policy: Policy,
+  question: ExplanationQuestion,
+  configs: GatewayConfig['credentials'],
+): Explained {
+  const known = { configs, isGranted: isGrantedTo(question.principal) };
+  const { decision, steps, body, credentials, refused, text } = explainPolicy(
+    new NarrowedPolicy(policy),
+    policy,
+    { ...question, known },
+  );
   const request = describeAccess(question.access);
   return {
     request,
-    isAllowed: decision.effect === 'allow',
+    isAllowed: decision.effect === 'allow' && refused === undefined,
     policy: policy.version,
     text,
-    machine: { request, ...(body === undefined ? {} : { body }), decision, steps },
+    machine: {
+      request,
+      ...(body === undefined ? {} : { body }),
+      decision,
+      ...(credentials.length === 0 ? {} : { credentials }),
+      ...(refused === undefined ? {} : { refused }),
+      steps,
+    },
   };
 }
 
@@ -202,7 +222,7 @@ async function explainExchange(id: string, options: JudgingOptions): Promise<Exc
     posture: facts?.posture ?? [],
     ...(facts?.narrowed === undefined ? {} : { narrowed: facts.narrowed }),
   };
-  const { machine, ...told } = explained(policy, { principal, access, nowMs: timeMs });
+  const { machine, ...told } = explained(policy, { principal, access, nowMs: timeMs }, config.credentials);
   return { ...told, event, notes, machine: { event: event.id, notes, ...machine } };
 }
 

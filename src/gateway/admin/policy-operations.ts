@@ -12,6 +12,7 @@ import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { askedRequest, connectionAccess, judgedAccess, withAskedBody } from '../policies/asked-access.ts';
 import { askedPushOption, askedUpdate } from '../policies/asked-push.ts';
+import { isGrantedTo } from '../exchange/granted-credentials.ts';
 import { explainPolicy, type PolicyExplanation } from '../policies/explain-policy.ts';
 import { readKept } from '../policies/kept-policies.ts';
 import type { RefusedPolicy } from '../policies/published-policies.ts';
@@ -58,7 +59,10 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     const isOwnOnly = asked.operator.sees !== undefined && body.files === undefined;
     const { limits } = parts.config;
     const advisories = parts.advisories?.state().index;
-    const question = { principal, body, nowMs, isOwnOnly, limits, advisories };
+    // Who sees only some sessions could name a credential of others in files.
+    const isStrangers = asked.operator.sees !== undefined && body.files !== undefined;
+    const credentials = isStrangers ? {} : parts.config.credentials;
+    const question = { principal, body, nowMs, isOwnOnly, limits, advisories, credentials };
     if (body.files !== undefined) {
       if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
       const read = await readFiles(parts, asked.operator, body.files);
@@ -122,6 +126,7 @@ interface Question {
   readonly nowMs: number;
   readonly isOwnOnly: boolean;
   readonly limits: AdminParts['config']['limits'];
+  readonly credentials: AdminParts['config']['credentials'];
   /** What is known against packages. */
   readonly advisories: RequestAccess['advisories'] | undefined;
 }
@@ -130,13 +135,16 @@ interface Question {
 async function explained(deciding: Policy, base: Policy, question: Question): Promise<Explained> {
   const { principal, nowMs, isOwnOnly } = question;
   const access = await accessOf(question, (asked) => deciding.decide(principal, asked, nowMs));
-  const { decision, steps, body, text } = explainPolicy(deciding, base, {
+  const known = { configs: question.credentials, isGranted: isGrantedTo(principal) };
+  const { decision, steps, body, refused, text } = explainPolicy(deciding, base, {
     principal,
     access,
     nowMs,
     isOwnOnly,
+    known,
   });
-  const { effect, rule } = decision;
+  const { rule } = decision;
+  const effect = refused === undefined ? decision.effect : 'deny';
   return {
     request: describeAccess(access),
     policy: deciding.version,
@@ -145,7 +153,7 @@ async function explained(deciding: Policy, base: Policy, question: Question): Pr
     ...given('policyName', rule.policy),
     ...given('place', rule.place),
     ...given('body', body),
-    ...given('reason', decision.effect === 'deny' ? decision.reason : undefined),
+    ...given('reason', decision.effect === 'deny' ? decision.reason : refused),
     inject: decision.effect === 'allow' ? decision.inject.map(({ credential }) => credential) : [],
     steps: steps.map(shownStep),
     text,

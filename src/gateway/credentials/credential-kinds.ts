@@ -140,6 +140,12 @@ export function openCredential(
   return kindOf(config.kind).open(name, config, context);
 }
 
+/** Where it goes, for people. */
+export function whereOf(config: CredentialConfig): string {
+  const { summary, where } = kindOf(config.kind);
+  return where?.(config) ?? `${summary.charAt(0).toLowerCase()}${summary.slice(1).replace(/\.$/, '')}`;
+}
+
 /** What of the client's own goes with it, where `strip` says nothing. */
 export function foreignDefaults({ kind }: CredentialConfig): CredentialKind['foreign'] {
   return kindOf(kind).foreign;

@@ -57,6 +57,8 @@ export interface InjectedRequest {
   readonly stripped: readonly string[];
   /** What the origin wants to have in the next proof. True if that is another one than before. Absent: nothing is proven. */
   readonly onNonce?: (nonce: string) => boolean;
+  /** The same request with a new proof. Absent also where another credential is on it, which could be a signature over this one. */
+  readonly reprove?: (head: RequestHead, nowMs: number) => RequestHead;
   /** The origin responded with 401: values that can be had anew are, for the next request. */
   onRejected(nowMs: number): void;
   /** Absent: no status but 401 says that. Else for one of 400 or 403. */

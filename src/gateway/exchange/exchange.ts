@@ -18,6 +18,7 @@ import { readsMessages } from './list-filter.ts';
 import { injectionOf } from './inject-credentials.ts';
 import { graphqlResponder } from './graphql-denial.ts';
 import { setAsideFor } from './admit-call.ts';
+import { forwardProven } from './asked-proof.ts';
 import { judgeRequest } from './judge-request.ts';
 import { mcpResponder } from './mcp-denial.ts';
 import { modelResponder } from './model-denial.ts';
@@ -279,7 +280,10 @@ async function forward(
     throwIfGone(client);
     client.sendContinue();
     const carrier = carrierOf(standIn ?? metadataIn, admitted, parts);
-    const { protocol } = await carrier.forward(request, chain.receiver);
+    const proven = admitted.injected.reprove === undefined ? undefined : { ...admitted, clock: parts.clock };
+    const { protocol } = await (proven === undefined
+      ? carrier.forward(request, chain.receiver)
+      : forwardProven(carrier, request, chain.receiver, proven));
     const rest = chain.end();
     if (rest !== undefined) await rest;
     if (model !== undefined && client.signal.aborted) throw client.fault ?? clientLeft();

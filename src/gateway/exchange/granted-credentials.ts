@@ -11,11 +11,14 @@ export function mayHave(
   policy: Pick<Policy, 'injected'>,
 ): (credential: string) => boolean {
   const injected = policy.injected(principal);
-  return (credential) => {
-    if (!injected.has(credential)) return false;
-    const granted = grantedOf(principal);
-    return granted === undefined || granted.includes(credential);
-  };
+  const isGranted = isGrantedTo(principal);
+  return (credential) => injected.has(credential) && isGranted(credential);
+}
+
+/** Of those that rules put on: which ones the token lets the session have. */
+export function isGrantedTo(principal: Pick<Principal, 'claims'>): (credential: string) => boolean {
+  const granted = grantedOf(principal);
+  return (credential) => granted === undefined || granted.includes(credential);
 }
 
 /** Without the claim, as the policy says; with one that cannot be read, none. @throws ProxyError credential_not_granted */

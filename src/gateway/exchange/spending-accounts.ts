@@ -19,8 +19,10 @@ export function ownerOf({ sessionId, narrowed }: Pick<Principal, 'sessionId' | '
 }
 
 /** In whose name a lease of its own is. */
-export function leaseSessionOf(principal: Pick<Principal, 'id' | 'sessionId' | 'narrowed'>): LeaseSession {
-  return { rootId: ownerOf(principal), principalId: principal.id };
+export function leaseSessionOf(
+  principal: Pick<Principal, 'id' | 'sessionId' | 'narrowed' | 'claims'>,
+): LeaseSession {
+  return { rootId: ownerOf(principal), principalId: principal.id, claims: principal.claims };
 }
 
 /** The same, and whose it is. */

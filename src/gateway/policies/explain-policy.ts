@@ -3,6 +3,7 @@
 import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Policy, Principal } from '../../policy/decision.ts';
+import { type CredentialConfig, whereOf } from '../credentials/credential-kinds.ts';
 import { bodyText, describeAccess } from '../../policy/denial.ts';
 import { effectWord, explain, type ExplanationQuestion, type ExplanationStep } from '../../policy/explain.ts';
 
@@ -12,15 +13,33 @@ export interface PolicyExplanation {
   readonly steps: readonly (ExplanationStep & { readonly policy?: string })[];
   /** What the body was read as, where there is one. */
   readonly body: string | undefined;
+  /** What would be put on, in the order of the rule. */
+  readonly credentials: readonly ExplainedCredential[];
+  /** Why the gateway refuses what the policy allows: the session has no right to a credential of the rule. */
+  readonly refused: string | undefined;
   /** All of it for a terminal. */
   readonly text: string;
+}
+
+export interface ExplainedCredential {
+  readonly credential: string;
+  /** Undefined: the configuration that knows it is not here. */
+  readonly kind?: string;
+  readonly where?: string;
+  readonly isGranted: boolean;
+}
+
+/** The credentials of the configuration, and which of them the token of a session lets it have. */
+export interface KnownCredentials {
+  readonly configs: Readonly<Record<string, CredentialConfig>>;
+  readonly isGranted: (credential: string) => boolean;
 }
 
 /** `deciding` is asked, of a session that another one made by all that it was narrowed by too; `base` has the rules that are shown beside it. */
 export function explainPolicy(
   deciding: Policy,
   base: Policy,
-  question: ExplanationQuestion,
+  question: ExplanationQuestion & { readonly known?: KnownCredentials },
 ): PolicyExplanation {
   const { principal, access, nowMs } = question;
   const decision = deciding.decide(principal, access, nowMs);
@@ -39,7 +58,44 @@ export function explainPolicy(
   const isOfOne =
     parts.length === 1 && first?.name === undefined && isSame(first?.explanation.decision, decision);
   const head = isOfOne ? [] : [headOf(decision, access)];
-  return { decision, steps, body: bodyText(access), text: [...head, ...texts].join('\n') };
+  const credentials = credentialsOf(decision, question.known);
+  const missing = credentials.find(({ isGranted }) => !isGranted);
+  const refused =
+    missing === undefined
+      ? undefined
+      : `the token of the session does not name the credential ${missing.credential} (credential_not_granted)`;
+  const told = credentialLines(credentials, refused);
+  return {
+    decision,
+    steps,
+    body: bodyText(access),
+    credentials,
+    refused,
+    text: [...head, ...texts].join('\n') + told.map((line) => `${line}\n`).join(''),
+  };
+}
+
+function credentialsOf(decision: Decision, known?: KnownCredentials): readonly ExplainedCredential[] {
+  if (decision.effect === 'deny' || known === undefined) return [];
+  return decision.inject.map(({ credential }) => {
+    const config = Object.hasOwn(known.configs, credential) ? known.configs[credential] : undefined;
+    const isGranted = known.isGranted(credential);
+    if (config === undefined) return { credential, isGranted };
+    return { credential, kind: config.kind, where: whereOf(config), isGranted };
+  });
+}
+
+function credentialLines(
+  credentials: readonly ExplainedCredential[],
+  refused: string | undefined,
+): readonly string[] {
+  const lines = credentials.flatMap(({ credential, kind, where }) =>
+    kind === undefined || where === undefined ? [] : [`    ${credential} (${kind}): ${where}`],
+  );
+  return [
+    ...(lines.length === 0 ? [] : ['  where its credentials go:', ...lines]),
+    ...(refused === undefined ? [] : [`  refused all the same: ${refused}`]),
+  ];
 }
 
 /** The policies with rules that a session is judged by. */

@@ -229,6 +229,21 @@ export const credentialLimits = {
     'limit_exceeded',
     'So long a token of a log-in counts whose server does not say when it ends: others make room first.',
   ),
+  exchangedClaimsMax: fixedRow(
+    32,
+    'credential_unavailable',
+    'Claims of a session that a server of OAuth is told in an exchange, and texts in one of them. Tokens of jobs have some 30.',
+  ),
+  exchangedClaimCharactersMax: fixedRow(
+    1 * KiB,
+    'credential_unavailable',
+    'A text in such a claim: longer than names of repositories, refs and workflows.',
+  ),
+  proofRefusalBytesMax: fixedRow(
+    64 * KiB,
+    'origin_malformed',
+    'What an origin says beside the nonce that it asks for (DPoP). Nobody reads it: the request is sent again.',
+  ),
   insideEndedWaitingMax: fixedRow(
     1_000,
     'credential_unavailable',

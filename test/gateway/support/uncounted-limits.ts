@@ -208,6 +208,8 @@ export const uncounted: Partial<Record<LimitName, string>> = {
   insideRandomCharactersMax: 'the placeholder is shorter',
   insideClaimCharactersMax: 'the placeholder is without it',
   insideSignatureBytesMax: 'the placeholder is shorter',
+  exchangedClaimsMax: 'the message of its event says which claim',
+  exchangedClaimCharactersMax: 'the message of its event says which claim',
   insideLifetimeMs: 'the token makes room for others first',
   insideEndedWaitingMax: 'the rest is found at the next look',
   insideRevocationsMax: 'the log says that tokens are not revoked',

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ProxyError } from '../../../protocol/error.ts';
+import { defaultLimits } from '../../../protocol/limits.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
@@ -20,6 +21,8 @@ export interface ExchangeSettings extends Pick<
   readonly tokenUrl: string;
   /** The token has to say who acts for the subject. */
   readonly actor: boolean;
+  /** Claims of the token by which the session began that the server is told of the subject, such as those of a job. */
+  readonly claims: readonly string[];
 }
 
 /** In whose name. */
@@ -27,6 +30,7 @@ export interface ActingSession {
   /** The session that began by a token: those that it made act in its name. */
   readonly rootId: string;
   readonly principalId: string;
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 export interface ExchangedTokensOptions {
@@ -94,10 +98,11 @@ export class ExchangedTokens implements CredentialSource {
     if (logIns === undefined || session === undefined)
       throw this.#unavailable('it is of each session, and this is none');
     const { tokenUrl: url, audience, resource, scopes, actor } = settings;
-    const sign = (subject: string): string => statement(logIns, { subject, session, audience: url, nowMs });
+    const sign = (subject: string, claims = {}): string =>
+      statement(logIns, { subject, session, audience: url, nowMs, claims });
     const form = {
       grant_type: grant,
-      subject_token: sign(session.principalId),
+      subject_token: sign(session.principalId, this.#claimsOf(session)),
       subject_token_type: `${tokenType}:jwt`,
       requested_token_type: `${tokenType}:access_token`,
       ...(actor
@@ -117,6 +122,20 @@ export class ExchangedTokens implements CredentialSource {
     // Sessions that began at once do not all ask at once.
     const renewAtMs = nowMs + lifetimeMs * (0.6 + 0.2 * random());
     return { value: this.#last, renewAtMs, endsAtMs: nowMs + lifetimeMs };
+  }
+
+  /** Each of them, or no token: a server that decides by one must not take its absence for something. */
+  #claimsOf({ claims = {} }: ActingSession): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(
+      this.#options.settings.claims.map((name) => {
+        const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
+        if (!isTold(value))
+          throw this.#unavailable(
+            `the token by which this session began has no claim ${name} that can be told of it: a text, a number, true, false, or a list of texts`,
+          );
+        return [name, value];
+      }),
+    );
   }
 
   async #client({ readCa }: KeptLogIns, nowMs: number): Promise<TokenClient> {
@@ -166,12 +185,25 @@ interface Stated {
   readonly session: ActingSession;
   readonly audience: string;
   readonly nowMs: number;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+function isTold(value: unknown): boolean {
+  const isText = (one: unknown): boolean =>
+    typeof one === 'string' && one.length <= defaultLimits.exchangedClaimCharactersMax;
+  if (Array.isArray(value)) return value.length <= defaultLimits.exchangedClaimsMax && value.every(isText);
+  return isText(value) || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
 }
 
 /** A JWT by the key of the gateways, whose type none of their own tokens has. */
-function statement({ issuer, sign }: KeptLogIns, { subject, session, audience, nowMs }: Stated): string {
+function statement(
+  { issuer, sign }: KeptLogIns,
+  { subject, session, audience, nowMs, claims }: Stated,
+): string {
   const iat = Math.floor(nowMs / 1000);
   return sign('JWT', {
+    // The statement's own are behind them, and stay.
+    ...claims,
     iss: issuer,
     sub: subject,
     aud: audience,

@@ -121,6 +121,8 @@ export interface CredentialKind<
   /** It is put on no request: commits and tags are signed with it. */
   readonly signsObjects?: true;
   settings(written: z.infer<z.ZodObject<Shape>>, absolute: Absolute): Own;
+  /** The same as `summary` of one credential, for people: where it goes, and nothing of what is secret. */
+  where?(config: Own & CommonSettings): string;
   /** `name` is the credential's, for errors. @throws ProxyError config_invalid if a source cannot be opened */
   open(name: string, config: Own & CommonSettings, context: CredentialContext): Credential;
 }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { asList, oneOrMany, pathHint, text } from '../../../policy/schema-parts.ts';
 import { ProxyError } from '../../../protocol/error.ts';
+import { defaultLimits } from '../../../protocol/limits.ts';
 import { isServiceUrl } from '../../forward/service-fetch.ts';
 import { ExchangedTokens } from '../kept/exchanged-tokens.ts';
 import type { LogInSettings } from '../kept/log-in-settings.ts';
@@ -107,6 +108,16 @@ function requireServer(name: string, { issuer, tokenUrl, authorizationUrl, devic
 }
 
 const exchangeKind = 'oauth-exchange';
+/** What the statement says itself, what binds it, and what is the gateway's own. */
+const ownClaims: ReadonlySet<string> = new Set(
+  'iss sub aud exp iat nbf jti session act may_act cnf azp client_id scope credentials'.split(' '),
+);
+const claimHint =
+  'write names of claims of the session, such as repository and ref, and none that the statement has itself';
+const claimName = z
+  .string({ error: claimHint })
+  .regex(/^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/, { error: claimHint })
+  .refine((name) => !ownClaims.has(name), { error: claimHint });
 const exchangeHint = needed(exchangeKind, 'tokenUrl', urlHint);
 
 /** The source has the secret of the client. */
@@ -148,15 +159,24 @@ const oauthExchange = credentialKind({
       .boolean({ error: 'write true or false' })
       .optional()
       .describe(`For kind ${exchangeKind}: whether the token has to say who acts (act); true by default.`),
+    claims: oneOrMany(claimName, claimHint)
+      .optional()
+      .refine((names) => asList(names).length <= defaultLimits.exchangedClaimsMax, {
+        error: `write at most ${String(defaultLimits.exchangedClaimsMax)} claims`,
+      })
+      .describe(
+        `For kind ${exchangeKind}: claims of the token by which the session began, such as repository and ref of a job, that the server is told.`,
+      ),
   },
   foreign: { what: 'usual' },
   placeholder: standIn(),
-  settings: ({ scopes, ca, dpop = false, actor = true, ...written }, absolute) => ({
+  settings: ({ scopes, ca, dpop = false, actor = true, claims, ...written }, absolute) => ({
     ...written,
     scopes: asList(scopes),
     ca: asList(ca).map(absolute),
     dpop,
     actor,
+    claims: asList(claims),
     perSession: true as const,
   }),
   open: (name, config, context) => {

@@ -90,6 +90,7 @@ const tokenTypes = {
 const google = credentialKind({
   kind: 'google',
   summary: 'A token of Google Cloud.',
+  where: () => 'Authorization, as Bearer, a token of Google Cloud',
   shape: {
     scopes: z
       .array(text(scopesHint).regex(/^[\x21-\x7e]{1,512}$/, { error: scopesHint }), { error: scopesHint })
@@ -187,6 +188,7 @@ const scopeHint = needed(
 const azure = credentialKind({
   kind: 'azure',
   summary: 'A token of Microsoft Entra ID.',
+  where: () => 'Authorization, as Bearer, a token of Microsoft Entra ID',
   shape: {
     tenant: z
       .string({ error: tenantHint })
@@ -240,6 +242,8 @@ const registryUrlHint = needed(
 const publishToken = credentialKind({
   kind: 'publish-token',
   summary: 'A token that publishes one package, by trusted publishing.',
+  where: ({ registry, package: published }) =>
+    `Authorization, a token that publishes ${published} at ${registry}, on that request alone`,
   shape: {
     registry: z
       .enum(['npm', 'pypi', 'crates'], { error: registryHint })

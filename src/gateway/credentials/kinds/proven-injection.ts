@@ -33,19 +33,20 @@ export function provenInjection(tokens: Pick<LogInTokens, 'held' | 'reject'>): C
         return { head: { ...head, headers }, values: [secret], onRejected };
       }
       const origin = originOf(head);
-      const proof = proofKey.proof({
-        method: head.method,
-        url: `${origin}${head.path}`,
-        nowMs,
-        nonce: nonces.get(origin),
-        accessToken: token,
-      });
-      const headers = bare.with('authorization', `DPoP ${token}`).with('dpop', proof);
+      const proven = (own: RequestHead, atMs: number): RequestHead => {
+        const { method, path } = own;
+        const nonce = nonces.get(origin);
+        const url = `${origin}${path}`;
+        const proof = proofKey.proof({ method, url, nowMs: atMs, nonce, accessToken: token });
+        return { ...own, headers: own.headers.without('dpop').with('dpop', proof) };
+      };
+      const headers = bare.with('authorization', `DPoP ${token}`);
       return {
-        head: { ...head, headers },
+        head: proven({ ...head, headers }, nowMs),
         values: [secret],
         onRejected,
         onNonce: (nonce) => note(origin, nonce),
+        reprove: proven,
       };
     },
   };

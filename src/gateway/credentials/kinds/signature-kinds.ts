@@ -7,7 +7,7 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 import { isCoverable, isLasting } from '../signatures/covered-head.ts';
 import { HmacInjector } from '../signatures/hmac-injector.ts';
 import { MessageSignatureInjector } from '../signatures/message-signature.ts';
-import { derivedComponents, parseComponent } from '../signatures/signature-base.ts';
+import { derivedComponents, parseComponent, type SignatureComponent } from '../signatures/signature-base.ts';
 import { MessageSigner, signatureAlgorithms } from '../signatures/signing-key.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
 import {
@@ -132,6 +132,11 @@ const hmac = credentialKind({
     headers: partsOf(headers),
     parameters: partsOf(parameters),
   }),
+  where: ({ algorithm, headers, parameters }) => {
+    const fields = headers.map(({ name }) => `the field ${name}`);
+    const places = [...fields, ...parameters.map(({ name }) => `the parameter ${name} of the query`)];
+    return `a keyed hash (${algorithm}) by a template: ${places.join(', ')}`;
+  },
   open: (name, config, context) => {
     const { source: where, isAmbiguityAllowed, text, headers, parameters } = config;
     const problem =
@@ -255,6 +260,8 @@ const httpSignature = credentialKind({
     hasNonce: nonce,
     components: components.flatMap((text) => parseComponent(text) ?? []),
   }),
+  where: ({ label, algorithm, keyId, components }) =>
+    `the fields Signature and Signature-Input (RFC 9421), ${label} by the key ${keyId} (${algorithm}) over ${components.map(componentText).join(', ')}`,
   open: (name, config, context) => {
     const { source: where, algorithm, keyEncoding, expiresSeconds, tag } = config;
     const source = openSource(name, where, context, algorithm === 'hmac-sha256' ? 'line' : 'pem');
@@ -266,6 +273,10 @@ const httpSignature = credentialKind({
     return signing(source, injector);
   },
 });
+
+function componentText(component: SignatureComponent): string {
+  return component.kind === 'parameter' ? `@query-param;name="${component.parameter}"` : component.name;
+}
 
 /** Both kinds put a signature of theirs on every request, behind all else. */
 function signing(

@@ -107,6 +107,8 @@ export const sigv4 = credentialKind({
     ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
     ...(role === undefined ? {} : { role: roleSettings(role, written.region, absolute) }),
   }),
+  where: ({ region, service, role }) =>
+    `a signature of AWS in place of the client's, for ${service ?? 'the service'} in ${region ?? 'the region'}${service === undefined || region === undefined ? ' that the client names' : ''}${role === undefined ? '' : ', by keys of a role'}`,
   open: (name, config, context) => {
     const { region, service, acls = false, emulate, placeholder } = config;
     const injector = new Sigv4Injector({ name, region, service, acls }, context.held);

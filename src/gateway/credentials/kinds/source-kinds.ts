@@ -20,6 +20,7 @@ const bearer = credentialKind({
   foreign: { what: 'usual' },
   placeholder: standIn(),
   settings: () => ({}),
+  where: () => 'Authorization, as Bearer',
   open: (name, { source }, context) => injecting(openSource(name, source, context), bearerInjector),
 });
 
@@ -36,6 +37,7 @@ const basic = credentialKind({
   foreign: { what: 'usual' },
   placeholder: standIn(),
   settings: ({ username }) => ({ username }),
+  where: ({ username }) => `Authorization, as Basic with the user ${username}`,
   open: (name, { source, username }, context) =>
     injecting(openSource(name, source, context), basicInjector(username)),
 });
@@ -57,6 +59,7 @@ const header = credentialKind({
   foreign: { what: 'usual' },
   placeholder: standIn(),
   settings: (written) => written,
+  where: ({ header: field }) => `the field ${field}`,
   open: (name, { source, header: field, prefix }, context) =>
     injecting(openSource(name, source, context), fieldInjector(field, prefix)),
 });
@@ -72,6 +75,7 @@ const query = credentialKind({
   foreign: { what: 'usual' },
   placeholder: standIn(),
   settings: ({ parameter }) => ({ parameter }),
+  where: ({ parameter }) => `the parameter ${parameter} of the query`,
   open: (name, { source, parameter }, context) =>
     injecting(openSource(name, source, context), {
       inject: (head, secret) => ({

@@ -14,6 +14,8 @@ export interface LeaseSession {
   /** The session that began by a token: those that it made share what it has. */
   readonly rootId: string;
   readonly principalId: string;
+  /** Of the token by which it began. */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 export interface SessionLeasesOptions {

@@ -27,6 +27,8 @@ export interface Injected {
   readonly isUnused?: boolean;
   /** To be told of what the origin wants to have in the next proof. True if that is another one than before. */
   readonly onNonce?: (nonce: string) => boolean;
+  /** The same request with a proof for now, by the last nonce of its origin. */
+  readonly reprove?: (head: RequestHead, nowMs: number) => RequestHead;
   /** To be told if the origin responds with 401. */
   readonly onRejected?: (nowMs: number) => void;
   /** Whether a response with status 400 or 403 says that too, by its fields and the beginning of its body. */

@@ -2,9 +2,9 @@
 
 import type { Injected, RefusingResponse } from './injected.ts';
 
-export type Told = Pick<Injected, 'onRejected' | 'isRejection' | 'onNonce'>;
+export type Told = Pick<Injected, 'onRejected' | 'isRejection' | 'onNonce' | 'reprove'>;
 
-interface Telling {
+interface Telling extends Pick<Told, 'reprove'> {
   readonly onNonce?: (nonce: string) => boolean;
   readonly onRejected: (nowMs: number) => void;
   readonly onRefusing?: (response: RefusingResponse, nowMs: number) => void;
@@ -26,5 +26,6 @@ export function tellingOf(told: readonly Told[]): Telling {
           },
         }),
     ...(proving?.onNonce === undefined ? {} : { onNonce: proving.onNonce }),
+    ...(proving?.reprove === undefined || told.length > 1 ? {} : { reprove: proving.reprove }),
   };
 }

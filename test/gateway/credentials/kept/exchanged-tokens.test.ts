@@ -24,6 +24,7 @@ const settings: ExchangeSettings = {
   ca: [],
   dpop: false,
   actor: true,
+  claims: [],
 };
 
 async function sceneOf(
@@ -131,4 +132,41 @@ test('with dpop the token is bound to a key that is of the session alone', async
     return JSON.parse(Buffer.from(proof.split('.')[0] ?? '', 'base64url').toString());
   };
   assert.notDeepEqual(keyOf(one), keyOf(other));
+});
+
+test('the server is told claims of the job by which the session began, each of them or no token', async () => {
+  const { server, of, store } = await sceneOf({}, { claims: ['repository', 'ref', 'run', 'teams'] });
+  await using _ = store;
+  const job = {
+    repository: 'example/one',
+    ref: 'refs/heads/main',
+    run: 7,
+    teams: ['a', 'b'],
+    actor: 'ada',
+    iss: 'https://other.test',
+  };
+  await of({ ...ada, claims: job }).read(Date.now());
+  const asked = server.asked.at(-1);
+  const { repository, ref, run, teams, ...rest } = claimsOf(asked?.['subject_token'] ?? '');
+  assert.deepEqual([repository, ref, run, teams], ['example/one', 'refs/heads/main', 7, ['a', 'b']]);
+  assert.deepEqual(
+    [rest['iss'], rest['sub'], rest['actor']],
+    ['https://gateway.test', ada.principalId, undefined],
+  );
+  assert.equal(claimsOf(asked?.['actor_token'] ?? '')['repository'], undefined);
+  const count = server.asked.length;
+  const { ref: _ref, ...without } = job;
+  const wrong = [
+    without,
+    { ...job, ref: { a: 1 } },
+    { ...job, ref: null },
+    { ...job, ref: 'x'.repeat(2_000) },
+    undefined,
+  ];
+  for (const claims of wrong)
+    await assert.rejects(
+      of({ ...bob, ...(claims === undefined ? {} : { claims }) }).read(0),
+      /has no claim (ref|repository) /,
+    );
+  assert.equal(server.asked.length, count);
 });
