@@ -6,7 +6,7 @@ import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
-import type { Forwarder, ForwardRequest, ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
+import type { ForwardRequest, ForwardResult, ResponseReceiver } from '../forward/forwarder.ts';
 import { hasBody } from './body-facts.ts';
 
 export interface ProvenRequest {
@@ -14,13 +14,17 @@ export interface ProvenRequest {
   readonly injected: Pick<InjectedRequest, 'onNonce' | 'reprove'>;
 }
 
+interface ProvenForwarder {
+  forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<Partial<ForwardResult>>;
+}
+
 /** As `forward` of the forwarder. */
 export async function forwardProven(
-  forwarder: Pick<Forwarder, 'forward'>,
+  forwarder: ProvenForwarder,
   request: ForwardRequest,
   receiver: ResponseReceiver,
   { validated, injected, clock }: ProvenRequest & { readonly clock: () => number },
-): Promise<ForwardResult> {
+): Promise<Partial<ForwardResult>> {
   const { onNonce, reprove } = injected;
   if (onNonce === undefined || reprove === undefined || hasBody(validated))
     return await forwarder.forward(request, receiver);

@@ -242,8 +242,6 @@ const registryUrlHint = needed(
 const publishToken = credentialKind({
   kind: 'publish-token',
   summary: 'A token that publishes one package, by trusted publishing.',
-  where: ({ registry, package: published }) =>
-    `Authorization, a token that publishes ${published} at ${registry}, on that request alone`,
   shape: {
     registry: z
       .enum(['npm', 'pypi', 'crates'], { error: registryHint })
@@ -265,6 +263,8 @@ const publishToken = credentialKind({
     ...written,
     ...(file === undefined ? {} : { ca: absolute(file) }),
   }),
+  where: ({ registry, package: published }) =>
+    `Authorization, a token that publishes ${published} at ${registry}, on that request alone`,
   open: (name, config, context) => {
     const { registry, source, package: published } = config;
     const service = new TokenService({ name, ca: config.ca, context });
