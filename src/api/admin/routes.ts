@@ -7,6 +7,7 @@ import { packageRoutes } from './package-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { type AdminRoute, pageOf } from './route.ts';
 import * as schemas from './schemas.ts';
+import * as sessionTokens from './session-token-schemas.ts';
 import { useRoutes } from './use-routes.ts';
 
 const text = z.string();
@@ -192,8 +193,8 @@ export const adminRoutes = {
     ofAll: true,
     summary:
       'Makes a token that starts one session, or one for clients without an agent, where `admin.sessionTokens` lets this role.',
-    body: schemas.sessionTokenSchema,
-    output: schemas.issuedSessionTokenSchema,
+    body: sessionTokens.sessionTokenSchema,
+    output: sessionTokens.issuedSessionTokenSchema,
     status: 201,
   },
   withdrawSessionToken: {
@@ -204,7 +205,7 @@ export const adminRoutes = {
     summary:
       'Takes back a token that started no session yet, and a proxy token with its session; who may make one may take one back.',
     body: schemas.revokeSchema,
-    output: schemas.withdrawnSessionTokenSchema,
+    output: sessionTokens.withdrawnSessionTokenSchema,
   },
   accessRequests: {
     method: 'GET',

@@ -19,3 +19,7 @@ export function number(min: number, max: number) {
     .transform(Number)
     .pipe(z.int().min(min).max(max));
 }
+
+/** Of a token that is told once. */
+export const shownAgain =
+  'No store has it. For two minutes at the most, the same `Idempotency-Key` gets it again.';

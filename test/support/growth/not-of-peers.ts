@@ -66,6 +66,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/revoke-session.ts revokeSession',
     'src/protocol/known-options.ts oneOf',
     'src/protocol/known-options.ts requireKnownOptions',
+    'src/protocol/dns-name.ts encodeDnsName',
     'src/protocol/nearest-name.ts nearestName',
     'src/gateway/notices/standard-webhook.ts webhookKey',
     'src/protocol/nearest-name.ts slipsBetween',
