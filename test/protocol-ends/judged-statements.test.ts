@@ -26,7 +26,9 @@ let scene: PostgresScene;
 
 before(async () => {
   if (skip !== false) return;
-  scene = stack.use(await openScene(stack.use(await startServer())));
+  // The thread that reads may wait for a processor: what is too long by its octets is refused all the same.
+  const limits = { databaseStatementTimeoutMs: patienceMs };
+  scene = stack.use(await openScene(stack.use(await startServer()), { path: { limits } }));
   await scene.server.run('CREATE TABLE seen (n int, t text)', 'orders');
   await scene.server.run('GRANT ALL ON seen TO agent', 'orders');
 });
