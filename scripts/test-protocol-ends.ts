@@ -28,9 +28,10 @@ async function main(): Promise<boolean> {
   const folder = kept ?? mkdtempSync(join(tmpdir(), 'upstreamproxy-protocol-ends-'));
   mkdirSync(folder, { recursive: true });
   try {
-    const problem = existsSync(join(folder, 'node_modules'))
-      ? undefined
-      : fetchPackages(folder, packages, fetchTimeoutMs);
+    const isThere = packages.every((one) =>
+      existsSync(join(folder, 'node_modules', one.slice(0, one.lastIndexOf('@')))),
+    );
+    const problem = isThere ? undefined : fetchPackages(folder, packages, fetchTimeoutMs);
     fetchDebian(join(folder, 'debian'));
     if (problem !== undefined) console.log(`the clients cannot be fetched, and their tests skip: ${problem}`);
     const tools = problem === undefined ? { TEST_PROTOCOL_END_TOOLS: folder } : {};
