@@ -1,6 +1,5 @@
 // The socket to which `SSH_AUTH_SOCK` leads: an agent of SSH without a key, for this user alone.
 
-import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { asProxyError } from '../../protocol/error.ts';
@@ -57,7 +56,7 @@ export async function openSshAgentSocket({
   return {
     path,
     [Symbol.asyncDispose]: async () => {
-      const closed = once(server, 'close');
+      const closed = new Promise<void>((resolve) => void server.once('close', () => resolve()));
       server.close();
       for (const socket of sockets) socket.destroy();
       await closed;
