@@ -88,7 +88,10 @@ test('the command explains whether a commit or a tag would be signed, by the pol
     assert.equal(other.code, 77);
     assert.equal(JSON.parse(other.stdout).decision.effect, 'deny');
     const tag = `object ${'ab'.repeat(20)}\ntype commit\ntag v1\ntagger ${who}\n\nA release.\n`;
-    assert.match((await explain(tag)).stdout, /signs other objects \(tag; committer[^]*tags preview-\*\)/);
+    assert.match(
+      (await explain(tag)).stdout,
+      /signs something else, or with another key \(tag; committer[^]*tags preview-\*\)/,
+    );
     const forged = await explain(commit.replace('\n\n', '\ngpgsig x\n\n'));
     assert.deepEqual([forged.code, forged.stdout], [65, '']);
     assert.match(forged.stderr, /it has the header gpgsig/);
