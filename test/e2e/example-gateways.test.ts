@@ -61,6 +61,7 @@ async function prepare(): Promise<void> {
     'orders-client',
     'reports-password',
     'orders-password',
+    'shop-password',
     'deploy-key',
     'build-key',
     'chat-signing-secret',
