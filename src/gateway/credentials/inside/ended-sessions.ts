@@ -32,7 +32,7 @@ export class EndedSessions {
     this.#options = options;
   }
 
-  /** Beyond `endedSessionsMax` they are left to the next look. @throws ProxyError store_unavailable */
+  /** Beyond `insideEndedWaitingMax` they are left to the next look. @throws ProxyError store_unavailable */
   async end(sessionId: string): Promise<void> {
     if (this.#waiting >= defaultLimits.insideEndedWaitingMax) return;
     this.#waiting += 1;
@@ -57,7 +57,7 @@ export class EndedSessions {
       const kept = await this.#revocable(row);
       if (kept !== undefined) left.push({ row, kept });
     }
-    if (left.length === 0) return void (await store.forgetSession(sessionId));
+    // One by one: what was kept since, or is not among these, is not known to be of no use to anybody. The next look finds it.
     const revocable = new Set(left.map(({ row }) => row.id));
     for (const { id } of rows) if (!revocable.has(id)) await store.forget(id);
     const faults: ProxyError[] = [];
