@@ -17,7 +17,7 @@ const address = '127.80.0.5';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('catalog/aws-s3 with the S3 client of AWS', { skip }, () => {
-  const keys = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: canary('s3') };
+  const keys = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: canary('s3') };
   let stack: AsyncDisposableStack;
   let s3: S3Server;
   let set: Deployment;
