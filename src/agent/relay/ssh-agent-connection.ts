@@ -2,6 +2,7 @@
 // goes to the gateway, which has the keys and judges. What has no response there fails here.
 
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import {
@@ -21,7 +22,10 @@ export interface SshAgentContext {
 }
 
 /** Serves it to its end. Never throws; every fault ends this connection alone. */
-export async function serveSshAgent(socket: Socket, context: SshAgentContext): Promise<void> {
+export async function serveSshAgent(
+  socket: Duplex & Pick<Socket, 'destroySoon'>,
+  context: SshAgentContext,
+): Promise<void> {
   const { limits, logger } = context;
   const { sshAgentIdleTimeoutMs, sshAgentMessagesMax } = defaultLimits;
   socket.on('error', () => undefined);
@@ -36,7 +40,9 @@ export async function serveSshAgent(socket: Socket, context: SshAgentContext): P
   waitFor(sshAgentIdleTimeoutMs);
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) {
-      for (const message of messages.push(chunk)) {
+      const wasWithin = messages.isWithin;
+      const whole = messages.push(chunk);
+      for (const message of whole) {
         count += 1;
         if (count > sshAgentMessagesMax) return;
         clearTimeout(timer);
@@ -44,8 +50,9 @@ export async function serveSshAgent(socket: Socket, context: SshAgentContext): P
         waitFor(limits.headTimeoutMs);
         if (!socket.write(response)) await drained(socket);
       }
-      // A message that has begun comes at once; a person may have to be asked for a password in between.
-      waitFor(messages.isWithin ? limits.headTimeoutMs : sshAgentIdleTimeoutMs);
+      // A message that has begun comes at once, all of it; a person may have to be asked for a password in between.
+      if (!messages.isWithin) waitFor(sshAgentIdleTimeoutMs);
+      else if (!wasWithin || whole.length > 0) waitFor(limits.headTimeoutMs);
     }
   } catch (error) {
     if (error instanceof ProxyError)
@@ -57,7 +64,7 @@ export async function serveSshAgent(socket: Socket, context: SshAgentContext): P
 }
 
 /** Also one that was closed has. */
-function drained(socket: Socket): Promise<void> {
+function drained(socket: Duplex): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (socket.destroyed) resolve();
   for (const event of ['drain', 'close']) socket.once(event, () => resolve());

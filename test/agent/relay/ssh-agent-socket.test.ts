@@ -4,9 +4,10 @@ import { existsSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 
 import type { RelayStream } from '../../../src/agent/relay/join.ts';
+import { serveSshAgent } from '../../../src/agent/relay/ssh-agent-connection.ts';
 import { openSshAgentSocket } from '../../../src/agent/relay/ssh-agent-socket.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { agentFailure, agentFrame } from '../../../src/protocol/ssh-agent.ts';
@@ -231,4 +232,46 @@ test('a connection has so many messages', async () => {
     assert.deepEqual(await exchange(socket, refused), failure);
   assert.equal(await exchange(socket, refused), undefined);
   socket.destroy();
+});
+
+/** Serves a client that sends an octet, lets so much time go by, and sends the next once that one was taken. */
+async function servedSlowly(context: TestContext, octets: Buffer, betweenMs: number) {
+  const { mock } = context;
+  mock.timers.enable({ apis: ['setTimeout'] });
+  let at = 0;
+  let responses = Buffer.alloc(0);
+  const duplex = new Duplex({
+    readableHighWaterMark: 1,
+    read: () => {
+      if (at > 0) mock.timers.tick(betweenMs);
+      if (duplex.destroyed) return;
+      duplex.push(at < octets.length ? octets.subarray(at, at + 1) : null);
+      at += 1;
+    },
+    write: (chunk: Buffer, _encoding, done) => {
+      responses = Buffer.concat([responses, chunk]);
+      done();
+    },
+  });
+  const socket = Object.assign(duplex, { destroySoon: () => void duplex.destroy() });
+  await serveSshAgent(socket, {
+    ask: () => Promise.resolve(signed),
+    limits: defaultLimits,
+    logger: silentLogger,
+  });
+  mock.timers.reset();
+  return { sent: Math.min(at, octets.length), responses };
+}
+
+test('a message has one deadline, however it trickles, and the next one has its own', async (context) => {
+  const { headTimeoutMs } = defaultLimits;
+  const { length } = identitiesRequest;
+  // Each comes in less than the deadline, and all of them take longer.
+  const short = Buffer.concat([identitiesRequest, identitiesRequest, identitiesRequest]);
+  const slow = await servedSlowly(context, short, headTimeoutMs / (length + 1));
+  assert.deepEqual(slow.responses, Buffer.concat([signed, signed, signed]));
+  const long = signRequest(key, hashData());
+  const slower = await servedSlowly(context, long, headTimeoutMs / 10);
+  assert.deepEqual(slower.responses, Buffer.alloc(0));
+  assert.ok(slower.sent <= 14, `${String(slower.sent)} of ${String(long.length)} octets`);
 });
