@@ -144,9 +144,14 @@ function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
 }
 
 /** Each request in absolute form shows the token again: a proxy between could have others' on the same connection. */
-export function eachShows(pass: ProxyPass): NonNullable<StreamPort['refusalOf']> {
+function eachShows(pass: ProxyPass): NonNullable<StreamPort['refusalOf']> {
   return ({ raw, target }) =>
     pass.isShownIn(HeaderList.fromRaw(raw).all('proxy-authorization'), target) ? undefined : neededToken();
+}
+
+/** Of what came in at another worker: inside of a tunnel nobody shows a token, which would go to its other end. */
+export function passedPort(port: StreamPort, pass: ProxyPass): StreamPort {
+  return port.fields.mode === 'proxy' ? { ...port, refusalOf: eachShows(pass) } : port;
 }
 
 /** SOCKS5 inside TLS: RFC 1929 sends the token as it is. */

@@ -14,7 +14,7 @@ import type { PublicConnections } from '../admission/public-connections.ts';
 import { handleStream } from '../tunnels/stream-handler.ts';
 import type { SessionStream, StreamPlaces } from '../tunnels/stream-places.ts';
 import type { StreamParts } from '../tunnels/stream-scene.ts';
-import { eachShows, type ProxyScene, serveProxyConnection } from './proxy-connection.ts';
+import { passedPort, type ProxyScene, serveProxyConnection } from './proxy-connection.ts';
 import type { ProxyDesk } from './proxy-desk.ts';
 import { ProxyHttp2 } from './proxy-http2.ts';
 
@@ -141,7 +141,7 @@ export class ProxyListener implements AsyncDisposable {
       const pass = await this.#options.desk.take({ principal, digest }, (error) => port.reset(error));
       duplex.once('close', () => pass.release());
       if (duplex.destroyed) return pass.release();
-      void handleStream({ ...port, refusalOf: eachShows(pass) }, principal, this.#options.parts);
+      void handleStream(passedPort(port, pass), principal, this.#options.parts);
     } catch (error) {
       const refusal = asProxyError(error);
       if (refusal.limit !== undefined) this.#options.onLimit(refusal.limit);

@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { type Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
 
+import type { ParsedRequest } from '../../../src/http/request-parser.ts';
 import type { Principal } from '../../../src/policy/decision.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { passedPort } from '../../../src/gateway/proxy/proxy-connection.ts';
+import type { ProxyPass } from '../../../src/gateway/proxy/proxy-desk.ts';
 import type { SessionStream } from '../../../src/gateway/tunnels/stream-places.ts';
 import type { StreamPort } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { Passages } from '../../../src/gateway/workers/passage.ts';
@@ -123,6 +126,16 @@ test('a refusal is told with its code, and what breaks off is no end', async () 
     scene.client.destroy(new Error('gone'));
     const [error] = await broken;
     assert.equal((error as ProxyError).code, 'stream_reset');
+  }
+});
+
+test('only where each request shows the token one without it is refused: inside of a tunnel none has it', () => {
+  const pass: ProxyPass = { principal, digest: 'd', isShownIn: () => false, release: () => undefined };
+  const request = { raw: [], target: '/' } as unknown as ParsedRequest;
+  for (const mode of ['raw', 'proxy'] as const) {
+    const port = { fields: { authority: 'a.test:80', mode } } as StreamPort;
+    const refusal = passedPort(port, pass).refusalOf?.(request);
+    assert.equal(refusal?.code, mode === 'proxy' ? 'proxy_token_needed' : undefined);
   }
 });
 
