@@ -52,10 +52,14 @@ export class LentBlock {
   /** Hands on what `next` gave, which holds until the sink returns. */
   handOn(piece: Buffer, sink: { onData(piece: Buffer): void }): void {
     this.#inUse += 1;
+    let isBack = false;
     try {
       sink.onData(piece);
+      isBack = true;
     } finally {
       this.#inUse -= 1;
+      // Whoever failed may have kept it, and nobody comes back to what is empty.
+      if (!isBack && this.isEmpty) this.giveAway();
     }
     // Whoever takes a piece may take the next ones inside of that, or keep them from then on.
     if (this.#isCounted) takeBack(piece);
