@@ -19,6 +19,17 @@ interface Block {
 /** Blocks that were written, by their size: making one costs more than filling it, and then a collection. What is left in them never leaves. */
 const spares = new Map<number, Buffer[]>();
 
+const begin = Symbol('begin');
+
+/** Who writes at the end of this turn of the event loop: a callback for each would cost as much as what it does. */
+let due: BlockWriter[] = [];
+
+function writeDue(): void {
+  const writers = due;
+  due = [];
+  for (const writer of writers) writer[begin]();
+}
+
 /** The writing of one socket, which nobody else writes to meanwhile. What it is given is copied. */
 export class BlockWriter {
   readonly #socket: Duplex;
@@ -79,10 +90,14 @@ export class BlockWriter {
     this.#waitingBytes += length;
     if (this.#isDue || this.#writes > 0) return;
     this.#isDue = true;
-    setImmediate(() => {
-      this.#isDue = false;
-      this.#next();
-    });
+    due.push(this);
+    if (due.length === 1) setImmediate(writeDue);
+  }
+
+  /** What waits is written, where nothing is being written. */
+  [begin](): void {
+    this.#isDue = false;
+    this.#next();
   }
 
   /** One block at a time: Node's TLS joins what waits behind it by a copy. */
