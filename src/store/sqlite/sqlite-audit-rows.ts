@@ -1,6 +1,7 @@
 // The events of a batch as rows, many in one statement. Such a statement does not say which of them were there already: where some were, the
 // batch is stored anew, row by row.
 
+import { isMainThread } from 'node:worker_threads';
 import type { StoredPayload } from '../../api/audit-payload.ts';
 import type { ChainCursor } from '../chain/live-chain.ts';
 import type { UsedFacts } from '../uses/shared-use.ts';
@@ -14,12 +15,19 @@ type Size = (typeof sizes)[number];
 const valuesOfRow = 9;
 type Value = string | number | null | Uint8Array<ArrayBuffer>;
 
-/** FAIL: the transaction undoes what was stored before a fault, and SQLite keeps no copy of each page for that. */
+/** FAIL: the transaction undoes what was stored before a fault. */
 const textOf = (size: Size): string =>
   `INSERT OR FAIL INTO audit (id, time_ms, session_id, verdict, kind, event, counted, chain, link, link_before)
    VALUES ${Array.from({ length: size }, () => '(?, ?, ?, ?, ?, CAST(? AS TEXT), 1, ?, ?, ?)').join(', ')}
    ON CONFLICT (id) DO NOTHING`;
 const texts: Readonly<Record<Size, string>> = { 64: textOf(64), 16: textOf(16), 1: textOf(1) };
+
+/**
+ * Before another large statement the thread sleeps so long. On a machine with few processors whoever is woken meanwhile waits for the rest of
+ * its slice, 3 ms and more; a lower priority does not change that.
+ */
+const pauseMs = 0.25;
+const neverChanged = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 /** Not all events of a batch are new. */
 export class SomeStoredBefore extends Error {}
@@ -38,6 +46,7 @@ export class AuditRows {
   readonly #uses = new BatchUses();
   #rows: Row[] = [];
   #values: Value[] = [];
+  #hasStored = false;
 
   constructor(
     database: SqliteDatabase,
@@ -79,6 +88,9 @@ export class AuditRows {
   }
 
   #store(size: Size): void {
+    // On the main thread all streams would sleep, too.
+    if (this.#hasStored && size === sizes[0] && !isMainThread) Atomics.wait(neverChanged, 0, 0, pauseMs);
+    this.#hasStored = true;
     const rows = this.#rows.splice(0, size);
     const { count, last } = this.#database.insert(texts[size], this.#values.splice(0, size * valuesOfRow));
     if (count !== size) throw new SomeStoredBefore();

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, watch } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { startAuditWriter } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
+import { startAuditWriter, writeAudit } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
+import { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
 import { AuditRecordWriter } from '../../../src/store/audit-records.ts';
 import type { AuditBatch } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
 import type { AuditEntry } from '../../../src/store/store.ts';
 import { auditEntry } from '../../conformance/audit.ts';
 import { patienceMs } from '../../support/patience.ts';
+
+/** SQLite asks for it once, before its first database. */
+const temporary = mkdtempSync(join(tmpdir(), 'upstreamproxy-sqlite-'));
+process.env['SQLITE_TMPDIR'] = temporary;
+after(() => rm(temporary, { recursive: true }));
 
 const batchOf = (entries: readonly AuditEntry[]): AuditBatch => ({
   records: new AuditRecordWriter().write(entries, []),
@@ -78,6 +85,33 @@ test('the thread removes old events, and gives how many', () =>
       stored.map(({ id }) => id),
       ['3'],
     );
+  }));
+
+test('the thread keeps what a large statement could have to undo in memory, not in a file', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const made: (string | null)[] = [];
+    const watcher = watch(temporary, (_, name) => made.push(name));
+    try {
+      // Enough that the pages that they change do not fit into what SQLite keeps in any case.
+      const many = (name: string): AuditEntry[] =>
+        Array.from({ length: 512 }, (_, i) => auditEntry(`${name} ${i}`));
+      const writer = startAuditWriter(path);
+      await writer.append(batchOf(many('first')));
+      await writer.append(batchOf(many('second')));
+      await writer.close();
+      await wait(100);
+      assert.deepEqual(made, []);
+      // The control: a connection that was not told so makes a file.
+      using plain = await SqliteDatabase.open(path, 'normal');
+      writeAudit(plain, batchOf(many('third')));
+      const deadlineMs = performance.now() + patienceMs;
+      while (made.length === 0 && performance.now() < deadlineMs) await wait(20);
+      assert.ok(made.length > 0);
+    } finally {
+      watcher.close();
+    }
+    assert.equal((await store.audit.query({ limit: 2000 })).length, 3 * 512);
   }));
 
 test('what was given before the thread is closed is stored', () =>
