@@ -17,6 +17,7 @@ function readOptions(args: readonly string[]) {
     args: [...args],
     options: {
       rounds: { type: 'string', default: '5' },
+      'warm-rounds': { type: 'string', default: '3' },
       megabytes: { type: 'string', default: '256' },
       seconds: { type: 'string', default: '1.5' },
       idle: { type: 'string', default: '500' },
@@ -32,14 +33,14 @@ function readOptions(args: readonly string[]) {
   if (unknown.length > 0)
     throw new Error(`--only: ${unknown.join(', ')}; there are ${variantNames.join(', ')}`);
   const sizes = values.quick
-    ? { rounds: 1, bulkBytes: 32 << 20, phaseMs: 300, idleStreams: 50, posts: true, warms: false }
+    ? { rounds: 1, warmRounds: 0, bulkBytes: 32 << 20, phaseMs: 300, idleStreams: 50, posts: true }
     : {
         rounds: Number(values.rounds),
         bulkBytes: Number(values.megabytes) * 1024 * 1024,
         phaseMs: Number(values.seconds) * 1000,
         idleStreams: Number(values.idle),
         posts: true,
-        warms: true,
+        warmRounds: Number(values['warm-rounds']),
       };
   const generator = values.generator === 'node' ? ('node' as const) : ('bun' as const);
   return { ...sizes, names: names.filter(isVariantName), generator, json: values.json, saves: values.save };
@@ -58,8 +59,8 @@ export async function benchComparison(args: readonly string[]): Promise<void> {
     if (typeof contender === 'string') console.log(`${name}: left out, ${contender}`);
     else running.push(new Phases(stack.use(contender), { generator, origin }, options));
   }
-  // One round more first, not counted: code has to be compiled and caches filled.
-  for (let i = options.warms ? 0 : 1; i <= options.rounds; i += 1) {
+  // Some rounds first that are not counted: code has to be compiled and caches filled, as in what serves for days.
+  for (let i = 1 - options.warmRounds; i <= options.rounds; i += 1) {
     for (const each of running) {
       const row = await each.round(i > 0, i === options.rounds);
       const short = `${format(row['down MB/s'] ?? 0)} MB/s down, ${format(row['req/s n=16'] ?? 0)} req/s`;
@@ -74,7 +75,9 @@ export async function benchComparison(args: readonly string[]): Promise<void> {
   const machine = machineLine(loadAtStart, [
     `squid ${versionOf('/usr/sbin/squid') ?? 'not installed'}`,
     `load by ${generator.runtime}`,
-    options.warms ? `${options.rounds} rounds` : 'a quick run that says nothing of speed',
+    options.warmRounds > 0
+      ? `${options.rounds} rounds behind ${options.warmRounds} that are not counted`
+      : 'a quick run that says nothing of speed',
   ]);
   const text = report(machine, contenders);
   console.log(`\n${text}`);
