@@ -22,8 +22,13 @@ export function processesOf(pid: number): readonly RunningProcess[] {
   const isBelow = (one: number): boolean => one === pid || isBelowParent(parents.get(one));
   const isBelowParent = (parent: number | undefined): boolean =>
     parent !== undefined && parent > 1 && isBelow(parent);
-  return [...parents.keys()].filter(isBelow).map((one) => ({
-    pid: one,
-    isGateway: readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('embedded-gateway'),
-  }));
+  return [...parents.keys()].filter(isBelow).flatMap((one) => {
+    try {
+      const isGateway = readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('embedded-gateway');
+      return [{ pid: one, isGateway }];
+    } catch {
+      // It ended meanwhile, too.
+      return [];
+    }
+  });
 }
