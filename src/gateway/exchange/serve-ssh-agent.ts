@@ -76,13 +76,14 @@ async function sign({ principal, record, parts }: SigningExchange, request: Agen
   record.explainedBy(decision.rule.name, basis.policy.version);
   if (decision.effect === 'deny') throw denied(decision);
   const credential = keyOf(decision);
+  // What the token of the session gives no key for takes nothing of the limits.
+  requireGranted(principal, [{ credential }]);
   // Of a server that the rule names: others cost nothing.
   if (request.bind !== undefined && !(await isProven(request.bind)))
     throw refused('the server has not signed this session of SSH');
   await spendFor(accountsOf(principal, decision), (account, counted) =>
     parts.budgets.admit(account, counted, parts.clock()),
   );
-  requireGranted(principal, [{ credential }]);
   let signature: Buffer;
   try {
     const pair = await parts.credentials.agentKey(credential, parts.clock());

@@ -50,10 +50,11 @@ export async function signObject(
   record.explainedBy(decision.rule.name, basis.policy.version);
   if (decision.effect === 'deny') throw denied(decision);
   const credential = keyOf(decision);
+  // What the token of the session gives no key for takes nothing of the limits.
+  requireGranted(principal, [{ credential }]);
   await spendFor(accountsOf(principal, decision), (account, counted) =>
     parts.budgets.admit(account, counted, parts.clock()),
   );
-  requireGranted(principal, [{ credential }]);
   const [armor, fingerprint, id] = await signed(body, object, credential, parts);
   // A key can take its time to come, and the policy is another one by then.
   confirmDecision({ access, decision, basis }, principal, parts);

@@ -15,7 +15,7 @@ import {
   signRequest,
 } from '../../support/ssh-agent-messages.ts';
 import { sendRaw } from '../support/raw-http.ts';
-import { openRequestPath, type RequestPath } from '../support/request-path.ts';
+import { openRequestPath, type RequestPath, type RequestPathOptions } from '../support/request-path.ts';
 
 const host = 'upstreamproxy.invalid';
 const server = ed25519Key();
@@ -35,9 +35,15 @@ const bastion = `{ name: bastion, sign: { logIn: { server: bastion.test, hostKey
 const hashes = '{ name: hashes, sign: { hashes: git }, inject: commits }';
 
 function openScene(...rules: readonly string[]): RequestPath {
+  return openSceneWith({}, ...rules);
+}
+
+/** @param claims of the tokens of its sessions */
+function openSceneWith(claims: RequestPathOptions['claims'], ...rules: readonly string[]): RequestPath {
   const credential = (name: keyof typeof pairs, use: 'log-in' | 'hashes') =>
     ({ kind: 'agent-key', use, publicKey: textOf(name), source: { env: name } }) as const;
   return openRequestPath({
+    claims,
     policy: `rules: [${rules.join(', ')}]`,
     hosts: [],
     trust: [],
@@ -226,4 +232,23 @@ test('servers with keys of ECDSA and RSA prove themselves, and none by SHA-1', a
     const response = await ask(path, bound, logIn());
     assert.equal(response.status === 200, isTaken, `${at}: ${response.body}`);
   }
+});
+
+test('what the token of the session gives no key for takes nothing of the limits of the rule', async () => {
+  const granted: string[] = ['commits'];
+  const limited = bastion.replace('inject: login', 'inject: login, limits: { requestsPerSession: 1 }');
+  await using path = openSceneWith({ credentials: granted }, limited);
+  for (let at = 0; at < 3; at += 1) {
+    const response = await ask(path, bind, logIn());
+    assert.deepEqual(
+      [response.status, response.body.includes('credential_not_granted')],
+      [403, true],
+      response.body,
+    );
+  }
+  granted.push('login');
+  assert.deepEqual(
+    [(await ask(path, bind, logIn())).status, (await ask(path, bind, logIn())).status],
+    [200, 429],
+  );
 });

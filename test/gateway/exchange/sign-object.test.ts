@@ -6,7 +6,7 @@ import ssh2 from 'ssh2';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { sendRaw } from '../support/raw-http.ts';
-import { openRequestPath, type RequestPath } from '../support/request-path.ts';
+import { openRequestPath, type RequestPath, type RequestPathOptions } from '../support/request-path.ts';
 
 const host = 'upstreamproxy.invalid';
 const pair = ssh2.utils.generateKeyPairSync('ed25519');
@@ -16,8 +16,13 @@ const signed =
 const who = 'Build Agent <agent@example.com> 1700000000 +0100';
 const commit = `tree ${'ab'.repeat(20)}\nauthor ${who}\ncommitter ${who}\n\nA message that is nobody's business.\n`;
 
-function openScene(policy = signed, limits: Partial<typeof defaultLimits> = {}): RequestPath {
+function openScene(
+  policy = signed,
+  limits: Partial<typeof defaultLimits> = {},
+  claims: RequestPathOptions['claims'] = {},
+): RequestPath {
   return openRequestPath({
+    claims,
     policy,
     hosts: [],
     trust: [],
@@ -150,4 +155,16 @@ test('a key that is gone says so without a word of it', async () => {
   });
   const response = await ask(path, commit);
   assert.deepEqual([response.status, JSON.parse(response.body).code], [502, 'credential_unavailable']);
+});
+
+test('what the token of the session gives no key for takes nothing of the limits of the rule', async () => {
+  const policy = signed.replace('inject: key', 'inject: key, limits: { requestsPerSession: 1 }');
+  const granted: string[] = [];
+  await using path = openScene(policy, {}, { credentials: granted });
+  for (let at = 0; at < 3; at += 1) {
+    const response = await ask(path, commit);
+    assert.deepEqual([response.status, JSON.parse(response.body).code], [403, 'credential_not_granted']);
+  }
+  granted.push('key');
+  assert.deepEqual([(await ask(path, commit)).status, (await ask(path, commit)).status], [200, 429]);
 });

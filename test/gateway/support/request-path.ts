@@ -71,6 +71,8 @@ export interface RequestPathOptions {
   readonly policy: string;
   /** What decides on top of it. */
   readonly over?: (policy: Policy) => Policy;
+  /** Of the token of each session, beside its subject. */
+  readonly claims?: Readonly<Record<string, unknown>>;
   readonly credentials?: Readonly<Record<string, CredentialConfig>>;
   readonly environment?: Readonly<Record<string, string>>;
   /** Variables of `environment` with planted values, by name. */
@@ -279,7 +281,9 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     };
     const serve = (duplex: Duplex, opened: OpenFields): void => {
       const port = { duplex, fields: opened, allowsMode: () => true, accept: () => undefined };
-      void handleStream({ ...port, refuse: end, reset: end }, testPrincipal(principal), parts);
+      const { claims, ...who } = testPrincipal(principal);
+      const whose = { ...who, claims: { ...claims, ...options.claims } };
+      void handleStream({ ...port, refuse: end, reset: end }, whose, parts);
     };
     if (isTls && tlsEndsInAgent) void endTls(far, fields, { terminator, parts, serve, principal });
     else serve(far, fields);
