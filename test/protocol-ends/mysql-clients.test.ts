@@ -275,6 +275,24 @@ test('KILL by a number of another session is refused, by the own one it works', 
   assert.match(await running.said, /^1\tkept\n|ERROR 1317/);
 });
 
+test(
+  'a refusal has its words whatever set and language a client has chosen for results',
+  options,
+  async () => {
+    for (const chosen of [
+      ...['ucs2', 'utf16', 'utf16le', 'utf32', 'swe7', 'NULL'].map((set) => `character_set_results=${set}`),
+      "lc_messages='ru_RU', character_set_results=latin1",
+      "lc_messages='ka_GE'",
+      "sql_mode='ORACLE'",
+    ])
+      assert.match(
+        await ask(scene, `SET ${chosen}; KILL USER agent`),
+        /ERROR 1227 \(42000\).*: rule db: KILL is passed on as KILL/,
+        chosen,
+      );
+  },
+);
+
 /** A program with the packages that came from npm. */
 async function node(source: string): Promise<unknown> {
   const file = join(tools ?? folder.path, `client-${String(process.pid)}.mjs`);
@@ -433,6 +451,6 @@ test('no client got the password, and the audit has no statement', options, () =
     assert.ok(!all.includes(password));
     assert.ok(!audit.includes('SELECT'));
     // Nothing of the mark of a stand-in either, and no proof of MariaDB's that it knows the password.
-    assert.ok(!all.includes('upstreamproxy_'));
+    assert.ok(!all.includes('does not pass this on'));
   }
 });

@@ -124,7 +124,7 @@ export const databaseCases: GrowthCases = {
       '\0',
     ],
     read: (text) => {
-      const standIns = new MysqlStandIns('ab', 'rule');
+      const standIns = new MysqlStandIns(Uint8Array.of(1, 2, 3, 4), 'rule');
       bothWays(text, () => {
         const watcher = { passed: () => undefined, refused: () => undefined };
         const end = { databases: ['a'] };
@@ -140,16 +140,16 @@ export const databaseCases: GrowthCases = {
     pieces: [
       '\u0003\0\0\u0001\u00ff\0\0',
       '\u0001\0\0\u0001a',
-      'upstreamproxy_ab_command',
+      '\u00ff\u0011\u0029#U3401',
       '\n',
       '\u00fc',
       '#42000',
       '\u00femysql_native_password\0',
     ],
     read: (text) => {
-      const standIns = new MysqlStandIns('ab', 'rule');
+      const standIns = new MysqlStandIns(Uint8Array.of(1, 2, 3, 4), 'rule');
       bothWays(text, () => {
-        const packets = new ServerPackets((payload, sequence) => standIns.response(payload, sequence));
+        const packets = new ServerPackets((payload) => standIns.response(payload));
         return (bytes) => packets.take(bytes);
       });
       const login = new MysqlServerLogin({
@@ -162,7 +162,7 @@ export const databaseCases: GrowthCases = {
       login.first();
       login.receive(latin1(text));
       passwordProof('mysql_native_password', text, latin1(text));
-      standIns.response(latin1(text), 1);
+      standIns.response(latin1(text));
       readGreeting(latin1(text));
       readMysqlError(latin1(text), 500);
       okStatus(latin1(text));

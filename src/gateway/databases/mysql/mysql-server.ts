@@ -119,7 +119,7 @@ export class MysqlServer implements ProtocolServer<MysqlEnd> {
   ): Promise<EndOutcome> {
     const counted = new CountedCommands();
     const address = isAddressLiteral(opened.address) === 0 ? undefined : opened.address;
-    const standIns = new StandIns(Buffer.from(this.#randomBytes(16)).toString('hex'), connection.rule);
+    const standIns = new StandIns(this.#randomBytes(4), connection.rule);
     const rule = new CommandRule({
       end: connection.end,
       standIns,
@@ -179,7 +179,7 @@ function guarded(
   standIns: StandIns,
 ): RelayThrough & { readonly refused: ProxyError | undefined } {
   const fromClient = new ClientPackets(judge);
-  const fromServer = new ServerPackets((payload, sequence) => standIns.response(payload, sequence));
+  const fromServer = new ServerPackets((payload) => standIns.response(payload));
   let refused: ProxyError | undefined;
   const throughClient = byteStep({
     take: (chunk, through) => {

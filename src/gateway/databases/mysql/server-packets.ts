@@ -7,7 +7,6 @@ import { standInErrorBytesMax } from './stand-in.ts';
 /** In place of an error; undefined: it goes on. Nothing goes on behind the last one. */
 export type InPlaceOf = (
   payload: Uint8Array,
-  sequence: number,
 ) => { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined;
 
 /** The first packet of a response: of others that are numbered so, after 256, none begins as an error does. */
@@ -58,7 +57,7 @@ export class ServerPackets {
         !this.#goesOn && sequence === firstOfResponse && length > 0 && length <= standInErrorBytesMax;
       if (mayBeOurs && (bytes[start] ?? fromServer.error) === fromServer.error) {
         if (bytes.length - start < length) break;
-        const own = this.#inPlaceOf(bytes.subarray(start, start + length), sequence);
+        const own = this.#inPlaceOf(bytes.subarray(start, start + length));
         if (own !== undefined) {
           cut();
           pieces.push(own.bytes);

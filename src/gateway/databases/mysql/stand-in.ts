@@ -1,5 +1,6 @@
-// What goes to the server in the place of a command that may not: a statement that no server can read. Its error stands where the response
-// to the command would, whatever is on the way, and changes nothing else. There our own words take its place.
+// What goes to the server in the place of a command that may not: a statement that does nothing but fail, by a number and a state of SQL that
+// no server has. Its error stands where the response to the command would, whatever is on the way, and changes nothing else. There our own
+// words take its place. The text of an error would be no mark: in UTF-16 servers send none of it, and in some languages they cut it.
 
 import { refusedCommand, command } from './commands.ts';
 import { errorPacket, type MysqlRefusal, packetOf, readError } from './packet.ts';
@@ -16,40 +17,54 @@ export type Refused =
   /** Nothing behind it can be read. */
   | { readonly kind: 'malformed' };
 
-/** An error with a mark in it is no longer: servers say 80 characters of a statement. */
-export const standInErrorBytesMax = 1024;
+/** An error of a stand-in is no longer: its text has 34 characters, and none takes more than five octets in any set. */
+export const standInErrorBytesMax = 256;
+
+/** Of the part of a number that says why: commands by theirs, and the others behind them. */
+const commandsMax = 256;
+const others = ['database', 'thread', 'kill', 'malformed'] as const;
+/** Servers and clients have numbers below it; `MYSQL_ERRNO` has 16 bits. */
+const codeMin = 10_000;
+const codesMax = 50_000;
+/** Of letters and digits, of which a state is. */
+const digits = 36;
 
 export class StandIns {
-  readonly #mark: string;
+  readonly #codeBase: number;
+  /** Three of the five characters of a state. No state of a server begins so. */
+  readonly #statePrefix: string;
   readonly #rule: string;
 
-  /** @param nonce by which nobody else's words are taken for ours; the client never sees it. Of hexadecimal digits */
-  constructor(nonce: string, rule: string) {
-    this.#mark = `upstreamproxy_${nonce}_`;
+  /** @param random four octets, so that errors of others are not taken for ours; a client that finds them out tells itself refusals */
+  constructor(random: Uint8Array, rule: string) {
+    const [low = 0, high = 0, ...letters] = random;
+    this.#codeBase = codeMin + ((low + high * 256) % codesMax);
+    this.#statePrefix = `U${letters.map((octet) => inDigits(octet % digits, 1)).join('')}`;
     this.#rule = rule;
   }
 
-  /** For the server: in every mode of SQL the bracket is an error at once, which tells what stands from there on. */
-  packet(refused: Refused): Uint8Array {
-    const number = refused.kind === 'command' ? String(refused.number) : '';
-    return packetOf(0, Uint8Array.of(command.query), `) ${this.#mark}${refused.kind}${number}`);
+  /** For the server. @param following the number of the packet that the client waits for */
+  packet(refused: Refused, following = 1): Uint8Array {
+    const why = refused.kind === 'command' ? refused.number : commandsMax + others.indexOf(refused.kind);
+    const state = `${this.#statePrefix}${inDigits(following, 2)}`;
+    const statement = `SIGNAL SQLSTATE '${state}' SET MYSQL_ERRNO=${String(this.#codeBase + why)}, MESSAGE_TEXT='The gateway does not pass this on.'`;
+    return packetOf(0, Uint8Array.of(command.query), statement);
   }
 
   /** For the client, in the place of an error that the server gave; undefined: it is the server's own. */
-  response(
-    payload: Uint8Array,
-    sequence: number,
-  ): { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined {
-    const { message } = readError(payload, standInErrorBytesMax);
-    const at = message.indexOf(this.#mark);
-    if (at === -1) return undefined;
-    const [, kind, number] = /^([a-z]+)([0-9]*)/.exec(message.slice(at + this.#mark.length)) ?? [];
-    const refusal = this.#refusal(kind, Number(number));
+  response(payload: Uint8Array): { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined {
+    const { code, sqlState } = readError(payload, 0);
+    const why = code - this.#codeBase;
+    if (!sqlState.startsWith(this.#statePrefix) || why < 0 || why >= commandsMax + others.length)
+      return undefined;
+    const following = Number.parseInt(sqlState.slice(this.#statePrefix.length), digits);
+    const kind = others[why - commandsMax];
+    const refusal = this.#refusal(kind, why);
     const text = { ...refusal, message: `rule ${this.#rule}: ${refusal.message}` };
-    return { bytes: errorPacket(sequence, text), isLast: kind === 'malformed' };
+    return { bytes: errorPacket(following, text), isLast: kind === 'malformed' };
   }
 
-  #refusal(kind: string | undefined, number: number): MysqlRefusal {
+  #refusal(kind: (typeof others)[number] | undefined, number: number): MysqlRefusal {
     switch (kind) {
       case 'database':
         // ER_DBACCESS_DENIED_ERROR
@@ -66,7 +81,7 @@ export class StandIns {
       case 'malformed':
         // ER_MALFORMED_PACKET
         return { code: 1835, sqlState: 'HY000', message: 'what came is not a packet as it has to be' };
-      default:
+      case undefined:
         return {
           ...denied,
           message: `the command ${refusedCommand(number) ?? String(number)} is not passed on`,
@@ -77,3 +92,7 @@ export class StandIns {
 
 /** ER_SPECIFIC_ACCESS_DENIED_ERROR */
 const denied = { code: 1227, sqlState: '42000' } as const;
+
+function inDigits(value: number, count: number): string {
+  return value.toString(digits).toUpperCase().padStart(count, '0');
+}

@@ -18,6 +18,7 @@ import {
 import { MysqlServer } from '../../../../src/gateway/databases/mysql/mysql-server.ts';
 import {
   errorPacket,
+  type MysqlRefusal,
   okPacket,
   packetHeadBytes,
   packetOf,
@@ -30,6 +31,7 @@ import { type MysqlEnd, mysqlLoginMethods } from '../../../../src/policy/mysql-e
 import { defaultLimits, type Limits } from '../../../../src/protocol/limits.ts';
 import { Secret } from '../../../../src/protocol/secret.ts';
 import { patienceMs } from '../../../support/patience.ts';
+import { signalResponse } from './support/signal-response.ts';
 
 const options = { timeout: patienceMs };
 const unused = (): never => {
@@ -163,6 +165,12 @@ function gateway(part: ServerPart, end: Partial<MysqlEnd> = {}, limits: Limits =
 /** As servers take a log-in: with what MariaDB says beside it, which shows that it knows the password. */
 const proving = packetOf(2, Buffer.from([0, 0, 0, 2, 0, 0, 0]), 'canary-of-a-proof');
 
+/** As to a query that it cannot read, unless that is SIGNAL. */
+function errorTo(payload: Buffer): MysqlRefusal {
+  const statement = payload.subarray(1).toString('latin1');
+  return signalResponse(statement) ?? { code: 1064, sqlState: '42000', message: `near '${statement}'` };
+}
+
 /** Takes every log-in, and says an error of the text to each query. */
 const willing: ServerPart = async (server) => {
   server.send(greetingPacket(greetingOfServer));
@@ -171,8 +179,7 @@ const willing: ServerPart = async (server) => {
   for (;;) {
     const asked = await server.next();
     if (asked === undefined || asked.payload[0] === 1) break;
-    const message = `near '${asked.payload.subarray(1).toString('latin1')}' at line 1`;
-    server.send(errorPacket(1, { code: 1064, sqlState: '42000', message }));
+    server.send(errorPacket(1, errorTo(asked.payload)));
   }
   server.stream.end();
 };
@@ -218,8 +225,7 @@ test(
       for (;;) {
         const asked = await server.next();
         if (asked === undefined || asked.payload[0] === 1) break;
-        const message = `near '${asked.payload.subarray(1).toString('latin1')}'`;
-        server.send(errorPacket(1, { code: 1064, sqlState: '42000', message }));
+        server.send(errorPacket(1, errorTo(asked.payload)));
       }
       stream.end();
     });
@@ -445,7 +451,7 @@ test('a client that sends what is no command is told so behind what the server o
   client.send(hello());
   isOk(await client.next(), 2);
   client.send(query('first'), packetOf(3, 'a file'), query('never'));
-  assert.equal(readError(await client.payload(), 500).message, "near 'first' at line 1");
+  assert.equal(readError(await client.payload(), 500).message, "near 'first'");
   assert.match(readError(await client.payload(), 500).message, /rule db: what came is not a packet/);
   assert.equal(await client.next(), undefined);
   client.stream.end();

@@ -17,11 +17,12 @@ import {
 import { ServerPackets } from '../../../../src/gateway/databases/mysql/server-packets.ts';
 import { StandIns } from '../../../../src/gateway/databases/mysql/stand-in.ts';
 import type { Thread } from '../../../../src/gateway/databases/mysql/thread-ids.ts';
+import { signalResponse } from './support/signal-response.ts';
 
 const command = (number: number, text: string | Uint8Array = ''): Uint8Array =>
   packetOf(0, Uint8Array.of(number), text);
 const query = (sql: string): Uint8Array => command(0x03, sql);
-const standIns = new StandIns('ab12', 'db');
+const standIns = new StandIns(Uint8Array.of(1, 2, 3, 4), 'db');
 const address = '10.1.2.3';
 
 function rule({
@@ -207,11 +208,18 @@ test('KILL reaches connections of the own session at the own server, by its numb
 
 const errorOf = (text: string, sequence = 1): Uint8Array =>
   errorPacket(sequence, { code: 1064, sqlState: '42000', message: `near '${text}' at line 1` });
-const markOf = (refused: Parameters<StandIns['packet']>[0]): string =>
-  Buffer.from(standIns.packet(refused).subarray(packetHeadBytes + 1)).toString('latin1');
+/** What a server says to a stand-in, in words that depend on its language and on what a client set. */
+function toStandIn(
+  refused: Parameters<StandIns['packet']>[0],
+  text = 'The gateway does not pass this on.',
+): Uint8Array {
+  const statement = Buffer.from(standIns.packet(refused).subarray(packetHeadBytes + 1)).toString('latin1');
+  const response = signalResponse(statement) ?? assert.fail(statement);
+  return errorPacket(1, { ...response, message: text });
+}
 
 function said(pieces: readonly Uint8Array[]): { readonly text: string; readonly isBetween: boolean } {
-  const packets = new ServerPackets((payload, sequence) => standIns.response(payload, sequence));
+  const packets = new ServerPackets((payload) => standIns.response(payload));
   const text = pieces
     .flatMap((piece) => packets.take(piece).map((one) => Buffer.from(one).toString('latin1')))
     .join('');
@@ -237,10 +245,10 @@ test('in the place of an error that a stand-in made stand words of the gateway, 
   const own = errorOf('SELECT nothing');
   const text = saidInPieces(
     ...rows,
-    errorOf(markOf({ kind: 'command', number: 0x11 })),
+    toStandIn({ kind: 'command', number: 0x11 }),
     ok,
     own,
-    errorOf(markOf({ kind: 'database' })),
+    toStandIn({ kind: 'database' }),
   );
   const refusal = (code: number, sqlState: string, message: string): Uint8Array =>
     errorPacket(1, { code, sqlState, message: `rule db: ${message}` });
@@ -256,8 +264,48 @@ test('in the place of an error that a stand-in made stand words of the gateway, 
   );
 });
 
-test('the mark counts in the first packet of a response alone, and not within values', () => {
-  const mark = errorOf(markOf({ kind: 'command', number: 0x11 }));
+test('an error of a stand-in is known by its number and state, whatever became of its text', () => {
+  const utf16 = Buffer.from('The gateway', 'utf16le');
+  for (const text of ['', 'T', 'near', '\\0428\\043B'.repeat(9), utf16.toString('latin1')])
+    for (const [refused, code] of [
+      [{ kind: 'command', number: 0 }, 1227],
+      [{ kind: 'command', number: 255 }, 1227],
+      [{ kind: 'database' }, 1044],
+      [{ kind: 'thread' }, 1094],
+      [{ kind: 'kill' }, 1227],
+      [{ kind: 'malformed' }, 1835],
+    ] as const) {
+      const said = saidInPieces(toStandIn(refused, text));
+      assert.equal(readError(Buffer.from(said, 'latin1').subarray(packetHeadBytes), 500).code, code);
+    }
+  // One of them alone, and a neighbour of them, is somebody else's.
+  const { code, sqlState } = readError(
+    toStandIn({ kind: 'command', number: 0 }).subarray(packetHeadBytes),
+    500,
+  );
+  for (const other of [
+    errorPacket(1, { code, sqlState: '42000', message: '' }),
+    errorPacket(1, { code: 1064, sqlState, message: '' }),
+    errorPacket(1, { code: code - 1, sqlState, message: '' }),
+    errorPacket(1, { code: code + 260, sqlState, message: '' }),
+    errorPacket(1, { code, sqlState, message: '' }, false),
+  ])
+    assert.equal(saidInPieces(other), latin1(other));
+});
+
+test('a server reads each stand-in, and no two gateways have the same', () => {
+  const made = [0, 1, 255].map((octet) => new StandIns(new Uint8Array(4).fill(octet), 'db'));
+  for (const number of [0, 17, 255]) {
+    const statements = made.map((one) =>
+      Buffer.from(one.packet({ kind: 'command', number }, 255).subarray(packetHeadBytes + 1)).toString(),
+    );
+    assert.equal(new Set(statements).size, made.length);
+    for (const statement of statements) assert.notEqual(signalResponse(statement), undefined, statement);
+  }
+});
+
+test('a stand-in counts in the first packet of a response alone, and not within values', () => {
+  const mark = toStandIn({ kind: 'command', number: 0x11 });
   const second = Buffer.from(mark);
   second[3] = 2;
   // A row that is numbered as a first packet is, with the error in it.
@@ -275,7 +323,7 @@ test('the mark counts in the first packet of a response alone, and not within va
 });
 
 test('behind what cannot be read nothing of the server goes on', () => {
-  const text = saidInPieces(errorOf(markOf({ kind: 'malformed' })), packetOf(1, 'more'));
+  const text = saidInPieces(toStandIn({ kind: 'malformed' }), packetOf(1, 'more'));
   const message = 'rule db: what came is not a packet as it has to be';
   assert.equal(text, latin1(errorPacket(1, { code: 1835, sqlState: 'HY000', message })));
 });
