@@ -30,7 +30,7 @@ const packets = [
   packetOf(0, '\u0001'),
   packetOf(1, 'more'),
   packetOf(0),
-  standIns.packet({ kind: 'malformed' }),
+  standIns.packet({ kind: 'malformed' }, 1),
   ...[10_513, 10_530, 10_772, 9].map((code) => errorPacket(1, { code, sqlState: 'U3402', message: '' })),
 ].map(text);
 const words = [

@@ -293,6 +293,17 @@ test(
   },
 );
 
+test(
+  'a refused statement of more than 16 MiB is told as refused, and the connection goes on',
+  options,
+  async () => {
+    const long = `KILL${' '.repeat(2 ** 24 + 1000)}7;\nSELECT 'goes on';\n`;
+    const said = await mariadb(scene, [...withoutTls, '-f', '--max-allowed-packet=64M'], long);
+    assert.match(said, /^goes on$/m);
+    assert.match(said, /ERROR 1227 \(42000\).*: rule db: KILL is passed on as KILL/);
+  },
+);
+
 /** A program with the packages that came from npm. */
 async function node(source: string): Promise<unknown> {
   const file = join(tools ?? folder.path, `client-${String(process.pid)}.mjs`);

@@ -1,13 +1,13 @@
 // What a client sends in a session: its packets are followed by their heads, and of commands the beginning is looked at. Those that may go
-// on do so in the pieces in which they come; of the others a stand-in does, in their place.
+// on do so in the pieces in which they come; of the others a stand-in does, in their place, once it is known which packet is their last.
 
 import { packetHeadBytes, payloadBytesMax, readHead } from './packet.ts';
 
 /** What becomes of one command. */
 export type Verdict =
   | { readonly kind: 'passes' }
-  /** That goes to the server in its place. */
-  | { readonly kind: 'replaced'; readonly packet: Uint8Array };
+  /** That goes to the server in its place. @param following the number of the packet that the client waits for */
+  | { readonly kind: 'replaced'; readonly packet: (following: number) => Uint8Array };
 
 export interface CommandJudge {
   /** How much of a command is looked at, its number among it. */
@@ -29,7 +29,8 @@ export class ClientPackets {
   #held: Uint8Array = new Uint8Array(0);
   /** Of the packet that is on the way. */
   #left = 0;
-  #passes = true;
+  /** Undefined: the command goes on. */
+  #inPlace: ((following: number) => Uint8Array) | undefined;
   /** The next packet belongs to the command, and has the number behind this one. */
   #goesOn = false;
   #sequence = 0;
@@ -37,6 +38,11 @@ export class ClientPackets {
 
   constructor(judge: CommandJudge) {
     this.#judge = judge;
+  }
+
+  /** The number of a response to what came last. */
+  get following(): number {
+    return (this.#sequence + 1) & 0xff;
   }
 
   take(chunk: Uint8Array): TakenPackets {
@@ -47,7 +53,7 @@ export class ClientPackets {
     let from = 0;
     /** What passes goes on up to here; what does not is left out. */
     const cut = (): void => {
-      if (this.#passes && from < at) pieces.push(bytes.subarray(from, at));
+      if (this.#inPlace === undefined && from < at) pieces.push(bytes.subarray(from, at));
       from = at;
     };
     for (;;) {
@@ -59,17 +65,18 @@ export class ClientPackets {
       if (head === undefined) break;
       if (this.#goesOn ? head.sequence !== ((this.#sequence + 1) & 0xff) : !isCommand(head)) {
         cut();
+        this.#sequence = head.sequence;
         return this.#breaks(pieces);
       }
       if (!this.#goesOn) {
         const verdict = this.#verdictOf(bytes, at, head.length);
         if (verdict === undefined) break;
         cut();
-        this.#passes = verdict.kind === 'passes';
-        if (verdict.kind === 'replaced') pieces.push(verdict.packet);
+        this.#inPlace = verdict.kind === 'replaced' ? verdict.packet : undefined;
       }
       this.#sequence = head.sequence;
       this.#goesOn = head.length === payloadBytesMax;
+      if (this.#inPlace !== undefined && !this.#goesOn) pieces.push(this.#inPlace(this.following));
       this.#left = packetHeadBytes + head.length;
     }
     cut();
@@ -91,7 +98,7 @@ export class ClientPackets {
   #breaks(pieces: readonly Uint8Array[]): TakenPackets {
     this.#isBroken = true;
     this.#held = new Uint8Array(0);
-    return { pieces, broken: this.#goesOn && this.#passes ? 'within' : 'between' };
+    return { pieces, broken: this.#goesOn && this.#inPlace === undefined ? 'within' : 'between' };
   }
 }
 

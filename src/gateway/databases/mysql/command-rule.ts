@@ -68,11 +68,12 @@ export class CommandRule implements CommandJudge {
       return this.#refuses({ kind: 'thread' }, 'kill');
     watcher.passed('kill');
     const statement = `${before} ${String(thread.serverId)}`;
-    return { kind: 'replaced', packet: packetOf(0, Uint8Array.of(command.query), statement) };
+    return { kind: 'replaced', packet: () => packetOf(0, Uint8Array.of(command.query), statement) };
   }
 
   #refuses(refused: Refused, name: string | undefined): Verdict {
     this.#options.watcher.refused(name);
-    return { kind: 'replaced', packet: this.#options.standIns.packet(refused) };
+    const { standIns } = this.#options;
+    return { kind: 'replaced', packet: (following) => standIns.packet(refused, following) };
   }
 }

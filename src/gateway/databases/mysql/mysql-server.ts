@@ -191,7 +191,7 @@ function guarded(
       refused = new ProxyError('protocol_denied', 'what the client sent is not a packet as it has to be');
       // The server says all that it owes, and ends. Within a command nothing can be said.
       if (broken === 'between') {
-        through.push(standIns.packet({ kind: 'malformed' }));
+        through.push(standIns.packet({ kind: 'malformed' }, fromClient.following));
         through.push(quit);
       }
       through.push(null);

@@ -63,7 +63,8 @@ export class ServerPackets {
           pieces.push(own.bytes);
           at = start + length;
           from = at;
-          this.#sequence = sequence;
+          // It can be another than that of the server, which got one packet in the place of all that the client sent.
+          this.#sequence = readHead(own.bytes, 0).sequence;
           if (!own.isLast) continue;
           this.#isOver = true;
           this.#held = new Uint8Array(0);

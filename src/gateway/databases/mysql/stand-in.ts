@@ -44,7 +44,7 @@ export class StandIns {
   }
 
   /** For the server. @param following the number of the packet that the client waits for */
-  packet(refused: Refused, following = 1): Uint8Array {
+  packet(refused: Refused, following: number): Uint8Array {
     const why = refused.kind === 'command' ? refused.number : commandsMax + others.indexOf(refused.kind);
     const state = `${this.#statePrefix}${inDigits(following, 2)}`;
     const statement = `SIGNAL SQLSTATE '${state}' SET MYSQL_ERRNO=${String(this.#codeBase + why)}, MESSAGE_TEXT='The gateway does not pass this on.'`;

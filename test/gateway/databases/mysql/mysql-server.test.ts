@@ -18,10 +18,12 @@ import {
 import { MysqlServer } from '../../../../src/gateway/databases/mysql/mysql-server.ts';
 import {
   errorPacket,
+  littleEndian,
   type MysqlRefusal,
   okPacket,
   packetHeadBytes,
   packetOf,
+  payloadBytesMax,
   readError,
   readHead,
 } from '../../../../src/gateway/databases/mysql/packet.ts';
@@ -444,6 +446,27 @@ test('a request for TLS ends in TLS, whatever came behind it', options, async ()
   await assert.rejects(outcome, /not asked for here/);
 });
 
+test('a refused command of two packets has the third as its response', options, async () => {
+  const { open } = gateway(willing);
+  const { client, outcome } = open();
+  await client.next();
+  client.send(hello());
+  isOk(await client.next(), 2);
+  const first = Buffer.alloc(packetHeadBytes + payloadBytesMax, ' ');
+  first.set([...littleEndian(payloadBytesMax, 3), 0, ...Buffer.from('\u0003KILL')]);
+  client.send(first, packetOf(1, '7'), query('next'));
+  const told = await client.next();
+  assert.match(readError(told?.payload ?? Buffer.of(), 500).message, /KILL is passed on as KILL/);
+  assert.equal(told?.sequence, 2);
+  const next = await client.next();
+  assert.deepEqual(
+    [readError(next?.payload ?? Buffer.of(), 500).message, next?.sequence],
+    ["near 'next'", 1],
+  );
+  client.send(packetOf(0, Uint8Array.of(1)));
+  assert.equal((await outcome).kind, 'served');
+});
+
 test('a client that sends what is no command is told so behind what the server owes', options, async () => {
   const { open } = gateway(willing);
   const { client, outcome } = open();
@@ -452,7 +475,9 @@ test('a client that sends what is no command is told so behind what the server o
   isOk(await client.next(), 2);
   client.send(query('first'), packetOf(3, 'a file'), query('never'));
   assert.equal(readError(await client.payload(), 500).message, "near 'first'");
-  assert.match(readError(await client.payload(), 500).message, /rule db: what came is not a packet/);
+  const told = await client.next();
+  assert.match(readError(told?.payload ?? Buffer.of(), 500).message, /rule db: what came is not a packet/);
+  assert.equal(told?.sequence, 4);
   assert.equal(await client.next(), undefined);
   client.stream.end();
   const said = await outcome;

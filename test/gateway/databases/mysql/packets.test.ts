@@ -90,7 +90,7 @@ test('what may go on does so as it came, and of the rest a stand-in does, in eve
   const { text, broken } = sentInPieces(() => rule().judge, ...passing, ...between, ...more, command(0x01));
   const expected = [
     ...passing,
-    ...refused.flatMap((number) => [standIns.packet({ kind: 'command', number }), query('SELECT 2')]),
+    ...refused.flatMap((number) => [standIns.packet({ kind: 'command', number }, 1), query('SELECT 2')]),
     ...more,
     command(0x01),
   ];
@@ -109,7 +109,7 @@ test('the audit has names of commands and nothing else', () => {
 });
 
 test('a database that the rule does not name is refused, and all are open where it names none', () => {
-  const database = standIns.packet({ kind: 'database' });
+  const database = standIns.packet({ kind: 'database' }, 1);
   for (const name of ['other', 'Orders', 'orders2', 'orders\0x', 'o'.repeat(300), ''])
     assert.equal(sentInPieces(() => rule().judge, command(0x02, name)).text, latin1(database), name);
   assert.equal(sent(rule().judge, [command(0x02, 'orders\0')]).text, latin1(command(0x02, 'orders\0')));
@@ -131,7 +131,7 @@ test('what is longer than a packet is followed to its end, whether it goes on or
   assert.equal(passes.text.length, packetHeadBytes + payloadBytesMax + inside.length + after.length);
   assert.equal(
     sent(rule().judge, [first(0x11), inside, after]).text,
-    latin1(standIns.packet({ kind: 'command', number: 0x11 }), after),
+    latin1(standIns.packet({ kind: 'command', number: 0x11 }, 2), after),
   );
   // A packet of nothing ends one that is a multiple of that length.
   const empty = Uint8Array.of(0, 0, 0, 1);
@@ -144,6 +144,35 @@ test('what is longer than a packet is followed to its end, whether it goes on or
     const cut = sent(rule().judge, [first(number), packetOf(2, 'x'), after]);
     assert.equal(cut.broken, broken);
     assert.ok(!cut.text.endsWith(latin1(after)));
+    if (number === 0x11) assert.equal(cut.text, '', 'it has no last packet');
+  }
+});
+
+test('of a refused command the last packet says which number its response has', () => {
+  const filled = Buffer.alloc(packetHeadBytes + payloadBytesMax, 'z');
+  filled.set(littleEndian(payloadBytesMax, 3));
+  const packets = new ClientPackets(rule().judge);
+  const after = query('SELECT 1');
+  // Of 4 GiB: 256 of them, so that the number begins anew.
+  for (let sequence = 0; sequence < 257; sequence += 1) {
+    filled[3] = sequence;
+    filled[packetHeadBytes] = 0x11;
+    assert.deepEqual(packets.take(filled), { pieces: [] }, String(sequence));
+  }
+  const { pieces } = packets.take(Buffer.concat([packetOf(1, 'the last'), after]));
+  const standIn = standIns.packet({ kind: 'command', number: 0x11 }, 2);
+  assert.equal(latin1(...pieces), latin1(standIn, after));
+  assert.equal(packets.following, 1);
+  assert.equal(packets.take(packetOf(7, 'x')).broken, 'between');
+  assert.equal(packets.following, 8);
+});
+
+test('the response to a refused command has the number that follows its last packet', () => {
+  for (const following of [0, 1, 2, 35, 36, 255]) {
+    const packets = new ServerPackets((payload) => standIns.response(payload));
+    const [own] = packets.take(toStandIn({ kind: 'database' }, '', following));
+    assert.equal(readHead(own ?? assert.fail(), 0).sequence, following);
+    assert.equal(packets.sequence, following, 'what is told behind it goes on from there');
   }
 });
 
@@ -178,12 +207,12 @@ test('KILL reaches connections of the own session at the own server, by its numb
     ['Kill Soft Query 2000000001', 'KILL SOFT QUERY 7'],
   ] as const)
     assert.equal(sentInPieces(make, query(said)).text, latin1(query(goes)), said);
-  const thread = latin1(standIns.packet({ kind: 'thread' }));
+  const thread = latin1(standIns.packet({ kind: 'thread' }, 1));
   for (const said of ['KILL QUERY 9', 'KILL 8', 'KILL QUERY 2000000002', 'KILL 4294967303'])
     assert.equal(sent(make(), [query(said)]).text, thread, said);
   // Which server it is has to be known.
   assert.equal(sent(rule({ threads, isKnown: false }).judge, [query('KILL 7')]).text, thread);
-  const kill = latin1(standIns.packet({ kind: 'kill' }));
+  const kill = latin1(standIns.packet({ kind: 'kill' }, 1));
   for (const said of [
     'KILL USER agent',
     'KILL QUERY ID 7',
@@ -212,8 +241,11 @@ const errorOf = (text: string, sequence = 1): Uint8Array =>
 function toStandIn(
   refused: Parameters<StandIns['packet']>[0],
   text = 'The gateway does not pass this on.',
+  following = 1,
 ): Uint8Array {
-  const statement = Buffer.from(standIns.packet(refused).subarray(packetHeadBytes + 1)).toString('latin1');
+  const statement = Buffer.from(standIns.packet(refused, following).subarray(packetHeadBytes + 1)).toString(
+    'latin1',
+  );
   const response = signalResponse(statement) ?? assert.fail(statement);
   return errorPacket(1, { ...response, message: text });
 }
