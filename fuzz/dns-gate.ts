@@ -8,8 +8,8 @@ import { DnsGate } from '../src/gateway/datagrams/dns-gate.ts';
 import { readDnsQuery, readDnsResponse } from '../src/gateway/datagrams/dns-message.ts';
 import { parseHostPattern } from '../src/policy/host-pattern.ts';
 import { defaultLimits } from '../src/protocol/limits.ts';
-import { dnsQuery } from '../test/agent/capture/support/dns-client.ts';
-import { pick, runTarget, type Random } from './run-target.ts';
+import { generatedDnsQuery } from '../test/support/generated-dns-query.ts';
+import { runTarget } from './run-target.ts';
 
 const names = [
   'api.allowed.test',
@@ -25,23 +25,6 @@ const names = [
   `${'x'.repeat(63)}.allowed.test`,
   'a b.allowed.test',
 ];
-const types = [1, 12, 16, 28, 41, 64, 65, 252, 255, 0];
-
-/** A question of a random name and type, with some octets changed, cut or added. */
-function generate(random: Random): string {
-  const query = dnsQuery(pick(random, names), types[random(types.length)] ?? 1, {
-    id: random(0x10000),
-    class: random(6) === 0 ? random(0x10000) : 1,
-    ...(random(2) === 0 ? { edns: random(3) === 0 ? 1 : 0 } : {}),
-  });
-  const bytes = [...query];
-  for (let edits = random(4); edits > 0; edits--) {
-    const at = random(bytes.length);
-    if (random(3) === 0) bytes.splice(at, random(3), ...Array.from({ length: random(3) }, () => random(256)));
-    else bytes[at] = random(256);
-  }
-  return Buffer.from(bytes).toString('latin1');
-}
 
 function patterns() {
   const parsed = parseHostPattern('*.allowed.test', 'allow');
@@ -51,7 +34,7 @@ function patterns() {
 
 await runTarget({
   name: 'dns-gate',
-  generate,
+  generate: (random) => generatedDnsQuery(random, names),
   check(input) {
     const bytes = Buffer.from(input, 'latin1');
     const gate = new DnsGate(patterns());

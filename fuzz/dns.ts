@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { readDnsRequest } from '../src/agent/capture/dns-message.ts';
 import { FakeAddresses } from '../src/agent/capture/fake-addresses.ts';
 import { answerDns } from '../src/agent/capture/resolver.ts';
-import { dnsQuery } from '../test/agent/capture/support/dns-client.ts';
-import { pick, runTarget, type Random } from './run-target.ts';
+import { generatedDnsQuery } from '../test/support/generated-dns-query.ts';
+import { runTarget } from './run-target.ts';
 
 const names = [
   'api.allowed.test',
@@ -22,29 +22,12 @@ const names = [
   `${'x'.repeat(63)}.test`,
   'a b.test',
 ];
-const types = [1, 12, 16, 28, 41, 64, 65, 255, 252, 0];
 const namesMax = 8;
 const addresses = new FakeAddresses({ namesMax });
 
-/** A question of a random name and type, with some octets changed, cut or added. */
-function generate(random: Random): string {
-  const query = dnsQuery(pick(random, names), types[random(types.length)] ?? 1, {
-    id: random(0x10000),
-    class: random(5) === 0 ? random(0x10000) : 1,
-    ...(random(2) === 0 ? { edns: random(3) === 0 ? 1 : 0 } : {}),
-  });
-  const bytes = [...query];
-  for (let edits = random(4); edits > 0; edits--) {
-    const at = random(bytes.length);
-    if (random(3) === 0) bytes.splice(at, random(3), ...Array.from({ length: random(3) }, () => random(256)));
-    else bytes[at] = random(256);
-  }
-  return Buffer.from(bytes).toString('latin1');
-}
-
 await runTarget({
   name: 'dns',
-  generate,
+  generate: (random) => generatedDnsQuery(random, names),
   check(input) {
     const bytes = Buffer.from(input, 'latin1');
     const reply = answerDns(bytes, addresses);
