@@ -289,7 +289,7 @@ async function openServing(
     credentials,
     homes,
     held,
-    ...(await openKept(start, { ...known, held, audit: sink, upstream, store, sessions })),
+    ...(await openKept(start, { ...known, policies, held, audit: sink, upstream, store, sessions })),
     authority,
     upstream,
     signingKey: known.signingKey,

@@ -7,7 +7,7 @@ import type { GatewayConfig } from './config/config.ts';
 import { openExits } from './open-exits.ts';
 import type { UpstreamFiles } from './open-exits.ts';
 import { openServiceFetch } from './forward/service-fetch.ts';
-import type { ServiceDialers, ServiceOctetFetch } from './forward/service-fetch.ts';
+import type { OpenServiceFetch, ServiceDialers, ServiceOctetFetch } from './forward/service-fetch.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 
 export interface UpstreamInput {
@@ -27,6 +27,8 @@ export interface Upstream {
   readonly dialer: Dialer;
   /** For what the gateway itself asks of issuers and keepers of secrets. */
   readonly fetch: ServiceOctetFetch;
+  /** For what it asks a server of a workload, as that could: which addresses are open, a rule says. Who needs it prepares it. */
+  readonly guarded: OpenServiceFetch;
   /** For what it tells services that the operator names, over TLS. */
   readonly serviceDialer: Dialer;
   /** The same for services that are verified by these certificates alone; of what is in the clear none leaves this machine. */
@@ -63,8 +65,10 @@ export function openUpstream(input: UpstreamInput): Upstream {
         'vault' in (config.certificateAuthority.passphrase ?? {}),
     },
   );
+  const dialer = createDialer({ ...common, ...through, isNever });
   return {
-    dialer: createDialer({ ...common, ...through, isNever }),
+    dialer,
+    guarded: stack.use(openServiceFetch({ dialer, loopback: dialer }, { isUsed: false })),
     fetch: stack.use(services).fetch,
     serviceDialer,
     dialersBy: (alone) => ({

@@ -52,6 +52,10 @@ export class BoundPolicies implements Policy {
     this.#bound = policies.filter(({ name }) => name !== ceilingName && name !== mainName);
   }
 
+  get revokesTokens(): boolean {
+    return this.policies.some(({ policy }) => policy.revokesTokens);
+  }
+
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const own = this.#ownOf(principal);
     if (!('policy' in own)) return own.denial(access);

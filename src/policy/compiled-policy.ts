@@ -78,6 +78,7 @@ export class CompiledPolicy implements Policy {
   readonly version: string;
   readonly rules: readonly Rule[];
   readonly files: readonly PolicyFile[];
+  readonly revokesTokens: boolean;
   readonly #index: RulesByHost;
   readonly #times = new RuleTimes();
   readonly #kept = new KeptAllows();
@@ -95,6 +96,7 @@ export class CompiledPolicy implements Policy {
       this.#times.add(rule);
       if (index === undefined) this.#index.add(rule);
     }
+    this.revokesTokens = rules.some(({ logIn }) => logIn?.revoke !== undefined);
     this.#signing = rules.filter(({ sign }) => sign !== undefined);
     this.#blind = rules.filter(
       (rule) => rule.effect === 'allow' && (rule.handling !== 'intercept' || mayPass(rule)),

@@ -354,6 +354,8 @@ export interface Policy {
   sshHosts(principal: Principal): readonly string[];
   /** Names of credentials that some rule may put on requests of this principal, whatever else it wants. */
   injected(principal: Principal): ReadonlySet<string>;
+  /** Some rule has tokens of log-ins revoked at their server, which the gateway asks by itself. */
+  readonly revokesTokens: boolean;
   /** What rules have signed for this principal; undefined: nothing. Each object is judged by itself all the same. */
   signing(principal: Principal): SessionSigning | undefined;
   /**

@@ -122,6 +122,10 @@ export class GrantedPolicy implements Policy {
     return this.#base.injected(principal);
   }
 
+  get revokesTokens(): boolean {
+    return this.#base.revokesTokens;
+  }
+
   signing(principal: Principal): SessionSigning | undefined {
     return this.#base.signing(principal);
   }

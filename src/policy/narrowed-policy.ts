@@ -33,6 +33,10 @@ export class NarrowedPolicy implements Policy {
     return this.#base.version;
   }
 
+  get revokesTokens(): boolean {
+    return this.#base.revokesTokens;
+  }
+
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const { narrowed } = principal;
     if (narrowed === undefined) return this.#base.decide(principal, access, nowMs);

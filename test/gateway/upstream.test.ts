@@ -11,12 +11,14 @@ import { test } from 'node:test';
 import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import type { GatewayConfig } from '../../src/gateway/config/config.ts';
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
+import { revokeToken } from '../../src/gateway/credentials/inside/token-revocation.ts';
 import { fetchIssuerJson, issuerFetch } from '../../src/gateway/sessions/oidc-fetch.ts';
 import { LoopGuard } from '../../src/gateway/forward/loop-guard.ts';
 import { readUpstreamFiles } from '../../src/gateway/open-exits.ts';
 import { openUpstream } from '../../src/gateway/upstream.ts';
 import type { Upstream } from '../../src/gateway/upstream.ts';
 import type { ProxyError } from '../../src/protocol/error.ts';
+import { Secret } from '../../src/protocol/secret.ts';
 import { HeaderList } from '../../src/http/header-list.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import type { Origin } from '../support/origin.ts';
@@ -181,6 +183,36 @@ test('a fixed name leads to the issuer, and its certificate has to be of that na
   });
   await withUpstream({ resolvers: ['127.0.0.1:1'] }, async (upstream) => {
     await assert.rejects(tokenBy(upstream, url), { code: 'credential_unavailable' });
+  });
+});
+
+test('a token of a tool is revoked at addresses that its rule opens, and at no other', async () => {
+  let asked = 0;
+  await using server = await httpsOrigin({
+    authority,
+    handler: (_request, response) => {
+      asked += 1;
+      response.end();
+    },
+  });
+  const revoked = {
+    kind: 'refresh',
+    origin: `https://as.test:${server.port}`,
+    token: new Secret('a-token'),
+  } as const;
+  const hosts = { 'as.test': ['127.0.0.1'] };
+  await withUpstream({ hosts }, async ({ guarded: { fetch } }) => {
+    for (const addresses of [{}, { addresses: [] }, { addresses: ['10.0.0.0/8'] }]) {
+      const revocation = { path: '/revoke', ...addresses };
+      await assert.rejects(revokeToken(fetch, { ...revoked, revocation }), {
+        code: 'credential_unavailable',
+        message: /as\.test:[0-9]+ cannot be reached/,
+      });
+    }
+    assert.equal(asked, 0);
+    const revocation = { path: '/revoke', addresses: ['127.0.0.0/8'] };
+    assert.equal(await revokeToken(fetch, { ...revoked, revocation }), true);
+    assert.equal(asked, 1);
   });
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { BoundPolicies } from '../../src/policy/bound-policies.ts';
 import type { Decision, Principal } from '../../src/policy/decision.ts';
 import { GrantedPolicy } from '../../src/policy/granted-policy.ts';
+import { NarrowedPolicy } from '../../src/policy/narrowed-policy.ts';
 import { access, nowMs, policyOf, principal } from './fixture.ts';
 
 const credentials = { credentials: ['npm', 'other'] };
@@ -184,6 +185,24 @@ test('a grant opens what main does not allow, never what the ceiling does not, a
   // Of a session without a policy, or with two, nothing is opened.
   const both = principal({ claims: { team: 'web', role: 'rel' } });
   assert.equal(said(of('POST https://api.example.com/', both)), 'deny - two-policies');
+});
+
+test('whether tokens are revoked is said by any of the policies', () => {
+  const rule = '{ name: a, hosts: as.example.com, paths: /token, logIn: { name: a, issuer: true } }';
+  const kept = policyOf(`rules: [${rule}]`);
+  const revoked = policyOf(`rules: [${rule.replace('true', 'true, revoke: /revoke')}]`);
+  for (const [policies, expected] of [
+    [[], false],
+    [[kept, main], false],
+    [[kept, revoked], true],
+    [[revoked, main], true],
+  ] as const) {
+    const named = policies.map((policy, at) => ({ name: `p${String(at)}`, policy }));
+    const bound = new BoundPolicies('v', named);
+    assert.equal(bound.revokesTokens, expected);
+    for (const above of [new GrantedPolicy(bound, [], {}), new NarrowedPolicy(bound)])
+      assert.equal(above.revokesTokens, expected);
+  }
 });
 
 test('a policy changes with the time if any of its parts does, and its ports are those of the session', () => {

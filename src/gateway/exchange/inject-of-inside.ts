@@ -53,7 +53,7 @@ export interface InsideRecord {
 /** Undefined: the rule has nothing of it for this request. @throws ProxyError policy_denied, credential_unavailable, limit_exceeded */
 export async function injectOfInside(
   input: InsideInput,
-  { logIn }: Pick<AllowDecision, 'logIn'>,
+  { logIn, addresses }: Pick<AllowDecision, 'logIn' | 'addresses'>,
   { inside, credentials }: InsideParts,
   record: InsideRecord,
 ): Promise<InsideInjected | undefined> {
@@ -89,7 +89,7 @@ export async function injectOfInside(
     origin: originOf(head),
     used: scene.used,
     claim: scene.claim,
-    revocation: revocationOf(logIn, placed),
+    revocation: revocationOf(logIn, addresses, placed),
     onKept: (kinds) => record.noted({ keptTokens: [...kinds] }),
   });
   record.keeps(() => exchange[Symbol.dispose]());
@@ -170,13 +170,18 @@ async function withBody(
 }
 
 /** The server takes a token back from whoever it gave it to. */
-function revocationOf({ revoke }: RuleLogIn, { head, client = {} }: PlacedBody): TokenRevocation | undefined {
+function revocationOf(
+  { revoke }: RuleLogIn,
+  addresses: readonly string[],
+  { head, client = {} }: PlacedBody,
+): TokenRevocation | undefined {
   if (revoke === undefined) return undefined;
   const { id: clientId, secret: clientSecret } = client;
   const [field = '', ...more] = head.headers.all('authorization');
   const isClient = more.length === 0 && /^basic /i.test(field);
   const read = revocationSchema.safeParse({
     path: revoke,
+    ...(addresses.length === 0 ? {} : { addresses }),
     clientId,
     clientSecret,
     authorization: isClient ? field : undefined,

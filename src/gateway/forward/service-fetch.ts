@@ -22,6 +22,8 @@ export interface ServiceRequest {
   readonly client?: { readonly cert: string; readonly key: string };
   /** Ten seconds unless told otherwise. */
   readonly timeoutMs?: number;
+  /** Networks (CIDR) that are open beside the public ones. Absent: any, for the operator wrote the URL. */
+  readonly addresses?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -61,6 +63,12 @@ export function isServiceUrl(text: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
 }
 
+export interface OpenServiceFetch {
+  readonly fetch: ServiceOctetFetch;
+  /** It will be used, as nobody knew when it was opened. */
+  readonly prepare: () => void;
+}
+
 type Client = typeof import('undici');
 
 /**
@@ -70,14 +78,18 @@ type Client = typeof import('undici');
 export function openServiceFetch(
   dialers: ServiceDialers,
   { isUsed }: { readonly isUsed: boolean },
-): { readonly fetch: ServiceOctetFetch } & AsyncDisposable {
+): OpenServiceFetch & AsyncDisposable {
   const load = (): Promise<Client> => import('undici');
-  const loaded = isUsed ? load() : undefined;
-  // Who asks hears it.
-  loaded?.catch(() => {});
+  let loaded: Promise<Client> | undefined;
+  const prepare = (): void => {
+    // Who asks hears it.
+    (loaded ??= load()).catch(() => {});
+  };
+  if (isUsed) prepare();
   const closing = new AbortController();
   const running = new Set<Promise<ServiceOctets>>();
   return {
+    prepare,
     fetch: (url, request) => {
       const response = (async () => {
         if (!isServiceUrl(url)) throw new Error('its URL is not https');
@@ -139,7 +151,7 @@ async function ask(
 
 function openAgent(
   { protocol, hostname, port }: URL,
-  { ca, client: shown }: ServiceRequest,
+  { ca, client: shown, addresses = anyNetwork }: ServiceRequest,
   { dialer, loopback, client }: ServiceDialers & { readonly client: Client },
   signal: AbortSignal,
 ): Agent {
@@ -154,7 +166,7 @@ function openAgent(
     connect: (_options, callback) => {
       const dial = (isTls ? dialer : loopback).dial({
         destination,
-        addresses: anyNetwork,
+        addresses,
         principalId: 'gateway',
         alpn: ['http/1.1'],
         signal,

@@ -115,6 +115,7 @@ function goneStep(sessionId: string): NarrowingStep {
     blindHosts: () => [],
     sshHosts: () => [],
     injected: () => new Set(),
+    revokesTokens: false,
     signing: () => undefined,
     changesBetween: () => false,
   };

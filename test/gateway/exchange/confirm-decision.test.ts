@@ -21,6 +21,7 @@ function counted(text: string): Policy & { readonly asked: () => number } {
     blindHosts: (who) => policy.blindHosts(who),
     sshHosts: (who) => policy.sshHosts(who),
     injected: (who) => policy.injected(who),
+    revokesTokens: policy.revokesTokens,
     signing: (who) => policy.signing(who),
     changesBetween: (...args) => policy.changesBetween(...args),
   };

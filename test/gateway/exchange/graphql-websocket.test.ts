@@ -344,6 +344,7 @@ test('and so does one that is counted for another session above its own', async 
       blindHosts: (...asked) => policy.blindHosts(...asked),
       sshHosts: (...asked) => policy.sshHosts(...asked),
       injected: (...asked) => policy.injected(...asked),
+      revokesTokens: policy.revokesTokens,
       signing: (...asked) => policy.signing(...asked),
       changesBetween: (...asked) => policy.changesBetween(...asked),
       decide: (...asked) => {

@@ -28,6 +28,7 @@ test('a branch of the grant is pushed; another one, a deletion, an option and a 
       blindHosts: (principal) => granted.blindHosts(principal),
       sshHosts: (principal) => granted.sshHosts(principal),
       injected: (principal) => granted.injected(principal),
+      revokesTokens: granted.revokesTokens,
       signing: (principal) => granted.signing(principal),
       changesBetween: (fromMs, toMs, host) => granted.changesBetween(fromMs, toMs, host),
     };

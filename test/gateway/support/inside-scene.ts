@@ -53,6 +53,7 @@ export interface Asked {
 export interface InsideSceneOptions {
   /** The rule for the server says where tokens are revoked. */
   readonly revoke?: string;
+  readonly onRevoke?: (revoked: RevokedToken) => void;
   readonly onFault?: (error: ProxyError) => void;
 }
 
@@ -68,7 +69,10 @@ export async function openInsideScene(
   const store = memoryKeptTokens();
   const seal = keySeal();
   const services = openTestServices([authority.caPem], ['as.test', 'second.test']);
-  const revoke = (revoked: RevokedToken): Promise<boolean> => revokeToken(services.fetch, revoked);
+  const revoke = (revoked: RevokedToken): Promise<boolean> => {
+    more.onRevoke?.(revoked);
+    return revokeToken(services.fetch, revoked);
+  };
   const policy = policyOf(origin.port, more.revoke);
   const open = (holderId: string): { readonly path: RequestPath; readonly tokens: InsideTokens } => {
     const own = { store, seal, holderId, limits: { ...defaultLimits, ...limits } };

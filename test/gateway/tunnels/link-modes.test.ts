@@ -31,6 +31,7 @@ function agreeing(hosts: readonly string[], changes: { controlFrameBytesMax?: nu
     blindHosts: () => hosts,
     sshHosts: () => [],
     injected: () => new Set(),
+    revokesTokens: false,
     signing: () => undefined,
     decide: anyPolicy.decide.bind(anyPolicy),
     capturePorts: () => [],

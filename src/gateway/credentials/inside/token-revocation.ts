@@ -13,6 +13,8 @@ const clientText = z.string().max(defaultLimits.insideTokenCharactersMax);
 export const revocationSchema = z.strictObject({
   /** At the server that gave the token. */
   path: z.string(),
+  /** Networks that the rule opened for the server. Absent: none but the public ones. */
+  addresses: z.array(z.string()).optional(),
   /** As the tool showed itself when it got the token. */
   clientId: clientText.optional(),
   clientSecret: clientText.optional(),
@@ -43,7 +45,7 @@ export async function revokeToken(
   fetch: ServiceFetch,
   { kind, origin, token, revocation }: RevokedToken,
 ): Promise<boolean> {
-  const { path, clientId, clientSecret, authorization } = revocation;
+  const { path, addresses = [], clientId, clientSecret, authorization } = revocation;
   const form = new URLSearchParams({ token: token.reveal(), token_type_hint: hints[kind] ?? 'access_token' });
   if (clientId !== undefined) form.set('client_id', clientId);
   if (clientSecret !== undefined) form.set('client_secret', clientSecret);
@@ -56,6 +58,8 @@ export async function revokeToken(
     method: 'POST',
     headers,
     body: form.toString(),
+    // Where its name leads by now, nobody has judged: the server could send the gateway into its own network.
+    addresses,
   }).catch((error: unknown) => {
     throw unavailable(`${origin} cannot be reached: ${fetchReason(error)}`, error);
   });

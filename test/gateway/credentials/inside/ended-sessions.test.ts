@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import type { RevokedToken } from '../../../../src/gateway/credentials/inside/token-revocation.ts';
 import type { ProxyError } from '../../../../src/protocol/error.ts';
 import { type InsideScene, membersOf, openInsideScene } from '../../support/inside-scene.ts';
 
@@ -69,6 +70,17 @@ test('a client shows itself as it did, with its secret and not with what stands 
     assert.equal(scene.server.secrets.has(secret), true, JSON.stringify(first));
     assert.equal(first?.['client_id'], id);
   }
+});
+
+test('a token is revoked within the addresses of the rule by which it came, whichever are in force by then', async () => {
+  const opened: unknown[] = [];
+  const onRevoke = ({ revocation }: RevokedToken): void => void opened.push(revocation.addresses);
+  await using scene = await openInsideScene({}, {}, { revoke: '/revoke', onRevoke });
+  const { refresh_token: refresh } = await scene.logIn();
+  assert.equal((await scene.form('/token', refreshing(refresh))).status, 200);
+  await scene.tokens.forget('session-alice');
+  assert.ok(opened.length > 1);
+  for (const addresses of opened) assert.deepEqual(addresses, ['127.0.0.0/8']);
 });
 
 test('without it no server is asked, and the tokens are forgotten', async () => {
