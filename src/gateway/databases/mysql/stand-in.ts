@@ -21,11 +21,11 @@ export type Refused =
 export const standInErrorBytesMax = 256;
 
 /** Of the part of a number that says why: commands by theirs, and the others behind them. */
-const commandsMax = 256;
+const commandNumbers = 256;
 const others = ['database', 'thread', 'kill', 'malformed'] as const;
 /** Servers and clients have numbers below it; `MYSQL_ERRNO` has 16 bits. */
 const codeMin = 10_000;
-const codesMax = 50_000;
+const codeRange = 50_000;
 /** Of letters and digits, of which a state is. */
 const digits = 36;
 
@@ -38,14 +38,14 @@ export class StandIns {
   /** @param random four octets, so that errors of others are not taken for ours; a client that finds them out tells itself refusals */
   constructor(random: Uint8Array, rule: string) {
     const [low = 0, high = 0, ...letters] = random;
-    this.#codeBase = codeMin + ((low + high * 256) % codesMax);
+    this.#codeBase = codeMin + ((low + high * 256) % codeRange);
     this.#statePrefix = `U${letters.map((octet) => inDigits(octet % digits, 1)).join('')}`;
     this.#rule = rule;
   }
 
   /** For the server. @param following the number of the packet that the client waits for */
   packet(refused: Refused, following: number): Uint8Array {
-    const why = refused.kind === 'command' ? refused.number : commandsMax + others.indexOf(refused.kind);
+    const why = refused.kind === 'command' ? refused.number : commandNumbers + others.indexOf(refused.kind);
     const state = `${this.#statePrefix}${inDigits(following, 2)}`;
     const statement = `SIGNAL SQLSTATE '${state}' SET MYSQL_ERRNO=${String(this.#codeBase + why)}, MESSAGE_TEXT='The gateway does not pass this on.'`;
     return packetOf(0, Uint8Array.of(command.query), statement);
@@ -55,10 +55,10 @@ export class StandIns {
   response(payload: Uint8Array): { readonly bytes: Uint8Array; readonly isLast: boolean } | undefined {
     const { code, sqlState } = readError(payload, 0);
     const why = code - this.#codeBase;
-    if (!sqlState.startsWith(this.#statePrefix) || why < 0 || why >= commandsMax + others.length)
+    if (!sqlState.startsWith(this.#statePrefix) || why < 0 || why >= commandNumbers + others.length)
       return undefined;
     const following = Number.parseInt(sqlState.slice(this.#statePrefix.length), digits);
-    const kind = others[why - commandsMax];
+    const kind = others[why - commandNumbers];
     const refusal = this.#refusal(kind, why);
     const text = { ...refusal, message: `rule ${this.#rule}: ${refusal.message}` };
     return { bytes: errorPacket(following, text), isLast: kind === 'malformed' };
