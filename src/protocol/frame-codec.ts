@@ -48,9 +48,13 @@ export const frameShapes = {
 export const uint31Max = 0x7fff_ffff;
 const payloadBytesCeiling = 0xff_ffff;
 
-const typeByNumber = new Map<number, FrameType>(
+/** By number, with what is looked up for each frame at one place. */
+const typesByNumber = new Map(
   // Object.entries forgets that the keys are the types.
-  (Object.entries(frameShapes) as [FrameType, FrameShape][]).map(([type, { number }]) => [number, type]),
+  (Object.entries(frameShapes) as [FrameType, FrameShape][]).map(([type, shape]) => [
+    shape.number,
+    { type, shape },
+  ]),
 );
 
 /** Frames of one link, which no replay repeats; all others are counted. */
@@ -237,22 +241,23 @@ export class FrameParser {
 
   #checkHeader(): FrameType {
     const number = this.#header[0] ?? 0;
-    const type = typeByNumber.get(number);
-    if (type === undefined) throw new ProxyError('frame_malformed', `there is no frame type ${number}`);
+    const known = typesByNumber.get(number);
+    if (known === undefined) throw new ProxyError('frame_malformed', `there is no frame type ${number}`);
+    const { type, shape } = known;
     const length = readUint24(this.#header, 1);
     const streamId = readUint32(this.#header, 4);
-    const shape: FrameShape = frameShapes[type];
     if (
       streamId > uint31Max ||
       (shape.scope !== 'either' && (streamId === 0) !== (shape.scope === 'connection'))
     ) {
       throw new ProxyError('frame_malformed', `a ${type} frame cannot have the stream id ${streamId}`);
     }
-    const limitName = type === 'data' ? 'frameBytesMax' : 'controlFrameBytesMax';
     if (length < shape.payloadBytesMin || length > (shape.payloadBytesMax ?? length)) {
       throw new ProxyError('frame_malformed', `a ${type} frame cannot have ${length} bytes of payload`);
     }
-    if (length > this.#limits[limitName]) {
+    const { frameBytesMax, controlFrameBytesMax } = this.#limits;
+    if (length > (type === 'data' ? frameBytesMax : controlFrameBytesMax)) {
+      const limitName = type === 'data' ? 'frameBytesMax' : 'controlFrameBytesMax';
       const message = `a ${type} frame of ${length} bytes is above ${limitName}`;
       throw new ProxyError('frame_too_large', message, { limit: limitName });
     }

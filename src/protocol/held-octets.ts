@@ -46,7 +46,8 @@ const everything: HeldOctetsBounds = { perSession: 'heldOctetsPerSessionMax', al
  * many that take all they can, each has the same, and as much stays free for the next.
  */
 export class HeldOctets {
-  readonly #limits: Limits;
+  /** What the limits say: to look them up by name costs each frame more than to compare. */
+  readonly #max: { readonly perSession: number; readonly all: number };
   readonly #bounds: HeldOctetsBounds;
   readonly #within: HeldOctets | undefined;
   readonly #bySession = new Map<string, number>();
@@ -54,7 +55,7 @@ export class HeldOctets {
 
   /** @param within a wider budget, from which all that this one gives is taken too */
   constructor(limits: Limits = defaultLimits, bounds: HeldOctetsBounds = everything, within?: HeldOctets) {
-    this.#limits = limits;
+    this.#max = { perSession: limits[bounds.perSession], all: limits[bounds.all] };
     this.#bounds = bounds;
     this.#within = within;
   }
@@ -125,10 +126,6 @@ export class HeldOctets {
     const own = this.ofSession(sessionId) + octets;
     if (own > perSession) return this.#bounds.perSession;
     return own > all - this.#all ? this.#bounds.all : undefined;
-  }
-
-  get #max(): { readonly perSession: number; readonly all: number } {
-    return { perSession: this.#limits[this.#bounds.perSession], all: this.#limits[this.#bounds.all] };
   }
 
   #change(sessionId: string, octets: number): void {
