@@ -60,6 +60,136 @@ test('no two keys have one text, whatever stands in them', () => {
   fc.assert(property, { numRuns: 5000, seed: 20261127 });
 });
 
+/** Texts by which parts could be taken for others: digits, what stands between parts, and what stands for one that is not there. */
+const piece = fc.constantFrom(
+  '',
+  '0',
+  '1',
+  '1:',
+  ':',
+  ',',
+  '-',
+  '0,',
+  '1,1:a',
+  'a',
+  '2:a',
+  ' ',
+  'kept',
+  '\n',
+  'é',
+);
+const pieces = fc.array(piece, { maxLength: 3 }).map((parts) => parts.join(''));
+const maybe = fc.option(pieces, { nil: undefined });
+const list = fc.array(pieces, { maxLength: 3 });
+
+const wholeKeys: fc.Arbitrary<OriginKey> = fc.record({
+  destination: fc.record({
+    scheme: fc.constantFrom('http', 'https', 'tcp'),
+    host: fc.constantFrom('a.test', '1.test', '::1', '11.1.1.1'),
+    port: fc.constantFrom(1, 11, 443, 4431),
+  }),
+  principalId: pieces,
+  sessionId: pieces,
+  addresses: list,
+  credentials: list,
+  isKeptAfterBody: fc.boolean(),
+  tls: fc.option(fc.record({ ca: list, cert: pieces, key: pieces }, { requiredKeys: [] }), {
+    nil: undefined,
+  }),
+  exit: maybe,
+  via: maybe,
+});
+
+/** The parts of a key that are texts or lists of them, in the order in which they stand in its text. */
+const parts = ['via', 'exit', 'principalId', 'sessionId', 'addresses', 'credentials'] as const;
+
+/** What the part says, as one text of pieces, and the key with another in its place. */
+function pieceMoved(
+  one: OriginKey,
+  from: (typeof parts)[number],
+  to: (typeof parts)[number],
+  at: number,
+): OriginKey {
+  const taken = one[from];
+  const given = one[to];
+  const moved = Array.isArray(taken) ? (taken as readonly string[]).at(-1) : (taken as string | undefined);
+  if (moved === undefined || from === to) return one;
+  const cut = at % (moved.length + 1);
+  const [left, right] = [moved.slice(0, cut), moved.slice(cut)];
+  const kept = Array.isArray(taken) ? [...taken.slice(0, -1), ...(cut === 0 ? [] : [left])] : left;
+  const got = Array.isArray(given)
+    ? [right, ...(given as readonly string[])]
+    : `${right}${String(given ?? '')}`;
+  return { ...one, [from]: kept, [to]: got };
+}
+
+const pairs = fc.oneof(
+  // One part is another.
+  fc
+    .tuple(wholeKeys, wholeKeys, fc.constantFrom(...parts, 'destination', 'isKeptAfterBody', 'tls'))
+    .map(([one, other, part]) => [one, { ...one, [part]: other[part as keyof OriginKey] }] as const),
+  fc
+    .tuple(wholeKeys, wholeKeys, fc.constantFrom('scheme', 'host', 'port'))
+    .map(
+      ([one, other, part]) =>
+        [one, { ...one, destination: { ...one.destination, [part]: other.destination[part] } }] as const,
+    ),
+  // A piece of one part stands in the next one, or in any other.
+  fc
+    .tuple(wholeKeys, fc.nat({ max: parts.length - 1 }), fc.nat({ max: parts.length - 1 }), fc.nat())
+    .map(([one, from, to, at]) => [one, pieceMoved(one, parts[from]!, parts[to]!, at)] as const),
+  // A text of a list is two of it, or two are one.
+  fc
+    .tuple(wholeKeys, fc.constantFrom('addresses', 'credentials'), list, fc.nat())
+    .map(([one, part, texts, at]) => {
+      const all = texts.join('');
+      const cut = at % (all.length + 1);
+      return [
+        { ...one, [part]: texts },
+        { ...one, [part]: [all.slice(0, cut), all.slice(cut)] },
+      ] as const;
+    }),
+  fc.tuple(wholeKeys, wholeKeys),
+);
+
+/** What two keys of one pool have in common, in words of the test: JSON leaves out what is undefined. */
+const saidOf = (one: OriginKey): string =>
+  JSON.stringify(
+    [one, one.via === undefined, one.exit === undefined, one.tls === undefined],
+    (_, value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+        : value,
+  );
+
+test('keys of which a part differs, or a piece stands in another part, share no pool', () => {
+  let opened = 0;
+  let differing = 0;
+  const property = fc.property(pairs, ([one, other]) => {
+    const isSame = saidOf(one) === saidOf(other);
+    if (!isSame) differing += 1;
+    if (!isSame) assert.notEqual(originKeyText(one), originKeyText(other));
+    const pools = new OriginPools<number>(
+      () => (opened += 1),
+      () => undefined,
+    );
+    // Each behind the other, since the pool that a session used last is found without its text.
+    for (const [first, second] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const a = pools.use(first);
+      const b = pools.use(second);
+      const again = pools.use(structuredClone(first));
+      assert.equal(a.pool === b.pool, isSame, `${saidOf(one)} ${saidOf(other)}`);
+      assert.equal(again.pool, a.pool);
+    }
+    pools[Symbol.dispose]();
+  });
+  fc.assert(property, { numRuns: 6000, seed: 20261128 });
+  assert.ok(differing > 3000, String(differing));
+});
+
 test('the same key gets the same pool, and every pool is closed at the end', () => {
   const closed: number[] = [];
   let opened = 0;
