@@ -259,11 +259,9 @@ async function forward(
     client.abort(error);
     model?.end();
   };
-  const room = responseRoom(scene, parts, admitted.injected.searched);
   const refuse = (error: ProxyError): void => void (ended = error);
   const standIn = ArchiveStandIn.of(admitted, parts, record);
   const metadataIn = MetadataStandIn.of(admitted, scene.principal.id, parts, record);
-  const made = { admitted, record, room, model, standIn, toldMs: metadataIn?.toldMs, end, refuse };
   let chain: ResponseChain | undefined;
   let request: ForwardRequest | undefined;
   let release: (() => void) | undefined;
@@ -271,6 +269,8 @@ async function forward(
   try {
     const learner =
       decision.learnsIds && (await idLearner({ access, decision }, principal.sessionId, parts.ids));
+    const room = responseRoom(scene, parts, admitted.injected.searched);
+    const made = { admitted, record, room, model, standIn, toldMs: metadataIn?.toldMs, end, refuse };
     chain = ResponseChain.open(client, scene, parts, { ...made, learner });
     request = forwardRequest(client, scene, parts, { admitted, record, model, screen: chain.screen });
     release = parts.live.add({ principal, access, decision, end });

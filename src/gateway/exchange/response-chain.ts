@@ -61,7 +61,22 @@ export class ResponseChain implements Disposable {
     this.#options = options;
   }
 
+  /** The room is the chain's from here on: one that cannot be opened gives it back. */
   static open(
+    client: ClientExchange,
+    scene: ExchangeScene,
+    parts: ExchangeParts,
+    options: ChainOptions,
+  ): ResponseChain {
+    try {
+      return ResponseChain.#opened(client, scene, parts, options);
+    } catch (error) {
+      options.room[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  static #opened(
     client: ClientExchange,
     scene: ExchangeScene,
     parts: ExchangeParts,

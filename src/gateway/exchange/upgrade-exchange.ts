@@ -205,23 +205,25 @@ async function openingHandshake(
   if (isServedHere(validated.head.destination, parts.credentials))
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
   const { searched } = injected;
-  // Of messages, and of what stands between their frames.
-  const room = responseRoom(scene, parts, searched, 2);
   const end = (error: ProxyError): void => {
     onRefused(error);
     client.abort(error);
   };
   const learner = await idLearner(admitted, scene.principal.sessionId, parts.ids);
+  const sought = await parts.credentials.inMessages(decision.inject, parts.clock());
+  // Of messages, and of what stands between their frames.
+  const room = responseRoom(scene, parts, searched, 2);
   const made = { admitted, record, room, learner, end, refuse: onRefused };
   const chain = ResponseChain.open(client, scene, parts, made);
-  const { screen } = chain;
+  using owned = new DisposableStack();
+  const { screen } = owned.use(chain);
   const request = { ...forwardRequest(client, scene, parts, { admitted, record, screen }), body: undefined };
-  const sought = await parts.credentials.inMessages(decision.inject, parts.clock());
   const isRead = decision.readsOperations === true;
   const isSearched = searched !== undefined || watch !== undefined || isRead || sought.length > 0;
   const headers = handshakeFields(request.head.headers, isSearched);
   const key = headers.first('sec-websocket-key') ?? '';
   const sent = { ...request, head: { ...request.head, headers } };
+  owned.move();
   return { admitted, chain, request: sent, searched, watch, isRead, sought, key, spendBytes, spendOut };
 }
 
