@@ -246,6 +246,8 @@ export function abortTls(socket: TLSSocket, error: Error): void {
  * A plain close would be a FIN, which HTTP/1.0 clients take for the end of the file.
  */
 function resetWhenCut(socket: TLSSocket, stream: Duplex): void {
+  // TLS around this one goes with it, without the alert that would be an end: nothing below is touched while its octets pass through.
+  if ('encrypted' in stream) return;
   const destroy = socket._destroy.bind(socket);
   socket._destroy = (error, callback) => {
     if (isCut(socket) && !stream.destroyed) reset(stream, error);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { connect, createSecureContext } from 'node:tls';
+import { connect, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { peekFirstBytes } from '../../src/intercept/peek.ts';
 import { TlsTerminator, abortTls } from '../../src/intercept/tls-terminator.ts';
@@ -22,6 +22,7 @@ import type { Limits } from '../../src/protocol/limits.ts';
 import { runCommand } from '../support/command.ts';
 import { patienceMs } from '../support/patience.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 import { skipWithout } from '../support/tools.ts';
 import { nativePair, pairKinds, scriptPair } from './stream-pair.ts';
@@ -658,4 +659,28 @@ test('a connection over TCP that is ended and destroyed in one turn gives its so
       await over;
       assert.deepEqual(faults, []);
     });
+});
+
+test('a connection inside of another TLS that is cut takes that one with it, and tells of no fault', async () => {
+  const terminator = terminatorOf();
+  const outer = createTestAuthority();
+  const server = createTlsServer(outer.issue(host)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = connect({ port, host: '127.0.0.1', servername: host, ca: outer.caPem });
+  client.on('error', () => undefined);
+  const [stream] = (await once(server, 'secureConnection')) as [TLSSocket];
+  stream.on('error', () => undefined);
+  const inner = clientOn(client);
+  const { socket } = await terminator.terminate(stream, { host, alpn: [] });
+  const faults: Error[] = [];
+  socket.on('error', (fault) => faults.push(fault));
+  const ended = [socket, stream, client, inner].map((one) => once(one.resume(), 'close'));
+  socket.write('half of it');
+  // What is not whole is cut.
+  socket.destroy();
+  await Promise.all(ended);
+  assert.deepEqual(faults, []);
+  terminator.close();
+  server.close();
 });
