@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -27,9 +29,43 @@ async function echo(): Promise<Server> {
   return server;
 }
 
+/** Whose of these processes the other end of the connection is. */
+function ownerOf({ localPort = 0, remotePort = 0 }: TLSSocket, processes: readonly number[]): number {
+  const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
+  const lines = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').split('\n'));
+  const inodes = new Set(
+    lines
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, at, from]) => at?.endsWith(`:${hex(remotePort)}`) && from?.endsWith(`:${hex(localPort)}`))
+      .map((fields) => `socket:[${fields[9] ?? ''}]`),
+  );
+  const found = processes.find((pid) =>
+    readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        return inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
+      } catch {
+        // It was closed meanwhile.
+        return false;
+      }
+    }),
+  );
+  assert.ok(found !== undefined, `nobody has the connection from ${localPort}`);
+  return found;
+}
+
+/** Takes requests, and responds to none. */
+async function hang(): Promise<Server & { asked: number }> {
+  const server = Object.assign(createHttpServer(), { asked: 0 });
+  server.on('request', () => (server.asked += 1));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
 describe('the listener for clients without an agent, behind two workers', { skip }, () => {
   let origin: Origin;
   let echoing: Server;
+  let hanging: Awaited<ReturnType<typeof hang>>;
   let set: Deployment;
   let port: number;
   let metricsUrl: string;
@@ -39,16 +75,17 @@ describe('the listener for clients without an agent, behind two workers', { skip
   before(async () => {
     origin = await httpOrigin();
     echoing = await echo();
+    hanging = await hang();
     port = await freePort();
     const metrics = await freePort();
     metricsUrl = `http://127.0.0.1:${metrics}/metrics`;
     const open = { addresses: ['127.0.0.0/8'] };
-    const plain = { scheme: 'http', ports: [origin.port], ...open };
+    const plain = { scheme: 'http', ports: [origin.port, portOf(hanging)], ...open };
     set = await deploy({
       rules: [
         { name: 'api', hosts: 'api.test', ...plain },
         { name: 'few', hosts: 'few.test', ...plain, limits: { requestsPerSession: 6 } },
-        { name: 'echo', hosts: 'echo.test', scheme: 'tcp', ports: [echoPort()], ...open },
+        { name: 'echo', hosts: 'echo.test', scheme: 'tcp', ports: [portOf(echoing)], ...open },
       ],
       hosts: { 'api.test': '127.0.0.1', 'few.test': '127.0.0.1', 'echo.test': '127.0.0.1' },
       config: {
@@ -65,10 +102,12 @@ describe('the listener for clients without an agent, behind two workers', { skip
     await set?.[Symbol.asyncDispose]();
     await origin?.[Symbol.asyncDispose]();
     echoing?.close();
+    hanging?.close();
   });
 
   // A TCP server's address is an object.
-  const echoPort = (): number => (echoing.address() as AddressInfo).port;
+  const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+  const echoPort = (): number => portOf(echoing);
 
   function end(): void {
     for (const socket of opened.splice(0)) socket.destroy();
@@ -157,6 +196,30 @@ describe('the listener for clients without an agent, behind two workers', { skip
       );
   });
 
+  test('a request that the worker of its session refuses is told why, in whichever form and at whichever worker it came', async () => {
+    end();
+    const token = await tokenOf('full');
+    const target = `echo.test:${echoPort()}`;
+    for (const socket of await connections(streamsMax))
+      assert.match(await ask(socket, target, basic(token)), /^HTTP\/1\.1 200 /);
+    for (const method of ['GET', 'HEAD'])
+      for (const socket of await connections(4)) {
+        socket.end(`${get('api').replace('GET', method)}${basic(token)}\r\n`);
+        const response = await text(socket);
+        assert.match(response, /^HTTP\/1\.1 429 [^]*x-deny-reason: stream_limit\r\n/);
+        assert.equal(response.endsWith('reason: stream_limit\n'), method === 'GET', response);
+      }
+  });
+
+  test('a client that ends its side first gets all that comes back, at whichever worker it came in', async () => {
+    end();
+    const token = await tokenOf('half-closed');
+    for (const socket of await connections(4)) {
+      socket.end(`${get('api')}Connection: close\r\n${basic(token)}\r\n`);
+      assert.match(await text(socket), /^HTTP\/1\.1 200 /);
+    }
+  });
+
   test('connections and budgets of a session are counted once, not once a worker', async () => {
     end();
     const token = await tokenOf('counted');
@@ -201,6 +264,56 @@ describe('the listener for clients without an agent, behind two workers', { skip
     assert.equal(String((await once(kept!, 'data'))[0]), 'still there');
   });
 
+  test('with a worker that is killed go its connections and those of its sessions, and what waits for a response is told', async () => {
+    end();
+    const workers = workersOf(set.gateway.pid);
+    const target = `echo.test:${echoPort()}`;
+    const tokens = await Promise.all(['of-one', 'of-other'].map(tokenOf));
+    const places = new Map<string, number>();
+    const tunnels: { readonly socket: TLSSocket; readonly at: number; readonly token: string }[] = [];
+    const isPlaced = (at: number): boolean => [...places.values()].includes(at);
+    // Each session is at the worker at which its token came first, and each has connections at both.
+    for (const token of tokens)
+      for (const socket of await connections(4)) {
+        const at = ownerOf(socket, workers);
+        if (!places.has(token) && isPlaced(at)) continue;
+        assert.match(await ask(socket, target, basic(token)), /^HTTP\/1\.1 200 /);
+        if (!places.has(token)) places.set(token, at);
+        tunnels.push({ socket, at, token });
+      }
+    const [victim, token] = [places.get(tokens[0]!)!, tokens[0]!];
+    assert.equal(new Set(places.values()).size, 2);
+    const before = hanging.asked;
+    const waiting = (await connections(4))
+      .filter((socket) => ownerOf(socket, workers) !== victim)
+      .slice(0, 2);
+    const url = get('api').replaceAll(`:${origin.port}`, `:${portOf(hanging)}`);
+    for (const socket of waiting) socket.write(`${url}${basic(token)}\r\n`);
+    await waitUntil('they are asked', () => hanging.asked === before + waiting.length);
+    assert.ok(waiting.length > 0);
+    const isLost = ({ at, token: of }: (typeof tunnels)[number]): boolean =>
+      at === victim || places.get(of) === victim;
+    const lost = tunnels.filter(isLost);
+    assert.ok(lost.some(({ at }) => at !== victim) && lost.length < tunnels.length);
+    const closed = lost.map(({ socket }) => once(socket.resume(), 'close'));
+    process.kill(victim, 'SIGKILL');
+    for (const socket of waiting)
+      assert.match(await nextResponse(socket), /^HTTP\/1\.1 502 [^]*x-deny-reason: stream_reset\r\n/);
+    await Promise.all(closed);
+    for (const { socket } of tunnels.filter((one) => !isLost(one))) {
+      socket.write('still there');
+      assert.equal(String((await once(socket, 'data'))[0]), 'still there');
+    }
+    // The session has another place at once, where all of its connections come to.
+    await waitUntil('it is gone', () => !isRunning(victim));
+    for (const socket of await connections(4)) {
+      assert.match(await ask(socket, target, basic(token)), /^HTTP\/1\.1 200 /);
+      socket.write('served');
+      assert.equal(String((await once(socket, 'data'))[0]), 'served');
+    }
+    await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 1);
+  });
+
   test('a worker that is killed costs its own clients their connections, and the next ones are served', async () => {
     end();
     const tokens = await Promise.all(['one', 'two', 'three', 'four'].map(tokenOf));
@@ -217,7 +330,7 @@ describe('the listener for clients without an agent, behind two workers', { skip
       const [socket] = await connections(1);
       assert.match(await ask(socket!, target, basic(token)), /^HTTP\/1\.1 200 /);
     }
-    await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 1);
+    await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 2);
     for (const token of tokens) {
       const [socket] = await connections(1);
       assert.match(await ask(socket!, target, basic(token)), /^HTTP\/1\.1 200 /);

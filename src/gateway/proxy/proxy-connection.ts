@@ -31,22 +31,25 @@ const socksVersion = 5;
 /** Serves the connection to its end; never throws. */
 export async function serveProxyConnection(socket: TLSSocket, scene: ProxyScene): Promise<void> {
   socket.on('error', () => undefined);
+  // A client may end its side and still wait for the response. Whoever serves it ends the other side.
+  socket.allowHalfOpen = true;
   try {
     for (let refusals = 1; ; refusals += 1) {
-      const first = await nextChunk(socket, scene.parts.limits.headTimeoutMs);
-      if (first[0] === socksVersion && refusals === 1) return await serveSocks(socket, first, scene);
-      const { request, bytes } = await readRequest(socket, first, scene.parts.limits);
-      // Behind a refusal they are no request of this connection: a client may have sent them for the tunnel that it asked for.
-      const hasMore = (): boolean => bytes.length > request.headBytes || socket.readableLength > 0;
-      const error = await serveRequest(socket, { request, bytes }, scene);
+      const start = await readStart(socket, { takesSocks: refusals === 1, limits: scene.parts.limits });
+      if ('first' in start) return await serveSocks(socket, start.first, scene);
+      const { request, headBytes } = start;
+      const error = await serveRequest(socket, request, scene);
       if (error === undefined) return;
+      // Behind a refusal they are no request of this connection: a client may have sent them for the tunnel that it asked for.
+      const hasMore = socket.readableLength > headBytes;
       const goesOn =
         error.httpStatus === 407 &&
         refusals < defaultLimits.proxyRefusalsMax &&
-        !hasMore() &&
+        !hasMore &&
         !hasBody(request);
       const response = encodeRefusalOf(error, { goesOn, isHead: request.method === 'HEAD' });
       if (!goesOn) return endWith(socket, response, scene);
+      if (headBytes > 0) socket.read(headBytes);
       socket.write(response);
     }
   } catch (error) {
@@ -60,11 +63,10 @@ export async function serveProxyConnection(socket: TLSSocket, scene: ProxyScene)
 /** Gives why it is refused; undefined: the connection is somebody else's from now on. */
 async function serveRequest(
   socket: TLSSocket,
-  { request, bytes }: { readonly request: WholeRequest; readonly bytes: Buffer },
+  { fields, authority, target, method }: WholeRequest,
   scene: ProxyScene,
 ): Promise<ProxyError | undefined> {
   const { desk, address, parts } = scene;
-  const { fields, authority, target, headBytes } = request;
   let pass: ProxyPass;
   try {
     const end = (error: ProxyError): void => void socket.destroy(error);
@@ -73,12 +75,10 @@ async function serveRequest(
     return asProxyError(error);
   }
   if (!seat(socket, pass, scene)) return undefined;
-  const rest = authority === undefined ? bytes : bytes.subarray(headBytes);
-  if (rest.length > 0) socket.unshift(rest);
   const via = fields.all('via').join(', ');
   const port =
     authority === undefined
-      ? forwardPort(socket, pass)
+      ? forwardPort(socket, pass, { isHead: method === 'HEAD', parts })
       : connectPort(socket, {
           authority: formatAuthority(authority),
           via,
@@ -131,13 +131,23 @@ function connectPort(
   };
 }
 
-function forwardPort(socket: TLSSocket, pass: ProxyPass): StreamPort {
+/** Until it is accepted there is no response to its first request, and a refusal is one. */
+function forwardPort(
+  socket: TLSSocket,
+  pass: ProxyPass,
+  { isHead, parts }: Pick<ProxyScene, 'parts'> & { readonly isHead: boolean },
+): StreamPort {
+  let hasResponse = false;
   return {
     duplex: socket,
     fields: { authority: '', mode: 'proxy' },
     allowsMode: () => false,
-    accept: () => undefined,
-    refuse: (error) => void socket.destroy(error),
+    accept: () => void (hasResponse = true),
+    refuse: (error) => {
+      if (hasResponse) socket.destroy(error);
+      else endWith(socket, encodeRefusalOf(error, { goesOn: false, isHead }), { parts });
+      hasResponse = true;
+    },
     reset: (error) => void socket.destroy(error),
     refusalOf: eachShows(pass),
   };
@@ -223,48 +233,82 @@ function hasBody({ fields }: WholeRequest): boolean {
   return fields.all('content-length').some((length) => length !== '0');
 }
 
-async function readRequest(
-  socket: TLSSocket,
-  first: Buffer,
-  limits: StreamParts['limits'],
-): Promise<{ readonly request: WholeRequest; readonly bytes: Buffer }> {
-  const reader = new ProxyRequestReader(limits);
-  const endMs = performance.now() + limits.headTimeoutMs;
-  for (let chunk = first; ; chunk = await nextChunk(socket, Math.max(1, endMs - performance.now()))) {
-    const request = reader.push(chunk);
-    if (request.state !== 'incomplete') return { request, bytes: Buffer.from(reader.bytes) };
-  }
+interface StartOptions {
+  readonly takesSocks: boolean;
+  readonly limits: StreamParts['limits'];
 }
 
-/** The next octets; nothing is read beyond them. @throws ProxyError timeout, cancelled */
-async function nextChunk(socket: TLSSocket, timeoutMs: number): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+/** `headBytes`: so many are put back, for whoever reads the request again; what came behind a head is put back too. */
+type Start = { readonly first: Buffer } | { readonly request: WholeRequest; readonly headBytes: number };
+
+/** @throws ProxyError timeout, cancelled, request_malformed */
+async function readStart(socket: TLSSocket, { takesSocks, limits }: StartOptions): Promise<Start> {
+  const reader = new ProxyRequestReader(limits);
+  let isFirst = takesSocks;
+  return await readUntil(socket, limits.headTimeoutMs, (chunk) => {
+    if (isFirst && chunk[0] === socksVersion) return { first: chunk };
+    isFirst = false;
+    const request = reader.push(chunk);
+    if (request.state === 'incomplete') return undefined;
+    const isForward = request.authority === undefined;
+    const rest = Buffer.from(reader.bytes).subarray(isForward ? 0 : request.headBytes);
+    if (rest.length > 0) socket.unshift(rest);
+    return { request, headBytes: isForward ? request.headBytes : 0 };
+  });
+}
+
+const nextChunk = (socket: TLSSocket, timeoutMs: number): Promise<Buffer> =>
+  readUntil(socket, timeoutMs, (chunk) => chunk);
+
+/**
+ * What the octets are, as soon as `take` says it; nothing is read beyond them. It is called while they come, so that it can put some
+ * back: behind the end of the client nobody can. From the first of them on they have the time once more. @throws ProxyError timeout, cancelled
+ */
+async function readUntil<T>(
+  socket: TLSSocket,
+  timeoutMs: number,
+  take: (chunk: Buffer) => T | undefined,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  let isFirst = true;
   const onData = (chunk: Buffer): void => {
+    if (isFirst) timer.refresh();
+    isFirst = false;
     socket.pause();
-    resolve(chunk);
+    try {
+      const taken = take(chunk);
+      if (taken === undefined) socket.resume();
+      else over(() => resolve(taken));
+    } catch (error) {
+      over(() => reject(error));
+    }
   };
-  const onEnd = (): void => reject(new ProxyError('cancelled', 'the client ended before its request did'));
-  const timer = setTimeout(
-    () =>
+  const onEnd = (): void =>
+    over(() => reject(new ProxyError('cancelled', 'the client ended before its request did')));
+  const onLate = (): void =>
+    over(() =>
       reject(
         new ProxyError('timeout', 'no whole request in time (headTimeoutMs)', { limit: 'headTimeoutMs' }),
       ),
-    timeoutMs,
-  );
+    );
+  const timer = setTimeout(onLate, timeoutMs);
+  // At once: whatever comes behind it is not for this listener.
+  const over = (settle: () => void): void => {
+    clearTimeout(timer);
+    socket.pause().off('data', onData).off('end', onEnd).off('close', onEnd);
+    settle();
+  };
   socket.on('data', onData).once('end', onEnd).once('close', onEnd);
   socket.resume();
   if (socket.destroyed || socket.readableEnded) onEnd();
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    socket.pause().off('data', onData).off('end', onEnd).off('close', onEnd);
-  }
+  return await promise;
 }
 
 /** The last octets. A client that does not end its own side is cut off. */
 function endWith(socket: TLSSocket, bytes: Uint8Array, { parts }: Pick<ProxyScene, 'parts'>): void {
   if (socket.destroyed) return;
+  // What was on its way from it to another worker goes nowhere.
+  socket.unpipe();
   socket.end(bytes);
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), parts.limits.lingerTimeoutMs);

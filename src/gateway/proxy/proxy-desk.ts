@@ -74,14 +74,25 @@ export class ProxyDesk implements Disposable {
       if (hasToken(target, digest))
         throw new ProxyError('token_malformed', 'The token stands in the URL as well.');
       const principal = await this.#options.tokens.admit(token, address, traceId);
-      return await this.take({ principal, digest }, end);
+      return await this.#take({ principal, digest }, end);
     } catch (error) {
       throw await this.#told(asProxyError(error), address, traceId);
     }
   }
 
-  /** Takes what was admitted here, or at another worker. Throws as `admit` does. */
-  async take(
+  /** Takes what another worker admitted, whose address is not known here. Throws as `admit` does. */
+  async takePassed(
+    passed: Pick<ProxyPass, 'principal' | 'digest'>,
+    end: (error: ProxyError) => void,
+  ): Promise<ProxyPass> {
+    try {
+      return await this.#take(passed, end);
+    } catch (error) {
+      throw await this.#told(asProxyError(error), undefined, newTraceId());
+    }
+  }
+
+  async #take(
     { principal, digest }: Pick<ProxyPass, 'principal' | 'digest'>,
     end: (error: ProxyError) => void,
   ): Promise<ProxyPass> {
@@ -137,7 +148,7 @@ export class ProxyDesk implements Disposable {
     };
   }
 
-  async #told(error: ProxyError, address: string, traceId: string): Promise<ProxyError> {
+  async #told(error: ProxyError, address: string | undefined, traceId: string): Promise<ProxyError> {
     const { records, failures, clock } = this.#options;
     this.#count(error);
     if (error.code === 'proxy_token_needed') return error;
@@ -145,7 +156,7 @@ export class ProxyDesk implements Disposable {
       records.strangerRefused(error, clock(), traceId);
       // Who guesses waits, and is told the same.
       const refusal = refusedToken(traceId);
-      this.#count(await failures.told(address, refusal));
+      if (address !== undefined) this.#count(await failures.told(address, refusal));
       return refusal;
     }
     if (error.httpStatus < 500) return error;

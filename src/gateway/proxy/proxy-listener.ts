@@ -138,14 +138,12 @@ export class ProxyListener implements AsyncDisposable {
     this.#sockets.add(duplex);
     duplex.once('close', () => this.#sockets.delete(duplex));
     try {
-      const pass = await this.#options.desk.take({ principal, digest }, (error) => port.reset(error));
+      const pass = await this.#options.desk.takePassed({ principal, digest }, (error) => port.reset(error));
       duplex.once('close', () => pass.release());
       if (duplex.destroyed) return pass.release();
       void handleStream(passedPort(port, pass), principal, this.#options.parts);
     } catch (error) {
-      const refusal = asProxyError(error);
-      if (refusal.limit !== undefined) this.#options.onLimit(refusal.limit);
-      port.refuse(refusal);
+      port.refuse(asProxyError(error));
     }
   }
 

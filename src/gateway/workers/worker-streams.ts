@@ -64,21 +64,46 @@ export class WorkerStreams implements StreamPlaces {
         ),
       defaultLimits.workerReplyTimeoutMs,
     );
-    const refusal = await stream.opened;
+    const said = await stream.opened;
+    // One that broke off behind its first word has said nothing to the client yet.
+    const refusal = said ?? (stream.destroyed ? brokenOff(stream.errored) : undefined);
     clearTimeout(timer);
     duplex.off('close', leave);
     if (refusal !== undefined) {
       stream.destroy();
       return port.refuse(refusal);
     }
-    port.accept();
+    let hasResponse = port.fields.mode !== 'proxy';
+    let isRefused = false;
+    if (hasResponse) port.accept();
+    // Its requests go on unread, and the first octet that comes back is of a response: until then it can be told what became of it.
+    else
+      stream.once('data', () => {
+        hasResponse = true;
+        port.accept();
+      });
+    stream.once('error', (error) => {
+      if (hasResponse) return;
+      isRefused = true;
+      port.refuse(brokenOff(error));
+    });
     // Whoever served it is done with it, both ways: its client has so long to see the end.
     stream.once('close', () => {
       const over = setTimeout(() => duplex.destroy(), this.#limits.closeTimeoutMs);
       duplex.once('close', () => clearTimeout(over));
     });
-    await pipeBoth(duplex, stream);
+    const parting = {
+      get isUnderWay() {
+        return isRefused;
+      },
+      begin: () => false,
+    };
+    await pipeBoth(duplex, stream, { parting });
   }
+}
+
+function brokenOff(error: Error | null): ProxyError {
+  return asProxyError(error ?? new Error('the worker of this session broke off'), 'stream_reset');
 }
 
 function portOf(stream: PassedStream, fields: StreamPort['fields']): StreamPort {

@@ -4,10 +4,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
-import { basic, nextResponse, openProxyScene, originName, type ProxyScene } from './proxy-scene.ts';
+import {
+  basic,
+  clearName,
+  nextResponse,
+  openProxyScene,
+  originName,
+  type ProxyScene,
+} from './proxy-scene.ts';
 
 /** Long enough for a handshake on a busy machine. */
 const limits = { ...defaultLimits, headTimeoutMs: 1000, lingerTimeoutMs: 100, proxyStreamsPerSessionMax: 2 };
@@ -72,4 +80,27 @@ test('one session has no more connections than its own, and another one still ge
   assert.match(await ask(busy), /^HTTP\/1\.1 200 /);
   assert.match(await ask(busy), /^HTTP\/1\.1 429 [^]*proxyStreamsPerSessionMax/);
   assert.match(await ask(other), /^HTTP\/1\.1 200 /);
+});
+
+test('a plain request that is refused before it is read gets its refusal in words, and HEAD no body', async () => {
+  await using slow = await openProxyScene({
+    limits: { ...scene.config.limits, streamsPerSecondMax: 1, proxyStreamsPerSessionMax: 100 },
+  });
+  const token = slow.token();
+  const url = slow.clearOrigin.url(clearName, '/hello');
+  const responses: string[] = [];
+  for (const method of ['GET', 'GET', 'GET', 'HEAD', 'HEAD', 'HEAD']) {
+    const socket = await slow.connect();
+    socket.end(`${method} ${url} HTTP/1.1\r\nHost: ${clearName}\r\nConnection: close\r\n${basic(token)}\r\n`);
+    responses.push(await text(socket));
+  }
+  const refused = responses.filter((one) => !one.startsWith('HTTP/1.1 200 '));
+  assert.ok(refused.length >= 3, responses.join('\n'));
+  for (const one of refused)
+    assert.match(
+      one,
+      /^HTTP\/1\.1 429 [^]*connection: close[^]*x-deny-reason: limit_exceeded[^]*retry-after: /,
+    );
+  assert.match(refused[0] ?? '', /\r\n\r\nupstreamproxy: the session may open 1 connections a second/);
+  assert.match(refused.at(-1) ?? '', /content-length: \d+\r\n\r\n$/);
 });

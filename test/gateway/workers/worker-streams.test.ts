@@ -38,7 +38,7 @@ interface Scene extends AsyncDisposable {
 }
 
 /** A stream that came in at a worker that does not have its session; the other one has the name `at`. */
-async function passing({ at = '2', isThere = true } = {}): Promise<Scene> {
+async function passing({ at = '2', isThere = true, isPlain = false } = {}): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryDirectory()).path;
   const [own, other] = ['1', '2'].map(() => stack.use(new Passages(folder, Buffer.alloc(32, 7))));
@@ -54,7 +54,7 @@ async function passing({ at = '2', isThere = true } = {}): Promise<Scene> {
   const said: string[] = [];
   const port: StreamPort = {
     duplex,
-    fields: { authority: 'a.test:443', mode: 'raw' },
+    fields: isPlain ? { authority: '', mode: 'proxy' } : { authority: 'a.test:443', mode: 'raw' },
     allowsMode: () => false,
     accept: () => void said.push('accepted'),
     refuse: ({ code, message }) => {
@@ -126,6 +126,43 @@ test('a refusal is told with its code, and what breaks off is no end', async () 
     scene.client.destroy(new Error('gone'));
     const [error] = await broken;
     assert.equal((error as ProxyError).code, 'stream_reset');
+  }
+});
+
+test('a plain request is accepted with the first octet of its response: until then its client is told what ended it', async () => {
+  {
+    await using scene = await passing({ isPlain: true });
+    const { port } = await scene.passed;
+    port.accept();
+    scene.client.write('GET');
+    assert.equal(String((await once(port.duplex, 'data'))[0]), 'GET');
+    assert.deepEqual(scene.said, []);
+    // As the sockets of a process that was killed.
+    port.duplex.destroy();
+    scene.client.resume();
+    await once(scene.client, 'end');
+    assert.match(scene.said.join(), /^stream_reset: /);
+  }
+  {
+    await using scene = await passing({ isPlain: true });
+    const { port } = await scene.passed;
+    port.accept();
+    port.duplex.write('HTTP/1.1 ');
+    assert.equal(String((await once(scene.client, 'data'))[0]), 'HTTP/1.1 ');
+    assert.deepEqual(scene.said, ['accepted']);
+    let hasEnded = false;
+    scene.client.once('end', () => (hasEnded = true));
+    port.duplex.destroy();
+    await once(scene.client, 'close');
+    assert.deepEqual([scene.said, hasEnded], [['accepted'], false]);
+  }
+  {
+    await using scene = await passing({ isPlain: true });
+    const { port } = await scene.passed;
+    port.refuse(new ProxyError('stream_limit', 'too many'));
+    scene.client.resume();
+    await once(scene.client, 'end');
+    assert.deepEqual(scene.said, ['stream_limit: too many']);
   }
 });
 
