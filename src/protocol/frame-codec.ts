@@ -48,14 +48,10 @@ export const frameShapes = {
 export const uint31Max = 0x7fff_ffff;
 const payloadBytesCeiling = 0xff_ffff;
 
+// Object.entries forgets that the keys are the types.
+const shapes = Object.entries(frameShapes) as [FrameType, FrameShape][];
 /** By number, with what is looked up for each frame at one place. */
-const typesByNumber = new Map(
-  // Object.entries forgets that the keys are the types.
-  (Object.entries(frameShapes) as [FrameType, FrameShape][]).map(([type, shape]) => [
-    shape.number,
-    { type, shape },
-  ]),
-);
+const typesByNumber = new Map(shapes.map(([type, shape]) => [shape.number, { type, shape }]));
 
 /** Frames of one link, which no replay repeats; all others are counted. */
 const linkFrameTypes = [
@@ -257,9 +253,10 @@ export class FrameParser {
     }
     const { frameBytesMax, controlFrameBytesMax } = this.#limits;
     if (length > (type === 'data' ? frameBytesMax : controlFrameBytesMax)) {
-      const limitName = type === 'data' ? 'frameBytesMax' : 'controlFrameBytesMax';
-      const message = `a ${type} frame of ${length} bytes is above ${limitName}`;
-      throw new ProxyError('frame_too_large', message, { limit: limitName });
+      const limit = type === 'data' ? 'frameBytesMax' : 'controlFrameBytesMax';
+      throw new ProxyError('frame_too_large', `a ${type} frame of ${length} bytes is above ${limit}`, {
+        limit,
+      });
     }
     this.#streamId = streamId;
     this.#remaining = length;
