@@ -93,6 +93,13 @@ const slugify = (title) => title.toLowerCase().replaceAll(/[^a-z0-9 _-]/g, '').r
 configuration.markdown.anchor = { slugify };
 configuration.markdown.toc = { slugify };
 configuration.markdown.headers = { slugify };
+// Two braces in a text are no expression of the site's program.
+configuration.markdown.config = ({ renderer: { rules } }) => {
+  for (const name of ['code_inline', 'text']) {
+    const rule = rules[name];
+    rules[name] = (...all) => rule(...all).replaceAll('{{', '&#123;&#123;');
+  }
+};
 // A line that takes long on a busy machine would else lose its colours, and two builds would differ.
 configuration.markdown.shikiSetup = (highlighter) => {
   const { codeToHtml } = highlighter;
