@@ -71,17 +71,17 @@ export class HeldOctets {
 
   /** Room for so many octets. @throws ProxyError limit_exceeded, with the limit that leaves none */
   reserve(sessionId: string, octets: number): Reservation {
-    const limit = this.#lacking(sessionId, octets);
+    const limit = this.lacking(sessionId, octets);
     if (limit !== undefined) throw tooMuch(limit);
     const outer = this.#within?.reserve(sessionId, octets);
-    this.#change(sessionId, octets);
+    this.change(sessionId, octets);
     let isHeld = true;
     return {
       octets,
       release: () => {
         if (!isHeld) return;
         isHeld = false;
-        this.#change(sessionId, -octets);
+        this.change(sessionId, -octets);
         outer?.release();
       },
     };
@@ -89,50 +89,79 @@ export class HeldOctets {
 
   /** As `reserve`, where less will do: half of the room stays for what cannot do with less. Undefined if there is none to spare. */
   reserveSpare(sessionId: string, octets: number): Reservation | undefined {
-    return octets <= this.#spareOf(sessionId) ? this.reserve(sessionId, octets) : undefined;
+    return octets <= this.spareOf(sessionId) ? this.reserve(sessionId, octets) : undefined;
   }
 
   /** What a session may be promised beyond its need: at most half of what it may have at all. */
   spare(sessionId: string): SpareOctets {
-    const free = (): number => this.#spareOf(sessionId);
-    return {
-      max: this.#max.perSession / 2,
-      get free() {
-        return free();
-      },
-      change: (octets) => this.#change(sessionId, octets),
-    };
+    return new SpareOf(this, sessionId, this.#max.perSession / 2);
   }
 
   /** For what one session is sent whatever is held already. */
   counted(sessionId: string): CountedOctets {
-    const exceeded = (): LimitName | undefined => this.#lacking(sessionId, 0);
-    return {
-      get exceeded() {
-        return exceeded();
-      },
-      change: (octets) => this.#change(sessionId, octets),
-    };
+    return new CountedOf(this, sessionId);
   }
 
-  #spareOf(sessionId: string): number {
+  /** What a session may be promised now beyond its need. */
+  spareOf(sessionId: string): number {
     const { perSession, all } = this.#max;
     const own = this.ofSession(sessionId);
     return Math.max(0, Math.min(perSession / 2 - own, all / 2 - this.#all, all - this.#all - own));
   }
 
-  #lacking(sessionId: string, octets: number): LimitName | undefined {
+  /** The limit that leaves no room for so many octets more. */
+  lacking(sessionId: string, octets: number): LimitName | undefined {
     const { perSession, all } = this.#max;
     const own = this.ofSession(sessionId) + octets;
     if (own > perSession) return this.#bounds.perSession;
     return own > all - this.#all ? this.#bounds.all : undefined;
   }
 
-  #change(sessionId: string, octets: number): void {
+  /** So many octets more are held of a session, or by a negative number less, whatever the bounds are. */
+  change(sessionId: string, octets: number): void {
     this.#all += octets;
     const own = this.ofSession(sessionId) + octets;
     if (own > 0) this.#bySession.set(sessionId, own);
     else this.#bySession.delete(sessionId);
+  }
+}
+
+/** Classes: an object with a getter of its own costs each connection more, and each look at it. */
+class SpareOf implements SpareOctets {
+  readonly max: number;
+  readonly #held: HeldOctets;
+  readonly #sessionId: string;
+
+  constructor(held: HeldOctets, sessionId: string, max: number) {
+    this.max = max;
+    this.#held = held;
+    this.#sessionId = sessionId;
+  }
+
+  get free(): number {
+    return this.#held.spareOf(this.#sessionId);
+  }
+
+  change(octets: number): void {
+    this.#held.change(this.#sessionId, octets);
+  }
+}
+
+class CountedOf implements CountedOctets {
+  readonly #held: HeldOctets;
+  readonly #sessionId: string;
+
+  constructor(held: HeldOctets, sessionId: string) {
+    this.#held = held;
+    this.#sessionId = sessionId;
+  }
+
+  get exceeded(): LimitName | undefined {
+    return this.#held.lacking(this.#sessionId, 0);
+  }
+
+  change(octets: number): void {
+    this.#held.change(this.#sessionId, octets);
   }
 }
 

@@ -109,15 +109,14 @@ export function decodeOpenFields(payload: Uint8Array): OpenFields {
   if (authority === undefined || mode === undefined) {
     throw new ProxyError('frame_malformed', 'open lacks its authority or its mode');
   }
-  return {
-    authority,
-    mode,
-    ...(sni !== undefined && { sni }),
-    ...(alpn !== undefined && { alpn }),
-    ...(tlsVersion !== undefined && { tlsVersion }),
-    ...(via !== undefined && { via }),
-    ...(alpnOffer !== undefined && { alpnOffer }),
-  };
+  // One after the other: spreads cost each stream more than reading the octets.
+  const fields: { -readonly [Name in keyof OpenFields]: OpenFields[Name] } = { authority, mode };
+  if (sni !== undefined) fields.sni = sni;
+  if (alpn !== undefined) fields.alpn = alpn;
+  if (tlsVersion !== undefined) fields.tlsVersion = tlsVersion;
+  if (via !== undefined) fields.via = via;
+  if (alpnOffer !== undefined) fields.alpnOffer = alpnOffer;
+  return fields;
 }
 
 function decodeMode(value: Uint8Array): StreamMode {

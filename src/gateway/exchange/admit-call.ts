@@ -18,7 +18,8 @@ export function calledRequest(
 ): Judged & { readonly call: ModelCall | undefined } {
   const { access } = judged;
   const call = modelCallOf(access, decision, llmRequestIn(access));
-  return { access, call, ...requestOfCall(judged, call) };
+  const { validated, body } = requestOfCall(judged, call);
+  return { access, call, validated, body };
 }
 
 /** @throws ProxyError limit_exceeded, policy_denied for a model without a price; store_unavailable */

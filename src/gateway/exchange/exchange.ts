@@ -119,11 +119,11 @@ export async function admit(
   const { access, decision, basis, approval, call, validated: own, body } = judged;
   // What was true before somebody was asked need not be true behind it.
   if (approval !== undefined) requireAudit(parts, principal.sessionId);
-  const archive =
+  const archive: PromisedArchive =
     decision.package === undefined
-      ? {}
+      ? noArchive
       : await promisedArchive(decision, access, { principal, record, signal: client.signal }, parts);
-  const { promised }: PromisedArchive = archive;
+  const { promised } = archive;
   const whole = askedInForm(own, access, decision, promised);
   const watch = isSearched(decision) ? await leakWatchOf(decision, principal, parts, record) : undefined;
   const validated = watch === undefined ? whole : { ...whole, head: watch.judgeHead(whole.head) };
@@ -144,9 +144,25 @@ export async function admit(
     decision.inject.map(({ credential }) => credential),
   );
   const ownBody = sent === client ? undefined : sent.body;
-  const spent = { spendBytes, spendOut, called, ...archive };
-  return { validated, access, decision, basis, approval, body: ownBody, watch, injected, ...spent };
+  // One literal, as below.
+  return {
+    validated,
+    access,
+    decision,
+    basis,
+    approval,
+    body: ownBody,
+    watch,
+    injected,
+    spendBytes,
+    spendOut,
+    called,
+    promised,
+    cacheKey: archive.cacheKey,
+  };
 }
+
+const noArchive: PromisedArchive = { promised: undefined, cacheKey: undefined };
 
 /** In the form in which the response can be read, where it has to be. */
 function askedInForm(
