@@ -17,7 +17,7 @@ function readOptions(args: readonly string[]) {
     args: [...args],
     options: {
       rounds: { type: 'string', default: '5' },
-      'warm-rounds': { type: 'string', default: '3' },
+      'warm-rounds': { type: 'string', default: '8' },
       megabytes: { type: 'string', default: '256' },
       seconds: { type: 'string', default: '1.5' },
       idle: { type: 'string', default: '500' },
