@@ -144,22 +144,8 @@ export async function admit(
     decision.inject.map(({ credential }) => credential),
   );
   const ownBody = sent === client ? undefined : sent.body;
-  // One literal, as below.
-  return {
-    validated,
-    access,
-    decision,
-    basis,
-    approval,
-    body: ownBody,
-    watch,
-    injected,
-    spendBytes,
-    spendOut,
-    called,
-    promised,
-    cacheKey: archive.cacheKey,
-  };
+  const given = { validated, access, decision, basis, approval, body: ownBody, watch, injected };
+  return { ...given, spendBytes, spendOut, called, promised, cacheKey: archive.cacheKey };
 }
 
 const noArchive: PromisedArchive = { promised: undefined, cacheKey: undefined };
