@@ -14,7 +14,7 @@ import {
   texts,
   thing,
 } from '../protocol/known-options.ts';
-import { type Limits, defaultLimits } from '../protocol/limits.ts';
+import { type Limits, limitsWith } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { WorkloadFiles } from './trust/workload-stores.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
@@ -219,7 +219,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     scrubEnvironment: options.scrubEnvironment ?? false,
     dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway ?? false,
     dangerouslyAllowUnhardened: options.dangerouslyAllowUnhardened ?? false,
-    limits: Object.freeze({ ...defaultLimits, ...options.limits }),
+    limits: limitsWith(options.limits),
     logger,
   };
 }

@@ -11,7 +11,7 @@ import {
   thing,
   tokenText,
 } from '../protocol/known-options.ts';
-import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import { type Limits, limitsWith } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import { type Logger, standardErrorLogger } from '../system/logger.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
@@ -99,7 +99,7 @@ export async function startUpstreamProxyRelay(options: GatewayRelayOptions | Rel
 
 async function startGatewayRelay(options: GatewayRelayOptions): Promise<GatewayRelay> {
   const { token: given, signal, logger = standardErrorLogger } = options;
-  const limits = Object.freeze({ ...defaultLimits, ...options.limits });
+  const limits = limitsWith(options.limits);
   await using stack = new AsyncDisposableStack();
   const gateway = await openGatewayOf(options, limits, stack);
   // Before the token is copied, although the caller had it before.

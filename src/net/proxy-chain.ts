@@ -195,7 +195,7 @@ export class ProxyChain {
     const { limits } = this.#options;
     const reader = new ResponseReader({
       request: { method: 'CONNECT', asksToSwitch: false },
-      limits: { ...limits, headBytesMax: limits.connectHeadBytesMax },
+      limits: { headBytesMax: limits.connectHeadBytesMax, headersCountMax: limits.headersCountMax },
       bodyBytesMax: 0,
       fault: (reason) =>
         this.#fault('origin_unreachable', destination, `did not respond with HTTP: ${reason}`),

@@ -30,7 +30,10 @@ export async function connectThroughRelay(options: ConnectThroughRelay): Promise
   }, timeoutMs);
   const reader = new ResponseReader({
     request: { method: 'CONNECT', asksToSwitch: false },
-    limits: { ...defaultLimits, headBytesMax: defaultLimits.connectHeadBytesMax },
+    limits: {
+      headBytesMax: defaultLimits.connectHeadBytesMax,
+      headersCountMax: defaultLimits.headersCountMax,
+    },
     bodyBytesMax: 0,
     fault: (reason) => noRelay(relay, `it speaks something else than HTTP: ${reason}`),
   });

@@ -13,7 +13,7 @@ import {
   texts,
   thing,
 } from '../../protocol/known-options.ts';
-import { type Limits, defaultLimits } from '../../protocol/limits.ts';
+import { type Limits, limitsWith } from '../../protocol/limits.ts';
 import { caCertPath } from '../../protocol/session-messages.ts';
 import { checkCertificates, splitPemCertificates } from '../../pki/pem.ts';
 import { writeFileAtomically } from '../../system/atomic-file.ts';
@@ -84,7 +84,7 @@ export async function writeCaBundle(
   options: WriteCaBundleOptions = {},
 ): Promise<CaBundle> {
   requireKnownOptions('writeCaBundle', options, writeCaBundleForms);
-  const limits = Object.freeze({ ...defaultLimits, ...options.limits });
+  const limits = limitsWith(options.limits);
   const system = readSystemBundle(systemCaPath);
   const { gatewayCa, gatewayPins: pins } = options;
   const gateway = openGateway(baseUrl, {

@@ -196,7 +196,7 @@ async function askForDestination(stream: ChunkStream, fields: OpenFields, limits
   }, headTimeoutMs);
   const reader = new ResponseReader({
     request: { method: 'CONNECT', asksToSwitch: false },
-    limits: { ...limits, headBytesMax: limits.connectHeadBytesMax },
+    limits: { headBytesMax: limits.connectHeadBytesMax, headersCountMax: limits.headersCountMax },
     bodyBytesMax: limits.agentBodyBytesMax,
     fault: (reason) => new ProxyError('gateway_protocol', `the gateway's response to CONNECT: ${reason}`),
   });

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { type Locate, readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits, limitsWith } from '../../protocol/limits.ts';
 import { credentialSettings } from '../credentials/credential-kinds.ts';
 import type { CredentialConfig } from '../credentials/credential-kinds.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
@@ -277,7 +277,7 @@ function completeConfig(
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     ...(document.denials === undefined ? {} : { denials: document.denials }),
-    limits: Object.freeze({ ...defaultLimits, ...document.limits }),
+    limits: limitsWith(document.limits),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },
   };
 }
