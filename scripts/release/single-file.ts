@@ -36,6 +36,9 @@ const parserAsset: Readonly<Record<string, string>> = {
   'quickjs.wasm': join(root, 'node_modules/quickjs-wasi/quickjs.wasm'),
 };
 
+/** In the work folder, and in the names of assets that scripts/single-file-loader.cjs looks for. */
+const pieceFolder = 'pieces';
+
 export type ProgramKind = keyof typeof programs;
 
 export interface SingleFileOptions {
@@ -57,10 +60,10 @@ export function buildSingleFile({ program, out, node, start }: SingleFileOptions
     const sources = bundle(program, work);
     const pages = program === 'gateway' ? buildConsole(work) : { sources: [], assets: {} };
     const assets = { ...pages.assets, ...(program === 'gateway' ? parserAsset : {}) };
-    compile(work, start);
+    const pieces = compile(work, start);
     writeFileSync(join(work, 'node'), stripSymbols(readFileSync(node)), { mode: 0o755 });
     copyFileSync(new URL('../single-file-loader.cjs', import.meta.url), join(work, 'loader.cjs'));
-    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings(program, assets)));
+    writeFileSync(join(work, 'sea.json'), JSON.stringify(settings({ ...pieces, ...assets }, program)));
     run(process.execPath, ['--build-sea', 'sea.json'], work);
     mkdirSync(dirname(out), { recursive: true });
     rmSync(out, { force: true });
@@ -88,34 +91,15 @@ function run(file: string, args: readonly string[], work: string): void {
   if (status !== 0) throw new Error(`${file} ended with ${status ?? error?.message}`);
 }
 
-/** Everything that the program is made of, as `program.cjs`. */
+/** Everything that the program is made of, in pieces (scripts/bundle-pieces.ts). */
 function bundle(program: ProgramKind, work: string): readonly string[] {
   // The package is ours, and so is the file: `version` is a string.
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-  const bun = [
-    'build',
-    join(root, programs[program].entry),
-    '--target=node',
-    // CommonJS loads each built-in module where it is first used: the jail's helper needs no TLS (docs/reference/performance.md).
-    '--format=cjs',
-    `--outfile=${join(work, 'program.cjs')}`,
-    `--metafile=${join(work, 'meta.json')}`,
-    `--define=builtVersion=${JSON.stringify(version)}`,
-    // What is looked for beside the source, is not there; and the builder's folders are nobody's business.
-    `--define=import.meta.url=${JSON.stringify('file:///')}`,
-    // The same for packages in CommonJS.
-    ...['__filename', '__dirname'].map((name) => `--define=${name}=${JSON.stringify('/package')}`),
-    // Optional parts of packages, which are not used where they are not built.
-    '--external=cpu-features',
-    '--minify-syntax',
-    '--minify-whitespace',
-  ];
-  run(join(root, 'node_modules/.bin/bun'), bun, root);
-  // As the bundler writes it, which says what of each file is left.
-  const { outputs } = JSON.parse(readFileSync(join(work, 'meta.json'), 'utf8')) as {
-    readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
-  };
-  return Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  const [folder, list] = [join(work, pieceFolder), join(work, 'sources.json')];
+  const bundler = join(root, 'scripts/bundle-pieces.ts');
+  run(process.execPath, [bundler, programs[program].entry, version, folder, list], root);
+  // As that script writes it.
+  return JSON.parse(readFileSync(list, 'utf8')) as readonly string[];
 }
 
 /** The console that the gateway serves: assets by the names that src/gateway/admin/console-assets.ts looks for, and what they are made of. */
@@ -134,32 +118,36 @@ function buildConsole(work: string): {
 }
 
 /**
- * Writes the program as a function of `require`, and what V8 compiled of it. `useCodeCache` of Node would hold the outermost
- * function alone, and each start would parse and compile the others where they are first called.
+ * Writes each piece as a function that gives its exports, and what V8 compiled of it; gives the assets that they are. `useCodeCache` of Node
+ * would hold the outermost function of one script alone, and each start would parse and compile the others where they are first called.
  */
-function compile(work: string, start: SingleFileOptions['start']): void {
-  // One byte a character, which needs no decoding.
-  const ascii = readFileSync(join(work, 'program.cjs'), 'utf8').replaceAll(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  writeFileSync(join(work, 'program'), `(function (require) {${ascii}\n})`, 'latin1');
-  writeFileSync(join(work, 'compiled'), '');
-  if (start === undefined) return;
-  // A child, for the version of Node that is built into the file; and V8 takes only what was compiled with the flags that it has.
-  const [file, ...args] = start;
-  run(
-    file,
-    [...args, '--random-seed=1', join(root, 'scripts/compile-program.cjs'), 'program', 'compiled'],
-    work,
+function compile(work: string, start: SingleFileOptions['start']): Readonly<Record<string, string>> {
+  const pieces = readdirSync(join(work, pieceFolder)).toSorted();
+  const sources = pieces.map((piece) => join(pieceFolder, piece));
+  for (const source of sources) {
+    // One byte a character, which needs no decoding.
+    const ascii = readFileSync(join(work, source), 'utf8').replaceAll(
+      /[\u0080-\uffff]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    writeFileSync(join(work, source), `(function (exports, require, module) {${ascii}\n})`, 'latin1');
+    writeFileSync(join(work, `${source}.compiled`), '');
+  }
+  if (start !== undefined) {
+    // A child, for the version of Node that is built into the file; and V8 takes only what was compiled with the flags that it has.
+    const [file, ...args] = start;
+    run(file, [...args, '--random-seed=1', join(root, 'scripts/compile-program.cjs'), ...sources], work);
+  }
+  return Object.fromEntries(
+    sources.flatMap((path) => [path, `${path}.compiled`]).map((path) => [path, path]),
   );
 }
 
-function settings(program: ProgramKind, assets: Readonly<Record<string, string>>): object {
+function settings(assets: Readonly<Record<string, string>>, program: ProgramKind): object {
   return {
     main: 'loader.cjs',
     executable: 'node',
-    assets: { program: 'program', compiled: 'compiled', loader: 'loader.cjs', ...assets },
+    assets: { loader: 'loader.cjs', ...assets },
     mainFormat: 'commonjs',
     output: 'program.out',
     disableExperimentalSEAWarning: true,
