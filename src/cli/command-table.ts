@@ -6,7 +6,7 @@ import type { CommandTable } from './terminal/program.ts';
 export const commands: CommandTable = new Map([
   ['job', async () => (await import('./job/job.ts')).jobCommand],
   ['init', async () => (await import('./gateway/init.ts')).initCommand],
-  ['run', async () => (await import('./run/run.ts')).runCommand],
+  ['run', async (args?: readonly string[]) => await (await import('./run/load-run.ts')).loadRun(args)],
   ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
   ['gateway', async () => (await import('./gateway/gateway.ts')).gatewayCommand],
   ['token', async () => (await import('./gateway/token.ts')).tokenCommand],

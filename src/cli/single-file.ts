@@ -5,7 +5,7 @@ import { runProgram, type CommandTable } from './terminal/program.ts';
 import { setAsideForWorkload } from './terminal/workload-environment.ts';
 
 const commands: CommandTable = new Map([
-  ['run', async () => (await import('./run/run.ts')).runCommand],
+  ['run', async (args?: readonly string[]) => await (await import('./run/load-run.ts')).loadRun(args)],
   ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
   ['env', async () => (await import('./agent/env.ts')).envCommand],
   ['doctor', async () => (await import('./agent/doctor.ts')).doctorCommand],

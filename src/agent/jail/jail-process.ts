@@ -1,12 +1,13 @@
 // The agent's side of the jail: starts the helper, takes its report, and later makes it become the command.
 
 import type { HelperProgram } from './jail-plan.ts';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { CommandGroup } from './command-group.ts';
+import { type HelperAhead, spawnHelper } from './helper-process.ts';
 import { watchDeath } from './death-watch.ts';
 import { earlyPorts, type EntrancePorts, type Entrances } from '../capture/entrances.ts';
 import {
@@ -50,13 +51,13 @@ const lateMs = 1_000;
 /**
  * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
  * would bind the command too. Throws jail_refused if there is no helper to be had. Where namespaces are refused, the
- * command stays in those of the agent, and the report says why.
+ * command stays in those of the agent, and the report says why. `ahead` is taken where it was started just as the first helper is to be.
  */
-export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
+export async function openJail(plan: JailPlan, program: HelperProgram, ahead?: HelperAhead): Promise<Jail> {
   const refused: LayerReport[] = refusedByRuntime(plan.layers);
   let layers = plan.layers.filter((layer) => !refused.some((report) => report.layer === layer));
   for (;;) {
-    const opened = await openWith({ ...plan, layers }, program);
+    const opened = await openWith({ ...plan, layers }, program, ahead);
     if ('child' in opened) {
       const jail = jailOf(opened);
       return { ...jail, report: { ...jail.report, layers: [...refused, ...jail.report.layers] } };
@@ -80,9 +81,13 @@ interface Refused {
 }
 
 /** A helper that is inside, or the namespaces that cannot be had. */
-async function openWith(plan: JailPlan, program: HelperProgram): Promise<JailParts | Refused> {
+async function openWith(
+  plan: JailPlan,
+  program: HelperProgram,
+  ahead: HelperAhead | undefined,
+): Promise<JailParts | Refused> {
   const wanted = plan.layers.filter((layer) => namespaceLayers.has(layer));
-  if (wanted.length === 0) return await openHelper(plan, program);
+  if (wanted.length === 0) return await openHelper(plan, { program }, ahead);
   const all = (reason: string): Refused => ({
     refused: wanted.map((layer) => ({ layer, held: false, reason })),
   });
@@ -96,7 +101,7 @@ async function openWith(plan: JailPlan, program: HelperProgram): Promise<JailPar
   };
   let parts: JailParts;
   try {
-    parts = await openHelper(inside, start.program, start.startedBy);
+    parts = await openHelper(inside, start, ahead);
   } catch (error) {
     if (!(error instanceof StarterRefused)) throw error;
     return all(error.message);
@@ -109,46 +114,20 @@ async function openWith(plan: JailPlan, program: HelperProgram): Promise<JailPar
 /** The kernel refuses the namespace that the helper was to be started in. */
 class StarterRefused extends Error {}
 
-/**
- * Once the helper has begun a namespace of processes the kernel refuses it new threads, and Bun ends without one that it wants: so its
- * engine is to want none for compiling and collecting. Node has all of its own from the start.
- */
-const withoutThreads: Readonly<Record<string, string>> = {
-  BUN_JSC_useConcurrentJIT: '0',
-  BUN_JSC_useConcurrentGC: '0',
-  BUN_JSC_numberOfGCMarkers: '1',
-};
-
-/** With a starter, what it says on standard error is for us; the helper gets the command's own on another descriptor. */
-function spawnHelper(program: HelperProgram, plan: JailPlan, starter: boolean): ChildProcess {
-  const { layers } = plan;
-  return spawn(program.file, [...program.args], {
-    stdio: [
-      'inherit',
-      'inherit',
-      starter ? 'pipe' : 'inherit',
-      'pipe',
-      // The channel carries listeners, which a pipe cannot.
-      layers.includes('network') ? 'ipc' : 'ignore',
-      starter ? 2 : 'ignore',
-      layers.includes('processes') ? 'pipe' : 'ignore',
-    ],
-    // The command's environment comes later, as data: it must not steer our own program.
-    env: {
-      ...(starter ? { LC_ALL: 'C' } : {}),
-      ...(process.versions['bun'] === undefined ? {} : withoutThreads),
-    },
-  });
-}
-
-async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: string): Promise<JailParts> {
+async function openHelper(
+  plan: JailPlan,
+  { program, startedBy }: { readonly program: HelperProgram; readonly startedBy?: string },
+  ahead: HelperAhead | undefined,
+): Promise<JailParts> {
   const starter = startedBy !== undefined;
   const channel = plan.layers.includes('network');
   if (plan.layers.includes('processes')) adoptGrandchildren();
-  const child = spawnHelper(program, plan, starter);
+  const start = { program, layers: plan.layers, hasStarter: starter };
+  const child = ahead?.take(start) ?? spawnHelper(start);
   const receiver = channel ? new EntranceReceiver(child) : undefined;
   try {
-    await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
+    // Where it has no process there is only the error to come.
+    if (child.pid === undefined) throw (await once(child, 'error'))[0];
     const control = streamOf(child, controlFd);
     // A helper that ended is seen by its exit; what is written to it then is lost, and that is all.
     control.on('error', () => {});

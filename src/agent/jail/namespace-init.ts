@@ -50,7 +50,9 @@ export class NamespaceInit implements AsyncDisposable {
     // It ends with its input too.
     if (!this.#hasEnded()) signal(this.pid, 'SIGKILL');
     const deadline = performance.now() + defaultLimits.leftoverKilledMs;
-    while (!this.#hasEnded() && performance.now() < deadline) await delay(5);
+    // It is mostly gone at once.
+    for (let waitMs = 1; !this.#hasEnded() && performance.now() < deadline; waitMs = Math.min(5, 2 * waitMs))
+      await delay(waitMs);
     this.#calls[Symbol.dispose]();
   }
 

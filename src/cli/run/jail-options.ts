@@ -1,4 +1,4 @@
-// The options of `run` for the jail of the command, and how our own program is started as its helper.
+// The options of `run` for the jail of the command.
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,16 +7,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { earlyPorts, resolverPort } from '../../agent/capture/entrances.ts';
 import { parseIdentity } from '../../agent/jail/identity.ts';
 import type { Cover, JailLayer, JailPlan } from '../../agent/jail/jail-plan.ts';
+import type { HelperAhead } from '../../agent/jail/helper-process.ts';
 import { openJail, type Jail } from '../../agent/jail/jail-process.ts';
 import type { HelperProgram } from '../../agent/jail/jail-plan.ts';
 import type { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { openFilesSoft } from '../../agent/kernel/process-table.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
-import { namedLayers, type jailOptionTable } from '../commands/jail-options-table.ts';
+import type { jailOptionTable } from '../commands/jail-options-table.ts';
 import type { runDefinition } from '../commands/run-definition.ts';
 import type { OptionValues } from '../definition/command-definition.ts';
-import { isSingleFile, markArguments } from '../terminal/argument-marks.ts';
+import { defaultLayers, helperProgram } from './helper-ahead.ts';
 
 type JailValues = Pick<
   OptionValues<(typeof runDefinition)['options']>,
@@ -34,11 +35,6 @@ export interface JailOptions {
   readonly captureOnly: boolean;
   /** Where it has no network of its own it is to be captured on loopback. */
   readonly captureLoopback: boolean;
-}
-
-/** Who is not root has none to give up. */
-function defaultLayers(): readonly JailLayer[] {
-  return process.geteuid?.() === 0 ? namedLayers : namedLayers.filter((layer) => layer !== 'capabilities');
 }
 
 function readPort(text: string): number {
@@ -128,6 +124,7 @@ export async function openJailFor(
     readonly helper?: HelperProgram;
     /** Trust stores that the command is to see with the CA in them. */
     readonly stores?: StoreCovers | undefined;
+    readonly ahead?: HelperAhead | undefined;
   },
   quiet: boolean,
 ): Promise<Jail | undefined> {
@@ -135,7 +132,7 @@ export async function openJailFor(
   if (isolate === 'off') return undefined;
   try {
     const early = { earlyPorts: earlyPorts(options.relayPort), covers: storeCovers(options) };
-    const jail = await openJail({ ...plan, ...early }, options.helper ?? helperProgram());
+    const jail = await openJail({ ...plan, ...early }, options.helper ?? helperProgram(), options.ahead);
     const missing = jail.report.layers.filter(({ held }) => !held);
     const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');
     const must = isolate === 'require' ? missing : missing.filter(({ layer }) => isAskedFor(layer, options));
@@ -187,11 +184,4 @@ function isAskedFor(layer: JailLayer, { plan, captureOnly, captureLoopback }: Ja
   if (layer === 'identity') return true;
   if (layer === 'landlock') return plan.fsWrite !== undefined;
   return layer === 'network' && ((captureOnly && !captureLoopback) || plan.allPorts === 'required');
-}
-
-/** Our own program again; in a single-file build the runtime and the program are one. */
-function helperProgram(): HelperProgram {
-  const [, script = ''] = process.argv;
-  const own = isSingleFile() ? [] : [...process.execArgv, script];
-  return { file: process.execPath, args: [...own, ...markArguments(['jail-helper'])] };
 }

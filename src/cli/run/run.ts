@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 
 import type { JailReport } from '../../agent/jail/jail-plan.ts';
+import type { HelperAhead } from '../../agent/jail/helper-process.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
 import { type HomeSecrets, noSecrets } from '../../agent/home-secrets/home-secrets.ts';
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
@@ -13,7 +14,7 @@ import { runDefinition } from '../commands/run-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
 import { withoutProxyVariables } from './capture-only.ts';
-import { commandOf } from '../terminal/command.ts';
+import { type Command, commandOf } from '../terminal/command.ts';
 import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
@@ -71,7 +72,7 @@ function isCaptured({ proxy }: RunSession): boolean {
 interface RunRequest {
   readonly command: readonly [string, ...string[]];
   readonly options: AgentOptions;
-  readonly jailOptions: JailOptions & { readonly relayPort: number };
+  readonly jailOptions: JailOptions & { readonly relayPort: number; readonly ahead: HelperAhead | undefined };
   readonly policies: readonly string[];
   readonly config: string | undefined;
   readonly observe: boolean;
@@ -93,7 +94,10 @@ interface RunRequest {
 
 type RunInput = Input<typeof runDefinition>;
 
-async function readRequest({ options: values, command }: RunInput): Promise<RunRequest> {
+async function readRequest(
+  { options: values, command }: RunInput,
+  ahead: HelperAhead | undefined,
+): Promise<RunRequest> {
   const options = await readAgentOptions(values, process.env);
   const policies = values.policy ?? [];
   const { observe } = values;
@@ -124,7 +128,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
   return {
     command,
     options,
-    jailOptions: { ...jail, plan, relayPort: options.relayPort },
+    jailOptions: { ...jail, plan, relayPort: options.relayPort, ahead },
     policies,
     config: values.config,
     observe,
@@ -337,8 +341,8 @@ function commandEnvironment(
   return environment;
 }
 
-async function run(input: RunInput): Promise<number> {
-  const request = await readRequest(input);
+async function run(input: RunInput, ahead: HelperAhead | undefined): Promise<number> {
+  const request = await readRequest(input, ahead);
   const { tokenFd } = request.options;
   outliveStandardError();
   // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
@@ -351,4 +355,10 @@ async function run(input: RunInput): Promise<number> {
   return exitAs(end);
 }
 
-export const runCommand = commandOf(runDefinition, run);
+/** `ahead`: a helper that was started while this was loaded. */
+export function runCommand(ahead?: HelperAhead): Command {
+  return commandOf(runDefinition, async (input) => {
+    using _ = ahead;
+    return await run(input, ahead);
+  });
+}

@@ -12,8 +12,8 @@ import { painted, standardErrors, type TerminalStream } from './terminal-stream.
 import { harmlessText } from './text-table.ts';
 import { packageVersion } from '../../system/package-version.ts';
 
-/** Commands by name. Each is loaded when it is used. */
-export type CommandTable = ReadonlyMap<string, () => Promise<Command>>;
+/** Commands by name. Each is loaded when it is used, which its own arguments can hasten. */
+export type CommandTable = ReadonlyMap<string, (args?: readonly string[]) => Promise<Command>>;
 
 export interface Program {
   readonly name: ProgramName;
@@ -83,7 +83,7 @@ async function main(program: Program, args: readonly string[]): Promise<number> 
   const own = ownWords(rest);
   // A gateway need not be loaded to say what its options are.
   if (own.includes('--help') || own.includes('-h')) return await printHelp(program, [name, ...own]);
-  const command = await load();
+  const command = await load(own);
   return await command.run(rest);
 }
 
