@@ -131,9 +131,11 @@ describe('in a browser', () => {
       .filter({ hasText: /credential/i })
       .first()
       .click();
+    // The first result may be a part of a page about something else.
     await page
-      .locator('main h1')
+      .locator('main :is(h1, h2, h3)')
       .filter({ hasText: /credential/i })
+      .first()
       .waitFor();
     assert.deepEqual(faults, []);
     await watched.context.close();
