@@ -15,6 +15,7 @@ import { sharedBlocks } from './spare-memory.ts';
 import { TunnelPings } from './tunnel-pings.ts';
 import { streamHost } from './tunnel-stream-host.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
+import { Unhurried } from './unhurried.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
 
@@ -34,6 +35,7 @@ export class TunnelLink implements AsyncDisposable {
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
   readonly #pings: TunnelPings;
+  readonly #unhurried = new Unhurried(() => this.#flush(true));
   readonly #gaps: LinkGaps;
   readonly #settling = new LinkSettling(
     () => this.#isOver || (this.#streams.size === 0 && this.#connection.isSettled),
@@ -187,7 +189,7 @@ export class TunnelLink implements AsyncDisposable {
     for (const stream of this.#streams.values()) {
       stream.destroy(new ProxyError('shutting_down', 'The tunnel was closed while the stream was open.'));
     }
-    if (!this.#isOver) this.#flush();
+    if (!this.#isOver) this.#flush(true);
     await this.#webSocket?.close(closeCode.goingAway);
     this.#end(undefined);
   }
@@ -225,7 +227,10 @@ export class TunnelLink implements AsyncDisposable {
     }
     // Else the next connection begins it, or the end of what is being written.
     const canWrite = this.#webSocket !== undefined && !this.#isWriting;
-    if (canWrite && this.#connection.outputBytes > 0) this.#scheduleFlush();
+    if (canWrite && this.#connection.outputBytes > 0) {
+      if (this.#connection.output.isPressing) this.#scheduleFlush();
+      else this.#unhurried.wait();
+    }
     this.#settling.look();
   }
 
@@ -247,11 +252,8 @@ export class TunnelLink implements AsyncDisposable {
       case 'refused':
       case 'reset':
         return this.#streams.get(event.streamId)?.receiveReset(event.code, printable(event.message));
-      case 'writable': {
-        const stream = this.#streams.get(event.streamId);
-        if (stream !== undefined) this.#requestSend(stream);
-        return;
-      }
+      case 'writable':
+        return this.#requestSend(this.#streams.get(event.streamId));
       case 'linkWritable':
         if (this.#turns.size > 0) this.#scheduleFlush();
         return;
@@ -283,10 +285,8 @@ export class TunnelLink implements AsyncDisposable {
 
   #serve(stream: TunnelStream): void {
     const { onStream } = this.#options;
-    if (onStream === undefined) {
-      stream.refuse(new ProxyError('shutting_down', 'No streams are served on this tunnel.'));
-      return;
-    }
+    if (onStream === undefined)
+      return stream.refuse(new ProxyError('shutting_down', 'No streams are served on this tunnel.'));
     try {
       onStream(stream);
     } catch (error) {
@@ -308,8 +308,8 @@ export class TunnelLink implements AsyncDisposable {
     this.#settling.look();
   }
 
-  #requestSend(stream: TunnelStream): void {
-    if (this.#isOver) return;
+  #requestSend(stream: TunnelStream | undefined): void {
+    if (stream === undefined || this.#isOver) return;
     this.#turns.request(stream);
     this.#scheduleFlush();
   }
@@ -324,13 +324,14 @@ export class TunnelLink implements AsyncDisposable {
     });
   }
 
-  #flush(): void {
+  /** `isDue`: what nobody waits for leaves too. */
+  #flush(isDue = false): void {
     const nowMs = this.#nowMs();
     for (const stream of this.#consuming)
       this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
     this.#consuming.clear();
     this.#turns.send();
-    if (!this.#isWriting) this.#writeBlock();
+    if (!this.#isWriting && (isDue || this.#connection.output.isPressing)) this.#writeBlock();
     this.#handleEvents();
     this.#armTimer();
   }
@@ -385,6 +386,7 @@ export class TunnelLink implements AsyncDisposable {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#unhurried[Symbol.dispose]();
     const reason = error ?? tunnelClosed();
     for (const stream of this.#streams.values())
       if (isByPeer) stream.receiveLinkEnd(reason);

@@ -12,6 +12,8 @@ export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 
 export class StreamRecord {
   readonly id: number;
   readonly receive: ReceiveWindow;
+  /** Carries plaintext of TLS that ended in the agent: requests, most of which need no more credit than every stream has, and end by their bytes. */
+  readonly isPlain: boolean;
   /** The gateway responded, by `accept` or by what implies it. */
   accepted = false;
   localEnded = false;
@@ -21,9 +23,10 @@ export class StreamRecord {
   /** There was more to send than that. */
   awaitsCredit = false;
 
-  constructor(id: number, receive: ReceiveWindow) {
+  constructor(id: number, receive: ReceiveWindow, isPlain: boolean) {
     this.id = id;
     this.receive = receive;
+    this.isPlain = isPlain;
   }
 
   get state(): StreamState {
@@ -41,6 +44,8 @@ export class StreamTable {
   readonly #live = new Map<number, StreamRecord>();
   readonly #draining = new Map<number, StreamRecord>();
   lastStreamId = 0;
+  /** There was one of plaintext at some time. */
+  carriedPlainModes = false;
 
   constructor(limits: Limits, spare?: SpareOctets, unread?: CountedOctets) {
     this.#limits = limits;
@@ -88,10 +93,11 @@ export class StreamTable {
     return this.#live.get(id);
   }
 
-  add(id: number): StreamRecord {
-    const stream = new StreamRecord(id, new ReceiveWindow(this.#pool, this.#limits));
+  add(id: number, isPlain = false): StreamRecord {
+    const stream = new StreamRecord(id, new ReceiveWindow(this.#pool, this.#limits), isPlain);
     this.#live.set(id, stream);
     this.lastStreamId = id;
+    this.carriedPlainModes ||= isPlain;
     return stream;
   }
 

@@ -38,7 +38,6 @@ export class TunnelConnection {
   /** Undefined where the tunnel ends with its link. */
   readonly #acks: AckSchedule | undefined;
   #hasLink = true;
-  #carriedPlainModes = false;
   #linkCredit = linkCreditBytesInitial;
   #goawaySent = false;
   #goawayReceived = false;
@@ -77,7 +76,7 @@ export class TunnelConnection {
 
   /** A stream of plaintext of TLS that ended in the agent was opened at some time. */
   get carriedPlainModes(): boolean {
-    return this.#carriedPlainModes;
+    return this.#streams.carriedPlainModes;
   }
 
   /** There is nothing that another link would have to bring. */
@@ -147,7 +146,7 @@ export class TunnelConnection {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.accepted) return;
     stream.accepted = true;
-    this.#send({ type: 'accept', streamId: id });
+    this.#send({ type: 'accept', streamId: id }, stream.isPlain);
   }
 
   /** The gateway does not take the stream, which is over. After `accept` or data it becomes a reset. */
@@ -189,7 +188,8 @@ export class TunnelConnection {
     stream.accepted ||= this.#role === 'gateway';
     stream.localEnded = true;
     if (stream.remoteEnded) this.#streams.retire(stream);
-    this.#send({ type: 'end', streamId: id });
+    const isUnhurried = stream.isPlain && (stream.remoteEnded || this.#role === 'agent');
+    this.#send({ type: 'end', streamId: id }, isUnhurried);
   }
 
   /**
@@ -280,10 +280,10 @@ export class TunnelConnection {
   }
 
   /** Too many control frames that wait are a fault of the peer, too. */
-  #send(frame: Exclude<Frame, { readonly type: 'data' }>): void {
+  #send(frame: Exclude<Frame, { readonly type: 'data' }>, isUnhurried = false): void {
     if (this.#failure !== undefined) return;
     try {
-      this.#output.pushControl(frame);
+      this.#output.pushControl(frame, isUnhurried);
     } catch (error) {
       this.#fail(asProxyError(error));
     }
@@ -389,12 +389,12 @@ export class TunnelConnection {
   }
 
   #addStream(id: number, { mode }: OpenFields): void {
-    this.#carriedPlainModes ||= mode === 'http1' || mode === 'http2';
-    const stream = this.#streams.add(id);
-    this.#grant(stream, stream.receive.grantInitially());
+    const isPlain = mode === 'http1' || mode === 'http2';
+    const stream = this.#streams.add(id, isPlain);
+    this.#grant(stream, stream.receive.grantInitially(), isPlain);
   }
 
-  #grant(stream: StreamRecord, bytes: number): void {
-    if (bytes > 0) this.#send({ type: 'window', streamId: stream.id, bytes });
+  #grant(stream: StreamRecord, bytes: number, isUnhurried = false): void {
+    if (bytes > 0) this.#send({ type: 'window', streamId: stream.id, bytes }, isUnhurried);
   }
 }

@@ -35,6 +35,7 @@ export class TunnelOutput {
   /** Those of them that are being written: a peer may say that it has what has not left yet, and then they must not change. */
   readonly #writing = new Set<OutputBlock>();
   #hasLink = true;
+  #isPressing = false;
 
   constructor(limits: Limits, { isResumable, spare, blocks }: TunnelOutputOptions) {
     this.#limits = limits;
@@ -52,6 +53,11 @@ export class TunnelOutput {
     return this.#queue.bytes + this.#againBytes;
   }
 
+  /** Something waits that the peer waits for. */
+  get isPressing(): boolean {
+    return this.#isPressing || this.#againBytes > 0;
+  }
+
   /** Memory that is kept until the peer has acknowledged what is in it. */
   get keptBytes(): number {
     return this.#resumable?.sent.cost ?? 0;
@@ -67,8 +73,12 @@ export class TunnelOutput {
     return this.#queue.bytes === 0 && (this.#resumable?.sent.isEmpty ?? true);
   }
 
-  /** Throws limit_exceeded when the peer provokes more control frames than it reads or acknowledges. */
-  pushControl(frame: Exclude<Frame, { readonly type: 'data' }>): void {
+  /**
+   * `isUnhurried`: the peer does not wait for it. Throws limit_exceeded when the peer provokes more control frames than it reads or
+   * acknowledges.
+   */
+  pushControl(frame: Exclude<Frame, { readonly type: 'data' }>, isUnhurried = false): void {
+    if (!isUnhurried) this.#isPressing = true;
     const resumable = this.#resumable;
     if (resumable === undefined) return this.#queue.pushControl(frame);
     if (isOfLink(frame.type)) {
@@ -88,20 +98,29 @@ export class TunnelOutput {
     const queue = this.#resumable?.link ?? this.#queue;
     const isTooLong = data.length > sentBytesMax(this.#limits, 'controlFrameBytesMax');
     if (!this.#hasLink || isTooLong || queue.bytes > this.#limits.datagramQueueBytesMax) return false;
+    this.#isPressing = true;
     queue.pushEncodedControl(encodeFrame({ type: 'datagram', streamId, data }));
     return true;
   }
 
   pushEncodedControl(encoded: Uint8Array): void {
+    this.#isPressing = true;
     this.#queue.pushEncodedControl(encoded);
   }
 
   pushData(streamId: number, data: Uint8Array, frameBytesMax: number): void {
+    this.#isPressing = true;
     this.#queue.pushData(streamId, data, frameBytesMax);
   }
 
   /** Takes a block of whole frames, or the rest of one that is written again; undefined too while there is no link. */
   take(): OutputBlock | undefined {
+    const block = this.#take();
+    if (this.#queue.bytes === 0) this.#isPressing = false;
+    return block;
+  }
+
+  #take(): OutputBlock | undefined {
     const resumable = this.#resumable;
     if (resumable === undefined) return this.#queue.take();
     if (!this.#hasLink) return undefined;
