@@ -9,17 +9,19 @@ import type { AuditEvent } from './audit-event.ts';
 /** An event as it is stored: its JSON, and beside it what it can be found by. */
 export interface AuditFacts {
   readonly id: string;
-  readonly sessionId?: string;
+  readonly sessionId?: string | undefined;
   readonly verdict: AuditEvent['verdict'];
   readonly kind: AuditEvent['kind'];
   readonly timeMs: number;
   readonly json: string;
+  /** The same as UTF-8, where whoever made it keeps that. */
+  readonly jsonOctets?: Uint8Array;
   /** It was stored as open: its marker goes when the event comes. */
-  readonly wasOpen?: boolean;
+  readonly wasOpen?: boolean | undefined;
 }
 
 /** The same as it comes out of a record. */
-export interface AuditPayload extends Omit<AuditFacts, 'json'> {
+export interface AuditPayload extends Omit<AuditFacts, 'json' | 'jsonOctets'> {
   /** UTF-8; a view, not a copy. */
   readonly json: Uint8Array<ArrayBuffer>;
 }
@@ -42,14 +44,15 @@ const fixedBytes = 11;
 
 /** Between `begin` and `end` of the writer. @throws RangeError for an id or session that is too long */
 export function putAuditPayload(writer: RecordWriter, facts: AuditFacts): void {
-  const { id, sessionId, verdict, kind, timeMs, json, wasOpen } = facts;
+  const { id, sessionId, verdict, kind, timeMs, jsonOctets, wasOpen } = facts;
   writer.putUint8(verdicts.indexOf(verdict));
   writer.putUint8(kinds.indexOf(kind));
   writer.putUint8(wasOpen === true ? wasOpenFlag : 0);
   writer.putFloat64(timeMs);
   writer.putShortText(id);
   writer.putShortText(sessionId ?? '');
-  writer.putText(json);
+  if (jsonOctets === undefined) writer.putText(facts.json);
+  else writer.putOctets(jsonOctets);
 }
 
 /** Undefined for octets that `putAuditPayload` did not write. */

@@ -7,6 +7,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { LeafIssuer } from '../pki/certificate-authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { Roster } from '../protocol/roster.ts';
 import { type Deadline, plainDeadline, type StartDeadline } from './deadline.ts';
 import { LeafServers } from './leaf-servers.ts';
 
@@ -39,12 +40,14 @@ export interface TerminateOptions {
   readonly startDeadline?: StartDeadline | undefined;
 }
 
+const ofTerminator = Symbol('handshake of a terminator');
+
 export class TlsTerminator {
   readonly #options: TlsTerminatorOptions;
   readonly #servers: LeafServers;
   /** Which handshake a server's event belongs to: TLS sockets do not tell which stream they were made on. */
   readonly #current = new AsyncLocalStorage<Handshake>();
-  readonly #handshakes = new Set<Handshake>();
+  readonly #handshakes = new Roster<Handshake>(ofTerminator);
   #closed = false;
 
   constructor(options: TlsTerminatorOptions) {
@@ -102,7 +105,7 @@ export class TlsTerminator {
   /** Ends the handshakes that are under way. Terminated sockets belong to their callers. */
   close(): void {
     this.#closed = true;
-    for (const handshake of this.#handshakes) {
+    for (const handshake of this.#handshakes.members) {
       handshake.fail(new ProxyError('shutting_down', 'the gateway ended before the TLS handshake did'));
     }
     this.#servers.clear();

@@ -4,6 +4,7 @@ import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { LinkFrame, OpenFields, ResumableFrame } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
+import { NumberTable, Roster } from '../protocol/roster.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
 import { tunnelClosed } from '../protocol/tunnel-fault.ts';
@@ -19,6 +20,8 @@ import { Unhurried } from './unhurried.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
 
+const consuming = Symbol('stream that consumed');
+
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
   /** Settles when the tunnel is over: undefined after an orderly end, else the reason. All streams have ended by then, but for what is still read. */
@@ -30,10 +33,10 @@ export class TunnelLink implements AsyncDisposable {
   readonly #options: TunnelLinkOptions;
   readonly #nowMs: () => number;
   readonly #host: TunnelStreamHost;
-  readonly #streams = new Map<number, TunnelStream>();
+  readonly #streams = new NumberTable<TunnelStream>();
   readonly #turns: SendTurns;
   /** Streams whose reader may have consumed something since the last flush. */
-  readonly #consuming = new Set<TunnelStream>();
+  readonly #consuming = new Roster<TunnelStream>(consuming);
   readonly #pings: TunnelPings;
   readonly #unhurried = new Unhurried(() => this.#flush(true));
   readonly #gaps: LinkGaps;
@@ -51,14 +54,13 @@ export class TunnelLink implements AsyncDisposable {
   #sparesDroppedMs = -Infinity;
 
   constructor(options: TunnelLinkOptions) {
-    const { webSocket, role, limits } = options;
+    const { webSocket, role, limits, spare, unread, agreesOnModes, isResumable } = options;
     this.#options = options;
     this.#webSocket = webSocket;
     this.#limits = limits;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#turns = new SendTurns(limits, () => this.#connection);
     this.#pings = new TunnelPings(limits.pingTimeoutMs);
-    const { spare, unread, agreesOnModes, isResumable } = options;
     const nowMs = this.#nowMs();
     // What another kind of stream was given may be somebody else's when it says that it is written.
     const blocks = webSocket.isOnSocket ? sharedBlocks : undefined;
@@ -186,9 +188,8 @@ export class TunnelLink implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.values)
       stream.destroy(new ProxyError('shutting_down', 'The tunnel was closed while the stream was open.'));
-    }
     if (!this.#isOver) this.#flush(true);
     await this.#webSocket?.close(closeCode.goingAway);
     this.#end(undefined);
@@ -226,11 +227,10 @@ export class TunnelLink implements AsyncDisposable {
       if (!this.#isOver) this.#handle(event);
     }
     // Else the next connection begins it, or the end of what is being written.
-    const canWrite = this.#webSocket !== undefined && !this.#isWriting;
-    if (canWrite && this.#connection.outputBytes > 0) {
-      if (this.#connection.output.isPressing) this.#scheduleFlush();
-      else this.#unhurried.wait();
-    }
+    const { outputBytes, output } = this.#connection;
+    const canWrite = this.#webSocket !== undefined && !this.#isWriting && outputBytes > 0;
+    if (canWrite && output.isPressing) this.#scheduleFlush();
+    else if (canWrite) this.#unhurried.wait();
     this.#settling.look();
   }
 
@@ -327,9 +327,10 @@ export class TunnelLink implements AsyncDisposable {
   /** `isDue`: what nobody waits for leaves too. */
   #flush(isDue = false): void {
     const nowMs = this.#nowMs();
-    for (const stream of this.#consuming)
+    for (const stream of this.#consuming.members) {
+      this.#consuming.delete(stream);
       this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
-    this.#consuming.clear();
+    }
     this.#turns.send();
     if (!this.#isWriting && (isDue || this.#connection.output.isPressing)) this.#writeBlock();
     this.#handleEvents();
@@ -388,7 +389,7 @@ export class TunnelLink implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#unhurried[Symbol.dispose]();
     const reason = error ?? tunnelClosed();
-    for (const stream of this.#streams.values())
+    for (const stream of this.#streams.values)
       if (isByPeer) stream.receiveLinkEnd(reason);
       else stream.destroy(reason);
     this.#pings.end(reason);

@@ -122,6 +122,13 @@ export class RecordWriter {
     this.#length += this.#encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
   }
 
+  /** To the end of the payload. */
+  putOctets(octets: Uint8Array): void {
+    this.#room(octets.length);
+    this.#bytes.set(octets, this.#length);
+    this.#length += octets.length;
+  }
+
   /** What was written so far, in a buffer of its own that nobody else has. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#length);

@@ -4,6 +4,7 @@ import { ProxyError } from './error.ts';
 import { ReceivePool, ReceiveWindow, streamReserveBytes } from './flow-window.ts';
 import type { CountedOctets, SpareOctets } from './held-octets.ts';
 import type { LimitName, Limits } from './limits.ts';
+import { NumberTable } from './roster.ts';
 
 /** A stream as seen from one end; `closed` while the last received bytes are still to be consumed. */
 export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 'closed';
@@ -41,8 +42,8 @@ export class StreamTable {
   readonly #limits: Limits;
   readonly #pool: ReceivePool;
   readonly #unread: CountedOctets | undefined;
-  readonly #live = new Map<number, StreamRecord>();
-  readonly #draining = new Map<number, StreamRecord>();
+  readonly #live = new NumberTable<StreamRecord>();
+  readonly #draining = new NumberTable<StreamRecord>();
   lastStreamId = 0;
   /** There was one of plaintext at some time. */
   carriedPlainModes = false;
@@ -68,8 +69,8 @@ export class StreamTable {
     return this.#live.size + this.#draining.size;
   }
 
-  get live(): IterableIterator<StreamRecord> {
-    return this.#live.values();
+  get live(): readonly StreamRecord[] {
+    return this.#live.values;
   }
 
   /** A stream of which at least one direction is open. */
@@ -122,6 +123,6 @@ export class StreamTable {
   }
 
   clear(): void {
-    for (const stream of [...this.#live.values(), ...this.#draining.values()]) this.forget(stream);
+    for (const stream of [...this.#live.values, ...this.#draining.values]) this.forget(stream);
   }
 }

@@ -256,7 +256,7 @@ export interface ProofStore {
 /** An event as it is stored. */
 export interface AuditEntry extends AuditFacts {
   /** What it used, where whoever made the JSON said so too; else the JSON says it. */
-  readonly used?: UsedFacts;
+  readonly used?: UsedFacts | undefined;
 }
 
 export interface AuditStore {

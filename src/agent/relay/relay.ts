@@ -6,6 +6,7 @@ import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
+import { Roster } from '../../protocol/roster.ts';
 import { type Logger, silentLogger } from '../../system/logger.ts';
 import type { ClientTls } from './client-tls.ts';
 import { serveRelayConnection } from './relay-connection.ts';
@@ -49,7 +50,7 @@ export async function startRelay(
   serveChild?: RelayContext['serveChild'],
 ): Promise<Relay> {
   const limits = options.limits ?? defaultLimits;
-  const sockets = new Set<Socket>();
+  const sockets = new Roster<Socket>(ofRelay);
   const { tunnel, logger = silentLogger } = options;
   const context = {
     tunnel,
@@ -83,11 +84,13 @@ export async function startRelay(
   }
 }
 
+const ofRelay = Symbol('connection of a relay');
+
 interface RelayParts {
   readonly servers: readonly Server[];
   readonly local: Server | undefined;
   readonly path?: string;
-  readonly sockets: ReadonlySet<Socket>;
+  readonly sockets: Roster<Socket>;
 }
 
 class ListeningRelay implements Relay {
@@ -95,7 +98,7 @@ class ListeningRelay implements Relay {
   readonly socketPath?: string;
   readonly hosts: readonly string[];
   readonly #servers: readonly Server[];
-  readonly #sockets: ReadonlySet<Socket>;
+  readonly #sockets: Roster<Socket>;
   #closed: Promise<unknown> | undefined;
 
   constructor({ servers, local, path, sockets }: RelayParts) {
@@ -123,7 +126,7 @@ class ListeningRelay implements Relay {
   }
 
   #resetAll(): void {
-    for (const socket of this.#sockets) resetSocket(socket);
+    for (const socket of this.#sockets.members) resetSocket(socket);
   }
 }
 

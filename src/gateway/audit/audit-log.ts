@@ -8,12 +8,14 @@ import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditEntries } from './audit-entries.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditRates } from './audit-rates.ts';
+import type { HeldEntry } from './held-entry.ts';
 import { lostEvent } from './lost-event.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 import { QueueShare } from './queue-share.ts';
 import { RoomWaiters } from './room-waiters.ts';
 
 const retryDelayMsInitial = 100;
+const lineEnd = Buffer.from('\n');
 
 /** Where the request path leaves its events. */
 export interface AuditSink {
@@ -76,7 +78,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
 
 /** A batch on its way: what of it is done already, so that a retry writes nothing twice. */
 interface Batch {
-  readonly entries: readonly AuditEntry[];
+  readonly entries: readonly HeldEntry[];
   readonly open: readonly AuditEntry[];
   stored: boolean;
   fileBytes: Uint8Array;
@@ -97,8 +99,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   readonly #onLimit: (limit: LimitName) => void;
   readonly #onTaken: AuditLogOptions['onTaken'];
   readonly #stop = new AbortController();
-  /** Events that wait; the first are those of `#batch` while there is one. */
-  #queue: AuditEntry[] = [];
+  /** Events that wait, without those of `#batch`. */
+  #queue: HeldEntry[] = [];
   #queueBytes = 0;
   readonly #share = new QueueShare();
   readonly #roomWaiters = new RoomWaiters(defaultLimits.auditRoomTimeoutMs);
@@ -141,14 +143,14 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       !this.#failing &&
       this.#store.hasRoom !== false &&
       this.#closed === undefined &&
-      this.#queue.length * 2 < this.#limits.auditQueueEventsMax &&
+      this.#waiting * 2 < this.#limits.auditQueueEventsMax &&
       this.#queueBytes * 2 < this.#limits.auditQueueBytesMax
     );
   }
 
   append(event: AuditEvent, ended?: OpenExchange): void {
     const entry = this.#entries.of(event, ended !== undefined && this.#open.leave(ended));
-    if (entry.sessionId !== undefined) this.#rates.charge(entry.sessionId, entry.json.length);
+    if (entry.sessionId !== undefined) this.#rates.charge(entry.sessionId, entry.jsonOctets.length);
     this.#append(entry, event);
   }
 
@@ -166,8 +168,13 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     return this.#share.isClose(sessionId, this.#left) ? this.#roomWaiters.wait(sessionId) : undefined;
   }
 
+  /** Events that are not stored yet. */
+  get #waiting(): number {
+    return this.#appended - this.#written;
+  }
+
   get #left(): number {
-    return this.#limits.auditQueueEventsMax / 2 - this.#queue.length;
+    return this.#limits.auditQueueEventsMax / 2 - this.#waiting;
   }
 
   overRate(sessionId: string): ProxyError | undefined {
@@ -199,15 +206,15 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     }
   }
 
-  #append(entry: AuditEntry, event: AuditEvent): void {
-    const full = this.#fullLimit(entry.json.length);
+  #append(entry: HeldEntry, event: AuditEvent): void {
+    const full = this.#fullLimit(entry.jsonOctets.length);
     if (full !== undefined || this.#closed !== undefined) {
       if (full !== undefined) this.#onLimit(full);
       this.#lose(full === undefined ? 'it is closed' : 'its queue is full');
       return;
     }
     this.#push(entry, event);
-    if (!this.#running && this.#queue.length >= defaultLimits.auditBatchEventsMax) this.#start();
+    if (!this.#running && this.#waiting >= defaultLimits.auditBatchEventsMax) this.#start();
     else this.#arm();
   }
 
@@ -217,7 +224,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   #fullLimit(bytes: number): LimitName | undefined {
-    if (this.#queue.length >= this.#limits.auditQueueEventsMax) return 'auditQueueEventsMax';
+    if (this.#waiting >= this.#limits.auditQueueEventsMax) return 'auditQueueEventsMax';
     return this.#queueBytes + bytes > this.#limits.auditQueueBytesMax ? 'auditQueueBytesMax' : undefined;
   }
 
@@ -248,11 +255,11 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#roomWaiters.look(() => true);
     await this.#pump;
     try {
-      for (let failures = 0; this.#queue.length > 0;) {
+      for (let failures = 0; this.#waiting > 0;) {
         if (await this.#writeBatch()) continue;
         failures += 1;
         if (failures >= defaultLimits.auditCloseAttemptsMax)
-          throw this.#unavailable(`${this.#queue.length} events are lost`);
+          throw this.#unavailable(`${this.#waiting} events are lost`);
         await wait(retryDelayMsInitial);
       }
     } finally {
@@ -269,10 +276,10 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#lost += 1;
   }
 
-  #push(entry: AuditEntry, event: AuditEvent): void {
+  #push(entry: HeldEntry, event: AuditEvent): void {
     this.#onTaken?.(event, entry.json);
     this.#queue.push(entry);
-    this.#queueBytes += entry.json.length;
+    this.#queueBytes += entry.jsonOctets.length;
     this.#share.add(entry);
     this.#appended += 1;
   }
@@ -301,15 +308,13 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     }
     // In the same turn as the last look at the queue: an event that comes now starts a new run.
     this.#running = false;
-    if (this.#queue.length > 0 || this.#open.hasUnmarked) this.#arm();
+    if (this.#waiting > 0 || this.#open.hasUnmarked) this.#arm();
   }
 
   /** What came while a batch was stored waits for company too: else each batch under load would have one event, or a few. */
   #hasWork(): boolean {
-    const isDue = this.#queue.length >= defaultLimits.auditBatchEventsMax || this.#written < this.#dueThrough;
-    return (
-      (isDue && this.#queue.length > 0) || this.#batch !== undefined || this.#open.hasDue(performance.now())
-    );
+    const isDue = this.#waiting >= defaultLimits.auditBatchEventsMax || this.#written < this.#dueThrough;
+    return (isDue && this.#waiting > 0) || this.#batch !== undefined || this.#open.hasDue(performance.now());
   }
 
   /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */
@@ -332,17 +337,23 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   #nextBatch(): Batch {
-    const entries = this.#queue.slice(0, defaultLimits.auditBatchEventsMax);
+    const entries = this.#takeQueued(defaultLimits.auditBatchEventsMax);
     const due = this.#open.takeDue(defaultLimits.auditBatchEventsMax, performance.now());
     const open = due.map((one) => this.#entries.of(one.unfinished(), false));
-    const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
-    return { entries, open, stored: false, fileBytes: Buffer.from(lines) };
+    const lines = this.#file === undefined ? [] : entries.flatMap(({ jsonOctets }) => [jsonOctets, lineEnd]);
+    return { entries, open, stored: false, fileBytes: Buffer.concat(lines) };
   }
 
-  #succeeded(entries: readonly AuditEntry[]): void {
-    this.#queue = this.#queue.slice(entries.length);
+  /** As a rule the list itself: what it was cut out of would hold it in the eyes of V8, which looks at old lists seldom. */
+  #takeQueued(max: number): readonly HeldEntry[] {
+    const queue = this.#queue;
+    this.#queue = queue.length <= max ? [] : queue.slice(max);
+    return queue.length <= max ? queue : queue.slice(0, max);
+  }
+
+  #succeeded(entries: readonly HeldEntry[]): void {
     for (const entry of entries) {
-      this.#queueBytes -= entry.json.length;
+      this.#queueBytes -= entry.jsonOctets.length;
       this.#share.remove(entry);
     }
     this.#written += entries.length;

@@ -38,7 +38,6 @@ import {
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
 
 const none: readonly (() => void)[] = [];
-
 /** Collects facts and appends one event when it has ended; what comes later changes nothing. */
 export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
@@ -55,6 +54,7 @@ export class ExchangeRecord implements OpenExchange {
   graphql: GraphqlRequest | undefined;
   modelApi: LlmApi | undefined;
   fetched: DecidedPackage | undefined;
+  openPlace: OpenExchange['openPlace'];
   #state: State = 'began';
   #effect: Decision['effect'] | undefined;
   /** Whether the denial is one that a request for access could change. */

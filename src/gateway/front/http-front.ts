@@ -1,6 +1,7 @@
 // Serves HTTP/1.x on every decrypted or plain connection of the streams; sockets are handed in, it never listens.
 
 import type { Duplex } from 'node:stream';
+import { Roster } from '../../protocol/roster.ts';
 import type { ExchangeParts } from '../exchange/exchange.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { FrontConnection } from './front-connection.ts';
@@ -8,9 +9,11 @@ import type { FrontConnection } from './front-connection.ts';
 /** Heads that are late are found so soon; one look goes over all connections. */
 const lookIntervalMs = 5_000;
 
+const ofFront = Symbol('connection of a front');
+
 export class HttpFront {
   readonly #parts: ExchangeParts;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Roster<ClientConnection>(ofFront);
   #isLeaving = false;
   #looking: NodeJS.Timeout | undefined;
 
@@ -30,7 +33,7 @@ export class HttpFront {
     const intervalMs = Math.min(lookIntervalMs, this.#parts.limits.headTimeoutMs);
     this.#looking ??= setInterval(() => {
       const nowMs = performance.now();
-      for (const each of this.#connections) each.look(nowMs);
+      for (const each of this.#connections.members) each.look(nowMs);
     }, intervalMs).unref();
   }
 
@@ -41,12 +44,12 @@ export class HttpFront {
 
   /** Ends the connections on which nothing runs. */
   closeIdle(): void {
-    for (const one of this.#connections) one.closeIdle();
+    for (const one of this.#connections.members) one.closeIdle();
   }
 
   close(): void {
     this.#stopLooking();
-    for (const one of this.#connections) one.close();
+    for (const one of this.#connections.members) one.close();
   }
 
   #stopLooking(): void {

@@ -207,7 +207,11 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/cache/cache-entry.ts entryName',
     'src/gateway/cache/cache-entry.ts readEntry',
   ],
-  'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
+  'a record that we wrote ourselves, of recordBytesMax': [
+    'src/protocol/spool-record.ts readRecord',
+    'src/protocol/spool-record.ts RecordWriter',
+  ],
+  'the JSON of an event of the audit, of auditEventBytesMax': ['src/gateway/audit/held-entry.ts HeldEntry'],
   'a row of the store, of sealedIdentityBytesMax, and a key of 32 octets': ['src/gateway/identity/'],
   'files and names of our own folder, and messages about them': [
     'src/gateway/audit/spool/spool-delivery.ts gapMessage',

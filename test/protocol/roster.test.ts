@@ -1,0 +1,70 @@
+// Against Map and Set, by operations in an order that chance chose.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+
+import { NumberTable, Roster } from '../../src/protocol/roster.ts';
+
+const operations = fc.array(
+  fc.tuple(fc.constantFrom('set', 'delete', 'get'), fc.integer({ min: 1, max: 60 })),
+  {
+    maxLength: 400,
+  },
+);
+
+test('a table of numbers is a Map', () => {
+  fc.assert(
+    fc.property(operations, fc.integer({ min: 1, max: 2 ** 25 }), (list, factor) => {
+      const [table, map] = [new NumberTable<string>(), new Map<number, string>()];
+      for (const [at, [what, small]] of list.entries()) {
+        const key = small * factor;
+        if (what === 'set') {
+          table.set(key, `${at}`);
+          map.set(key, `${at}`);
+        } else if (what === 'delete') assert.equal(table.delete(key), map.delete(key));
+        assert.equal(table.get(key), map.get(key));
+        assert.equal(table.size, map.size);
+      }
+      const inOrder = [...map].sort(([a], [b]) => a - b).map(([, value]) => value);
+      assert.deepEqual(table.values, inOrder);
+      for (const [key, value] of map) assert.equal(table.get(key), value);
+    }),
+    { seed: 20261128, numRuns: 300 },
+  );
+});
+
+test('numbers that go up, as streams of a tunnel have them, and what stays of them', () => {
+  const [table, map] = [new NumberTable<number>(), new Map<number, number>()];
+  for (let key = 1; key < 20_000; key += 1) {
+    table.set(key, key);
+    map.set(key, key);
+    if (key > 40 && key % 97 !== 0) assert.equal(table.delete(key - 40), map.delete(key - 40));
+  }
+  assert.equal(table.size, map.size);
+  for (const key of map.keys()) assert.equal(table.get(key), key);
+  assert.equal(table.get(20_000), undefined);
+});
+
+test('a roster is a Set, whose members can be taken out while somebody goes through them', () => {
+  const kind = Symbol('test');
+  fc.assert(
+    fc.property(operations, (list) => {
+      const members = Array.from({ length: 61 }, (_, name) => ({ name }));
+      const [roster, set] = [new Roster<{ readonly name: number }>(kind), new Set<object>()];
+      for (const [what, index] of list) {
+        const member = members[index] ?? { name: -1 };
+        if (what === 'set') {
+          roster.add(member);
+          set.add(member);
+        } else if (what === 'delete') assert.equal(roster.delete(member), set.delete(member));
+        assert.equal(roster.has(member), set.has(member));
+        assert.equal(roster.size, set.size);
+      }
+      assert.deepEqual(new Set(roster.members), set);
+      for (const member of roster.members) roster.delete(member);
+      assert.equal(roster.size, 0);
+    }),
+    { seed: 20261128, numRuns: 200 },
+  );
+});
