@@ -88,6 +88,8 @@ async function makeResets(a: Arena, kind: string, goesAway: boolean): Promise<vo
   const streams = 1_000;
   // What depends on itself is no fault any more (RFC 9113 §5.3.2): those are requests like any others.
   const isServed = kind === harmless && !goesAway;
+  // What the connection before leaves is none of this one's.
+  await countEvents(a);
   const before = a.ownEvents.length;
   if (goesAway) client.socket.write(frame(frameType.goaway, 0, 0, Buffer.alloc(8)));
   const waitMs = isServed ? 500 : patienceMs;

@@ -10,7 +10,7 @@ import {
 } from '../../../src/gateway/config/config.ts';
 import { formatProblem } from '../../../src/policy/problem.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
-import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { defaultLimits, limitsWith } from '../../../src/protocol/limits.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 function parse(text: string): GatewayConfig {
@@ -52,7 +52,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {}, exits: {} },
     audit: { keepDays: 90, keepBytes: 8_589_934_592 },
     access: { enabled: true },
-    limits: defaultLimits,
+    limits: limitsWith(),
     log: { level: 'info', format: 'text' },
   });
 });
@@ -206,7 +206,7 @@ log: { level: debug, format: json }
     },
     audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000, keepBytes: 10_000_000 },
     access: { enabled: false },
-    limits: { ...defaultLimits, streamsMax: 7 },
+    limits: limitsWith({ streamsMax: 7 }),
     log: { level: 'debug', format: 'json' },
   });
 });
