@@ -40,14 +40,12 @@ export interface TerminateOptions {
   readonly startDeadline?: StartDeadline | undefined;
 }
 
-const ofTerminator = Symbol('handshake of a terminator');
-
 export class TlsTerminator {
   readonly #options: TlsTerminatorOptions;
   readonly #servers: LeafServers;
   /** Which handshake a server's event belongs to: TLS sockets do not tell which stream they were made on. */
   readonly #current = new AsyncLocalStorage<Handshake>();
-  readonly #handshakes = new Roster<Handshake>(ofTerminator);
+  readonly #handshakes = new Roster<Handshake>();
   #closed = false;
 
   constructor(options: TlsTerminatorOptions) {
@@ -78,13 +76,13 @@ export class TlsTerminator {
       signal,
       startDeadline,
     });
-    this.#handshakes.add(handshake);
+    const place = this.#handshakes.add(handshake);
     try {
       this.#begin(server, stream, handshake);
       const socket = await handshake.result;
       return { socket, alpn: protocolOf(socket), servername: serverNameOf(socket) };
     } finally {
-      this.#handshakes.delete(handshake);
+      this.#handshakes.remove(place);
     }
   }
 

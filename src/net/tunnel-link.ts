@@ -4,7 +4,7 @@ import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { LinkFrame, OpenFields, ResumableFrame } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
-import { NumberTable, Roster } from '../protocol/roster.ts';
+import { NumberTable } from '../protocol/roster.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
 import { tunnelClosed } from '../protocol/tunnel-fault.ts';
@@ -20,8 +20,6 @@ import { Unhurried } from './unhurried.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
 
-const consuming = Symbol('stream that consumed');
-
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
   /** Settles when the tunnel is over: undefined after an orderly end, else the reason. All streams have ended by then, but for what is still read. */
@@ -36,7 +34,7 @@ export class TunnelLink implements AsyncDisposable {
   readonly #streams = new NumberTable<TunnelStream>();
   readonly #turns: SendTurns;
   /** Streams whose reader may have consumed something since the last flush. */
-  readonly #consuming = new Roster<TunnelStream>(consuming);
+  #consuming: TunnelStream[] = [];
   readonly #pings: TunnelPings;
   readonly #unhurried = new Unhurried(() => this.#flush(true));
   readonly #gaps: LinkGaps;
@@ -70,7 +68,7 @@ export class TunnelLink implements AsyncDisposable {
     this.#host = streamHost(this.#connection, this.#gaps, {
       changed: () => this.#scheduleFlush(),
       requestSend: (stream) => this.#requestSend(stream),
-      consumed: (stream) => this.#consuming.add(stream),
+      consumed: (stream) => void this.#consuming.push(stream),
       closed: (stream) => this.#removeStream(stream),
     });
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
@@ -304,7 +302,6 @@ export class TunnelLink implements AsyncDisposable {
   #removeStream(stream: TunnelStream): void {
     this.#streams.delete(stream.streamId);
     this.#turns.leave(stream);
-    this.#consuming.delete(stream);
     this.#settling.look();
   }
 
@@ -327,10 +324,9 @@ export class TunnelLink implements AsyncDisposable {
   /** `isDue`: what nobody waits for leaves too. */
   #flush(isDue = false): void {
     const nowMs = this.#nowMs();
-    for (const stream of this.#consuming.members) {
-      this.#consuming.delete(stream);
-      this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
-    }
+    const consuming = this.#consuming;
+    this.#consuming = [];
+    for (const stream of consuming) this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
     this.#turns.send();
     if (!this.#isWriting && (isDue || this.#connection.output.isPressing)) this.#writeBlock();
     this.#handleEvents();

@@ -1,55 +1,42 @@
 // Sets and tables through which much goes. Those of the language make another table for each few entries that come and go, and each table
 // leads to the next one: once one is old, V8 takes all behind it for old as well, with what is in them. These stay where they are.
 
-/** Objects, each in one roster of its kind at a time. In no order. */
-export class Roster<T extends object> {
-  readonly #kind: symbol;
-  readonly #members: T[] = [];
+/** Where a member is. Who adds it keeps this: a property of the member would cost many of them their shape. */
+export interface RosterPlace<T> {
+  readonly member: T;
+  /** Undefined once it is out. */
+  at: number | undefined;
+}
 
-  /** @param kind one symbol for all rosters of a kind: under it a member has its place */
-  constructor(kind: symbol) {
-    this.#kind = kind;
-  }
+/** Members in no order. */
+export class Roster<T> {
+  readonly #places: RosterPlace<T>[] = [];
 
   get size(): number {
-    return this.#members.length;
+    return this.#places.length;
   }
 
   /** Those of now: who goes through them may take them out. */
   get members(): readonly T[] {
-    return [...this.#members];
+    return this.#places.map(({ member }) => member);
   }
 
-  has(member: T): boolean {
-    return this.#placeOf(member) !== undefined;
+  add(member: T): RosterPlace<T> {
+    const place = { member, at: this.#places.length };
+    this.#places.push(place);
+    return place;
   }
 
-  add(member: T): void {
-    if (this.#placeOf(member) !== undefined) return;
-    this.#put(member, this.#members.length);
-    this.#members.push(member);
-  }
-
-  /** Whether it was in. */
-  delete(member: T): boolean {
-    const place = this.#placeOf(member);
-    if (place === undefined) return false;
-    const last = this.#members.pop();
-    if (last !== undefined && last !== member) {
-      this.#members[place] = last;
-      this.#put(last, place);
+  /** Taking it out twice is harmless. */
+  remove(place: RosterPlace<T>): void {
+    const { at } = place;
+    if (at === undefined) return;
+    const last = this.#places.pop();
+    if (last !== undefined && last !== place) {
+      this.#places[at] = last;
+      last.at = at;
     }
-    this.#put(member, undefined);
-    return true;
-  }
-
-  #placeOf(member: T): number | undefined {
-    // Nobody else has the symbol.
-    return (member as Record<symbol, number | undefined>)[this.#kind];
-  }
-
-  #put(member: T, place: number | undefined): void {
-    (member as Record<symbol, number | undefined>)[this.#kind] = place;
+    place.at = undefined;
   }
 }
 

@@ -50,7 +50,7 @@ export async function startRelay(
   serveChild?: RelayContext['serveChild'],
 ): Promise<Relay> {
   const limits = options.limits ?? defaultLimits;
-  const sockets = new Roster<Socket>(ofRelay);
+  const sockets = new Roster<Socket>();
   const { tunnel, logger = silentLogger } = options;
   const context = {
     tunnel,
@@ -60,8 +60,8 @@ export async function startRelay(
     ...(serveChild === undefined ? {} : { serveChild }),
   };
   const accept = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    const place = sockets.add(socket);
+    socket.once('close', () => sockets.remove(place));
     serveRelayConnection(socket, context);
   };
   const { port = 0, socketPath: path } = options;
@@ -83,8 +83,6 @@ export async function startRelay(
     throw error;
   }
 }
-
-const ofRelay = Symbol('connection of a relay');
 
 interface RelayParts {
   readonly servers: readonly Server[];

@@ -9,11 +9,9 @@ import type { FrontConnection } from './front-connection.ts';
 /** Heads that are late are found so soon; one look goes over all connections. */
 const lookIntervalMs = 5_000;
 
-const ofFront = Symbol('connection of a front');
-
 export class HttpFront {
   readonly #parts: ExchangeParts;
-  readonly #connections = new Roster<ClientConnection>(ofFront);
+  readonly #connections = new Roster<ClientConnection>();
   #isLeaving = false;
   #looking: NodeJS.Timeout | undefined;
 
@@ -25,9 +23,9 @@ export class HttpFront {
   serve(socket: Duplex, connection: FrontConnection): void {
     const one = new ClientConnection(socket, connection, this.#parts);
     one.isLeaving = () => this.#isLeaving;
-    this.#connections.add(one);
+    const place = this.#connections.add(one);
     socket.once('close', () => {
-      this.#connections.delete(one);
+      this.#connections.remove(place);
       if (this.#connections.size === 0) this.#stopLooking();
     });
     const intervalMs = Math.min(lookIntervalMs, this.#parts.limits.headTimeoutMs);
