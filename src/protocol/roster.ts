@@ -41,14 +41,21 @@ export class Roster<T> {
 }
 
 const slotsInitial = 16;
+const shiftInitial = 32 - Math.log2(slotsInitial);
+/** 2^32 by the golden ratio: numbers that follow each other come far from each other (Knuth, The Art of Computer Programming, 6.4). */
+const golden = 0x9e37_79b1;
+
+/** Of 2^(32 - shift). The seed is nobody's guess, so that who chooses the numbers does not choose their slots. */
+export function slotOf(key: number, seed: number, shift: number): number {
+  return Math.imul(key ^ seed, golden) >>> shift;
+}
 
 /** Values by whole numbers from 1 on. */
 export class NumberTable<T> {
-  /** Odd, and nobody's guess: who chooses the numbers chooses no places. */
-  readonly #factor = Math.floor(Math.random() * 2 ** 31) * 2 + 1;
+  readonly #seed = Math.floor(Math.random() * 2 ** 32);
   #keys: number[] = emptyKeys(slotsInitial);
   #values: (T | undefined)[] = emptyValues(slotsInitial);
-  #shift = 32 - Math.log2(slotsInitial);
+  #shift = shiftInitial;
   #size = 0;
 
   get size(): number {
@@ -96,6 +103,7 @@ export class NumberTable<T> {
     this.#keys[hole] = 0;
     this.#values[hole] = undefined;
     this.#size -= 1;
+    if (this.#size === 0 && this.#shift !== shiftInitial) this.#beginAnew();
     return true;
   }
 
@@ -108,7 +116,14 @@ export class NumberTable<T> {
   }
 
   #home(key: number): number {
-    return Math.imul(key, this.#factor) >>> this.#shift;
+    return slotOf(key, this.#seed, this.#shift);
+  }
+
+  /** What many needed is given back once there is none. */
+  #beginAnew(): void {
+    this.#keys = emptyKeys(slotsInitial);
+    this.#values = emptyValues(slotsInitial);
+    this.#shift = shiftInitial;
   }
 
   #grow(): void {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { NumberTable, Roster, type RosterPlace } from '../../src/protocol/roster.ts';
+import { NumberTable, Roster, type RosterPlace, slotOf } from '../../src/protocol/roster.ts';
 
 const operations = fc.array(
   fc.tuple(fc.constantFrom('set', 'delete', 'get'), fc.integer({ min: 1, max: 60 })),
@@ -44,6 +44,27 @@ test('numbers that go up, as streams of a tunnel have them, and what stays of th
   assert.equal(table.size, map.size);
   for (const key of map.keys()) assert.equal(table.get(key), key);
   assert.equal(table.get(20_000), undefined);
+  // Down to none, and from there on again.
+  for (const key of map.keys()) assert.ok(table.delete(key));
+  assert.deepEqual([table.size, table.values], [0, []]);
+  table.set(7, 8);
+  assert.deepEqual([table.get(7), table.get(97), table.values], [8, undefined, [8]]);
+});
+
+test('numbers that follow each other share few slots, whatever the seed', () => {
+  const [slots, shift] = [1024, 22];
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      fc.integer({ min: 1, max: 2 ** 30 }),
+      (seed, first) => {
+        const counts = Array.from({ length: slots }, () => 0);
+        for (let key = first; key < first + slots / 2; key += 1) counts[slotOf(key, seed, shift)]! += 1;
+        assert.ok(Math.max(...counts) <= 4, `${Math.max(...counts)} in one slot`);
+      },
+    ),
+    { seed: 20261128, numRuns: 500 },
+  );
 });
 
 test('a roster is a Set, whose members can be taken out while somebody goes through them', () => {
