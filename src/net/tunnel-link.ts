@@ -68,7 +68,7 @@ export class TunnelLink implements AsyncDisposable {
     this.#host = streamHost(this.#connection, this.#gaps, {
       changed: () => this.#scheduleFlush(),
       requestSend: (stream) => this.#requestSend(stream),
-      consumed: (stream) => void this.#consuming.push(stream),
+      consumed: (stream) => this.#consumed(stream),
       closed: (stream) => this.#removeStream(stream),
     });
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
@@ -303,6 +303,10 @@ export class TunnelLink implements AsyncDisposable {
     this.#streams.delete(stream.streamId);
     this.#turns.leave(stream);
     this.#settling.look();
+  }
+
+  #consumed(stream: TunnelStream): void {
+    if (!this.#isOver && this.#consuming.at(-1) !== stream) this.#consuming.push(stream);
   }
 
   #requestSend(stream: TunnelStream | undefined): void {

@@ -36,8 +36,8 @@ import {
 } from './record-inputs.ts';
 
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
-
 const none: readonly (() => void)[] = [];
+
 /** Collects facts and appends one event when it has ended; what comes later changes nothing. */
 export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
