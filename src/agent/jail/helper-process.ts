@@ -22,9 +22,12 @@ const withoutThreads: Readonly<Record<string, string>> = {
   BUN_JSC_numberOfGCMarkers: '1',
 };
 
-/** With a starter the helper gets the command's standard error on another descriptor. */
+/**
+ * With a starter the helper gets the command's standard error on another descriptor. One that cannot be started has no process, and its
+ * error comes with the next turn.
+ */
 export function spawnHelper({ program, layers, hasStarter }: HelperStart): ChildProcess {
-  return spawn(program.file, [...program.args], {
+  const child = spawn(program.file, [...program.args], {
     stdio: [
       'inherit',
       'inherit',
@@ -41,6 +44,9 @@ export function spawnHelper({ program, layers, hasStarter }: HelperStart): Child
       ...(process.versions['bun'] === undefined ? {} : withoutThreads),
     },
   });
+  // What a process says of itself later, such as that a signal was refused, its end tells.
+  child.on('error', () => {});
+  return child;
 }
 
 /** A helper that waits for its plan. Disposed, one that nobody took ends. */
@@ -51,8 +57,6 @@ export class HelperAhead implements Disposable {
   private constructor(start: HelperStart) {
     this.#start = start;
     this.#child = spawnHelper(start);
-    // It is not taken then, and the next one tells.
-    this.#child.on('error', () => {});
   }
 
   /** For layers that are likely; undefined where none can be started that makes namespaces. */
@@ -62,7 +66,7 @@ export class HelperAhead implements Disposable {
     return new HelperAhead({ program: start.program, layers, hasStarter: start.startedBy !== undefined });
   }
 
-  /** The process, where it waits and was started just so; the caller owns it. */
+  /** The process, where it waits and was started just so; the caller owns it. One that cannot be started is told of by the next. */
   take(wanted: HelperStart): ChildProcess | undefined {
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return undefined;

@@ -355,10 +355,14 @@ async function run(input: RunInput, ahead: HelperAhead | undefined): Promise<num
   return exitAs(end);
 }
 
-/** `ahead`: a helper that was started while this was loaded. */
+/** `ahead`: a helper that was started while this was loaded. It ends with the command, whatever is wrong with the arguments. */
 export function runCommand(ahead?: HelperAhead): Command {
-  return commandOf(runDefinition, async (input) => {
-    using _ = ahead;
-    return await run(input, ahead);
-  });
+  const command = commandOf(runDefinition, (input) => run(input, ahead));
+  return {
+    ...command,
+    run: async (args) => {
+      using _ = ahead;
+      return await command.run(args);
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // A helper that is started before there is a plan: it is taken once, by who needs just such a one, or it ends.
 
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
@@ -9,62 +10,73 @@ import type { HelperProgram } from '../../../src/agent/jail/jail-plan.ts';
 import { namespaceStart } from '../../../src/agent/jail/network-namespace.ts';
 import { helperAhead } from '../../../src/cli/run/helper-ahead.ts';
 
+const layers = ['no-new-privs'] as const;
 /** It ends with its input, as the helper does with its control descriptor. */
-const program: HelperProgram = { file: '/bin/sh', args: ['-c', 'read -r _ <&3'] };
+const waiting: HelperProgram = { file: '/bin/sh', args: ['-c', 'read -r _ <&3'] };
+const skip = 'reason' in namespaceStart(waiting) ? 'nothing here can make namespaces' : false;
 
-/** What is wanted by who knows the plan. */
-function wanted(layers: HelperStart['layers']): HelperStart | undefined {
+/** What is wanted of it by who knows the plan. */
+function wanted(program: HelperProgram): HelperStart {
   const start = namespaceStart(program);
-  if ('reason' in start) return undefined;
+  assert.ok(!('reason' in start));
   return { program: start.program, layers, hasStarter: start.startedBy !== undefined };
 }
 
-test('a helper ahead is taken once, and then is its taker’s', async (context) => {
-  const start = wanted(['no-new-privs']);
-  if (start === undefined) return context.skip('nothing here can make namespaces');
-  using ahead = HelperAhead.start(program, ['no-new-privs']);
-  const child = ahead?.take(start);
+function ahead(program: HelperProgram): HelperAhead {
+  const started = HelperAhead.start(program, layers);
+  assert.ok(started !== undefined);
+  return started;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+test('a helper ahead is taken once, and then is its taker’s', { skip }, async () => {
+  using one = ahead(waiting);
+  const child = one.take(wanted(waiting));
   assert.ok(child?.pid !== undefined);
-  assert.equal(ahead?.take(start), undefined);
-  ahead?.[Symbol.dispose]();
+  assert.equal(one.take(wanted(waiting)), undefined);
+  one[Symbol.dispose]();
   assert.equal(child.killed, false);
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
+  await ended(child);
 });
 
-test('one that was started otherwise is not taken, and ends', async (context) => {
-  const start = wanted(['no-new-privs']);
-  if (start === undefined) return context.skip('nothing here can make namespaces');
-  const ahead = HelperAhead.start(program, ['no-new-privs']);
-  assert.equal(ahead?.take({ ...start, layers: ['landlock'] }), undefined);
-  assert.equal(ahead?.take({ ...start, hasStarter: !start.hasStarter }), undefined);
-  assert.equal(ahead?.take({ ...start, program: { file: '/bin/true', args: [] } }), undefined);
-  const child = ahead?.take(start);
+test('one that was started otherwise is not taken', { skip }, async () => {
+  using one = ahead(waiting);
+  const start = wanted(waiting);
+  assert.equal(one.take({ ...start, layers: ['landlock'] }), undefined);
+  assert.equal(one.take({ ...start, hasStarter: !start.hasStarter }), undefined);
+  assert.equal(one.take({ ...start, program: { file: '/bin/true', args: [] } }), undefined);
+  const child = one.take(start);
   assert.ok(child !== undefined);
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
+  await ended(child);
 });
 
-test('one that has ended is not taken', async (context) => {
-  const start = wanted(['no-new-privs']);
-  if (start === undefined) return context.skip('nothing here can make namespaces');
+test('one that nobody took ends when it is disposed, and is not taken then', { skip }, () => {
+  const one = ahead(waiting);
+  one[Symbol.dispose]();
+  assert.equal(one.take(wanted(waiting)), undefined);
+});
+
+test('one that has ended, or was never there, is not taken', { skip }, async () => {
   const short: HelperProgram = { file: '/bin/true', args: [] };
-  const shortStart = namespaceStart(short);
-  assert.ok(!('reason' in shortStart));
-  using ahead = HelperAhead.start(short, ['no-new-privs']);
-  const taken = (): unknown => ahead?.take({ ...start, program: shortStart.program });
-  // Its end is told by the event loop.
+  using one = ahead(short);
+  // Its end is told by the event loop; the child is this process's only one.
   const deadline = performance.now() + 10_000;
-  await new Promise<void>((resolve) => {
-    const look = setInterval(() => {
-      if (process.getActiveResourcesInfo().includes('ProcessWrap') && performance.now() < deadline) return;
-      clearInterval(look);
-      resolve();
-    }, 5);
-  });
-  assert.equal(taken(), undefined);
+  while (process.getActiveResourcesInfo().includes('ProcessWrap')) {
+    assert.ok(performance.now() < deadline, 'it did not end');
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
+  }
+  assert.equal(one.take(wanted(short)), undefined);
+  const missing: HelperProgram = { file: '/nowhere/helper', args: [] };
+  if (wanted(missing).hasStarter) return;
+  using none = ahead(missing);
+  assert.equal(none.take(wanted(missing)), undefined);
 });
 
 test('none is started where another would be needed, or would have the descriptor of the token', () => {

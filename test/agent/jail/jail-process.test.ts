@@ -14,9 +14,11 @@ import { openSystemCalls } from '../../../src/system/ffi.ts';
 import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
 import type { JailPlan } from '../../../src/agent/jail/jail-plan.ts';
 import { canSetKernel } from '../../../src/agent/jail/kernel-files.ts';
+import { HelperAhead } from '../../../src/agent/jail/helper-process.ts';
 import { openJail } from '../../../src/agent/jail/jail-process.ts';
 import type { HelperProgram } from '../../../src/agent/jail/jail-plan.ts';
 import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
+import { namespaceStart } from '../../../src/agent/jail/network-namespace.ts';
 import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 import { patienceMs } from '../../support/patience.ts';
 import { mainFile } from '../../support/program.ts';
@@ -182,6 +184,25 @@ test('a helper that cannot be started is jail_refused', { skip: refusedHere }, a
   await assert.rejects(openJail({ layers }, program), { code: 'jail_refused' });
   await assert.rejects(openJail({ layers }, { file: '/bin/true', args: [] }), { code: 'jail_refused' });
 });
+
+const aheadStart = namespaceStart(node);
+/** Else unshare(1) starts it, and these layers need none. */
+const isDirect = !('reason' in aheadStart) && aheadStart.startedBy === undefined;
+
+test(
+  'a helper that was started ahead enters the layers of the plan, and becomes the command',
+  { skip: skip !== false ? skip : isDirect ? false : 'this user needs unshare(1) to start such a helper' },
+  async () => {
+    using ahead = HelperAhead.start(node, layers);
+    await using jail = await openJail({ layers }, node, ahead);
+    const child = jail.start({ file: 'sh', args: ['-c', 'exit 7'], environment: { PATH: '/usr/bin:/bin' } });
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.equal(code, 7);
+    const left = ahead?.take({ program: node, layers, hasStarter: false });
+    left?.kill('SIGKILL');
+    assert.ok(left === undefined, 'it was not taken');
+  },
+);
 
 test('a helper that never gets a command ends with its jail', { skip }, async () => {
   const jail = await openJail({ layers }, node);
