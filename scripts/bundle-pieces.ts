@@ -42,8 +42,12 @@ const { output } = await bundle.write({
   // Names stay: stacks are read, and errors are told by theirs.
   minify: { compress: { keepNames: { function: true, class: true } }, mangle: false, codegen: true },
 });
+// The loader looks for pieces in one folder, and for nothing else.
+const other = output.find(({ type, fileName }) => type !== 'chunk' || fileName.includes('/'));
+if (other !== undefined) throw new Error(`${other.fileName} is no piece that the loader finds`);
 const sources = output
   .flatMap((piece) => (piece.type === 'chunk' ? Object.entries(piece.modules) : []))
-  .filter(([path, { renderedLength }]) => path.startsWith(root) && renderedLength > 0)
+  // What begins with a zero is the bundler's own.
+  .filter(([path, { renderedLength }]) => !path.startsWith('\0') && renderedLength > 0)
   .map(([path]) => relative(root, path));
 writeFileSync(list, JSON.stringify([...new Set(sources)].toSorted()));

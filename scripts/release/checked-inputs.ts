@@ -23,12 +23,13 @@ const bunPackages: Readonly<Record<string, string>> = { x64: 'bun-linux-x64', ar
  * is fetched. @throws Error that names what was changed
  */
 export function checkedInputs(programs: readonly ProgramKind[], work: string): readonly LockedPackage[] {
-  const vite = lockedPackages(root, withDependencies(root, 'node_modules/vite'));
+  const bundlers = ['vite', 'rolldown'].flatMap((name) => withDependencies(root, `node_modules/${name}`));
+  const locked = lockedPackages(root, [...new Set(bundlers)].toSorted());
   const bun = lockedPackages(root, [`node_modules/@oven/${bunPackages[process.arch] ?? ''}`]);
   // A script of the package has moved it there.
   const path = relative(root, realpathSync(join(root, 'node_modules/.bin/bun')));
   const moved = bun.map((one) => ({ path, package: one, file: 'bin/bun' }));
-  checkPackages(root, { packages: vite, programs: moved }, work);
+  checkPackages(root, { packages: locked, programs: moved }, work);
   const packages = lockedPackages(root, packageFolders(programs.flatMap(sourcesOf)));
   checkPackages(root, { packages, programs: [] }, work);
   return packages;
