@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Server, TLSSocket } from 'node:tls';
 import type { LeafIssuer } from '../pki/certificate-authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { ignore } from '../protocol/ignore.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { Roster } from '../protocol/roster.ts';
 import { type Deadline, plainDeadline, type StartDeadline } from './deadline.ts';
@@ -44,7 +45,7 @@ export class TlsTerminator {
   readonly #options: TlsTerminatorOptions;
   readonly #servers: LeafServers;
   /** Which handshake a server's event belongs to: TLS sockets do not tell which stream they were made on. */
-  readonly #current = new AsyncLocalStorage<Handshake>();
+  readonly #current = new AsyncLocalStorage<HandshakeOfSocket>();
   readonly #handshakes = new Roster<Handshake>();
   #closed = false;
 
@@ -77,12 +78,14 @@ export class TlsTerminator {
       startDeadline,
     });
     const place = this.#handshakes.add(handshake);
+    const own: HandshakeOfSocket = { handshake };
     try {
-      this.#begin(server, stream, handshake);
+      this.#begin(server, stream, own);
       const socket = await handshake.result;
       return { socket, alpn: protocolOf(socket), servername: serverNameOf(socket) };
     } finally {
       this.#handshakes.remove(place);
+      own.handshake = undefined;
     }
   }
 
@@ -109,14 +112,14 @@ export class TlsTerminator {
     this.#servers.clear();
   }
 
-  #begin(server: Server, stream: Duplex, handshake: Handshake): void {
+  #begin(server: Server, stream: Duplex, own: HandshakeOfSocket): void {
     const { allowHalfOpen } = stream;
     try {
       // The TLS socket copies it. With half-open ends it would wait for ever for a client that leaves during the handshake.
       stream.allowHalfOpen = false;
-      this.#current.run(handshake, () => server.emit('connection', stream));
+      this.#current.run(own, () => server.emit('connection', stream));
     } catch (error) {
-      handshake.fail(asProxyError(error, 'tls_handshake'));
+      own.handshake?.fail(asProxyError(error, 'tls_handshake'));
     } finally {
       stream.allowHalfOpen = allowHalfOpen;
     }
@@ -124,15 +127,20 @@ export class TlsTerminator {
 
   readonly #prepare = (server: Server): void => {
     server.on('secureConnection', (socket) => {
-      const handshake = this.#current.getStore();
+      const own = this.#current.getStore();
       // Never a socket without its own handshake: it would be served under another one's destination.
-      if (handshake?.complete(socket) !== true) socket.destroy();
+      if (own?.handshake?.complete(socket) !== true) socket.destroy();
     });
     server.on('tlsClientError', (error: Error & { readonly code?: string; readonly reason?: string }) => {
       // Only OpenSSL's own errors come out of the socket's own context; a lost stream tells its handshake itself.
-      if (error.code?.startsWith('ERR_SSL_') === true) this.#current.getStore()?.failWith(error);
+      if (error.code?.startsWith('ERR_SSL_') === true) this.#current.getStore()?.handshake?.failWith(error);
     });
   };
+}
+
+/** What a socket is made in keeps this for as long as it lives, so it lets go of the handshake that is over. */
+interface HandshakeOfSocket {
+  handshake: Handshake | undefined;
 }
 
 interface HandshakeOptions {
@@ -183,7 +191,7 @@ class Handshake {
     if (!this.#end()) return;
     this.#settle.reject(error);
     // Without a listener of its own a destroyed stream would end the process.
-    this.#stream.on('error', () => undefined);
+    this.#stream.on('error', ignore);
     this.#stream.destroy(error);
   }
 

@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 
 import { decodeChunk, encodeChunk } from '../protocol/chunk-codec.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { ignore } from '../protocol/ignore.ts';
 import type { Limits } from '../protocol/limits.ts';
 
 import { TunnelInboundQueue } from './tunnel-inbound-queue.ts';
@@ -55,7 +56,7 @@ export class ChunkStream extends Duplex {
   constructor(webSocket: WebSocketConnection, limits: Limits, { onReceive, client }: ChunkStreamOptions) {
     super({ allowHalfOpen: false, highWaterMark: limits.frameBytesMax });
     // A stream that fails before its user listens must not end the process.
-    this.on('error', () => undefined);
+    this.on('error', ignore);
     this.#webSocket = webSocket;
     this.#chunkBytesMax = limits.frameBytesMax;
     this.#client = client;

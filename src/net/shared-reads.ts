@@ -74,29 +74,48 @@ export function shareReads(
   const handle = inner._handle;
   if (memoryKey === undefined || callbackKey === undefined || inner[memoryKey] !== null) return undefined;
   if (typeof handle?.useUserBuffer !== 'function' || socket.readableFlowing === true) return undefined;
-  const reading = { isStopped: false };
+  const reads = new SocketReads(socket, bytes, receive);
   inner[memoryKey] = bytes;
-  inner[callbackKey] = (length: number): boolean => {
-    const chunk = bytes.subarray(0, length);
-    if (reading.isStopped) return socket.push(Buffer.from(chunk));
-    receive(chunk);
+  inner[callbackKey] = (length: number) => reads.take(length);
+  handle.useUserBuffer(bytes);
+  return reads;
+}
+
+class SocketReads implements SharedReads {
+  readonly #socket: Socket;
+  readonly #bytes: Buffer;
+  readonly #receive: (chunk: Buffer) => void;
+  #isStopped = false;
+
+  constructor(socket: Socket, bytes: Buffer, receive: (chunk: Buffer) => void) {
+    this.#socket = socket;
+    this.#bytes = bytes;
+    this.#receive = receive;
+  }
+
+  /** The next read is there. False: no more for now. */
+  take(length: number): boolean {
+    const chunk = this.#bytes.subarray(0, length);
+    if (this.#isStopped) return this.#socket.push(Buffer.from(chunk));
+    this.#receive(chunk);
     if (isOverwritten) chunk.fill(0xee);
     return true;
-  };
-  handle.useUserBuffer(bytes);
-  return {
-    start: (hasEnough) => {
-      while (!reading.isStopped && socket.readableLength > 0) receive(socket.read() as Buffer);
-      if (reading.isStopped) return;
-      if (hasEnough()) socket.pause();
-      else socket.resume();
-    },
-    stop: () => {
-      reading.isStopped = true;
-      // With memory of its own a socket stops reading when it is paused, and would not see the end of what it is told no more.
-      socket.pause = () => Duplex.prototype.pause.call(socket) as typeof socket;
-      // As a stream it has waited for a read to end all the time, and would begin no other.
-      if (!socket.destroyed) socket.push(Buffer.alloc(0));
-    },
-  };
+  }
+
+  start(hasEnough: () => boolean): void {
+    const socket = this.#socket;
+    while (!this.#isStopped && socket.readableLength > 0) this.#receive(socket.read() as Buffer);
+    if (this.#isStopped) return;
+    if (hasEnough()) socket.pause();
+    else socket.resume();
+  }
+
+  stop(): void {
+    const socket = this.#socket;
+    this.#isStopped = true;
+    // With memory of its own a socket stops reading when it is paused, and would not see the end of what it is told no more.
+    socket.pause = () => Duplex.prototype.pause.call(socket) as Socket;
+    // As a stream it has waited for a read to end all the time, and would begin no other.
+    if (!socket.destroyed) socket.push(Buffer.alloc(0));
+  }
 }

@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream';
 import { ProxyError } from '../protocol/error.ts';
 import { errorCodeOfWire } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
+import { ignore } from '../protocol/ignore.ts';
 import { resetReason } from '../protocol/tunnel-fault.ts';
 import type { LinkAbsence } from './link-absence.ts';
 import { owned } from './shared-reads.ts';
@@ -87,7 +88,7 @@ export class TunnelStream extends Duplex {
     this.streamId = streamId;
     this.fields = fields;
     // A stream that fails before its user listens must not end the process.
-    this.on('error', () => undefined);
+    this.on('error', ignore);
   }
 
   /** Why the stream ended, if it did not end orderly. */

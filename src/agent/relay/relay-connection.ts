@@ -5,6 +5,7 @@ import { endsWithTls, resetSocket } from '../../net/reset-socket.ts';
 import { childAuthority } from '../../protocol/child-lines.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
+import { ignore } from '../../protocol/ignore.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
@@ -99,7 +100,7 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
     }
   };
   // A client that resets is no fault; what follows is told by 'close'.
-  socket.on('error', () => {});
+  socket.on('error', ignore);
   socket.on('data', onData).once('end', onEnd).once('close', finish);
 }
 
@@ -154,7 +155,7 @@ function isChildAuthority({ host, port }: Authority): boolean {
 
 /** Serves a socket whose client named no proxy and means `authority`. Never throws; a fault is a reset, in no protocol's words. */
 export function serveCapturedConnection(socket: Socket, authority: Authority, context: RelayContext): void {
-  socket.on('error', () => {});
+  socket.on('error', ignore);
   const fields: OpenFields = { authority: formatAuthority(authority), mode: 'raw' };
   void openAndJoin(socket, { fields, greeting: '', first: Buffer.alloc(0), resetsOnFault: true }, context);
 }
@@ -215,16 +216,7 @@ async function endTls(
   if (opening.first.length > 0) socket.unshift(opening.first);
   const modes = (): readonly PlainMode[] => tunnel.plainModes?.(opening.fields.authority) ?? [];
   const outcome = await clientTls.end(socket, opening.fields, modes);
-  // The runtime leaves a connection open whose TLS is broken behind its handshake, and tells it once: maybe while this waits.
-  let broken: ProxyError | undefined;
-  let onBroken = (): void => {};
-  if (outcome.kind === 'ended') {
-    endsWithTls(socket, outcome.socket);
-    outcome.socket.once('error', (error: NodeJS.ErrnoException) => {
-      broken = brokenTls(error);
-      onBroken();
-    });
-  }
+  const tls = outcome.kind === 'ended' ? new EndedTls(outcome.socket, socket) : undefined;
   const fields = outcome.kind === 'left' ? opening.fields : outcome.fields;
   let stream: RelayStream;
   try {
@@ -242,24 +234,57 @@ async function endTls(
   }
   if (outcome.kind === 'failed') {
     // The gateway's audit has what failed.
-    stream.once('error', () => {});
+    stream.on('error', ignore);
     return stream.reset(outcome.error);
   }
   if (socket.destroyed) {
-    stream.once('error', () => {});
+    stream.on('error', ignore);
     return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
   }
-  if (outcome.kind === 'left') return join(socket, stream, limits);
-  const { socket: tls } = outcome;
-  onBroken = () => {
-    stream.reset(broken ?? new ProxyError('cancelled', 'the client closed its connection'));
+  if (tls === undefined) join(socket, stream, limits);
+  else tls.join(stream, limits);
+}
+
+/** TLS of a client behind its handshake. The runtime leaves a connection open whose TLS breaks, and tells it once: maybe before there is a stream. */
+class EndedTls {
+  readonly #tls: Socket;
+  /** The connection below. */
+  readonly #socket: Socket;
+  #broken: ProxyError | undefined;
+  #stream: RelayStream | undefined;
+
+  constructor(tls: Socket, socket: Socket) {
+    this.#tls = tls;
+    this.#socket = socket;
+    endsWithTls(socket, tls);
+    // What else comes of it is told by 'close'.
+    tls.on('error', (error: NodeJS.ErrnoException) => this.#broke(error));
+    // TLS knows no reset: the connection below it has one, which sends no close_notify.
+    tls.resetAndDestroy = () => {
+      resetSocket(socket);
+      return tls.destroy();
+    };
+  }
+
+  join(stream: RelayStream, limits: Limits): void {
+    this.#stream = stream;
+    if (this.#broken === undefined) return join(this.#tls, stream, limits);
+    stream.on('error', ignore);
+    this.#cut(stream, this.#broken);
+  }
+
+  #broke(error: NodeJS.ErrnoException): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = brokenTls(error);
+    if (this.#stream !== undefined) this.#cut(this.#stream, this.#broken);
+  }
+
+  #cut(stream: RelayStream, error: ProxyError): void {
+    stream.reset(error);
     // Not the connection below: its end may be on its way.
-    resetSocket(tls);
-    socket.destroy();
-  };
-  if (broken === undefined) return join(resettable(tls, socket), stream, limits);
-  stream.once('error', () => {});
-  onBroken();
+    resetSocket(this.#tls);
+    this.#socket.destroy();
+  }
 }
 
 function brokenTls(error: NodeJS.ErrnoException): ProxyError {
@@ -275,17 +300,6 @@ function noLongerPlain({ authority, mode }: OpenFields): ProxyError {
 /** The connection below was reset, which Bun tells as an error of TLS. */
 function hasLeft({ code = '' }: NodeJS.ErrnoException): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
-}
-
-/** TLS knows no reset: the connection below it has one, which sends no close_notify. */
-function resettable(tls: Socket, socket: Socket): Socket {
-  tls.resetAndDestroy = () => {
-    resetSocket(socket);
-    return tls.destroy();
-  };
-  // What else comes of it is told by 'close'.
-  tls.on('error', () => {});
-  return tls;
 }
 
 /** A response in words, then the end. */

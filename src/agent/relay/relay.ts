@@ -61,7 +61,7 @@ export async function startRelay(
   };
   const accept = (socket: Socket): void => {
     const place = sockets.add(socket);
-    socket.once('close', () => sockets.remove(place));
+    socket.on('close', () => sockets.remove(place));
     serveRelayConnection(socket, context);
   };
   const { port = 0, socketPath: path } = options;

@@ -8,6 +8,7 @@ import { closeCode } from '../../net/websocket-frame.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Frame, LinkFrame } from '../../protocol/frame.ts';
 import { encodeFrame } from '../../protocol/frame-codec.ts';
+import { ignore } from '../../protocol/ignore.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { challengeBytes } from '../../protocol/link-frames.ts';
 import {
@@ -160,5 +161,3 @@ function unprovenLink(): ProxyError {
 function impossibleClaim(): ProxyError {
   return new ProxyError('resume_refused', 'whoever took the tunnel on counts octets that cannot be');
 }
-
-function ignore(): void {}

@@ -8,6 +8,7 @@ import { closeCode } from '../../net/websocket-frame.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Frame } from '../../protocol/frame.ts';
 import { encodeFrame } from '../../protocol/frame-codec.ts';
+import { ignore } from '../../protocol/ignore.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { challengeBytes } from '../../protocol/link-frames.ts';
 import type { Challenge, Identify } from '../../protocol/link-proof.ts';
@@ -113,5 +114,3 @@ export class TunnelCandidate<Tunnel> {
     }
   }
 }
-
-function ignore(): void {}

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
+import * as v8 from 'node:v8';
 import { startRelay } from '../../../src/agent/relay/relay.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
+import { ProxyHeadReader } from '../../../src/http/proxy-head-reader.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { readAll } from '../../net/tunnel-pair.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { closedOf, RelayClient, type RelayFixture, relayFixture } from '../support/relay-fixture.ts';
+
+const isBun = process.versions['bun'] !== undefined;
 
 async function connected(fixture: RelayFixture, behind = '') {
   const client = new RelayClient(fixture.relay.port);
@@ -66,6 +70,14 @@ describe('CONNECT', () => {
     const stream = await fixture.nextStream();
     const [first] = (await once(stream, 'data')) as [Buffer];
     assert.match(first.toString(), /^hi?/);
+    client.socket.destroy();
+  });
+
+  test('keeps nothing of a head that was read', { skip: isBun && 'Bun does not count objects' }, async () => {
+    await using fixture = await relayFixture();
+    const { client, stream } = await connected(fixture, 'first');
+    await once(stream, 'data');
+    assert.equal(v8.queryObjects(ProxyHeadReader), 0);
     client.socket.destroy();
   });
 });
