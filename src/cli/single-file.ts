@@ -2,7 +2,7 @@
 
 import { agentDefinitions } from './single-file-commands.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
-import { setAsideForWorkload } from './terminal/workload-environment.ts';
+import { setAsideForWorkload, trustNobodyUnnamed } from './terminal/workload-environment.ts';
 
 const commands: CommandTable = new Map([
   ['run', async (args?: readonly string[]) => await (await import('./run/load-run.ts')).loadRun(args)],
@@ -19,6 +19,7 @@ const commands: CommandTable = new Map([
 
 // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
 setAsideForWorkload(process.env);
+trustNobodyUnnamed(process.env);
 // Not awaited: the bundle is CommonJS, whose modules load their built-in ones late. It ends the process itself.
 void runProgram({
   name: 'upstreamproxy-agent',
