@@ -30,6 +30,11 @@ switch (name) {
     await benchIdle(rest);
     break;
   }
+  case 'start': {
+    const { benchStart } = await import('./start.ts');
+    await benchStart(rest);
+    break;
+  }
   case 'audit': {
     const { benchAudit } = await import('./audit-search.ts');
     await benchAudit(rest);
