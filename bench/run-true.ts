@@ -4,13 +4,12 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { startOrigin, upstreamproxy } from './contenders.ts';
+import { runFolder } from './run-folder.ts';
 import { installOurs, installPeer, type TimedProgram } from './run-true-programs.ts';
 
 const launcher = fileURLToPath(new URL('../bin/upstreamproxy', import.meta.url));
@@ -53,8 +52,7 @@ export async function benchRunTrue(args: readonly string[]): Promise<void> {
   });
   const rounds = Number(values.rounds);
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const directory = await runFolder(stack);
   const singleFile = values['npm-only']
     ? undefined
     : await singleFileRounds(directory, { rounds, agent: values.agent }, stack);

@@ -1,18 +1,15 @@
 // What every bench with a gateway of its own needs: a folder, the origins and the load generator; gone again at the end.
 
-import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { endWithUs } from './child.ts';
 import { startOrigin } from './contenders.ts';
 import type { Contender, OriginProcess } from './contenders.ts';
 import { startLoadGenerator } from './load/load-generator.ts';
 import type { LoadGenerator } from './load/load-generator.ts';
 import { measure } from './measure.ts';
-import { withDescendants } from './process-usage.ts';
 import { windowCost } from './report/statistics.ts';
+import { runFolder } from './run-folder.ts';
 
 export interface Scene extends AsyncDisposable {
   readonly origin: OriginProcess;
@@ -23,21 +20,7 @@ export interface Scene extends AsyncDisposable {
 
 export async function openScene(runtime: 'bun' | 'node' = 'bun'): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
-  // In this order: processes that are asked to end write no more into a folder that is gone.
-  stack.use(
-    endWithUs(() => {
-      for (const pid of withDescendants(process.pid).slice(1)) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // Gone already.
-        }
-      }
-      rmSync(directory, { recursive: true, force: true });
-    }),
-  );
+  const directory = await runFolder(stack);
   // squid drops its privileges and has to pass through; what is secret inside has a mode of its own.
   await chmod(directory, 0o755);
   const origin = await startOrigin(directory, stack);

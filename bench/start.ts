@@ -3,8 +3,7 @@
 // usage: npm run bench -- start [--rounds N] [--save]
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,6 +15,7 @@ import { loadNow, machineLine } from './report/machine.ts';
 import { saveSection } from './report/saved-section.ts';
 import { median } from './report/statistics.ts';
 import { format, table } from './report/table.ts';
+import { runFolder } from './run-folder.ts';
 import { installOurs } from './run-true-programs.ts';
 
 const launcher = fileURLToPath(new URL('../bin/upstreamproxy', import.meta.url));
@@ -48,8 +48,7 @@ export async function benchStart(args: readonly string[]): Promise<void> {
   const rounds = values.quick ? 1 : Number(values.rounds);
   const loadAtStart = loadNow();
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const directory = await runFolder(stack);
   const starters = makeStarters(directory);
   const running = stack.use(await upstreamproxy(directory, await startOrigin(directory, stack)));
   const found = new Map<Starter, Start[]>(starters.map((starter) => [starter, []]));
