@@ -45,7 +45,7 @@ const shiftInitial = 32 - Math.log2(slotsInitial);
 /** 2^32 by the golden ratio: numbers that follow each other come far from each other (Knuth, The Art of Computer Programming, 6.4). */
 const golden = 0x9e37_79b1;
 
-/** Of 2^(32 - shift). The seed is nobody's guess, so that who chooses the numbers does not choose their slots. */
+/** Of 2^(32 - shift). The seed is nobody's guess: who chooses the numbers can make some share their slots, and not many of them. */
 export function slotOf(key: number, seed: number, shift: number): number {
   return Math.imul(key ^ seed, golden) >>> shift;
 }

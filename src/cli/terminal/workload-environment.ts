@@ -31,7 +31,7 @@ export function workloadEnvironment(own: Readonly<Record<string, string | undefi
     environment[name] = value;
   }
   for (const [name, value] of Object.entries(own)) {
-    if (value !== undefined && name.startsWith(keptPrefix))
+    if (value !== undefined && value !== noAuthorities && name.startsWith(keptPrefix))
       environment[name.slice(keptPrefix.length)] = value;
   }
   return environment;
@@ -54,6 +54,7 @@ export function setAsideForWorkload(own: Record<string, string | undefined>): vo
 /**
  * For a runtime that takes its authorities from OpenSSL's places (`--use-openssl-ca`): there are none, until a connection names its own. With the
  * first of those OpenSSL would parse the system's for nobody, which takes 8 ms. Behind `setAsideForWorkload`, which keeps what the user has set.
+ * It counts for the first context, which the agent makes before it takes such variables out of its environment.
  */
 export function trustNobodyUnnamed(own: Record<string, string | undefined>): void {
   own['SSL_CERT_FILE'] = noAuthorities;
