@@ -6,6 +6,7 @@ import { encodeRefusal } from '../../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { type ByteStream, bytesOf } from '../../net/byte-stream.ts';
+import { ignore } from '../../protocol/ignore.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
@@ -20,6 +21,8 @@ import { brokenOff, opensWebSocket, refusalOf } from './servable-request.ts';
 
 /** What the connection is at. `over`: it got its last response, and what still comes is nobody's request. */
 type Phase = 'serving' | 'foreign' | 'over';
+
+const stays = (): boolean => false;
 
 /** Serves from its construction until its socket closes. `look` has to be called now and then. */
 export class ClientConnection implements ResponseTransport {
@@ -52,7 +55,7 @@ export class ClientConnection implements ResponseTransport {
   #idleSinceMs: number | undefined;
   #activeMs: number;
 
-  isLeaving = (): boolean => false;
+  isLeaving: () => boolean = stays;
 
   constructor(socket: Duplex, connection: FrontConnection, parts: ExchangeParts) {
     this.#socket = socket;
@@ -71,10 +74,7 @@ export class ClientConnection implements ResponseTransport {
     this.#activeMs = performance.now();
     this.#headSinceMs = this.#activeMs;
     this.#parser.begin();
-    socket
-      .on('error', () => undefined)
-      .once('end', this.#onEnd)
-      .once('close', this.#onClose);
+    socket.on('error', ignore).on('end', this.#onEnd).on('close', this.#onClose);
     this.#bytes.start({ onData: this.#onData, onDrain: this.#onDrained });
   }
 
@@ -198,6 +198,7 @@ export class ClientConnection implements ResponseTransport {
     this.#headSinceMs = undefined;
     this.#idleSinceMs = undefined;
     this.#droppedBytes = undefined;
+    this.#connection.onAsked?.();
     const { framing, fault } = request;
     const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
     const body = isEmpty ? undefined : new RequestBody(() => this.#wantBody());

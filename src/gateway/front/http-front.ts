@@ -13,6 +13,8 @@ export class HttpFront {
   readonly #parts: ExchangeParts;
   readonly #connections = new Roster<ClientConnection>();
   #isLeaving = false;
+  /** One for all connections. */
+  readonly #leaves = (): boolean => this.#isLeaving;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(parts: ExchangeParts) {
@@ -22,9 +24,9 @@ export class HttpFront {
   /** Serves HTTP/1.x on the socket until it ends. */
   serve(socket: Duplex, connection: FrontConnection): void {
     const one = new ClientConnection(socket, connection, this.#parts);
-    one.isLeaving = () => this.#isLeaving;
+    one.isLeaving = this.#leaves;
     const place = this.#connections.add(one);
-    socket.once('close', () => {
+    socket.on('close', () => {
       this.#connections.remove(place);
       if (this.#connections.size === 0) this.#stopLooking();
     });

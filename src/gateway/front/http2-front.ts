@@ -153,6 +153,7 @@ export class Http2Front {
       return;
     }
     const { connection, windows } = adopted;
+    connection.onAsked?.();
     const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const uploads = endsAtHead ? undefined : windows;
     const end = uploads?.begin();

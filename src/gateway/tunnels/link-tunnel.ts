@@ -6,6 +6,7 @@ import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
+import { ignore } from '../../protocol/ignore.ts';
 import { resumeIdBytes, resumeSecretBytes } from '../../protocol/resume-frames.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
@@ -184,9 +185,8 @@ function linkPort(
   agreesOnDatagrams: boolean,
   modes: () => LinkModes | undefined,
 ): StreamPort {
-  stream.on('error', () => {
-    // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
-  });
+  // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
+  stream.on('error', ignore);
   let accepted = false;
   return {
     duplex: stream,

@@ -30,7 +30,7 @@ export function servePlain(scene: Scene, mode: PlainMode, record: ExchangeRecord
     awaitFailure(scene, record);
     return;
   }
-  tellBrokenTls(scene, record);
+  const onAsked = tellBrokenTls(scene, record);
   const abort = (error: ProxyError): void => {
     port.reset(error);
   };
@@ -42,7 +42,7 @@ export function servePlain(scene: Scene, mode: PlainMode, record: ExchangeRecord
     via,
     absence: port.absence,
   };
-  const connection = { scene: served, abort };
+  const connection = { scene: served, abort, onAsked };
   if (!isHttp2) parts.front.serve(port.duplex, connection);
   else
     parts.http2Front.serve(port.duplex, {
@@ -80,14 +80,18 @@ function requireOpened(scene: Scene, destination: Destination, record: ExchangeR
   }
 }
 
-/** TLS that broke before anything was asked for has no other event. */
-function tellBrokenTls({ port: { duplex } }: Scene, record: ExchangeRecord): void {
+/** TLS that broke before anything was asked for has no other event. What it gives lets go of the record, once something was. */
+function tellBrokenTls({ port: { duplex } }: Scene, record: ExchangeRecord): () => void {
+  let unasked: ExchangeRecord | undefined = record;
   duplex.once('error', (error: Error) => {
-    if (!(error instanceof ProxyError) || error.code !== 'tls_handshake') return;
+    if (unasked === undefined || !(error instanceof ProxyError) || error.code !== 'tls_handshake') return;
     if ('bytesRead' in duplex && duplex.bytesRead !== 0) return;
-    record.refused(new ProxyError(error.code, error.message.slice(0, saidCharactersMax)));
-    record.ended();
+    unasked.refused(new ProxyError(error.code, error.message.slice(0, saidCharactersMax)));
+    unasked.ended();
   });
+  return () => {
+    unasked = undefined;
+  };
 }
 
 /** Without a version the handshake failed: the agent resets the stream at once, with the reason. Nothing else is served on it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { duplexPair } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
@@ -85,6 +85,55 @@ test(
     assert.equal(scene.requests(), 22);
   },
 );
+
+/** A stream whose TLS the agent ended, over a duplex that does not count what it reads. */
+async function openUncounted(
+  { path, at }: Scene,
+  mode: 'http1' | 'http2',
+): Promise<readonly [Duplex, Duplex]> {
+  const [near, far] = duplexPair();
+  near.on('error', () => undefined);
+  const alpn = mode === 'http1' ? 'http/1.1' : 'h2';
+  await handleStream(
+    {
+      duplex: far,
+      fields: { authority: at, mode, alpn, ...claims },
+      allowsMode: () => true,
+      accept: () => undefined,
+      refuse: () => undefined,
+      reset: () => undefined,
+    },
+    testPrincipal('alice'),
+    path.parts,
+  );
+  return [near, far];
+}
+
+for (const mode of ['http1', 'http2'] as const)
+  test(`TLS that breaks behind a request of mode ${mode} has no event of its own`, { timeout }, async () => {
+    await using scene = await openScene();
+    const [near, far] = await openUncounted(scene, mode);
+    if (mode === 'http1') {
+      near.write(get(scene.at, '/hello'));
+      await once(near, 'data');
+    } else {
+      const session = connectHttp2(`https://${scene.at}`, { createConnection: () => near });
+      session.on('error', () => undefined);
+      assert.equal(await text(session.request({ ':path': '/hello' })), 'hello\n');
+    }
+    await scene.path.events(1);
+    far.destroy(new ProxyError('tls_handshake', 'behind a request'));
+    const [, other] = await openUncounted(scene, mode);
+    other.destroy(new ProxyError('tls_handshake', 'before one'));
+    const events = await scene.path.events(2);
+    assert.deepEqual(
+      events.map(({ errorCode, message }) => [errorCode, message]),
+      [
+        [undefined, undefined],
+        ['tls_handshake', 'before one'],
+      ],
+    );
+  });
 
 test('a destination that no rule allows is denied in words, and not dialled', { timeout }, async () => {
   await using scene = await openScene();
