@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Server, createServer as createHttpServer } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
@@ -107,11 +107,7 @@ for (const [kind, make] of pairKinds) {
         near.socket.pipe(near.socket);
         const data = randomBytes(3 * 1024 * 1024);
         far.end(data);
-        const echoed = await buffer(far);
-        assert.equal(
-          createHash('sha256').update(echoed).digest('hex'),
-          createHash('sha256').update(data).digest('hex'),
-        );
+        assert.ok(data.equals(await buffer(far)), 'other octets came back');
       });
     });
 

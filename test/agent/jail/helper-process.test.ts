@@ -61,7 +61,10 @@ test('one that nobody took ends when it is disposed, and is not taken then', { s
   assert.equal(one.take(wanted(waiting)), undefined);
 });
 
-test('one that has ended, or was never there, is not taken', { skip }, async () => {
+const cannotWait =
+  process.versions['bun'] === undefined ? false : 'Bun does not list the processes that it waits for';
+
+test('one that has ended is not taken', { skip: skip === false ? cannotWait : skip }, async () => {
   const short: HelperProgram = { file: '/bin/true', args: [] };
   using one = ahead(short);
   // Its end is told by the event loop; the child is this process's only one.
@@ -73,7 +76,11 @@ test('one that has ended, or was never there, is not taken', { skip }, async () 
     });
   }
   assert.equal(one.take(wanted(short)), undefined);
+});
+
+test('one that was never there is not taken', { skip }, () => {
   const missing: HelperProgram = { file: '/nowhere/helper', args: [] };
+  // Else there is a program, which starts it.
   if (wanted(missing).hasStarter) return;
   using none = ahead(missing);
   assert.equal(none.take(wanted(missing)), undefined);

@@ -452,7 +452,8 @@ test('a gateway that drains tells its tunnels one after the other, takes no new 
   const drained = scene.tunnels.drain(20_000, () => steps.push('all told')).then(() => steps.push('over'));
   assert.equal(await refusalOf(scene.open(agents[0]!)), 'shutting_down');
   await waitUntil('two are over', () => steps.length === 3);
-  assert.equal(scene.tunnels.tunnelCount, 1);
+  // The agents' ends may be over a moment before the gateway's.
+  await waitUntil('one is left', () => scene.tunnels.tunnelCount === 1);
   assert.equal(await scene.resume(agents[1]!, tunnels[1]!, { epoch: 1 }), 'goes on');
   await drained;
   assert.deepEqual(steps.toSorted(), ['all told', 'over', 'tunnel 0', 'tunnel 1', 'tunnel 2']);
