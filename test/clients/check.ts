@@ -20,7 +20,10 @@ export interface ClientCheck {
   readonly client: string;
   /** Prints the version; the first number with a dot in its output is taken. Runs outside, without a network. */
   readonly version?: readonly string[];
-  /** What must be there, else the check is skipped by name: a command on PATH, or a file if it has a slash. Placeholders are filled. */
+  /**
+   * What must be there, else the check is skipped by name: a command on PATH, or a file if it has a slash, whose name may have stars.
+   * Placeholders are filled.
+   */
   readonly needs: readonly string[];
   /** Which variables, files or options make it work, in a few words for the table. */
   readonly how: string;

@@ -1,6 +1,6 @@
 // Runs checks against the origins, through a real gateway and a real `run`: by its environment, and by capture alone.
 
-import { statSync } from 'node:fs';
+import { globSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -154,6 +154,7 @@ function obstacle(
 }
 
 function isThere(need: string, mode: Mode): boolean {
+  if (need.includes('*')) return globSync(need).length > 0;
   if (need.includes('/')) return statSync(need, { throwIfNoEntry: false }) !== undefined;
   return (
     (mode === 'user' ? ordinaryUser.find(need, process.env['PATH'] ?? '') : findTool(need)) !== undefined

@@ -26,13 +26,13 @@ const rubyChecks: readonly ClientCheck[] = [
     'ruby-faraday',
     'Faraday',
     `require 'faraday'; puts Faraday.get('@https:web@/hello').body`,
-    '/usr/share/rubygems-integration/all/gems/',
+    '/usr/share/rubygems-integration/all/gems/faraday-*',
   ),
   rubyCheck(
     'ruby-httparty',
     'HTTParty',
     `require 'httparty'; puts HTTParty.get('@https:web@/hello').body`,
-    '/usr/share/rubygems-integration/all/gems/',
+    '/usr/share/rubygems-integration/all/gems/httparty-*',
   ),
   {
     id: 'gem',
@@ -261,7 +261,7 @@ const otherChecks: readonly ClientCheck[] = [
     id: 'tcl-tls',
     client: 'http of Tcl',
     version: ['sh', '-c', 'echo "puts [info patchlevel]" | tclsh'],
-    needs: ['tclsh'],
+    needs: ['tclsh', '/usr/lib/tcltk/*/tls*/pkgIndex.tcl'],
     how: 'capture; the program names the CA',
     files: {
       'program.tcl': `package require http
