@@ -2,14 +2,13 @@
 
 import { parseArgs } from 'node:util';
 
-import { judge } from './aims.ts';
 import { runtimeFile } from './child.ts';
 import { upstreamproxy } from './contenders.ts';
 import { residentKilobytes } from './process-usage.ts';
+import { boundedCell } from './report/bounded-cell.ts';
 import { loadNow, machineLine } from './report/machine.ts';
 import { saveSection } from './report/saved-section.ts';
-import { median } from './report/statistics.ts';
-import { format, table } from './report/table.ts';
+import { table } from './report/table.ts';
 import { openScene } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { tlsArgs } from './variants.ts';
@@ -88,21 +87,14 @@ async function perStream(scene: Scene, kind: Kind, streams: number): Promise<Per
 }
 
 function idleTable(found: ReadonlyMap<Kind, readonly PerStream[]>): string {
-  const cell = (values: readonly number[], bound: number): string => {
-    const value = median(values);
-    const aim = { name: '', direction: 'at most', must: bound, aim: bound, unit: 'KB' } as const;
-    const isMet = judge({ ...aim, measure: { kind: 'ratio', metric: '' } }, value) === 'aim met';
-    const spread = `${format(Math.min(...values))}–${format(Math.max(...values))}`;
-    return `${format(value)} (${spread}), ≤ ${bound}: ${isMet ? 'met' : 'missed'}`;
-  };
   const rows = [...found].map(([{ tls, runtime }, list]) => [
     tls,
     runtime === 'bun' ? 'Bun' : 'Node',
-    cell(
+    boundedCell(
       list.map(({ agent }) => agent),
       bounds[tls].agent[runtime],
     ),
-    cell(
+    boundedCell(
       list.map(({ gateway }) => gateway),
       bounds[tls].gateway,
     ),

@@ -1,4 +1,4 @@
-// The folder of a run: it goes with the run, and so does every process that the run started, however it ends.
+// The folder of a run: it goes with the run, and so does every process that the run started, also where it is interrupted.
 
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

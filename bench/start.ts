@@ -2,19 +2,19 @@
 // it, against a gateway that runs.
 // usage: npm run bench -- start [--rounds N] [--save]
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { firstLine, runtimeFile, stop } from './child.ts';
+import { firstLine, mustRun, runtimeFile, stop } from './child.ts';
 import { startOrigin, upstreamproxy } from './contenders.ts';
 import { residentKilobytes } from './process-usage.ts';
+import { boundedCell } from './report/bounded-cell.ts';
 import { loadNow, machineLine } from './report/machine.ts';
 import { saveSection } from './report/saved-section.ts';
-import { median } from './report/statistics.ts';
-import { format, table } from './report/table.ts';
+import { table } from './report/table.ts';
 import { runFolder } from './run-folder.ts';
 import { installOurs } from './run-true-programs.ts';
 
@@ -49,7 +49,7 @@ export async function benchStart(args: readonly string[]): Promise<void> {
   const loadAtStart = loadNow();
   await using stack = new AsyncDisposableStack();
   const directory = await runFolder(stack);
-  const starters = makeStarters(directory);
+  const starters = await makeStarters(directory);
   const running = stack.use(await upstreamproxy(directory, await startOrigin(directory, stack)));
   const found = new Map<Starter, Start[]>(starters.map((starter) => [starter, []]));
   // The first fills the page cache and is not counted.
@@ -64,9 +64,9 @@ export async function benchStart(args: readonly string[]): Promise<void> {
   if (values.save) await saveSection('start', text);
 }
 
-function makeStarters(directory: string): readonly Starter[] {
+async function makeStarters(directory: string): Promise<readonly Starter[]> {
   const single = join(directory, 'upstreamproxy-agent');
-  mustRun(process.execPath, [builder, '--out', single]);
+  await mustRun(process.execPath, [builder, '--out', single]);
   const { file, env } = installOurs(directory);
   const bun = runtimeFile('bun');
   const starters: readonly Starter[] = [
@@ -87,7 +87,7 @@ async function startOnce(
   const own = await mkdtemp(join(directory, 'start-'));
   const token = join(own, 'token');
   const config = join(directory, 'gateway.yaml');
-  mustRun(launcher, ['token', 'issue', '--config', config, '--subject', 'bench', '--out', token]);
+  await mustRun(launcher, ['token', 'issue', '--config', config, '--subject', 'bench', '--out', token]);
   const ca = join(directory, 'gateway', 'server', 'server-ca.pem');
   const options = ['--quiet', `--gateway=${gatewayUrl}`, `--gateway-ca=${ca}`, `--token-file=${token}`];
   const startMs = performance.now();
@@ -106,25 +106,15 @@ async function startOnce(
   }
 }
 
-function mustRun(file: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(file, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${file} ended with ${status}: ${stderr}`);
-}
-
 function startTable(found: ReadonlyMap<Starter, readonly Start[]>): string {
-  const cell = (values: readonly number[], bound: number): string => {
-    const value = median(values);
-    const spread = `${format(Math.min(...values))}–${format(Math.max(...values))}`;
-    return `${format(value)} (${spread}), ≤ ${bound}: ${value <= bound ? 'met' : 'missed'}`;
-  };
   const rows = [...found].map(([{ name, runtime }, starts]) => [
     name,
     runtime === 'bun' ? 'Bun' : 'Node',
-    cell(
+    boundedCell(
       starts.map(({ ms }) => ms),
       bounds[runtime].ms,
     ),
-    cell(
+    boundedCell(
       starts.map(({ megabytes }) => megabytes),
       bounds[runtime].megabytes,
     ),
