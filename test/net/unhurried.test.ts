@@ -49,7 +49,7 @@ for (const [mode, messages] of [
   ['http1', 1],
   ['raw', 2],
 ] as const)
-  test(`a short exchange on a stream of mode ${mode} takes the gateway ${messages} of messages`, async () => {
+  test(`a short exchange on a stream of mode ${mode} takes ${messages} of the gateway’s messages`, async () => {
     await using pair = await tunnelPair({ onStream: respond });
     const count = 40;
     // Nothing leaves late: what a busy machine would make of the time is no matter here.
