@@ -21,7 +21,7 @@ export const tunnelLimits = {
   streamsMax: row(
     4096,
     'stream_limit',
-    'An idle intercepted stream costs about 80 KB on both sides together.',
+    'An idle intercepted stream costs about 70 KB on both sides together.',
   ),
   windowBytesInitial: row(
     1 * MiB,
